@@ -10,7 +10,7 @@ from domain.core.money import EXACT
 from domain.core.pagination import CursorScope, Page, id_key, page_request, slice_page
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
-from domain.model.protection import PositionProtection
+from domain.model.protection import ExitLevel, PositionProtection
 from domain.model.trading import Signal
 from domain.model.users import ApiScope
 from domain.ports.orders import OrderFilter
@@ -104,11 +104,15 @@ async def replaced_by(context: RequestContext, order: Order) -> Order | None:
 
 
 async def place(
-    context: RequestContext, request: OrderRequest, idempotency_key: str, bracket: BracketRequest | None
+    context: RequestContext,
+    request: OrderRequest,
+    idempotency_key: str,
+    bracket: BracketRequest | None,
+    trail: ExitLevel | None,
 ) -> Order:
     """Place an order and return it as it is once the venue has answered, or after 2 s."""
     user = context.require_user(ApiScope.TRADE)
-    return await context.services.orders.place(user.id, request, idempotency_key, bracket)
+    return await context.services.orders.place(user.id, request, idempotency_key, bracket, trail)
 
 
 async def amend(context: RequestContext, request: AmendmentRequest, idempotency_key: str) -> Order:

@@ -22,8 +22,9 @@ from domain.execution.reconciliation import Reconciler
 from domain.execution.recovery import recover
 from domain.execution.report_stream import ReportStream
 from domain.execution.risk_loader import load_risk_context
+from domain.execution.trailing_orders import TrailingOrders
 from domain.model.markets import MarketSymbol
-from domain.model.orders import CancelCode, Order, OrderStatus, RiskCode, RiskDenial
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
 from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
@@ -64,6 +65,7 @@ class AccountExecutor:
         self._resolver = InDoubtResolver(context, self._retry_cancel, cancel_foreign=cancel_foreign)
         self._sender = OrderSender(context, self._resolver)
         self._replacer = OrderReplacer(context, self._sender, self._resolver)
+        self._trailing = TrailingOrders(context, self.wake)
         self._reconciler = Reconciler(context, self._resolver)
         self._stream = ReportStream(context, self._resolver, self._reconciler)
         self._queue = CommandQueue()
@@ -109,7 +111,7 @@ class AccountExecutor:
             await recover(self._context, self._resolver)
             async with self._requests, asyncio.TaskGroup() as tasks:
                 foreign_orders = self._resolver.report_handler.foreign_orders
-                for part in (self._stream, self._resolver, self._reconciler, foreign_orders):
+                for part in (self._stream, self._resolver, self._reconciler, foreign_orders, self._trailing):
                     tasks.create_task(part.run())
                 tasks.create_task(self._command_loop())
         except BaseExceptionGroup as group:
@@ -295,6 +297,7 @@ class AccountExecutor:
             update.apply(await self._decide(transaction, order))
             await update.save()
         self._context.publish(update)
+        self._trailing.on_committed(update.order)
         self._had_book_wait.discard(order_id)
         is_retried = order.id in self._cancel_retries and order.status is OrderStatus.PENDING_CANCEL
         if is_retried or _is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
@@ -305,6 +308,8 @@ class AccountExecutor:
 
     async def _decide(self, transaction: UnitOfWork, order: Order) -> Transition:
         now = self._context.clock.now()
+        if order.is_held:
+            return await self._trailing.decide(transaction, order, now)
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
         if order.status is not OrderStatus.PENDING or _is_amendment(order):
@@ -333,6 +338,8 @@ class AccountExecutor:
         if age >= maximum_age:
             reason = f"it could not be sent within {maximum_age:g} s after it was placed"
             return cancel_unsent(order, now, reason, CancelCode.TOO_OLD)
+        if order.type is OrderType.TRAILING_STOP:
+            return self._trailing.start(order, risk, now)
         return submit(order, now, arrival_price(order, risk.depth))
 
     def _retry_cancel(self, order_id: UUID) -> None:

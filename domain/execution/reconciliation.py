@@ -131,7 +131,9 @@ class Reconciler:
                 await self._resolver.report_handler.on_order(report)
         resting = {report.client_order_id for report in reports}
         for order in stored.active:
-            is_sent = order.status is not OrderStatus.PENDING and order.id not in self._context.in_flight
+            is_sent = (
+                not (order.status is OrderStatus.PENDING or order.is_held) and order.id not in self._context.in_flight
+            )
             # An order with a pending cancel is queried too: after a start nothing else follows it up.
             if is_sent and (order.client_order_id not in resting or order.status is OrderStatus.PENDING_CANCEL):
                 async with self._contained(f"order {order.id}"):

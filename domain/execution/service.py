@@ -1,6 +1,7 @@
 """Places, amends and cancels orders for users: committed rows, which the account's executor carries out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from domain.core.backoff import Backoff
@@ -13,10 +14,11 @@ from domain.execution.notifications import OrderNotifier
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
+from domain.model.protection import ExitLevel
 from domain.model.trading import Account
 from domain.ports.orders import MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.bracket_request import BracketRequest, validate_bracket
+from domain.rules.bracket_request import BracketRequest, validate_bracket, validate_trail
 from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
 from domain.rules.order_request import OrderRequest, validate_order
 from domain.rules.protected_position import new_protection
@@ -50,11 +52,16 @@ class OrderService:
         self._answer_within_seconds = answer_within_seconds
 
     async def place(
-        self, user_id: UUID, request: OrderRequest, idempotency_key: str, bracket: BracketRequest | None = None
+        self,
+        user_id: UUID,
+        request: OrderRequest,
+        idempotency_key: str,
+        bracket: BracketRequest | None = None,
+        trail: ExitLevel | None = None,
     ) -> Order:
         """Place an order and return it once it has left PENDING and SUBMITTED, or as it is after 2 s.
 
-        With a `bracket`, what it fills is protected from its first fill on.
+        With a `bracket`, what it fills is protected from its first fill on. `trail` is the distance of a TRAILING_STOP.
 
         The same key with the same input returns the same order, a DENIED one included. Raises `InputErrors` for an
         invalid order, and CONFLICT if the key was used for another input.
@@ -63,11 +70,13 @@ class OrderService:
         request = request.normalised()
         await self._warm_up(request.market)
         order = self._new_order(user_id, request, idempotency_key)
-        given = request if bracket is None else (request, bracket)
+        if trail is not None:
+            order = replace(order, trail_percent=trail.percent, trail_absolute=trail.absolute)
+        given = request if bracket is None and trail is None else (request, bracket, trail)
         async with self._database.transaction() as transaction:
             known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, given, order.id)
             if known is None:
-                await self._validate(transaction, user_id, request, bracket)
+                await self._validate(transaction, user_id, request, bracket, trail)
                 await place_order(transaction, order)
                 if bracket is not None:
                     protection_id = self._ids.next_id()
@@ -192,11 +201,17 @@ class OrderService:
         )
 
     async def _validate(
-        self, transaction: UnitOfWork, user_id: UUID, request: OrderRequest, bracket: BracketRequest | None
+        self,
+        transaction: UnitOfWork,
+        user_id: UUID,
+        request: OrderRequest,
+        bracket: BracketRequest | None,
+        trail: ExitLevel | None,
     ) -> None:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
         errors = validate_order(request, account, market, self._clock.now())
+        errors += validate_trail(request.type, trail)
         if bracket is not None:
             depth = self._markets.latest_depth(request.market)
             ask = depth.asks[0].price if depth is not None and depth.asks else None

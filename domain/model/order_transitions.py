@@ -1,6 +1,6 @@
 """The legal transitions between the statuses of an order."""
 
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import Order, OrderStatus, OrderType
 
 ABSENCES_TO_REJECT = 3
 """How many definite answers "no such order" prove that an order in doubt never arrived."""
@@ -22,7 +22,10 @@ LEGAL: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.FILLED: frozenset(),
     _S.REJECTED: _LIVE,
 }
-"""The statuses that may follow each status; REJECTED is taken back if the venue reports the order all the same."""
+"""The statuses that may follow each status; REJECTED is taken back if the venue reports the order all the same.
+
+An order that the engine holds opens before it is sent: see `successors`.
+"""
 
 
 class IllegalTransition(Exception):
@@ -39,7 +42,14 @@ def rejected_by_absence(order: Order) -> bool:
     return order.status is OrderStatus.REJECTED and order.absences >= ABSENCES_TO_REJECT
 
 
+def successors(order: Order) -> frozenset[OrderStatus]:
+    """Return the statuses that may follow the order's."""
+    if order.type is OrderType.TRAILING_STOP and order.status is OrderStatus.PENDING:
+        return LEGAL[order.status] | {OrderStatus.OPEN}
+    return LEGAL[order.status] | {OrderStatus.SUBMITTED} if order.is_held else LEGAL[order.status]
+
+
 def require_legal(order: Order, status: OrderStatus) -> None:
     """Raise `IllegalTransition` unless `status` is the order's status or may follow it."""
-    if status is not order.status and status not in LEGAL[order.status]:
+    if status is not order.status and status not in successors(order):
         raise IllegalTransition(order, status)

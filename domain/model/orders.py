@@ -28,8 +28,13 @@ class OrderType(StrEnum):
         return self in {OrderType.LIMIT, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
 
     @property
+    def trades_at_market(self) -> bool:
+        """Whether the order takes any price, and is sent as a market order."""
+        return self in {OrderType.MARKET, OrderType.TRAILING_STOP}
+
+    @property
     def has_stop_price(self) -> bool:
-        """Whether the order waits for a price before it acts."""
+        """Whether the order waits for a price that the user has set before it acts."""
         return self in {
             OrderType.STOP,
             OrderType.STOP_LIMIT,
@@ -177,6 +182,7 @@ class CancelCode(StrEnum):
     NOT_SENT = "NOT_SENT"
     AMENDED = "AMENDED"
     NOT_REPLACED = "NOT_REPLACED"
+    DENIED = "DENIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +203,9 @@ class Order:
     in quote. `revision` grows by one with every change. `cancel_requested_at` is the command to cancel, and
     `cancel_code` its reason: any node sets them, and the node that holds the account's lease carries it out. `absences`
     counts definite answers "no such order" while the order is in doubt. `arrival_price` is the price that slippage is
-    measured from: the stop price, or else the middle of the book when the order was sent.
+    measured from: the stop price, or else the middle of the book when the order was sent. A TRAILING_STOP follows the
+    price at `trail_percent` or `trail_absolute`, `high_water` is the best price since it was placed, and `stop_price`
+    the one that triggers it. `triggered_at` is when an order that waited for a price was triggered.
     """
 
     id: UUID
@@ -235,6 +243,14 @@ class Order:
     arrival_price: Decimal | None = None
     cancel_code: CancelCode | None = None
     triggered_at: datetime | None = None
+    trail_percent: Decimal | None = None
+    trail_absolute: Decimal | None = None
+    high_water: Decimal | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the engine holds the order and watches the price for it; the venue doesn't know of it yet."""
+        return self.type is OrderType.TRAILING_STOP and self.status is OrderStatus.OPEN and self.venue_order_id is None
 
     @property
     def remaining_quantity(self) -> Decimal:

@@ -33,10 +33,11 @@ class AmendAbility(StrEnum):
 class VenueAbilities:
     """The orders that the engine can place at a venue, how it follows them, and the candles that it has of the venue.
 
-    GTD is always included, as the engine cancels such an order itself. `timeframes` includes those that the engine
-    aggregates from the venue's shorter candles. `live_accounts` is false for a venue of which the engine doesn't know
-    enough to follow orders with real money. `client_order_id_length` is that of the ids under which the venue has the
-    engine's orders.
+    GTD is always included, as the engine cancels such an order itself, and TRAILING_STOP where MARKET is, as it holds
+    such an order itself; `trailing_stop` says whether the venue could do so too. `timeframes` includes those that the
+    engine aggregates from the venue's shorter candles. `live_accounts` is false for a venue of which the engine doesn't
+    know enough to follow orders with real money. `client_order_id_length` is that of the ids under which the venue has
+    the engine's orders.
     """
 
     order_types: tuple[OrderType, ...]

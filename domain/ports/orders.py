@@ -1,6 +1,6 @@
 """The ports of execution: the repository of orders and fills, and the view of the markets."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from domain.core.pagination import KeysetPage
 from domain.model.conversion import CurrencyGraph
-from domain.model.markets import Depth, FeedStatus, Market, MarketSymbol
+from domain.model.markets import Depth, FeedStatus, Market, MarketSymbol, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Fill, Order, OrderRole, OrderStatus, OrderType
 from domain.model.trading import Account, Balance, Position, TradingSession
@@ -219,6 +219,10 @@ class MarketView(Protocol):
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
         """Return the status of the market's feed; None if none was reported yet."""
+        ...
+
+    def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
+        """Yield the market's trades in batches, for ever, starting its feed if necessary."""
         ...
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:

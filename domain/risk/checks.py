@@ -14,7 +14,7 @@ from decimal import Decimal
 from domain.core.money import EXACT, ZERO, is_multiple, plain, rounded
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
+from domain.model.orders import Order, RiskCode, RiskDenial
 from domain.model.trading_state import TradingState
 from domain.risk.context import RiskContext
 from domain.risk.limits import limit_checks
@@ -53,12 +53,6 @@ def short_sale(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
         yield RiskDenial(RiskCode.UNSUPPORTED_ORDER, message, limit=closable, actual=order.quantity)
 
 
-def order_type(order: Order, context: RiskContext) -> Iterator[RiskDenial]:  # noqa: ARG001  # a `Check`
-    """UNSUPPORTED_ORDER for a type that isn't supported yet."""
-    if order.type is OrderType.TRAILING_STOP:
-        yield RiskDenial(RiskCode.UNSUPPORTED_ORDER, "TRAILING_STOP orders are not carried out yet; use STOP.")
-
-
 def reconciled(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     """NOT_RECONCILED until the account agrees with the venue after a start or a reconnect."""
     if not context.reconciled and not order.reduce_only:
@@ -82,7 +76,7 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     if context.market is None:
         return
     yield from _price_filters(order, context.market)
-    yield from _quantity_filters(order.quantity, context.market, at_market=order.type is OrderType.MARKET)
+    yield from _quantity_filters(order.quantity, context.market, at_market=order.type.trades_at_market)
     price, minimum = context.reference_price(order), context.market.minimum_notional
     if price is None or minimum is None:
         return
@@ -114,7 +108,6 @@ CHECKS: tuple[Check, ...] = (
     trading_state,
     reduce_only,
     short_sale,
-    order_type,
     reconciled,
     market_data,
     filters,

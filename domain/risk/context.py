@@ -8,7 +8,7 @@ from decimal import Decimal
 from domain.core.money import EXACT, ZERO
 from domain.model.markets import Depth, FeedState, Market, PriceLevel
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus, OrderType
+from domain.model.orders import Order, OrderStatus
 from domain.model.trading import Balance, Position, RiskLimits
 from domain.model.trading_state import TradingState
 
@@ -112,7 +112,7 @@ class RiskContext:
         """Return the amount that the order needs: quote for a BUY, base for a SELL; None if no price is known."""
         if order.side is OrderSide.SELL:
             return order.remaining_quantity
-        if order.type is OrderType.MARKET:
+        if order.type.trades_at_market:
             price, rate = (
                 self.worst_price(order),
                 EXACT.add(_ONE, (self.market.taker_fee if self.market else None) or ZERO),

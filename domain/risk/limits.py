@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from domain.core.money import EXACT, ZERO, divide, plain, rounded
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderType, RiskCode, RiskDenial
+from domain.model.orders import Order, RiskCode, RiskDenial
 from domain.risk.context import LimitScope, RiskContext
 
 LimitCheck = Callable[[Order, RiskContext, LimitScope], Iterator[RiskDenial]]
@@ -31,7 +31,7 @@ def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Itera
     collar = scope.limits.price_collar_percent
     if collar is None or order.reduces_risk:
         return
-    if order.type is OrderType.MARKET and order.quantity > context.visible_quantity(order.side):
+    if order.type.trades_at_market and order.quantity > context.visible_quantity(order.side):
         visible = context.visible_quantity(order.side)
         message = (
             f"The book shows {plain(visible)} {context.base} of the {plain(order.quantity)} of the order, so its price "
@@ -40,7 +40,7 @@ def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Itera
         yield RiskDenial(RiskCode.PRICE_COLLAR, message, limit=collar)
         return
     start = order.stop_price or context.best_price(order.side)
-    end = context.worst_price(order) if order.type is OrderType.MARKET else order.price
+    end = context.worst_price(order) if order.type.trades_at_market else order.price
     if end is None and not order.type.has_price:
         return  # a STOP or TAKE_PROFIT: what it trades at once it triggers is the market's
     if start is None or end is None:

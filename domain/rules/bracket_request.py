@@ -1,4 +1,4 @@
-"""The protection that is asked for with an order (a bracket), and its validation."""
+"""What is asked for with an order beside itself: its protection (a bracket) or its trailing distance; validation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +44,20 @@ def validate_bracket(
             for error in _level_errors(field, level, sign, entry, market)
         ),
     ]
+
+
+def validate_trail(type_: OrderType, trail: ExitLevel | None) -> list[InputError]:
+    """Return all errors of the `trailing` of an order."""
+    if trail is None:
+        return []
+    if type_ is not OrderType.TRAILING_STOP:
+        return [_error("trailing", f"trailing belongs to a TRAILING_STOP alone, not to a {type_}.")]
+    distance = trail.absolute if trail.percent is None else trail.percent
+    if distance is None or distance <= ZERO:
+        return [_error("trailing", f"The distance of trailing is {plain(distance or ZERO)} and must be above 0.")]
+    if trail.percent is not None and trail.percent >= _HUNDRED:
+        return [_error("trailing", f"The distance of trailing is {plain(distance)} percent and must be below 100.")]
+    return []
 
 
 def _order_errors(request: OrderRequest, bracket: BracketRequest) -> Iterator[InputError]:

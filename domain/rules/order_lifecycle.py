@@ -21,6 +21,7 @@ from domain.model.orders import (
     OrderEvent,
     OrderEventKind,
     OrderStatus,
+    OrderType,
     RejectCode,
     RiskDenial,
 )
@@ -70,7 +71,7 @@ def arrival_price(order: Order, depth: Depth | None) -> Decimal | None:
     Source of the middle at arrival: A. Perold, "The implementation shortfall", 1988. None if either side of the book
     is empty.
     """
-    if order.type.has_stop_price:
+    if order.type.has_stop_price or order.type is OrderType.TRAILING_STOP:
         return order.stop_price
     if depth is None or not (depth.bids and depth.asks):
         return None
@@ -86,6 +87,29 @@ def submit(order: Order, at: datetime, arrival_price: Decimal | None = None) -> 
     """PENDING → SUBMITTED: the order may be sent once this is committed."""
     kind = OrderEventKind.SUBMITTED
     return _transition(order, at, kind, OrderStatus.SUBMITTED, submitted_at=at, arrival_price=arrival_price)
+
+
+def hold(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -> Transition:
+    """PENDING → OPEN: the engine holds the order, and sends it when the price has fallen back far enough."""
+    changes = {"high_water": high_water, "stop_price": stop_price}
+    reason = "the engine watches the price for it"
+    return _transition(order, at, OrderEventKind.ACCEPTED, OrderStatus.OPEN, reason, None, **changes)
+
+
+def trail_to(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -> Order:
+    """Return a held order with the best price that the market has had, and the price that triggers it now."""
+    if (order.high_water, order.stop_price) == (high_water, stop_price):
+        return order
+    return order.changed(at, high_water=high_water, stop_price=stop_price)
+
+
+def cancel_held(order: Order, at: datetime, denials: tuple[RiskDenial, ...] = ()) -> Transition:
+    """→ CANCELED: the engine lets go of an order that it held, as it was asked to or for the `denials`."""
+    kind, status = OrderEventKind.CANCELED, OrderStatus.CANCELED
+    if not denials:
+        return _transition(order, at, kind, status, cancel_code=order.cancel_code or CancelCode.REQUESTED)
+    reason = "; ".join(denial.message for denial in denials)
+    return _transition(order, at, kind, status, reason, None, denials=denials, cancel_code=CancelCode.DENIED)
 
 
 def deny(order: Order, denials: tuple[RiskDenial, ...], at: datetime) -> Transition:
@@ -167,11 +191,11 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> T
     )
 
 
-def trigger(order: Order, at: datetime) -> Transition:
+def trigger(order: Order, at: datetime, reason: str | None = None) -> Transition:
     """Note that an order with a trigger has gone off; it has if it has a fill, and its status stays."""
     if not order.type.waits_for_trigger or order.triggered_at is not None:
         return Transition(order)
-    return _transition(order, at, OrderEventKind.TRIGGERED, order.status, triggered_at=at)
+    return _transition(order, at, OrderEventKind.TRIGGERED, order.status, reason, triggered_at=at)
 
 
 def request_cancel(order: Order, at: datetime) -> Transition:

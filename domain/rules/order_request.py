@@ -83,10 +83,8 @@ def _place_errors(request: OrderRequest, account: Account | None, market: Market
 
 
 def _unsupported_errors(request: OrderRequest) -> Iterator[InputError]:
-    if request.type is OrderType.TRAILING_STOP:
-        yield _error("type", "TRAILING_STOP is not carried out yet; use STOP.", ErrorCode.UNSUPPORTED)
-    elif request.trailing:
-        yield _error("trailing", "trailing belongs to a TRAILING_STOP alone.")
+    if request.type is OrderType.TRAILING_STOP and not request.trailing:
+        yield _error("trailing", "A TRAILING_STOP needs trailing: the distance at which it follows the price.")
     if request.post_only and request.type is not OrderType.LIMIT:
         yield _error("postOnly", f"Only a LIMIT order can be post-only, not a {request.type}.", ErrorCode.UNSUPPORTED)
 
@@ -97,9 +95,7 @@ def _number_errors(request: OrderRequest) -> Iterator[InputError]:
     elif error := size_error(request.quantity):
         yield _error("quantity", f"The quantity {error}.")
     yield from _price_errors("price", request.type, request.price, belongs=request.type.has_price)
-    belongs = request.type.has_stop_price or request.type is OrderType.TRAILING_STOP
-    if request.type is not OrderType.TRAILING_STOP or request.stop_price is not None:
-        yield from _price_errors("stopPrice", request.type, request.stop_price, belongs=belongs)
+    yield from _price_errors("stopPrice", request.type, request.stop_price, belongs=request.type.has_stop_price)
 
 
 def _price_errors(field: str, type_: OrderType, price: Decimal | None, *, belongs: bool) -> Iterator[InputError]:

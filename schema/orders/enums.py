@@ -44,9 +44,8 @@ describe_enum(
             "rising for SELL."
         ),
         "TRAILING_STOP": (
-            "The order becomes a MARKET order when the market price has moved back from its best value by a "
-            "given distance. Not "
-            "supported yet: `orderPlace` returns UNSUPPORTED."
+            "The order becomes a MARKET order when the market price has moved back from its best value by a given "
+            "distance: fallen for SELL, risen for BUY. The engine holds it until then, at every venue."
         ),
     },
 )
@@ -60,8 +59,7 @@ describe_enum(
         "EXIT": "A strategy closes a position with the order, because of an exit rule.",
         "STOP_LOSS": "The order closes a position whose loss reached the strategy's stop-loss.",
         "TAKE_PROFIT": "The order closes a position whose profit reached the strategy's take-profit.",
-        "TRAILING_STOP": "The order closes a position whose price fell back from its best value. No order has this "
-        "role yet.",
+        "TRAILING_STOP": "The order closes a position whose price fell back from its best value.",
         "CLOSE": "The order closes a position because its trading session was stopped with `closePosition`.",
         "MANUAL": "A client placed the order with `orderPlace`.",
         "FOREIGN": "The order was found at the venue. The engine did not place it.",
@@ -146,6 +144,7 @@ describe_enum(
         "Orders that only reduce a position may wait for longer while the engine runs.",
         "NOT_SENT": "The node lost the right to trade the account just before the order was to be sent, so it was "
         "never sent.",
+        "DENIED": "The engine held it, it was triggered, and then it failed the risk checks: `denials` has them.",
         "AMENDED": "`orderAmend` replaced it: `replacedBy` is the order that takes its place.",
         "NOT_REPLACED": "It came from `orderAmend`, and the order that it was to replace had ended, or could not be "
         "cancelled, so it was never sent.",

@@ -89,8 +89,7 @@ class OrderPlaceInput:
     trailing: TrailInput | None = strawberry.field(
         default=None,
         description=(
-            "The distance at which a TRAILING_STOP follows the price. Not supported yet: the result is the error "
-            "UNSUPPORTED."
+            "The distance at which a TRAILING_STOP follows the price. Required for it, and invalid for other types."
         ),
     )
     stop_loss: ProtectionInput | None = strawberry.field(
@@ -129,6 +128,16 @@ class OrderPlaceInput:
                 raise InputError(ErrorCode.INVALID, message, ("input", "protectAt"))
             return None
         return BracketRequest(stop_loss, take_profit, self.protect_at or ProtectAt.BEST)
+
+    def trail(self) -> ExitLevel | None:
+        """Return the distance of a trailing stop; None if there is none."""
+        if self.trailing is None:
+            return None
+        percent, absolute = self.trailing.percent, self.trailing.absolute
+        return ExitLevel(
+            percent=None if percent is strawberry.UNSET else percent,
+            absolute=None if absolute is strawberry.UNSET else absolute,
+        )
 
     def to_domain(self) -> service.OrderRequest:
         """Return the request. Raises NOT_FOUND for an id that is no id of an account."""

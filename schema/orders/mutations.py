@@ -61,7 +61,8 @@ class OrderMutation:
         ),
     )
     async def order_place(self, info: Info, input: Annotated[OrderPlaceInput, INPUT]) -> Fields:
-        order = await orders.place(info.context, input.to_domain(), input.idempotency_key, input.bracket())
+        request, key = input.to_domain(), input.idempotency_key
+        order = await orders.place(info.context, request, key, input.bracket(), input.trail())
         error = orders.order_error(order)
         return {"order": order, "errors": [user_error(error)] if error else []}
 

@@ -130,8 +130,17 @@ class OrderFacts:
     )
     stop_price: Decimal | None = strawberry.field(
         description=(
-            "The price that triggers the order, in quote currency for one unit of the base currency. Null for "
-            "order types that have no stop price."
+            "The price that triggers the order, in quote currency for one unit of the base currency. That of a "
+            "TRAILING_STOP moves with the market. Null for order types that have no stop price."
+        )
+    )
+    trail_percent: Decimal | None = strawberry.field(
+        description="The distance of a TRAILING_STOP, in percent of the best price. Null for other orders."
+    )
+    trail_absolute: Decimal | None = strawberry.field(
+        description=(
+            "The distance of a TRAILING_STOP as a difference of prices, in quote currency for one unit of the base "
+            "currency. Null for other orders."
         )
     )
     status: domain.OrderStatus = strawberry.field(description="The status of the order in its life.")

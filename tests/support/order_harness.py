@@ -14,7 +14,7 @@ from domain.execution.executor import AccountExecutor
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService, Predicate
 from domain.model.conversion import CurrencyGraph
-from domain.model.markets import Depth, FeedState, FeedStatus, Market, MarketSymbol
+from domain.model.markets import Depth, FeedState, FeedStatus, Market, MarketSymbol, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderEvent, OrderType
 from domain.model.trading import Account, Position
@@ -55,6 +55,9 @@ class FixedMarkets:
     state: FeedState = FeedState.LIVE
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     depth_requests: int = 0
+    trades: asyncio.Queue[tuple[Trade, ...]] = field(default_factory=asyncio.Queue)
+    traded: int = 0
+    readers: int = 0
     rates: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -76,6 +79,26 @@ class FixedMarkets:
 
     def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
         return amount * self.rates[currency] if currency in self.rates else None
+
+    async def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
+        self.readers += 1
+        try:
+            while True:
+                yield await self.trades.get()
+        finally:
+            self.readers -= 1
+
+    def trade(self, *prices: object) -> None:
+        """Have the market trade at these prices, one after another."""
+        self.traded += 1
+        self.trades.put_nowait(
+            tuple(
+                Trade(
+                    BTC, f"m{self.traded}-{number}", datetime.now(UTC), Decimal(str(price)), Decimal(1), OrderSide.BUY
+                )
+                for number, price in enumerate(prices)
+            )
+        )
 
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
         self.depth_requests += 1

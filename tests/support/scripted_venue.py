@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import Enum, auto
 
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order, OrderStatus, OrderType, RejectCode
+from domain.model.orders import Order, OrderStatus, RejectCode
 from domain.model.trading import Balance
 from domain.ports.execution_client import (
     FillReport,
@@ -225,7 +225,7 @@ class ScriptedVenue:
         self.orders[order.client_order_id] = report
         if self.publishes_on_stream:
             self.publish(report)
-        if order.type is OrderType.MARKET:
+        if order.type.trades_at_market:
             for _ in range(self.parts):
                 self.fill(order.client_order_id, order.quantity / self.parts)
 

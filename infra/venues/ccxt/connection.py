@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -208,7 +209,7 @@ def venue_abilities(exchange: CcxtValue, profile: VenueProfile | None = None) ->
     if profile is None:
         return _declared_abilities(exchange, timeframes)
     return VenueAbilities(
-        order_types=profile.order_types,
+        order_types=_with_held_types(profile.order_types),
         times_in_force=profile.times_in_force,
         post_only=profile.post_only,
         timeframes=timeframes,
@@ -223,6 +224,11 @@ def venue_abilities(exchange: CcxtValue, profile: VenueProfile | None = None) ->
     )
 
 
+def _with_held_types(types: Sequence[OrderType]) -> tuple[OrderType, ...]:
+    """Return the types with those that the engine holds itself, and sends as market orders when they are triggered."""
+    return (*types, OrderType.TRAILING_STOP) if OrderType.MARKET in types else tuple(types)
+
+
 def _declared_abilities(exchange: CcxtValue, timeframes: tuple[Timeframe, ...]) -> VenueAbilities:
     features = ((exchange.features or {}).get("spot") or {}).get("createOrder") or {}
     in_force = features.get("timeInForce") or {}
@@ -234,7 +240,7 @@ def _declared_abilities(exchange: CcxtValue, timeframes: tuple[Timeframe, ...]) 
         types += [OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT]
     immediate = (time_in_force for time_in_force in _IMMEDIATE if in_force.get(time_in_force.value))
     return VenueAbilities(
-        order_types=tuple(types),
+        order_types=_with_held_types(types),
         times_in_force=(TimeInForce.GTC, *immediate, TimeInForce.GTD),
         post_only=bool(in_force.get("PO")),
         timeframes=timeframes,

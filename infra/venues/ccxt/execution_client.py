@@ -10,7 +10,7 @@ from domain.core.background import cancel_and_wait
 from domain.core.clock import to_milliseconds
 from domain.model.client_order_ids import is_engine_order_id
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order, OrderRole, RejectCode, TimeInForce
+from domain.model.orders import Order, OrderRole, OrderType, RejectCode, TimeInForce
 from domain.model.trading import Balance, VenueCredentials
 from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import (
@@ -215,7 +215,7 @@ class CcxtExecutionClient:
             message = f"The engine can't follow orders at {venue}, so it places none there."
             raise VenueRefused(message, RejectCode.UNSUPPORTED)
         in_force = order.time_in_force or TimeInForce.GTC
-        if order.type not in profile.order_types:
+        if (OrderType.MARKET if order.type.trades_at_market else order.type) not in profile.order_types:
             raise VenueRefused(f"{order.type.value} can't be placed at this venue.", RejectCode.UNSUPPORTED)
         if order.type.has_price and in_force not in profile.times_in_force:
             raise VenueRefused(f"{in_force.value} isn't supported at this venue.", RejectCode.UNSUPPORTED)

@@ -13,7 +13,7 @@ _TRIGGERS = {
     OrderType.TAKE_PROFIT: "takeProfitPrice",
     OrderType.TAKE_PROFIT_LIMIT: "takeProfitPrice",
 }
-_SENT_TYPES = frozenset({OrderType.MARKET, OrderType.LIMIT, *_TRIGGERS})
+_SENT_TYPES = frozenset({OrderType.MARKET, OrderType.TRAILING_STOP, OrderType.LIMIT, *_TRIGGERS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ def order_arguments(order: Order, client_order_id: str, id_parameter: str = "cli
 
     Raises `VenueRefused` for a type that can't be sent.
 
-    GTD is sent as GTC, because the engine cancels the order in time. Post-only has no time in force (LIMIT_MAKER).
+    GTD is sent as GTC, because the engine cancels the order in time. A TRAILING_STOP is sent as a market order, because
+    the engine sends it when it is triggered. Post-only has no time in force (LIMIT_MAKER).
     """
     if order.type not in _SENT_TYPES:
         raise VenueRefused(f"{order.type.value} can't be placed at this venue.", RejectCode.UNSUPPORTED)

@@ -101,8 +101,14 @@ async def test_an_order_that_the_venue_rejects_is_returned_with_its_reason(api: 
         ({"quantity": "0"}, "INVALID", ["input", "quantity"]),
         ({"quantity": "-1"}, "INVALID", ["input", "quantity"]),
         ({"type": "LIMIT"}, "INVALID", ["input", "price"]),
-        ({"stopLoss": {"percent": "2"}}, "UNSUPPORTED", ["input", "stopLoss"]),
-        ({"type": "TRAILING_STOP", "trailing": {"percent": "2"}}, "UNSUPPORTED", ["input", "type"]),
+        ({"side": "SELL", "stopLoss": {"percent": "2"}}, "UNSUPPORTED", ["input", "stopLoss"]),
+        ({"stopLoss": {"percent": "0"}}, "INVALID", ["input", "stopLoss"]),
+        ({"stopLoss": {"price": "120"}, "takeProfit": {"price": "110"}}, "INVALID", ["input", "stopLoss"]),
+        ({"takeProfit": {"price": "90"}}, "INVALID", ["input", "takeProfit"]),
+        ({"protectAt": "ENGINE"}, "INVALID", ["input", "protectAt"]),
+        ({"type": "TRAILING_STOP"}, "INVALID", ["input", "trailing"]),
+        ({"type": "TRAILING_STOP", "trailing": {"absolute": "0"}}, "INVALID", ["input", "trailing"]),
+        ({"trailing": {"percent": "2"}}, "INVALID", ["input", "trailing"]),
         ({"idempotencyKey": ""}, "INVALID", ["input", "idempotencyKey"]),
     ],
 )
@@ -147,6 +153,33 @@ async def test_a_resting_order_is_cancelled_once_and_a_filled_one_not_at_all(api
     late = (await api.run(CANCEL, id=encode_id("Order", filled.id)))["orderCancel"]
     assert cancelled == again == {"order": {"id": encode_id("Order", resting.id), "status": "CANCELED"}, "errors": []}
     assert late == {"order": None, "errors": [{"code": "CONFLICT", "path": ["id"]}]}
+
+
+async def test_an_order_with_a_bracket_shows_it_and_an_amendment_keeps_it(api: Api) -> None:
+    await api.harness.start()
+    bracket = {"stopLoss": {"percent": "2"}, "takeProfit": {"price": "120"}, "protectAt": "ENGINE"}
+    given = order_input(api, type="LIMIT", price="90", **bracket)
+    query = PLACE.replace("order { id ", "order { id protection { takeProfitPrice quantity protectAt endedAt } ")
+    payload = (await api.run(query, input=given))["orderPlace"]
+    assert payload["errors"] == []
+    shown = {"takeProfitPrice": None, "quantity": "0", "protectAt": "ENGINE", "endedAt": None}
+    assert payload["order"]["protection"] == shown
+    assert (await api.run(query, input=given))["orderPlace"] == payload
+    other = {**given, "stopLoss": {"percent": "3"}}
+    assert [error["code"] for error in (await api.run(PLACE, input=other))["orderPlace"]["errors"]] == ["CONFLICT"]
+    change = {"price": "91", "idempotencyKey": "a"}
+    amend = AMEND.replace("order { id ", "order { id protection { takeProfitPrice quantity protectAt endedAt } ", 1)
+    amended = (await api.run(amend, id=payload["order"]["id"], input=change))["orderAmend"]
+    assert amended["order"]["protection"] == shown
+
+
+async def test_a_trailing_stop_is_open_with_its_distance_and_its_stop(api: Api) -> None:
+    await api.harness.start()
+    query = PLACE.replace("order { id ", "order { id trailPercent trailAbsolute stopPrice triggeredAt ")
+    given = order_input(api, side="SELL", type="TRAILING_STOP", trailing={"percent": "10"})
+    order = (await api.run(query, input=given))["orderPlace"]["order"]
+    assert (order["status"], order["trailPercent"], order["trailAbsolute"]) == ("OPEN", "10", None)
+    assert (order["stopPrice"], order["triggeredAt"]) == ("90", None)
 
 
 async def test_an_amended_order_and_the_one_that_it_replaces_point_to_each_other(api: Api) -> None:

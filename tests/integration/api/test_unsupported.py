@@ -1,7 +1,6 @@
 """What the schema calls "not supported yet" is refused with UNSUPPORTED, in the same words wherever it is asked for."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,6 @@ CREATE = """mutation($input: StrategyCreateInput!) { strategyCreate(input: $inpu
   strategy { version { id } } errors { code message } } }"""
 START = """mutation($input: TradingSessionStartInput!) { tradingSessionStart(input: $input) {
   tradingSession { id } errors { code message path } } }"""
-PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
-  order { id } errors { code path } } }"""
 HALT = """mutation($id: ID!) { tradingHalt(id: $id, input: {closePositions: true}) {
   subject { id } errors { code path } } }"""
 GENERATE = (
@@ -45,27 +42,6 @@ async def test_a_definition_without_them_is_valid(api: Api) -> None:
     assert (await api.run(VALIDATE, definition=SIMPLE))["strategyValidate"] == {"valid": True, "errors": []}
 
 
-ORDERS: dict[str, tuple[dict[str, Any], str]] = {
-    "OrderType.TRAILING_STOP": ({"type": "TRAILING_STOP", "trailing": {"percent": "1"}}, "type"),
-    "OrderPlaceInput.stopLoss": ({"type": "MARKET", "stopLoss": {"percent": "1"}}, "stopLoss"),
-    "OrderPlaceInput.takeProfit": ({"type": "MARKET", "takeProfit": {"price": "1"}}, "takeProfit"),
-}
-
-
-@pytest.mark.parametrize("name", sorted(ORDERS))
-async def test_an_order_with_them_is_refused_and_leaves_nothing(api: Api, name: str) -> None:
-    changes, field = ORDERS[name]
-    given = {
-        "account": api.account,
-        "market": "sandbox:BTC/USDT",
-        "side": "BUY",
-        "quantity": "1",
-        "idempotencyKey": "k",
-    }
-    payload = (await api.run(PLACE, input={**given, **changes}))["orderPlace"]
-    assert payload == {"order": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", field]}]}
-
-
 async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refused(api: Api) -> None:
     halted = (await api.run(HALT, id=api.account))["tradingHalt"]
     assert halted == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
@@ -75,4 +51,4 @@ async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refus
 
 def test_the_schema_describes_each_as_not_supported() -> None:
     printed = json.dumps(SCHEMA.introspect())
-    assert printed.count("Not supported yet") >= len(PARTS) * 2 + len(ORDERS) + 2
+    assert printed.count("Not supported yet") >= len(PARTS) * 2 + 2

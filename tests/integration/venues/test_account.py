@@ -100,7 +100,6 @@ async def test_an_order_that_must_fill_at_once_expires_where_it_cannot(trader: T
     [
         ({"quantity": Decimal(10)}, "insufficient"),
         ({"quantity": Decimal("0.00001")}, "NOTIONAL"),
-        ({"type": OrderType.TRAILING_STOP}, "TRAILING_STOP"),
         ({"market": MarketSymbol("sandbox", "NO/SUCH")}, "NO/SUCH"),
         ({"client_order_id": "x" * 37}, "newClientOrderId"),
     ],

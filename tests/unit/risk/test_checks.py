@@ -174,10 +174,10 @@ class TestReducing:
         held = replace(position(1), trading_session_id=SESSION)
         assert codes(order, context(position=held)) == []
 
-    def test_trailing_stops_are_refused_by_name(self) -> None:
-        (denial,) = check_order(an_order(type=OrderType.TRAILING_STOP, price=None), context())
-        assert denial.code is R.UNSUPPORTED_ORDER
-        assert "TRAILING_STOP" in denial.message
+    def test_a_trailing_stop_is_judged_as_the_market_order_that_it_becomes(self) -> None:
+        trailing = an_order(type=OrderType.TRAILING_STOP, price=None, quantity=D(100_000))
+        market = replace(trailing, type=OrderType.MARKET)
+        assert codes(trailing, context()) == codes(market, context()) != []
 
 
 class TestLimits:

@@ -6,7 +6,7 @@ from domain.core.errors import ErrorCode
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType
 from domain.model.protection import ExitLevel, ProtectAt
-from domain.rules.bracket_request import BracketRequest, validate_bracket
+from domain.rules.bracket_request import BracketRequest, validate_bracket, validate_trail
 from domain.rules.order_request import OrderRequest
 from tests.support.orders import BTC, D, a_market, an_order
 
@@ -92,3 +92,22 @@ def test_without_a_price_of_the_entry_only_the_level_itself_is_judged() -> None:
 )
 def test_only_an_order_that_opens_a_position_is_protected(changes: dict[str, object], code: ErrorCode) -> None:
     assert errors(stop(percent=2), **changes) == [("stopLoss", code)]
+
+
+@pytest.mark.parametrize("trail", [ExitLevel(percent=D("0.5")), ExitLevel(absolute=D(500)), None])
+def test_a_distance_of_either_kind_is_taken(trail: ExitLevel | None) -> None:
+    assert validate_trail(OrderType.TRAILING_STOP, trail) == []
+
+
+@pytest.mark.parametrize(
+    ("type_", "trail"),
+    [
+        (OrderType.TRAILING_STOP, ExitLevel(percent=D(0))),
+        (OrderType.TRAILING_STOP, ExitLevel(percent=D(100))),
+        (OrderType.TRAILING_STOP, ExitLevel(absolute=D(-1))),
+        (OrderType.MARKET, ExitLevel(percent=D(1))),
+    ],
+)
+def test_a_distance_that_makes_no_sense_is_invalid(type_: OrderType, trail: ExitLevel) -> None:
+    (error,) = validate_trail(type_, trail)
+    assert (error.code, error.path) == (ErrorCode.INVALID, ("input", "trailing"))

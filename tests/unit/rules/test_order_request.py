@@ -52,10 +52,12 @@ def test_a_request_that_makes_sense_has_no_errors(request_: OrderRequest) -> Non
         (replace(GTD, expires_at=datetime.max.replace(tzinfo=UTC)), "expiresAt", ErrorCode.INVALID),
         (replace(LIMIT, expires_at=NOW + timedelta(seconds=1)), "expiresAt", ErrorCode.INVALID),
         (replace(MARKET, post_only=True), "postOnly", ErrorCode.UNSUPPORTED),
-        (replace(MARKET, type=OrderType.TRAILING_STOP, trailing=True), "type", ErrorCode.UNSUPPORTED),
-        (replace(MARKET, trailing=True), "trailing", ErrorCode.INVALID),
-        (replace(MARKET, stop_loss=True), "stopLoss", ErrorCode.UNSUPPORTED),
-        (replace(MARKET, take_profit=True), "takeProfit", ErrorCode.UNSUPPORTED),
+        (replace(MARKET, type=OrderType.TRAILING_STOP), "trailing", ErrorCode.INVALID),
+        (
+            replace(MARKET, type=OrderType.TRAILING_STOP, trailing=True, stop_price=D(90)),
+            "stopPrice",
+            ErrorCode.INVALID,
+        ),
     ],
 )
 def test_an_invalid_field_is_reported_with_its_path(request_: OrderRequest, field: str, code: ErrorCode) -> None:

@@ -9,13 +9,14 @@ from domain.model.venue_abilities import ReportSource, VenueAbilities
 from infra.venues.ccxt.connection import venue_abilities
 from infra.venues.ccxt.profiles.registry import profile_of
 
+HELD = {OrderType.TRAILING_STOP}
 STOPS = {OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 
 
 @pytest.mark.parametrize("name", ["binance", "kraken", "okx", "bybit", "coinbase"])
 def test_without_a_profile_ccxts_declarations_are_shown(name: str) -> None:
     abilities = venue_abilities(getattr(ccxt, name)())
-    assert {OrderType.MARKET, OrderType.LIMIT} | STOPS == set(abilities.order_types)
+    assert HELD | {OrderType.MARKET, OrderType.LIMIT} | STOPS == set(abilities.order_types)
     assert set(abilities.times_in_force) == set(TimeInForce)
     assert abilities.post_only
 
@@ -45,7 +46,7 @@ def test_a_profile_allows_what_follows_an_order_from_its_placing_to_its_end(name
     ],
 )
 def test_an_order_that_waits_for_a_price_rests_where_its_id_finds_it(name: str, stops: set[OrderType]) -> None:
-    assert set(of_profile(name).order_types) == {OrderType.MARKET, OrderType.LIMIT} | stops
+    assert set(of_profile(name).order_types) == HELD | {OrderType.MARKET, OrderType.LIMIT} | stops
 
 
 def test_a_venue_that_streams_no_balances_is_polled() -> None:
@@ -58,8 +59,12 @@ def test_a_venue_without_a_profile_takes_no_live_accounts() -> None:
     assert not venue_abilities(ccxt.gemini()).live_accounts
 
 
-def test_no_venue_takes_a_trailing_stop_yet() -> None:
-    assert OrderType.TRAILING_STOP not in venue_abilities(ccxt.bybit()).order_types
+def test_a_trailing_stop_is_the_engines_own_where_market_orders_are_taken() -> None:
+    abilities = of_profile("bybit")
+    assert (OrderType.TRAILING_STOP in abilities.order_types, abilities.trailing_stop) == (True, False)
+    exchange = ccxt.binance()
+    exchange.has["createMarketOrder"] = False
+    assert OrderType.TRAILING_STOP not in venue_abilities(exchange).order_types
 
 
 def test_what_a_venue_lacks_of_timeframes_is_made_of_shorter_ones() -> None:
@@ -70,6 +75,6 @@ def test_a_venue_of_which_nothing_is_known_takes_the_plainest_orders() -> None:
     exchange = ccxt.binance()
     exchange.features, exchange.timeframes = None, None
     abilities = venue_abilities(exchange)
-    assert abilities.order_types == (OrderType.MARKET, OrderType.LIMIT)
+    assert abilities.order_types == (OrderType.MARKET, OrderType.LIMIT, OrderType.TRAILING_STOP)
     assert abilities.times_in_force == (TimeInForce.GTC, TimeInForce.GTD)
     assert (abilities.post_only, abilities.timeframes) == (False, ())

@@ -1,0 +1,164 @@
+"""Holds the trailing stops of an account: watches the trades of their markets, and has those sent that are triggered.
+
+The best price is stored in the order's row, at most once a second, and when the order is triggered. After a restart an
+order goes on from there, by the trades that come then.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NoReturn
+from uuid import UUID
+
+from domain.core.errors import Unavailable
+from domain.core.wakeup import Wakeup
+from domain.execution.account_context import AccountContext
+from domain.execution.risk_loader import load_risk_context
+from domain.model.markets import MarketSymbol, Trade
+from domain.model.orders import Order, RiskCode
+from domain.ports.unit_of_work import UnitOfWork
+from domain.risk.checks import check_order
+from domain.risk.context import RiskContext
+from domain.rules.order_lifecycle import Transition, arrival_price, cancel_held, hold, submit, trail_to, trigger
+from domain.rules.trailing_order import Trail, start_trail, step_trail
+
+_SAVE_SECONDS = 1.0
+_PASSING = frozenset({RiskCode.STALE_MARKET_DATA, RiskCode.NOT_RECONCILED, RiskCode.MARKET_INACTIVE})
+"""What a triggered order waits for instead of being given up."""
+
+
+@dataclass(slots=True)
+class _HeldOrder:
+    """A held order, and where it stands by the trades so far, which its row may not have yet."""
+
+    order: Order
+    trail: Trail
+    since: datetime
+    is_saved: bool = True
+
+
+class TrailingOrders:
+    """The held orders of an account; `wake` has the executor decide about one."""
+
+    def __init__(self, context: AccountContext, wake: Callable[[UUID | None], None]) -> None:
+        self._context = context
+        self._wake = wake
+        self._held: dict[UUID, _HeldOrder] = {}
+        self._watches: dict[MarketSymbol, asyncio.Task[None]] = {}
+        self._wakeup = Wakeup()
+
+    def __repr__(self) -> str:
+        return f"TrailingOrders({self._context!r}, held={len(self._held)})"
+
+    async def run(self) -> NoReturn:
+        """Watch until cancelled."""
+        await self._load()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._wakeup.clear()
+                self._follow_markets(group)
+                try:
+                    await self._save()
+                except Unavailable:
+                    await asyncio.sleep(self._context.timings.retry_delay)
+                self._wake_triggered()
+                await self._wakeup.wait(_SAVE_SECONDS if self._held else None)
+
+    def on_committed(self, order: Order) -> None:
+        """Begin to watch an order that is held now, or let go of one that isn't any more."""
+        if not order.is_held:
+            self._held.pop(order.id, None)
+        elif order.id not in self._held and order.high_water is not None and order.stop_price is not None:
+            trail = Trail(order.high_water, order.stop_price, order.triggered_at is not None)
+            since = self._context.to_venue_time(order.created_at)
+            self._held[order.id] = _HeldOrder(order, trail, since)
+            self._wakeup.set()
+
+    def start(self, order: Order, risk: RiskContext, at: datetime) -> Transition:
+        """Return an order that passed the risk checks as held, with the present price as its best one so far."""
+        market = self._context.market(order.market)
+        price = risk.best_price(order.side)
+        assert price is not None  # a check wants a fresh book
+        trail = start_trail(order, price, at, market)
+        return hold(order, at, trail.high_water, trail.stop_price)
+
+    async def decide(self, transaction: UnitOfWork, order: Order, at: datetime) -> Transition:
+        """Return what becomes of a held order now: sent if it is triggered, cancelled if that was asked for."""
+        context, held = self._context, self._held.get(order.id)
+        if order.cancel_requested_at is not None:
+            return cancel_held(order, at)
+        if order.triggered_at is None and (held is None or not held.trail.is_triggered):
+            return Transition(order)
+        moved = order if held is None else trail_to(order, at, held.trail.high_water, held.trail.stop_price)
+        triggered = trigger(moved, at, f"the market has come back to {moved.stop_price}")
+        risk = await load_risk_context(transaction, moved, context.markets, at, reconciled=context.reconciled)
+        denials = check_order(moved, replace(risk, refusal=context.refusal))
+        if not denials:
+            return triggered.then(submit(triggered.order, at, arrival_price(moved, risk.depth)))
+        if _PASSING.issuperset(denial.code for denial in denials):
+            return triggered
+        return triggered.then(cancel_held(triggered.order, at, denials))
+
+    # ---- prices
+
+    async def _load(self) -> None:
+        while True:
+            try:
+                async with self._context.database.read_only() as transaction:
+                    orders = await transaction.orders.list_active(self._context.account.id)
+            except Unavailable:
+                await asyncio.sleep(self._context.timings.retry_delay)
+            else:
+                for order in orders:
+                    self.on_committed(order)
+                return
+
+    def _follow_markets(self, group: asyncio.TaskGroup) -> None:
+        markets = {held.order.market for held in self._held.values()}
+        for market in self._watches.keys() - markets:
+            self._watches.pop(market).cancel()
+        for market in markets - self._watches.keys():
+            self._watches[market] = group.create_task(self._watch(market), name=f"trailing:{market}")
+
+    async def _watch(self, market: MarketSymbol) -> None:
+        async for trades in self._context.markets.trade_stream(market):
+            self._on_trades(market, trades)
+
+    def _on_trades(self, symbol: MarketSymbol, trades: tuple[Trade, ...]) -> None:
+        market = self._context.market(symbol)
+        for held in self._held.values():
+            if held.order.market != symbol or held.trail.is_triggered:
+                continue
+            before = held.trail
+            for trade in trades:
+                if trade.at > held.since and not held.trail.is_triggered:
+                    held.trail = step_trail(held.order, held.trail, trade.price, trade.at, market)
+            held.is_saved &= held.trail == before
+            if held.trail.is_triggered:
+                self._wake(held.order.id)
+
+    async def _save(self) -> None:
+        """Store where the orders stand that have moved since."""
+        for held in [held for held in self._held.values() if not held.is_saved]:
+            held.is_saved = True
+            try:
+                await self._save_trail(held.order.id, held.trail)
+            except Unavailable:
+                held.is_saved = False
+                raise
+
+    async def _save_trail(self, order_id: UUID, trail: Trail) -> None:
+        at = self._context.clock.now()
+        await self._context.update(
+            order_id,
+            lambda order: Transition(
+                trail_to(order, at, trail.high_water, trail.stop_price) if order.is_held else order
+            ),
+        )
+
+    def _wake_triggered(self) -> None:
+        """Have those decided again that were triggered and could not be sent, for want of a fresh book for example."""
+        for held in self._held.values():
+            if held.trail.is_triggered:
+                self._wake(held.order.id)

@@ -1,0 +1,140 @@
+"""Trailing stops by hand, which the engine holds: followed, triggered, cancelled, and found again after a crash."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.core.errors import InputErrors
+from domain.model.markets import FeedState
+from domain.model.order_side import OrderSide
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode
+from domain.model.protection import ExitLevel
+from tests.support.order_harness import OrderHarness
+from tests.support.orders import D, a_book
+from tests.support.scripted_venue import ScriptedVenue
+from tests.support.waiting import eventually, read_until
+
+OPEN, CANCELED = OrderStatus.OPEN, OrderStatus.CANCELED
+
+
+async def trailing(harness: OrderHarness, key: str = "t", distance: object = 5, **changes: object) -> Order:
+    changes = {"side": OrderSide.SELL, "type": OrderType.TRAILING_STOP, "trailing": True, **changes}
+    level = ExitLevel(absolute=Decimal(str(distance)))
+    order = await harness.service.place(harness.user.id, harness.request(**changes), key, trail=level)
+    if order.status is OPEN:
+        await eventually(lambda: harness.markets.readers == 1, "the market's trades are read")
+    return order
+
+
+async def stop_price(harness: OrderHarness, order: Order, price: object) -> None:
+    async def read() -> Decimal | None:
+        return (await harness.read(order.id)).stop_price
+
+    await read_until(read, lambda found: found == D(str(price)), "the stop has moved")
+
+
+async def test_the_order_is_open_without_the_venue_and_follows_the_price(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    assert (order.status, order.high_water, order.stop_price) == (OPEN, D("99.99"), D("94.99"))
+    assert (order.is_held, venue.received) == (True, [])
+    harness.markets.trade(101, 110, 108)
+    await stop_price(harness, order, 105)
+    harness.markets.trade(105)
+    filled = await harness.until(order.id, "FILLED")
+    assert (filled.triggered_at is not None, filled.filled_quantity) == (True, D(1))
+    steps = ["PENDING", "ACCEPTED", "TRIGGERED", "SUBMITTED", "ACCEPTED", "FILL"]
+    assert await harness.kinds(order.id) == steps
+    assert venue.received == [order.client_order_id]
+    await eventually(lambda: harness.markets.readers == 0, "nothing is read any more")
+
+
+async def test_a_crash_loses_neither_the_order_nor_how_far_it_has_come(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    harness.markets.trade(120)
+    await stop_price(harness, order, 115)
+    await harness.kill()
+    await harness.start()
+    await eventually(lambda: harness.markets.readers == 1, "the market's trades are read again")
+    assert (await harness.read(order.id)).status is OPEN  # the venue doesn't have it, and isn't asked
+    harness.markets.trade(114)
+    assert (await harness.until(order.id, "FILLED")).stop_price == D(115)
+    assert len(venue.received) == 1
+
+
+async def test_it_is_cancelled_without_the_venue(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    after = await harness.service.cancel(harness.user.id, order.id)
+    assert (after.status, after.cancel_code, venue.cancel_attempts) == (CANCELED, CancelCode.REQUESTED, 0)
+    await eventually(lambda: harness.markets.readers == 0, "nothing is read any more")
+
+
+async def test_trades_from_before_the_order_do_not_count(harness: OrderHarness) -> None:
+    await harness.start()
+    harness.markets.trade(200)
+    order = await trailing(harness)
+    harness.markets.trade(99)
+    await eventually(harness.markets.trades.empty, "the trades are read")
+    assert (await harness.read(order.id)).high_water == D("99.99")
+
+
+async def test_the_risk_checks_judge_it_when_it_is_placed(harness: OrderHarness) -> None:
+    await harness.start()
+    order = await trailing(harness, quantity=D(1000))
+    assert RiskCode.INSUFFICIENT_BALANCE in {denial.code for denial in order.denials}
+
+
+async def test_a_triggered_order_waits_for_a_fresh_book(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    harness.markets.book, harness.markets.state = None, FeedState.STALE
+    harness.markets.trade(90)
+
+    async def kinds() -> list[str]:
+        return await harness.kinds(order.id)
+
+    await read_until(kinds, lambda found: "TRIGGERED" in found, "the order is triggered")
+    assert ((await harness.read(order.id)).status, venue.received) == (OPEN, [])
+    harness.markets.book, harness.markets.state = a_book(quantity=100), FeedState.LIVE
+    await harness.until(order.id, "FILLED")
+    assert (await harness.kinds(order.id)).count("TRIGGERED") == 1
+
+
+async def test_a_triggered_order_that_fails_the_checks_for_good_is_cancelled_with_the_reasons(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness, quantity=D(10))
+    async with harness.database.transaction() as transaction:
+        await transaction.accounts.replace_balances(harness.account.id, ())
+    harness.markets.trade(90)
+    after = await harness.until(order.id, "CANCELED")
+    assert (after.cancel_code, [denial.code for denial in after.denials]) == (
+        CancelCode.DENIED,
+        [RiskCode.INSUFFICIENT_BALANCE],
+    )
+    assert venue.received == []
+
+
+async def test_a_trailing_stop_without_a_distance_is_invalid(harness: OrderHarness) -> None:
+    request = harness.request(side=OrderSide.SELL, type=OrderType.TRAILING_STOP)
+    with pytest.raises(InputErrors) as caught:
+        await harness.service.place(harness.user.id, request, "k")
+    assert [error.path for error in caught.value.errors] == [("input", "trailing")]
+
+
+async def test_a_stop_order_at_the_venue_tells_that_it_was_triggered(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await harness.place(type=OrderType.STOP, stop_price=D(110))
+    venue.fill(order.client_order_id, 1)
+    filled = await harness.until(order.id, "FILLED")
+    assert await harness.kinds(order.id) == ["PENDING", "SUBMITTED", "ACCEPTED", "TRIGGERED", "FILL"]
+    assert filled.triggered_at is not None
