@@ -211,7 +211,9 @@ def reject_cancel(order: Order, at: datetime, reason: str) -> Transition:
     if order.status is not OrderStatus.PENDING_CANCEL:
         return Transition(order)
     status = OrderStatus.PARTIALLY_FILLED if order.filled_quantity else OrderStatus.OPEN
-    return _transition(order, at, OrderEventKind.CANCEL_REJECTED, status, reason, cancel_requested_at=None)
+    code = None if order.cancel_code is CancelCode.AMENDED else order.cancel_code
+    kind = OrderEventKind.CANCEL_REJECTED
+    return _transition(order, at, kind, status, reason, None, cancel_requested_at=None, cancel_code=code)
 
 
 def confirm_absent(order: Order, at: datetime) -> Transition:

@@ -9,7 +9,7 @@ import pytest
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode
 from domain.model.trading import Balance
-from domain.model.trading_state import TradingState
+from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from domain.rules.order_amendment import AmendmentRequest
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import D
@@ -302,10 +302,11 @@ async def test_what_the_order_holds_is_free_for_the_amendment(amending: OrderHar
 async def test_nothing_is_amended_under_a_halt(amending: OrderHarness) -> None:
     await amending.start()
     order = await amending.limit()
+    halt = Halt(
+        HaltLevel.ACCOUNT, amending.account.id, TradingState.HALTED, amending.clock.now(), HaltAuthor.SELF, reason=None
+    )
     async with amending.database.transaction() as transaction:
-        account = await transaction.accounts.get_for_update(amending.account.id)
-        assert account is not None
-        await transaction.accounts.update(replace(account, trading_state=TradingState.HALTED))
+        await transaction.halts.put(halt)
     amended = await amend(amending, order, price=D(91))
     assert [denial.code for denial in amended.denials] == [RiskCode.TRADING_HALTED]
     assert (await amending.read(order.id)).status is OPEN
