@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from uuid import UUID
 
 import argon2
@@ -34,14 +35,19 @@ class RandomTokens:
 class Argon2Hasher:
     """Argon2id with RFC 9106's second recommended parameters (64 MiB, 3 passes), in a small pool of threads.
 
-    The pool bounds the memory that a burst of log-ins takes: `threads` hashes at once, half of the processors and one.
+    Another `hasher` has other parameters. The pool bounds the memory that a burst of log-ins takes: `threads` hashes at
+    once, half of the processors and one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, hasher: argon2.PasswordHasher | None = None) -> None:
         self.threads = min(max((os.cpu_count() or 1) // 2, 1), 2) + 1
-        self._hasher = argon2.PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=1)
+        self._hasher = hasher or argon2.PasswordHasher(time_cost=3, memory_cost=65_536, parallelism=1)
         self._pool = ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="argon2")
-        self._dummy_hash = self._hasher.hash(secrets.token_urlsafe())
+
+    @cached_property
+    def _dummy_hash(self) -> str:
+        """What the password of nobody is compared with; made by the first comparison, not while the engine starts."""
+        return self._hasher.hash(secrets.token_urlsafe())
 
     def needs_rehash(self, password_hash: str) -> bool:
         return self._hasher.check_needs_rehash(password_hash)
@@ -51,19 +57,20 @@ class Argon2Hasher:
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         loop = asyncio.get_running_loop()
-        right = await loop.run_in_executor(self._pool, self._verify, password_hash or self._dummy_hash, password)
-        return right and password_hash is not None
+        return await loop.run_in_executor(self._pool, self._verify, password_hash, password)
 
     def close(self) -> None:
         """Stop the threads."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _verify(self, password_hash: str, password: str) -> bool:
+    def _verify(self, password_hash: str | None, password: str) -> bool:
+        dummy_hash = self._dummy_hash  # always, so that the first comparison takes as long whoever it is of
         try:
             # Half of a surrogate pair, which no stored password has, can't be written as UTF-8.
-            return self._hasher.verify(password_hash, password.encode(errors="surrogatepass"))
+            self._hasher.verify(password_hash or dummy_hash, password.encode(errors="surrogatepass"))
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+        return password_hash is not None
 
 
 class AesVault:

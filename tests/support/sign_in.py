@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+import argon2
 import pytest
 
 from domain.ports.bus import MessageBus
@@ -90,8 +91,8 @@ class SignInNode:
 
 @pytest.fixture(scope="session")
 def hasher() -> Iterator[Argon2Hasher]:
-    """The real hasher."""
-    hasher = Argon2Hasher()
+    """The real hasher, with parameters that take no time."""
+    hasher = Argon2Hasher(argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
     yield hasher
     hasher.close()
 
