@@ -8,7 +8,6 @@ from uuid import UUID
 from domain.accounts.service import AccountRequest
 from domain.core.changes import Changes, Unchanged
 from domain.core.pagination import CursorScope, Page
-from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.model.markets import MarketSymbol, Venue
 from domain.model.trading import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.model.users import ApiScope
@@ -37,7 +36,8 @@ async def equity(context: RequestContext, account: Account) -> Equity:
     unpriced = _unpriced_markets(context, account, present.unpriced)
     if not unpriced:
         return present
-    await asyncio.gather(*(context.services.markets.depth(market, BOOK_WAIT_SECONDS) for market in unpriced))
+    services = context.services
+    await asyncio.gather(*(services.markets.depth(market, services.price_wait_seconds) for market in unpriced))
     return _equity(context, account, held)
 
 

@@ -8,6 +8,7 @@ from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.core.clock import Clock
 from domain.events.stream import EventLogReader
+from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.service import OrderService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
@@ -40,7 +41,10 @@ class EngineInfo:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The domain's services on this node, built by the composition root."""
+    """The domain's services on this node, built by the composition root.
+
+    An account's equity waits up to `price_wait_seconds` for the feeds that price its currencies.
+    """
 
     database: Database
     clock: Clock
@@ -59,3 +63,4 @@ class Services:
     reports: ReportService
     events: EventLogReader
     portfolios: Portfolios
+    price_wait_seconds: float = BOOK_WAIT_SECONDS

@@ -206,11 +206,11 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
     services = build_services(build_container(base, venues, hub, bytes(32)), Settings(), facts)
     try:
-        past = MarketHistory(database, hub, venues, harness.bus, harness.clock, wait_seconds=0)  # nobody here collects
+        # Nobody here collects, so there is nothing to wait for.
+        past = MarketHistory(database, hub, venues, harness.bus, harness.clock, wait_seconds=0)
         analytics = MarketAnalytics(database, past)
-        yield Api(
-            harness, replace(services, orders=harness.service, market_history=past, analytics=analytics), database
-        )
+        own = {"orders": harness.service, "market_history": past, "analytics": analytics, "price_wait_seconds": 0}
+        yield Api(harness, replace(services, **own), database)
     finally:
         await hub.close()
         await venues.close()
