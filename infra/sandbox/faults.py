@@ -10,6 +10,8 @@ from infra.sandbox.candles import Candle
 class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """What `POST /admin/misbehave` takes; counts are of the next requests or events, 0 for none."""
 
+    clear: bool = False
+    """Forget the counted faults that are still to come, before these are added."""
     swallow_orders: int = 0
     """New orders that are accepted, and whose connection is then aborted without an answer."""
     hang_orders: int = 0
@@ -89,6 +91,8 @@ class FaultInjector:
 
     def add(self, plan: FaultPlan) -> None:
         """Add the faults of `plan` to those still to come."""
+        if plan.clear:
+            self.counts.clear()
         for name in _COUNTED:
             if count := getattr(plan, name):
                 self.counts[name] = self.counts.get(name, 0) + count

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -51,13 +51,20 @@ def run_program(*arguments: str, timeout_seconds: float = 120.0, **settings: str
 class Engine:
     """One node: where it listens, what it logs, and the ways to end it. It keeps its port over restarts."""
 
-    def __init__(self, folder: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        settings: Mapping[str, str] | None = None,
+        program: Sequence[str | Path] = (PROGRAM,),
+    ) -> None:
         self.folder = folder
         self.port = free_port()
+        self.settings = dict(settings or {})
+        self._program = program
         self._arguments = arguments
-        self._settings = dict(settings or {})
         self._output = folder.with_name(f"{folder.name}.output")
-        self._log = folder.with_name(f"{folder.name}.log")
+        self.log_file = folder.with_name(f"{folder.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -76,7 +83,7 @@ class Engine:
     @property
     def log(self) -> str:
         """All that it wrote to standard error, over all its lives."""
-        return self._log.read_text()
+        return self.log_file.read_text()
 
     def client(self, token: str | None = None) -> Client:
         """Return a client that acts under this token."""
@@ -97,11 +104,11 @@ class Engine:
 
     def spawn(self, output: int | None = None) -> None:
         """Start it and wait for nothing; it writes to the descriptor `output`, if one is given."""
-        command = [PROGRAM, "serve", "--port", str(self.port), "--data-dir", self.folder, *self._arguments]
-        with self._output.open("wb") as file, self._log.open("ab") as log:
+        command = [*self._program, "serve", "--port", str(self.port), "--data-dir", self.folder, *self._arguments]
+        with self._output.open("wb") as file, self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=file if output is None else output, stderr=log, cwd=ROOT,
-                env=engine_environment(**self._settings),
+                env=engine_environment(**self.settings),
             )  # fmt: skip
 
     async def ready(self, timeout_seconds: float = READY_SECONDS) -> None:
@@ -164,7 +171,7 @@ class Engine:
             self.kill()
         for pid in self.children():
             _kill(pid)
-        for file in (self._output, self._log):
+        for file in (self._output, self.log_file):
             file.unlink(missing_ok=True)
 
     async def _until(self, condition: Callable[[], object], what: str) -> None:

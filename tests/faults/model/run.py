@@ -1,0 +1,94 @@
+"""One run: a plan is carried out on a running world, brought to its end, and judged."""
+
+import asyncio
+import time
+import traceback
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tests.faults.model.injection import strike
+from tests.faults.model.invariants import compare, settle
+from tests.faults.model.operations import Operator
+from tests.faults.model.plan import ACCOUNTS, Plan, plan_of
+from tests.faults.model.trader import Trader, new_user
+from tests.faults.model.world import World
+from tests.support.waiting import read_until
+
+_AT_ONCE = 3
+"""How many operations are under way at once; a fault strikes when all before it have begun."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did and what was wrong."""
+
+    seed: int
+    seconds: float
+    operations: int
+    orders: int
+    fills: int
+    exits: int
+    faults: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return asdict(self)
+
+
+async def run_seed(world: World, seed: int) -> RunResult:
+    """Carry out the plan of a seed; what goes wrong in the harness itself is a violation too."""
+    plan, started = plan_of(seed), time.monotonic()
+    log_start = len(world.engine.log)
+    violations: list[str] = []
+    counts: Counter[str] = Counter()
+    try:
+        traders = [await new_user(world) for _ in range(ACCOUNTS)]
+        await _enter(world, traders)
+        await _carry_out(world, plan, Operator(world, traders, seed))
+        violations += await settle(world, traders)
+        violations += await compare(world, traders)
+        for trader in traders:
+            orders = await trader.orders()
+            counts["orders"] += len(orders)
+            counts["exits"] += sum(order["role"] not in {"ENTRY", "MANUAL"} for order in orders)
+            counts["fills"] += sum(len(order["fills"]["nodes"]) for order in orders)
+    except (Exception, AssertionError):  # noqa: BLE001  # a run that can't be judged hasn't passed
+        violations.append(traceback.format_exc()[-3_000:])
+    try:
+        world.engine.assert_quiet(log_start)
+    except AssertionError as error:
+        violations.append(f"the log isn't quiet: {str(error)[:3_000]}")
+    faults = [fault.kind.value for fault in plan.faults]
+    seconds = round(time.monotonic() - started, 1)
+    return RunResult(
+        seed, seconds, len(plan.operations), counts["orders"], counts["fills"], counts["exits"], faults, violations
+    )
+
+
+async def _enter(world: World, traders: list[Trader]) -> None:
+    """Let a candle close, so that each trading session enters: faults are to find positions to protect."""
+    for trader in traders:
+        await read_until(trader.sessions, _all_run, "the trading session runs")
+    await world.next_minute()
+    for trader in traders:
+        await read_until(trader.open_positions, bool, "the trading session has entered")
+
+
+def _all_run(sessions: list[dict[str, Any]]) -> bool:
+    return all(session["status"] == "RUNNING" for session in sessions)
+
+
+async def _carry_out(world: World, plan: Plan, operator: Operator) -> None:
+    faults = list(plan.faults)
+    under_way: set[asyncio.Task[None]] = set()
+    for index, operation in enumerate(plan.operations):
+        while faults and faults[0].before <= index:
+            await strike(world, faults.pop(0))
+        while len(under_way) >= _AT_ONCE:
+            done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        under_way.add(asyncio.create_task(operator.carry_out(index, operation)))
+    await asyncio.gather(*under_way)
