@@ -1,7 +1,9 @@
 """Acquires, renews and releases leases, by which one node at a time owns an account or a market's feed."""
 
+import asyncio
 from contextlib import suppress
 
+from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.ports.leases import Lease, LeaseHolder
@@ -47,6 +49,12 @@ class LeaseHandle:
             self._last = self._lease or lease
         return self.current is not None
 
+    def adopt(self, renewed: Lease) -> None:
+        """Take over a renewal of the lease, unless it was lost or renewed again meanwhile."""
+        lease = self._lease
+        if lease is not None and lease.epoch == renewed.epoch and lease.renewed_at < renewed.renewed_at:
+            self._lease = self._last = renewed
+
     async def reason_lost(self) -> str:
         """Return, for the log, why the lease is no longer held: it lapsed, or another holder has acquired it."""
         lease, seconds = self._last, self._clock.monotonic() - self._last.renewed_at
@@ -65,6 +73,51 @@ class LeaseHandle:
         if lease is not None:
             async with self._database.transaction() as transaction:
                 await transaction.leases.release(lease)
+
+
+class LeaseRenewer:
+    """Renews the leases of a node, all in one statement, until each is lost or released."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._handles: dict[tuple[str, str], LeaseHandle] = {}
+        self._alone = BackgroundTasks()
+
+    def add(self, handle: LeaseHandle) -> None:
+        """Renew this lease too."""
+        lease = handle.current
+        if lease is not None:
+            self._handles[lease.kind, lease.key] = handle
+
+    async def run(self) -> None:
+        """Renew every `RENEW_SECONDS` until cancelled."""
+        async with self._alone:
+            while True:
+                await asyncio.sleep(RENEW_SECONDS)
+                # Without the database the leases expire by themselves.
+                with suppress(Unavailable):
+                    await self.renew()
+
+    async def renew(self) -> None:
+        """Renew all leases once; raises `Unavailable`.
+
+        A lease whose row is locked by a transaction that checks it is renewed by a statement of its own, so that one
+        account's long transaction doesn't keep the leases of all others from being renewed.
+        """
+        leases = {key: lease for key, handle in self._handles.items() if (lease := handle.current) is not None}
+        self._handles = {key: handle for key, handle in self._handles.items() if key in leases}
+        if not leases:
+            return
+        async with self._database.transaction() as transaction:
+            renewed = await transaction.leases.renew_unlocked(list(leases.values()), LEASE_SECONDS)
+        for lease in renewed:
+            self._handles[lease.kind, lease.key].adopt(lease)
+        for key in leases.keys() - {(lease.kind, lease.key) for lease in renewed}:
+            self._alone.start(self._renew_alone(self._handles[key]))
+
+    async def _renew_alone(self, handle: LeaseHandle) -> None:
+        with suppress(Unavailable):
+            await handle.renew()
 
 
 def is_same_host(name: str, other: str) -> bool:

@@ -44,7 +44,6 @@ class OrderTimings:
     """
 
     poll_interval: float = 0.25
-    expiry_poll_interval: float = 1.0
     maximum_lease_age: float = 3.0
     absence_after: float = 4.5
     first_query_delay: float = 0.1

@@ -79,7 +79,6 @@ class AccountExecutor:
         self._waiting_for_book: set[UUID] = set()
         self._had_book_wait: set[UUID] = set()
         self._undecidable: set[UUID] = set()
-        self._expiry_check_at = 0.0
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
@@ -127,7 +126,6 @@ class AccountExecutor:
         while True:
             self._wakeup.clear()
             try:
-                await self._request_expired_cancels()
                 await self.load_commands()
                 while (order_id := self._next_command()) is not None:
                     await self._process(order_id)
@@ -135,8 +133,8 @@ class AccountExecutor:
             except Unavailable:
                 self._must_load = True
                 await asyncio.sleep(self._context.timings.retry_delay)
-            if not await self._wakeup.wait(self._context.timings.poll_interval):
-                self._must_load = True
+            else:
+                await self._wakeup.wait()
 
     async def load_commands(self) -> None:
         """Put the orders to be sent or cancelled into the queue: those that it was woken for, or all of the account."""
@@ -148,6 +146,8 @@ class AccountExecutor:
         woken = self._woken
         self._must_load, self._woken = False, set()
         try:
+            if must_load:
+                await self._request_expired_cancels()
             async with self._context.database.read_only() as transaction:
                 orders = await transaction.orders.get_many(list(woken)) if woken else []
                 commands = await transaction.orders.list_commands(self._context.account.id) if must_load else []
@@ -174,10 +174,7 @@ class AccountExecutor:
         return self._queue.pop(may_add_risk=may_add_risk)
 
     async def _request_expired_cancels(self) -> None:
-        monotonic, now = self._context.clock.monotonic(), self._context.clock.now()
-        if monotonic < self._expiry_check_at:
-            return
-        self._expiry_check_at = monotonic + self._context.timings.expiry_poll_interval
+        now = self._context.clock.now()
         async with self._context.database.read_only() as transaction:
             expired = await transaction.orders.list_expired(self._context.account.id, now)
         for order in expired:

@@ -5,7 +5,7 @@ never correctness.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 from domain.model.orders import Order
@@ -27,6 +27,18 @@ class OrderNotifier:
     def waiter_count(self) -> int:
         """How many orders are waited for."""
         return len(self._waiters)
+
+    @property
+    def listening_accounts(self) -> frozenset[UUID]:
+        """The accounts whose executors run on this node."""
+        return frozenset(self._listeners)
+
+    def wake_executors(self, account_ids: Iterable[UUID]) -> None:
+        """Have those of the accounts' executors that run on this node load their commands."""
+        for account_id in account_ids:
+            listener = self._listeners.get(account_id)
+            if listener is not None:
+                listener(None)
 
     async def listen_for_commands(self, account_id: UUID, listener: CommandListener) -> Callable[[], Awaitable[None]]:
         """Call `listener` for commands from any node to the account's executor; the returned function stops that."""

@@ -4,6 +4,7 @@ The epoch of a lease is a fencing token: it is checked in the transaction that d
 lost the lease without noticing can't commit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -47,6 +48,10 @@ class LeaseRepository(Protocol):
 
     async def renew(self, lease: Lease, seconds: float) -> Lease | None:
         """Extend the lease; None if it has expired or another holder has it."""
+        ...
+
+    async def renew_unlocked(self, leases: Sequence[Lease], seconds: float) -> list[Lease]:
+        """Extend those of the leases that are held and whose rows no transaction has locked; return these."""
         ...
 
     async def release(self, lease: Lease) -> None:

@@ -120,6 +120,13 @@ class OrderRepository(Protocol):
         """
         ...
 
+    async def list_commanded_accounts(self, account_ids: Sequence[UUID], now: datetime) -> list[UUID]:
+        """Return those of the accounts whose executor has something to do: a command, a halt or an expired order.
+
+        Orders in doubt are left out: their cancel waits for their outcome.
+        """
+        ...
+
     async def list_active(self, account_id: UUID) -> list[Order]:
         """Return the account's orders that are not final, oldest first."""
         ...

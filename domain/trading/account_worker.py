@@ -52,7 +52,7 @@ class AccountWorker:
                     subscription = await self._dependencies.bus.subscribe(topic, self._on_message, self._sessions.wake)
                     stack.push_async_callback(subscription.close)
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._renew_lease())
+                    group.create_task(self._watch_lease())
                     group.create_task(self._execution_loop())
                     group.create_task(self._sessions.run())
         except* StaleLease:
@@ -75,12 +75,10 @@ class AccountWorker:
             raise StaleLease(f"the lease of the account {self.account.id} was lost")
         return lease
 
-    async def _renew_lease(self) -> NoReturn:
+    async def _watch_lease(self) -> NoReturn:
+        """End the worker once its lease is lost or has lapsed; the trader renews those of all accounts together."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            # Without the database the lease expires by itself, and the next line raises.
-            with suppress(Unavailable):
-                await self._lease_handle.renew()
             self._lease()
 
     async def _execution_loop(self) -> NoReturn:

@@ -62,7 +62,8 @@ class TradingSessionSupervisor:
                 while True:
                     self._wakeup.clear()
                     await self._poll_sessions(group)
-                    if await self._wakeup.wait(self._dependencies.timings.poll_interval):
+                    timings = self._dependencies.timings
+                    if await self._wakeup.wait(timings.poll_interval if self._tasks else timings.rest_interval):
                         await asyncio.sleep(DEBOUNCE_SECONDS)
         finally:
             await self._subscriptions.close()

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.accounts.service import ACCOUNTS_TOPIC
-from domain.core.background import cancel_and_wait
+from domain.core.background import BackgroundTasks, cancel_and_wait
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.events.leases import acquire_lease, describe_holder, is_same_host
+from domain.events.leases import LeaseRenewer, acquire_lease, describe_holder, is_same_host
+from domain.execution.command_poller import CommandPoller
 from domain.model.trading import Account
 from domain.ports.bus import BusSubscription
 from domain.trading.account_worker import AccountWorker
@@ -36,6 +37,8 @@ class Trader:
         self._without_venue: set[UUID] = set()
         self._held_elsewhere: set[UUID] = set()
         self._wakeup = Wakeup()
+        self._background = BackgroundTasks()
+        self._leases = LeaseRenewer(dependencies.database)
         self._task: asyncio.Task[None] | None = None
         self._subscription: BusSubscription | None = None
 
@@ -52,6 +55,12 @@ class Trader:
         self._subscription = await self._dependencies.bus.subscribe(
             ACCOUNTS_TOPIC, self._on_account_message, self._on_message_loss
         )
+        dependencies = self._dependencies
+        poller = CommandPoller(
+            dependencies.database, dependencies.notifier, dependencies.clock, dependencies.timings.execution
+        )
+        self._background.start(poller.run(), name="commands")
+        self._background.start(self._leases.run(), name="account-leases")
         self._task = asyncio.create_task(self._scan_loop(), name="trader")
 
     async def close(self) -> None:
@@ -61,6 +70,7 @@ class Trader:
         if self._task is not None:
             await cancel_and_wait(self._task)
         await self._stop_workers(list(self._running))
+        await self._background.close()
 
     def _on_account_message(self, message: bytes) -> None:
         if len(message) == len(UUID(int=0).bytes):
@@ -114,6 +124,7 @@ class Trader:
             await self._log_holder(account)
             return
         self._held_elsewhere.discard(account.id)
+        self._leases.add(lease)
         worker = AccountWorker(account, lease, dependencies)
         task = asyncio.create_task(worker.run(), name=f"account:{account.id}")
         self._running[account.id] = _RunningWorker(worker, task)

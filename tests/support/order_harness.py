@@ -9,7 +9,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from domain.core.background import BackgroundTasks
 from domain.execution.account_context import AccountContext, ExecutionDependencies, OrderTimings
+from domain.execution.command_poller import CommandPoller
 from domain.execution.executor import AccountExecutor
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService, Predicate
@@ -34,7 +36,6 @@ ANSWER_WITHIN_SECONDS = 0.2
 FAST_TIMINGS = OrderTimings(
     absence_after=0.3,
     first_query_delay=0.02,
-    expiry_poll_interval=0.05,
     poll_interval=0.05,
     retry_delay=0.02,
     maximum_pending_age_at_start=60,
@@ -142,6 +143,7 @@ class OrderHarness:
         )  # fmt: skip
         self.lease: Lease | None = None
         self._task: asyncio.Task[None] | None = None
+        self._pollers = BackgroundTasks()
         self.starts = 0
 
     @property
@@ -164,6 +166,8 @@ class OrderHarness:
             self.lease = await transaction.leases.acquire("account", key, f"node-{self.starts}", 600)
         assert self.lease is not None
         self.context = self.new_context()
+        await self._pollers.close()
+        self._pollers.start(CommandPoller(self.database, self.notifier, self.clock, self.timings).run())
         executor = AccountExecutor(self.context, cancel_foreign=self.cancel_foreign)
         self._task = asyncio.create_task(executor.run())
         return executor
@@ -196,6 +200,7 @@ class OrderHarness:
 
     async def stop(self) -> None:
         """Stop the executor if there is one; raises what it failed with."""
+        await self._pollers.close()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):

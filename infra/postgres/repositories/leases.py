@@ -1,5 +1,7 @@
 """Leases in PostgreSQL: one row for each leased thing, expiring by the database's clock."""
 
+from collections.abc import Sequence
+
 from domain.core.clock import Clock
 from domain.ports.leases import Lease, LeaseHolder, StaleLease
 from infra.postgres.connection import Connection
@@ -20,6 +22,15 @@ IS_HELD = "kind = {} AND key = {} AND holder = {} AND epoch = {} AND expires_at 
 """The condition that a lease is held, with places for `lease_params`."""
 _IS_HELD = IS_HELD.format("$1", "$2", "$3", "$4")
 _RENEW = f"UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 second' WHERE {_IS_HELD} RETURNING epoch"
+_RENEW_UNLOCKED = """
+UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 second'
+WHERE (kind, key) IN (
+    SELECT lease.kind, lease.key FROM leases AS lease
+    JOIN unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS held (kind, key, holder, epoch)
+        USING (kind, key, holder, epoch)
+    WHERE lease.expires_at > clock_timestamp()
+    FOR NO KEY UPDATE OF lease SKIP LOCKED
+) RETURNING kind, key, holder, epoch"""
 # The row stays: the next holder's epoch must be higher.
 _RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
 _RELEASE_ALL = "UPDATE leases SET expires_at = '-infinity' WHERE expires_at > clock_timestamp()"
@@ -44,6 +55,12 @@ class PostgresLeases(Repository):
         before = self._clock.monotonic()
         epoch = await self._connection.fetchval(_RENEW, *lease_params(lease), seconds)
         return Lease(lease.kind, lease.key, lease.holder, epoch, before) if epoch is not None else None
+
+    async def renew_unlocked(self, leases: Sequence[Lease], seconds: float) -> list[Lease]:
+        before = self._clock.monotonic()
+        columns = zip(*(lease_params(lease) for lease in leases), strict=True)
+        rows = await self._connection.fetch(_RENEW_UNLOCKED, *(list(column) for column in columns), seconds)
+        return [Lease(row["kind"], row["key"], row["holder"], row["epoch"], before) for row in rows]
 
     async def release(self, lease: Lease) -> None:
         await self._connection.execute(_RELEASE, *lease_params(lease))

@@ -3,12 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from domain.events.leases import LEASE_SECONDS, LeaseHandle
+from domain.events.leases import LEASE_SECONDS, LeaseHandle, LeaseRenewer, acquire_lease
 from domain.ports.leases import Lease, StaleLease
+from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.waiting import eventually
 
 LONG = 60.0
 LAPSED = 0.0
@@ -146,3 +148,33 @@ async def test_who_took_a_lost_lease_is_named_and_distinguished_by_host(database
     message = await lost(database, "here:two")
     assert message.startswith("its lease was taken by another run on this host (here:two), until ")
     assert message.endswith(" UTC unless it is renewed")
+
+
+async def test_the_leases_of_a_node_are_renewed_together_and_a_locked_one_by_itself(pool: Pool) -> None:
+    clock = ManualClock()
+    database = PostgresDatabase(pool, EmbeddedBus(), clock)
+    handles = [await acquire_lease(database, clock, "account", str(number), "node-1") for number in range(5)]
+    renewer = LeaseRenewer(database)
+    for handle in handles:
+        assert handle is not None
+        renewer.add(handle)
+    lost = handles[4]
+    assert lost is not None
+    taken = lost.current
+    assert taken is not None
+    async with database.transaction() as transaction:
+        await transaction.leases.release(taken)
+        await transaction.leases.acquire("account", "4", "node-2", 60)
+    before = [handle.current.renewed_at for handle in handles if handle is not None and handle.current is not None]
+    clock.move(2)
+    async with database.transaction() as checking:
+        locked = handles[0]
+        assert locked is not None
+        assert locked.current is not None
+        await checking.leases.check(locked.current)
+        await renewer.renew()
+        renewed = [handle.current.renewed_at for handle in handles if handle is not None and handle.current is not None]
+        assert [after > was for after, was in zip(renewed, before, strict=True)] == [False, True, True, True, False]
+    await eventually(lambda: lost.current is None, "the lost lease is known to be lost")
+    await eventually(lambda: locked.current and locked.current.renewed_at > before[0], "the locked one is renewed")
+    await database.close()
