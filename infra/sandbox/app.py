@@ -136,26 +136,28 @@ class SandboxApp:
             is_path = path in PATHS
             raise ExchangeError(-1000, "Method Not Allowed" if is_path else "Not Found", 405 if is_path else 404)
         address = "?" if request.client is None else request.client.host
-        used = self._limits.use_weight(address, endpoint.weight, monotonic_seconds())
+        query, form = request.scope["query_string"].decode("latin-1"), body.decode("latin-1")
+        params = Params.of_query(query, form)
+        used = self._limits.use_weight(address, endpoint.weigh(params), monotonic_seconds())
         if self._exchange.has_limits:  # A client that sees what it used keeps to the limit that it knows.
             headers |= dict.fromkeys(("x-mbx-used-weight", "x-mbx-used-weight-1m"), str(used))
-        return await self._call_endpoint(endpoint, request, body.decode("latin-1"), headers)
+        return await self._call_endpoint(endpoint, request, params, rest_payload(query, form), headers)
 
-    async def _call_endpoint(self, endpoint: Endpoint, request: Request, form: str, headers: dict[str, str]) -> object:
-        query = request.scope["query_string"].decode("latin-1")
-        params = Params.of_query(query, form)
+    async def _call_endpoint(
+        self, endpoint: Endpoint, request: Request, params: Params, payload: str, headers: dict[str, str]
+    ) -> object:
         if not (endpoint.signed or endpoint.keyed):
-            context = RequestContext(self._exchange, params)
+            context = RequestContext(self._exchange, params, self._limits)
             live = None if endpoint.live_handler is None else endpoint.live_handler(context)
             return endpoint.handler(context) if live is None else await live
         account = key_holder(self._exchange, request.headers.get("x-mbx-apikey", ""))
         if endpoint.signed:
-            check_signature(account, rest_payload(query, form), params, self._exchange.clock.now_ms())
+            check_signature(account, payload, params, self._exchange.clock.now_ms())
         if endpoint.new_orders:
             in_ten_seconds, today = self._limits.use_order(account.uid, monotonic_seconds(), endpoint.new_orders)
             if self._exchange.has_limits:
                 headers |= {"x-mbx-order-count-10s": str(in_ten_seconds), "x-mbx-order-count-1d": str(today)}
-        return endpoint.handler(RequestContext(self._exchange, params, account))
+        return endpoint.handler(RequestContext(self._exchange, params, self._limits, account))
 
 
 async def _read_body(request: Request) -> bytes:

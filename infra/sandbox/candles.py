@@ -1,12 +1,20 @@
 """Binance's candles, and how shorter ones are merged into longer ones."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from infra.sandbox.fixed_point import format_units, notional
 
+SECOND_MS = 1000
 MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+WEEK_MS = 7 * DAY_MS
+MONTH = "1M"
+"""The interval without a span of its own: a calendar month."""
 INTERVALS: dict[str, int] = {
+    "1s": SECOND_MS,
     "1m": MINUTE_MS,
     "3m": 3 * MINUTE_MS,
     "5m": 5 * MINUTE_MS,
@@ -18,21 +26,34 @@ INTERVALS: dict[str, int] = {
     "6h": 360 * MINUTE_MS,
     "8h": 480 * MINUTE_MS,
     "12h": 720 * MINUTE_MS,
-    "1d": 1440 * MINUTE_MS,
-    "1w": 7 * 1440 * MINUTE_MS,
+    "1d": DAY_MS,
+    "3d": 3 * DAY_MS,
+    "1w": WEEK_MS,
 }
-_FIRST_MONDAY_MS = 4 * 1440 * MINUTE_MS
-"""Binance's weeks begin on Mondays at 00:00 UTC; the epoch was a Thursday."""
+STREAMED_INTERVALS = tuple(name for name, span_ms in INTERVALS.items() if span_ms >= MINUTE_MS)
+_FIRST_MONDAY_MS = 4 * DAY_MS
+"""Binance's weeks begin on Mondays at 00:00 UTC; the epoch was a Thursday. Other spans count from the epoch."""
 
 
 def span_start(at_ms: int, span_ms: int) -> int:
     """Return the start of the span that contains `at_ms`."""
-    return at_ms - (at_ms - _FIRST_MONDAY_MS) % span_ms
+    return at_ms - (at_ms - _origin(span_ms)) % span_ms
 
 
 def next_start(at_ms: int, span_ms: int) -> int:
     """Return the start of the first span that starts at `at_ms` or later."""
-    return at_ms + (_FIRST_MONDAY_MS - at_ms) % span_ms
+    return at_ms + (_origin(span_ms) - at_ms) % span_ms
+
+
+def month_start(at_ms: int, months: int = 0) -> int:
+    """Return the start of the calendar month (UTC) that contains `at_ms`, or of one so many months later."""
+    at = datetime.fromtimestamp(at_ms // 1000, UTC)
+    year, month = divmod(at.year * 12 + at.month - 1 + months, 12)
+    return int(datetime(year, month + 1, 1, tzinfo=UTC).timestamp()) * 1000
+
+
+def _origin(span_ms: int) -> int:
+    return _FIRST_MONDAY_MS if span_ms % WEEK_MS == 0 else 0
 
 
 class Candle(NamedTuple):

@@ -5,6 +5,7 @@ from typing import Any
 
 from infra.sandbox.api.endpoints import ROUTES
 from infra.sandbox.api.params import Params
+from infra.sandbox.api.rate_limits import RateLimits
 from infra.sandbox.api.routing import RequestContext
 from infra.sandbox.api.user_events import account_position, execution_report, list_status
 from infra.sandbox.clock import SandboxClock
@@ -30,6 +31,7 @@ class InMemoryExchange:
     def __init__(self, store: Store | None = None) -> None:
         self.exchange = Exchange(store or Store(None), SandboxClock())
         self.market = self.exchange.open_market(MARKETS[BTC], seed=1, first_price=units(PRICE))
+        self._limits = RateLimits(unlimited=True)
         self.events: list[dict[str, Any]] = []
         self.exchange.listeners.append(self._note)
         self.deposited = dict.fromkeys(ASSETS, 0)
@@ -78,7 +80,9 @@ class InMemoryExchange:
     def ask(self, account: Account, method: str, path: str, **params: object) -> Any:
         """Call the handler of `/api/v3/<path>` for an account in BTC/USDT; raises `ExchangeError`."""
         values = {name: str(value) for name, value in ({"symbol": BTC} | params).items() if value is not None}
-        return ROUTES[method, f"/api/v3/{path}"].handler(RequestContext(self.exchange, Params(values), account))
+        return ROUTES[method, f"/api/v3/{path}"].handler(
+            RequestContext(self.exchange, Params(values), self._limits, account)
+        )
 
     def drain_events(self) -> list[dict[str, Any]]:
         """Return the events of the user data streams since the last call."""

@@ -2,6 +2,7 @@
 
 from infra.sandbox.api.binance_json import Json
 from infra.sandbox.api.routing import RequestContext
+from infra.sandbox.clock import monotonic_seconds
 from infra.sandbox.fixed_point import format_units
 
 
@@ -50,6 +51,11 @@ def commission(context: RequestContext) -> Json:
         "taxCommission": free,
         "discount": discount,
     }
+
+
+def order_counts(context: RequestContext) -> list[Json]:
+    """Return how many orders the account has placed in each interval of the limits."""
+    return context.limits.order_counts(context.caller.uid, monotonic_seconds())
 
 
 def currencies(context: RequestContext) -> list[Json]:

@@ -1,10 +1,12 @@
 """Orders, lists, fills, balances, trades and tickers as Binance's JSON."""
 
+from infra.sandbox.candles import DAY_MS, Candle
 from infra.sandbox.fixed_point import SCALE, format_units
 from infra.sandbox.matching.amending import AmendReport
-from infra.sandbox.matching.market import AggregateTrade, SimulatedMarket
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.order_lists import CancelReport, ListReport, ListStatus
 from infra.sandbox.orders import Amendment, Fill, Order, PlacedOrder, PreventedMatch
+from infra.sandbox.trades import AggregateTrade
 
 Json = dict[str, object]
 
@@ -241,30 +243,37 @@ def aggregate_json(trade: AggregateTrade) -> Json:
     }
 
 
-def rest_ticker(market: SimulatedMarket, now_ms: int) -> Json:
-    """Return the last 24 hours in the form of `ticker/24hr`."""
-    day, last = market.day(), market.trades[-1] if market.trades else None
-    change = market.last_price - day.open
-    average = day.quote * SCALE // day.volume if day.volume else market.last_price
+def window_ticker(market: SimulatedMarket, window: Candle, close_ms: int) -> Json:
+    """Return a window of time in the form of `ticker`."""
+    change, last = market.last_price - window.open, market.trades[-1] if market.trades else None
+    average = (window.quote * SCALE // window.volume if window.volume else 0) or market.last_price
     return {
         "symbol": market.spec.symbol,
         "priceChange": format_units(change),
-        "priceChangePercent": f"{change / day.open * 100:.3f}",
+        "priceChangePercent": f"{change / window.open * 100:.3f}",
         "weightedAvgPrice": format_units(average),
-        "prevClosePrice": format_units(day.open),
+        "openPrice": format_units(window.open),
+        "highPrice": format_units(window.high),
+        "lowPrice": format_units(window.low),
         "lastPrice": format_units(market.last_price),
-        "lastQty": format_units(last.quantity if last else 0),
-        **best_price_json(market),
-        "openPrice": format_units(day.open),
-        "highPrice": format_units(day.high),
-        "lowPrice": format_units(day.low),
-        "volume": format_units(day.volume),
-        "quoteVolume": format_units(day.quote),
-        "openTime": now_ms - 86_400_000,
-        "closeTime": now_ms,
+        "volume": format_units(window.volume),
+        "quoteVolume": format_units(window.quote),
+        "openTime": window.open_ms,
+        "closeTime": close_ms,
         "firstId": market.trades[0].id if market.trades else -1,
         "lastId": last.id if last else -1,
-        "count": day.trades,
+        "count": window.trades,
+    }
+
+
+def rest_ticker(market: SimulatedMarket, now_ms: int) -> Json:
+    """Return the last 24 hours in the form of `ticker/24hr`."""
+    day, last = market.day(), market.trades[-1] if market.trades else None
+    return window_ticker(market, day, now_ms) | {
+        "prevClosePrice": format_units(day.open),
+        "lastQty": format_units(last.quantity if last else 0),
+        **best_price_json(market),
+        "openTime": now_ms - DAY_MS,
     }
 
 

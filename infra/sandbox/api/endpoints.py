@@ -1,9 +1,25 @@
 """Every request by its address on REST, and by its method on the WebSocket API, with Binance's weights."""
 
-from infra.sandbox.api import account, order_lists, orders
-from infra.sandbox.api.market import PUBLIC
+from infra.sandbox.api import account, klines, market, order_lists, orders, tickers
 from infra.sandbox.api.routing import Endpoint
 
+PUBLIC: dict[str, Endpoint] = {
+    "ping": Endpoint(market.ping),
+    "time": Endpoint(market.server_time),
+    "exchangeInfo": Endpoint(market.exchange_info, 20),
+    "depth": Endpoint(market.depth, market.weigh_depth),
+    "trades": Endpoint(market.trades, 25),
+    "historicalTrades": Endpoint(market.historical_trades, 25),
+    "aggTrades": Endpoint(market.aggregate_trades, 4),
+    "klines": Endpoint(klines.klines, 2, live_handler=klines.live_klines),
+    "uiKlines": Endpoint(klines.klines, 2, live_handler=klines.live_klines),
+    "avgPrice": Endpoint(market.average_price, 2),
+    "ticker": Endpoint(tickers.window, tickers.weigh_window),
+    "ticker/24hr": Endpoint(tickers.day, tickers.weigh_day),
+    "ticker/tradingDay": Endpoint(tickers.trading_day, tickers.weigh_window),
+    "ticker/price": Endpoint(tickers.price, tickers.weigh_price),
+    "ticker/bookTicker": Endpoint(tickers.book, tickers.weigh_price),
+}
 PRIVATE: dict[tuple[str, str], Endpoint] = {
     ("POST", "/api/v3/order"): Endpoint(orders.new_order, 1, signed=True, new_orders=1),
     ("POST", "/api/v3/order/test"): Endpoint(orders.test_order, 1, signed=True),
@@ -12,8 +28,8 @@ PRIVATE: dict[tuple[str, str], Endpoint] = {
     ("POST", "/api/v3/order/cancelReplace"): Endpoint(orders.replace_order, 1, signed=True, new_orders=1),
     ("PUT", "/api/v3/order/amend/keepPriority"): Endpoint(orders.amend_order, 4, signed=True),
     ("GET", "/api/v3/order/amendments"): Endpoint(orders.amendments, 4, signed=True),
-    ("GET", "/api/v3/myPreventedMatches"): Endpoint(orders.prevented_matches, 10, signed=True),
-    ("GET", "/api/v3/openOrders"): Endpoint(orders.open_orders, 6, signed=True),
+    ("GET", "/api/v3/myPreventedMatches"): Endpoint(orders.prevented_matches, orders.weigh_prevented, signed=True),
+    ("GET", "/api/v3/openOrders"): Endpoint(orders.open_orders, orders.weigh_open, signed=True),
     ("DELETE", "/api/v3/openOrders"): Endpoint(orders.cancel_all, 1, signed=True),
     ("GET", "/api/v3/allOrders"): Endpoint(orders.all_orders, 20, signed=True),
     ("GET", "/api/v3/myTrades"): Endpoint(orders.my_trades, 20, signed=True),
@@ -25,6 +41,7 @@ PRIVATE: dict[tuple[str, str], Endpoint] = {
     ("DELETE", "/api/v3/orderList"): Endpoint(order_lists.cancel, 1, signed=True),
     ("GET", "/api/v3/openOrderList"): Endpoint(order_lists.open_lists, 6, signed=True),
     ("GET", "/api/v3/allOrderList"): Endpoint(order_lists.all_lists, 20, signed=True),
+    ("GET", "/api/v3/rateLimit/order"): Endpoint(account.order_counts, 40, signed=True),
     ("GET", "/api/v3/account"): Endpoint(account.account, 20, signed=True),
     ("GET", "/api/v3/account/commission"): Endpoint(account.commission, 20, signed=True),
     ("GET", "/sapi/v1/capital/config/getall"): Endpoint(account.currencies, 10, signed=True),
@@ -45,6 +62,10 @@ METHODS: dict[str, Endpoint] = {
         ("trades.aggregate", "GET", "aggTrades"),
         ("klines", "GET", "klines"),
         ("avgPrice", "GET", "avgPrice"),
+        ("uiKlines", "GET", "uiKlines"),
+        ("trades.historical", "GET", "historicalTrades"),
+        ("ticker", "GET", "ticker"),
+        ("ticker.tradingDay", "GET", "ticker/tradingDay"),
         ("ticker.24hr", "GET", "ticker/24hr"),
         ("ticker.price", "GET", "ticker/price"),
         ("ticker.book", "GET", "ticker/bookTicker"),
@@ -69,6 +90,7 @@ METHODS: dict[str, Endpoint] = {
         ("allOrderLists", "GET", "allOrderList"),
         ("myTrades", "GET", "myTrades"),
         ("account.status", "GET", "account"),
+        ("account.rateLimits.orders", "GET", "rateLimit/order"),
         ("account.commission", "GET", "account/commission"),
     )
 }

@@ -160,6 +160,16 @@ def my_trades(context: RequestContext) -> list[Json]:
     return [fill_json(fill) for fill in found]
 
 
+def weigh_open(params: Params) -> int:
+    """Return the weight of `openOrders`."""
+    return 6 if params.get("symbol") else 80
+
+
+def weigh_prevented(params: Params) -> int:
+    """Return the weight of `myPreventedMatches`."""
+    return 1 if params.get("preventedMatchId") else 20
+
+
 def response_kind(params: Params, order_type: OrderType) -> str:
     """Return how fully to answer: `newOrderRespType`, or what Binance takes for this type of order."""
     kind = params.get("newOrderRespType") or ("FULL" if order_type in {"MARKET", "LIMIT"} else "ACK")

@@ -8,13 +8,17 @@ from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
-from infra.sandbox.errors import ExchangeError, IllegalParameterError, MissingParameterError
+import msgspec
+
+from infra.sandbox.errors import ExchangeError, IllegalParameterError, MissingParameterError, bad_symbol
 from infra.sandbox.fixed_point import PLACES, parse_units
 
 AMOUNT = re.compile(r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
 CLIENT_ID = re.compile(r"^[a-zA-Z0-9-_.:/]{1,36}$")
 NUMBER = re.compile(r"^[0-9]{1,18}$")
 END_OF_TIME_MS = 1 << 62
+MAX_UNITS = (1 << 63) - 1
+"""What the state can hold."""
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -66,6 +70,18 @@ class Params:
             raise ExchangeError(-1130, "Data sent for parameter 'limit' is not valid.")
         return min(default if value is None else value, most)
 
+    def symbols(self) -> list[str] | None:
+        """Return the markets in `symbol` or `symbols`, None without either; raises -1128 for both."""
+        listed = self.get("symbols")
+        if listed and self.get("symbol"):
+            raise ExchangeError(-1128, "Combination of optional parameters invalid.")
+        if not listed:
+            return [self.get("symbol")] if self.get("symbol") else None
+        try:
+            return msgspec.json.decode(listed, type=list[str])
+        except msgspec.DecodeError:
+            raise bad_symbol() from None
+
     def period(self) -> tuple[int, int]:
         """Return `startTime` and `endTime` in ms, wide open if they weren't sent."""
         start, end = self.number("startTime") or 0, self.number("endTime")
@@ -84,7 +100,10 @@ class Params:
         if len(value.partition(".")[2].rstrip("0")) > PLACES:
             raise ExchangeError(-1111, f"Parameter '{self.name_of(name)}' has too much precision.")
         whole, _, fraction = value.partition(".")
-        return parse_units(f"{whole}.{fraction[:PLACES]}")
+        units = parse_units(f"{whole}.{fraction[:PLACES]}")
+        if units > MAX_UNITS:
+            raise ExchangeError(-1108, f"Parameter '{self.name_of(name)}' overflowed.")
+        return units
 
     def choice(self, name: str, kinds: type[_Choice], code: int, message: str) -> _Choice:
         """Return a member of an enum, or raise the error `code` with `message`."""

@@ -31,6 +31,10 @@ class FixedWindowCounter:
         count = self._counts[key] = self._counts.get(key, 0) + amount
         return count
 
+    def count(self, key: str, now: float) -> int:
+        """Return the sum of `key` in the present window."""
+        return self.add(key, 0, now)
+
     def left_seconds(self, now: float) -> int:
         """Return whole seconds until the present window ends, at least 1."""
         return max(1, int(self.seconds - now % self.seconds))
@@ -67,6 +71,11 @@ class RateLimits:
             raise ExchangeError(-1015, text, 429, self._orders.left_seconds(now))
         return used
 
+    def order_counts(self, uid: int, now: float) -> list[dict[str, object]]:
+        """Return how many orders an account has placed in each interval, as `rateLimit/order` tells it."""
+        counts = self._orders.count(str(uid), now), self._orders_today.count(str(uid), now)
+        return [limit | {"count": count} for limit, count in zip(ORDER_LIMITS, counts, strict=True)]
+
     def _refuse(self, address: str, now: float) -> None:
         if self._refusals.add(address, 1, now) > REFUSALS_BEFORE_BAN:
             self._banned_until[address] = now + BAN_SECONDS
@@ -79,12 +88,14 @@ class RateLimits:
 
 def exchange_limits() -> list[dict[str, object]]:
     """Return the limits as `exchangeInfo` lists them."""
-    return [
-        _limit("REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_A_MINUTE),
-        _limit("ORDERS", "SECOND", ORDER_WINDOW_SECONDS, ORDERS_IN_TEN_SECONDS),
-        _limit("ORDERS", "DAY", 1, ORDERS_A_DAY),
-    ]
+    return [_limit("REQUEST_WEIGHT", "MINUTE", 1, WEIGHT_A_MINUTE), *ORDER_LIMITS]
 
 
 def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, object]:
     return {"rateLimitType": kind, "interval": interval, "intervalNum": number, "limit": limit}
+
+
+ORDER_LIMITS = (
+    _limit("ORDERS", "SECOND", ORDER_WINDOW_SECONDS, ORDERS_IN_TEN_SECONDS),
+    _limit("ORDERS", "DAY", 1, ORDERS_A_DAY),
+)

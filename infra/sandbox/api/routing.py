@@ -4,16 +4,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from infra.sandbox.api.params import Params
+from infra.sandbox.api.rate_limits import RateLimits
 from infra.sandbox.matching.exchange import Exchange
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.state.store import Account
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """One request: the exchange, the parameters, and the account (None for public requests)."""
+    """One request: the exchange, the parameters, what limits it, and the account (None for public requests)."""
 
     exchange: Exchange
     params: Params
+    limits: RateLimits
     account: Account | None = None
 
     @property
@@ -27,6 +30,13 @@ class RequestContext:
         """The market in the mandatory parameter `symbol`; raises -1121 if it isn't listed."""
         return self.exchange.market(self.params.required("symbol")).spec.symbol
 
+    def chosen_markets(self) -> list[SimulatedMarket]:
+        """Return the markets in `symbol` or `symbols`, or all."""
+        names = self.params.symbols()
+        if names is None:
+            return list(self.exchange.markets.values())
+        return [self.exchange.market(name) for name in names]
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -38,8 +48,12 @@ class Endpoint:
     """
 
     handler: Callable[[RequestContext], object]
-    weight: int = 1
+    weight: int | Callable[[Params], int] = 1
     signed: bool = False
     keyed: bool = False
     new_orders: int = 0
     live_handler: Callable[[RequestContext], Awaitable[object] | None] | None = None
+
+    def weigh(self, params: Params) -> int:
+        """Return what a request with these parameters costs."""
+        return self.weight if isinstance(self.weight, int) else self.weight(params)

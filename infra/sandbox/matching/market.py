@@ -2,47 +2,24 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
-from infra.sandbox.candles import MINUTE_MS, Candle, group, merge, next_start, span_start
+from infra.sandbox.candles import HOUR_MS, MINUTE_MS, Candle, group, merge, next_start, span_start
 from infra.sandbox.faults import CandleFaults
 from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.matching.book import Book
 from infra.sandbox.matching.market_specs import MarketSpec
+from infra.sandbox.matching.second_candles import SecondCandles
 from infra.sandbox.matching.stops import WaitingStops
 from infra.sandbox.matching.synthetic_history import DAY_MS, LISTED_MS
 from infra.sandbox.state.store import Store
+from infra.sandbox.trades import AggregateTrade, PublicTrade
 
 ID_RESERVE = 100_000
 KEPT_TRADES = 1000
 AVERAGE_MINUTES = 5
 MIRROR_FILL_IDS_FROM = 5 * 10**15
 """Ids of a mirror's fills, which aren't public trades: above all ids of those, and below 2**53."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublicTrade:
-    """One public execution."""
-
-    id: int
-    price: int
-    quantity: int
-    time_ms: int
-    buyer_is_maker: bool
-
-
-@dataclass(frozen=True, slots=True)
-class AggregateTrade:
-    """The executions of one taker order at one price, taken together."""
-
-    id: int
-    price: int
-    quantity: int
-    first_id: int
-    last_id: int
-    time_ms: int
-    buyer_is_maker: bool
 
 
 class IdSequence:
@@ -116,6 +93,7 @@ class SimulatedMarket:
         self._store = store
         self._now = now_ms
         self._minute = self._load_minute(now_ms)
+        self._seconds = SecondCandles(spec.symbol)
         self._day: tuple[int, Candle] | None = None
         self._closed: dict[int, tuple[int, list[Candle]]] = {}
         self._averages: dict[int, tuple[int, int, int]] = {}
@@ -136,6 +114,7 @@ class SimulatedMarket:
             self.stops.prices.append(price)
         self.trades.append(trade)
         if time_ms >= self._minute.open_ms:
+            self._seconds.trades.append(trade)
             self._minute = self._minute.with_trade(price, quantity, taker_buys=not buyer_is_maker)
         for notify in self.on_trade:
             notify(self, trade)
@@ -170,6 +149,7 @@ class SimulatedMarket:
         """Close the minute's candle if it has ended, and open the present one."""
         while now_ms >= self._minute.open_ms + MINUTE_MS:
             closed = self._minute
+            self._seconds.close(closed)
             self._store.save_candle(self.spec.symbol, self.candle_faults.apply(closed))
             self._minute = Candle.flat(max(closed.open_ms + MINUTE_MS, now_ms - now_ms % MINUTE_MS), closed.close)
             for notify in self.on_candle:
@@ -207,6 +187,24 @@ class SimulatedMarket:
         first = old[-1].open_ms + span_ms if old else next_start(start, span_ms)
         parts = self._parts(span_ms, max(first, self._oldest_mixed(span_ms)), end + span_ms)
         return old + [candle for candle in group(parts, span_ms) if first <= candle.open_ms < end]
+
+    def seconds(self, start: int, end: int) -> list[Candle]:
+        """Return the one-second candles that open within [start, end) ms, the present one last."""
+        minutes = self._minutes(span_start(start, MINUTE_MS), end)
+        found = [
+            candle
+            for minute in minutes
+            for candle in self._seconds.of_minute(minute, self.spec.tick, is_forming=minute is self._minute)
+        ]
+        return [candle for candle in found if start <= candle.open_ms < min(end, self._now + 1)]
+
+    def window(self, start: int, end: int) -> Candle:
+        """Return [start, end) ms, from a whole minute on, as one candle."""
+        first, last = next_start(start, HOUR_MS), span_start(end, HOUR_MS)
+        if first >= last:
+            return merge(self._minutes(start, end), start)
+        hours = self.candles(HOUR_MS, first, last)
+        return merge([*self._minutes(start, first), *hours, *self._minutes(last, end)], start)
 
     def history_start(self) -> int:
         """Return when the oldest candle opens."""

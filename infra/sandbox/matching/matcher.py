@@ -10,10 +10,11 @@ from infra.sandbox.fixed_point import SCALE, notional
 from infra.sandbox.matching.book import Match
 from infra.sandbox.matching.filters import required_lock
 from infra.sandbox.matching.ledger import FEES_UID, LIQUIDITY_UID, Ledger, fee_of
-from infra.sandbox.matching.market import PublicTrade, SimulatedMarket
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.matching.open_lists import OpenLists
 from infra.sandbox.orders import NO_LIST, Fill, Order, PlacedOrder, PreventedMatch, SelfTrade, Side, Status
 from infra.sandbox.state.store import Store
+from infra.sandbox.trades import PublicTrade
 
 ENDS_MAKER = frozenset({SelfTrade.EXPIRE_MAKER, SelfTrade.EXPIRE_BOTH})
 ENDS_TAKER = frozenset({SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_BOTH})

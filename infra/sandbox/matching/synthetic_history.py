@@ -142,12 +142,12 @@ class SyntheticHistory:
     def _make_split(self, level: int, index: int, count: int) -> list[_Span]:
         parent = self._span(level, index)
         random = self._random(f"split{level}", index)
-        ranges = _split_prices(parent, count, random)
+        ranges = split_prices(parent, count, random)
         weights = [random.lognormvariate(0.0, 0.5) for _ in range(count)]
-        volumes = [part * self._spec.step for part in _shares(parent.volume // self._spec.step, weights)]
+        volumes = [part * self._spec.step for part in shares(parent.volume // self._spec.step, weights)]
         values = [volume * sum(prices) for volume, prices in zip(volumes, ranges, strict=True)]
-        quotes = _shares(parent.quote, values)
-        trades = _shares(parent.trades, weights)
+        quotes = shares(parent.quote, values)
+        trades = shares(parent.trades, weights)
         return [_Span(*prices, *rest) for prices, *rest in zip(ranges, volumes, quotes, trades, strict=True)]
 
 
@@ -166,7 +166,7 @@ class EmptyHistory:
         return []
 
 
-def _shares(whole: int, weights: list[float] | list[int]) -> list[int]:
+def shares(whole: int, weights: list[float] | list[int]) -> list[int]:
     """Return `whole` in parts by `weights` that add up to it exactly."""
     total, running, marks = sum(weights) or 1, 0.0, [0]
     for weight in weights:
@@ -176,7 +176,7 @@ def _shares(whole: int, weights: list[float] | list[int]) -> list[int]:
     return [after - before for before, after in pairwise(marks)]
 
 
-def _split_prices(parent: _Span, count: int, random: Random) -> list[tuple[float, float, float, float]]:
+def split_prices(parent: _Span | Candle, count: int, random: Random) -> list[tuple[float, float, float, float]]:
     """Return (open, high, low, close) of `count` parts of a candle: a bridge that stays within its high and low."""
     sigma = 0.5 * (parent.high - parent.low) / sqrt(count)
     points = [parent.open]

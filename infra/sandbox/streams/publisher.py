@@ -6,15 +6,16 @@ Source: developers.binance.com/docs/binance-spot-api-docs/web-socket-streams.
 import re
 
 from infra.sandbox.api.binance_json import Json, aggregate_json, levels, rest_ticker
-from infra.sandbox.candles import INTERVALS, MINUTE_MS, Candle, span_start
+from infra.sandbox.candles import INTERVALS, MINUTE_MS, STREAMED_INTERVALS, Candle, span_start
 from infra.sandbox.clock import SandboxClock
 from infra.sandbox.fixed_point import format_units
-from infra.sandbox.matching.market import AggregateTrade, PublicTrade, SimulatedMarket
+from infra.sandbox.matching.market import SimulatedMarket
 from infra.sandbox.streams.hub import StreamHub
+from infra.sandbox.trades import AggregateTrade, PublicTrade
 
 STREAM_NAME = re.compile(
     r"(?P<symbol>[a-z0-9]+)@(depth(@100ms|@1000ms)?|depth(5|10|20)(@100ms|@1000ms)?|trade|aggTrade|bookTicker"
-    rf"|miniTicker|ticker|kline_({'|'.join(INTERVALS)}))"
+    rf"|miniTicker|ticker|kline_({'|'.join(STREAMED_INTERVALS)}))"
 )
 STEPS_A_SECOND = 10
 Best = tuple[int, int, int, int]

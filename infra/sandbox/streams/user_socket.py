@@ -136,11 +136,11 @@ class UserSocket:
         endpoint = METHODS.get(request.method)
         if endpoint is None:
             raise ExchangeError(-1020, "This operation is not supported.")
-        self._limits.use_weight(self._address, endpoint.weight, monotonic_seconds())
+        self._limits.use_weight(self._address, endpoint.weigh(params), monotonic_seconds())
         caller = self._caller(params, values) if endpoint.signed else None
         if endpoint.new_orders and caller:
             self._limits.use_order(caller.uid, monotonic_seconds(), endpoint.new_orders)
-        return endpoint.handler(RequestContext(self._exchange, params, caller))
+        return endpoint.handler(RequestContext(self._exchange, params, self._limits, caller))
 
     def _caller(self, params: Params, values: dict[str, str]) -> Account:
         account = key_holder(self._exchange, params.get("apiKey"))

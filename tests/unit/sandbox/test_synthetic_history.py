@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from infra.sandbox.candles import INTERVALS, MINUTE_MS, group, span_start
+from infra.sandbox.candles import INTERVALS, MINUTE_MS, STREAMED_INTERVALS, group, span_start
 from infra.sandbox.matching.market_specs import MARKETS
 from infra.sandbox.matching.synthetic_history import LISTED_MS, SyntheticHistory
 
@@ -30,7 +30,7 @@ def test_the_past_is_a_function_of_seed_market_and_time(history: SyntheticHistor
     )
 
 
-@pytest.mark.parametrize("interval", [name for name in INTERVALS if name != "1m"])
+@pytest.mark.parametrize("interval", [name for name in STREAMED_INTERVALS if name != "1m"])
 def test_every_timeframe_is_the_sum_of_its_minutes(history: SyntheticHistory, interval: str) -> None:
     span = INTERVALS[interval]
     start = span_start(BIRTH_MS, span) - 3 * span
