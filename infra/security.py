@@ -1,6 +1,7 @@
 """Passwords, tokens and sealed credentials: the domain's security ports by argon2, `secrets` and AES-256-GCM."""
 
 import asyncio
+import hmac
 import logging
 import os
 import secrets
@@ -15,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.model.trading import VenueCredentials
+from domain.ports.accounts import KeyInUse
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 NONCE_BYTES = 12
 KEY_BYTES = 32
 _FORMAT = b"\x01"
+_HASH_PURPOSE = b"r3edge: hashes of API keys"
 
 
 class RandomTokens:
@@ -84,11 +87,16 @@ class AesVault:
         if len(key) != KEY_BYTES:
             raise ValueError(f"the secret key has {len(key)} bytes and must have {KEY_BYTES}")
         self._cipher = AESGCM(key)
+        # A key of its own (RFC 5869 in its simplest form), so that no hash tells anything about what is sealed.
+        self._hash_key = hmac.digest(key, _HASH_PURPOSE, "sha256")
         self._earlier = [AESGCM(earlier) for earlier in earlier_keys]
 
     def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return _FORMAT + nonce + self._cipher.encrypt(nonce, msgspec.json.encode(credentials), account_id.bytes)
+
+    def key_hash(self, credentials: VenueCredentials) -> bytes:
+        return hmac.digest(self._hash_key, credentials.api_key.encode(), "sha256")
 
     def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:
         if sealed[:1] != _FORMAT:
@@ -125,6 +133,27 @@ async def reseal_credentials(database: Database, vault: AesVault) -> int:
                 renewed += await transaction.accounts.replace_credentials(account_id, old, new)
     log.info("sealed the credentials of %d accounts again, of %d", renewed, len(sealed))
     return renewed
+
+
+async def hash_keys(database: Database, vault: AesVault) -> int:
+    """Store the hash of each LIVE account's API key under the present key; return how many accounts share theirs.
+
+    Accounts from before keys were hashed may share one, which is no longer possible: the older one keeps it.
+    """
+    async with database.read_only() as reading:
+        sealed = await reading.accounts.live_credentials()
+    shared = 0
+    for account_id, credentials in sealed.items():
+        try:
+            key_hash = vault.key_hash(vault.unseal(credentials, account_id))
+            async with database.transaction() as transaction:
+                await transaction.accounts.set_key_hash(account_id, key_hash)
+        except ValueError:
+            log.warning("the credentials of account %s were sealed under a key that isn't set", account_id)
+        except KeyInUse:
+            shared += 1
+            log.warning("account %s has the same API key as another one; archive one of them", account_id)
+    return shared
 
 
 def _opened(cipher: AESGCM, sealed: bytes, account_id: UUID) -> bytes | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from domain.accounts.service import AccountRequest
+from domain.accounts.admission import AccountRequest
 from domain.core.changes import Changes, Unchanged
 from domain.core.pagination import CursorScope, Page
 from domain.model.markets import MarketSymbol, Venue

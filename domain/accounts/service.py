@@ -2,14 +2,24 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
+from domain.accounts.admission import (
+    CURRENCY,
+    OPENED,
+    REPLACED,
+    SEALED,
+    AccountRequest,
+    Paths,
+    live_account_errors,
+    one_account_a_key,
+    paper_account_errors,
+)
 from domain.accounts.late_deposits import record_late_deposit
 from domain.accounts.validation import (
-    balance_errors,
     credential_errors,
     currency_errors,
     paper_errors,
@@ -24,7 +34,6 @@ from domain.core.validation import normalise_name
 from domain.events.idempotency import reserve, validate_key
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import (
-    NO_LIMITS,
     Account,
     AccountKind,
     AccountTransfer,
@@ -46,35 +55,6 @@ MAXIMUM_ACCOUNTS = 100
 QUERY_TIMEOUT_SECONDS = 8.0
 
 T = TypeVar("T")
-
-_CURRENCY = ("input", "currency")
-
-
-@dataclass(frozen=True, slots=True)
-class _Paths:
-    """The paths in a mutation's input of the credentials that are tried, and of the venue that refuses them."""
-
-    credentials: tuple[str, ...]
-    venue: tuple[str, ...]
-
-
-_OPENED = _Paths(("input", "credentials"), ("input", "venue"))
-_REPLACED = _Paths(("input",), ("id",))
-_SEALED = _Paths(("id",), ("id",))
-
-
-@dataclass(frozen=True, slots=True)
-class AccountRequest:
-    """The account to open, as its user describes it."""
-
-    name: str
-    kind: AccountKind
-    venue: str
-    currency: str
-    balances: tuple[Balance, ...] | None = None
-    credentials: VenueCredentials | None = None
-    risk: RiskLimits = NO_LIMITS
-    idempotency_key: str | None = None
 
 
 class AccountService:
@@ -114,7 +94,9 @@ class AccountService:
                     return known
             await self._check_count(transaction, user_id)
             credentials, balances = await self._connect(transaction, account, request)
-            await transaction.accounts.add(account, self._vault.seal(credentials, account.id))
+            key_hash = self._vault.key_hash(credentials) if account.kind is AccountKind.LIVE else None
+            with one_account_a_key(account, OPENED.credentials):
+                await transaction.accounts.add(account, self._vault.seal(credentials, account.id), key_hash)
             await transaction.accounts.replace_balances(account.id, balances)
             await self._record_opening(transaction, account, balances)
             await self._publish_change(transaction, account, "accountCreate")
@@ -162,16 +144,21 @@ class AccountService:
         return account
 
     async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
-        """Give a LIVE account other credentials; raises CREDENTIALS_REJECTED if the venue refuses them."""
-        errors = credential_errors(credentials, _REPLACED.credentials)
+        """Give a LIVE account other credentials.
+
+        Raises CREDENTIALS_REJECTED if the venue refuses them, and CONFLICT if their key is that of another account.
+        """
+        errors = credential_errors(credentials, REPLACED.credentials)
         if errors:
             raise InputErrors(errors)
         async with self._database.transaction() as transaction:
             account = await self._get_owned(transaction, user_id, account_id)
             if account.kind is AccountKind.PAPER:
                 raise InputError(ErrorCode.UNSUPPORTED, "A PAPER account has credentials of the engine's own.", ("id",))
-            await self._fetch_balances(account, credentials, _REPLACED)
-            await transaction.accounts.set_credentials(account_id, self._vault.seal(credentials, account_id))
+            await self._fetch_balances(account, credentials, REPLACED)
+            sealed, key_hash = self._vault.seal(credentials, account_id), self._vault.key_hash(credentials)
+            with one_account_a_key(account, REPLACED.credentials):
+                await transaction.accounts.set_credentials(account_id, sealed, key_hash)
             await self._publish_change(transaction, account, "accountCredentialsReplace")
         await self._bus.publish(ACCOUNTS_TOPIC, account_id.bytes)
         return account
@@ -197,7 +184,7 @@ class AccountService:
                 raise InputError(ErrorCode.UNSUPPORTED, "Only a PAPER account can be paid into.", ("id",))
             arguments = (str(account_id), currency, amount)
             if await reserve(transaction, self._clock, user_id, "paperDeposit", key, arguments, account_id) is None:
-                await _check_currencies(paper, account.venue, [(currency, _CURRENCY)])
+                await _check_currencies(paper, account.venue, [(currency, CURRENCY)])
                 query = paper.deposit(str(account_id), currency, amount, f"{user_id}:{key}")
                 paid_now = await _query_venue(query, ("input", "amount"))
                 await self._refresh_balances(transaction, account)
@@ -218,7 +205,7 @@ class AccountService:
     async def _refresh_balances(self, transaction: UnitOfWork, account: Account) -> None:
         sealed = await transaction.accounts.credentials(account.id)
         assert sealed is not None
-        balances = await self._fetch_balances(account, self._vault.unseal(sealed, account.id), _SEALED)
+        balances = await self._fetch_balances(account, self._vault.unseal(sealed, account.id), SEALED)
         await transaction.accounts.replace_balances(account.id, balances)
 
     async def _reserve_key(
@@ -242,9 +229,10 @@ class AccountService:
             names = ", ".join(venue.name for venue in self._venues.all())
             message = f"There is no venue {request.venue[:40]!r} here; there are: {names}."
             raise InputError(ErrorCode.NOT_FOUND, message, ("input", "venue"))
-        errors += currency_errors(request.currency, _CURRENCY)
+        errors += currency_errors(request.currency, CURRENCY)
         paper = self._venues.paper(request.venue)
-        errors += _paper_errors(request, paper) if request.kind is AccountKind.PAPER else _live_errors(request)
+        is_paper = request.kind is AccountKind.PAPER
+        errors += paper_account_errors(request, paper) if is_paper else live_account_errors(request, venue)
         if errors:
             raise InputErrors(errors)
 
@@ -254,13 +242,13 @@ class AccountService:
         if request.kind is AccountKind.LIVE:
             assert request.credentials is not None
             await self._check_listed(transaction, account)
-            return request.credentials, await self._fetch_balances(account, request.credentials, _OPENED)
+            return request.credentials, await self._fetch_balances(account, request.credentials, OPENED)
         paper = self._venues.paper(account.venue)
         assert paper is not None
         balances = request.balances or ()
         paths = [("input", "balances", str(index), "currency") for index in range(len(balances))]
         currencies = [(balance.currency, path) for balance, path in zip(balances, paths, strict=True)]
-        await _check_currencies(paper, account.venue, [(account.currency, _CURRENCY), *currencies])
+        await _check_currencies(paper, account.venue, [(account.currency, CURRENCY), *currencies])
         return await _query_venue(paper.open_account(str(account.id), balances), ("input", "balances")), balances
 
     async def _check_listed(self, transaction: UnitOfWork, account: Account) -> None:
@@ -268,11 +256,11 @@ class AccountService:
         stored = await transaction.market_data.markets()
         markets = [market for market in stored if market.symbol.venue == account.venue]
         known = {market.base for market in markets} | {market.quote for market in markets}
-        if markets and (errors := unknown_currency_errors(account.venue, account.currency, known, _CURRENCY)):
+        if markets and (errors := unknown_currency_errors(account.venue, account.currency, known, CURRENCY)):
             raise InputErrors(errors)
 
     async def _fetch_balances(
-        self, account: Account, credentials: VenueCredentials, paths: _Paths
+        self, account: Account, credentials: VenueCredentials, paths: Paths
     ) -> tuple[Balance, ...]:
         """Return the account's balances at its venue; an error has the path of the input that the venue refuses."""
         connection = self._venues.account(account, credentials)
@@ -328,22 +316,3 @@ async def _check_currencies(paper: PaperVenue, venue: str, currencies: Sequence[
     errors = [error for currency, path in currencies for error in unknown_currency_errors(venue, currency, known, path)]
     if errors:
         raise InputErrors(errors)
-
-
-def _paper_errors(request: AccountRequest, paper: PaperVenue | None) -> list[InputError]:
-    errors = balance_errors(request.balances or (), ("input", "balances"))
-    if paper is None:
-        message = f"{request.venue} is live; paper accounts are opened on a sandbox venue."
-        errors.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "venue")))
-    if request.credentials is not None:
-        message = "A PAPER account takes no credentials; leave them out."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "credentials")))
-    return errors
-
-
-def _live_errors(request: AccountRequest) -> list[InputError]:
-    errors = []
-    if request.balances is not None:
-        message = "A LIVE account holds what the venue says; leave balances out."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "balances")))
-    return [*errors, *credential_errors(request.credentials, _OPENED.credentials)]

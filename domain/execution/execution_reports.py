@@ -9,6 +9,7 @@ from cachetools import LRUCache
 from domain.execution.account_context import AccountContext
 from domain.execution.foreign_orders import ForeignOrders
 from domain.execution.order_update import OrderUpdate
+from domain.model.client_order_ids import is_engine_order_id
 from domain.model.markets import MarketSymbol
 from domain.model.order_transitions import IllegalTransition
 from domain.model.orders import Order, OrderRole, OrderStatus
@@ -166,6 +167,12 @@ class ReportHandler:
                 await self._cancel_foreign_order(report)
 
     async def _cancel_foreign_order(self, report: OrderReport) -> None:
+        """Cancel an order that isn't this account's, unless another account of this engine follows it."""
+        account, client_order_id = self._context.account, report.client_order_id
+        if is_engine_order_id(client_order_id):
+            async with self._context.database.read_only() as reading:
+                if await reading.orders.is_followed(account.venue, client_order_id):
+                    return
         order = _foreign_order(self._context, report, self._context.clock.now())
         try:
             await self._context.venue.cancel(order, self._context.check_lease)

@@ -11,11 +11,20 @@ from domain.model.trading import Account, AccountTransfer, Balance, VenueCredent
 from domain.model.trading_state import Halt, HaltAuthor, HaltLevel
 
 
+class KeyInUse(Exception):
+    """The API key is that of another account that isn't archived. `owner` is that account's user, `name` its name."""
+
+    def __init__(self, owner: UUID, name: str) -> None:
+        self.owner = owner
+        self.name = name
+        super().__init__("the API key is in use by another account")
+
+
 class AccountRepository(Protocol):
     """Accounts, their sealed credentials and balances."""
 
-    async def add(self, account: Account, sealed_credentials: bytes) -> None:
-        """Store a new account with its credentials."""
+    async def add(self, account: Account, sealed_credentials: bytes, key_hash: bytes | None = None) -> None:
+        """Store a new account with its credentials; raises `KeyInUse`."""
         ...
 
     async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
@@ -46,8 +55,16 @@ class AccountRepository(Protocol):
         """Replace sealed credentials if they are still `old` (compare and set); return whether they were."""
         ...
 
-    async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
-        """Replace the account's sealed credentials, whatever they were."""
+    async def set_credentials(self, account_id: UUID, sealed_credentials: bytes, key_hash: bytes | None = None) -> None:
+        """Replace the account's sealed credentials, whatever they were; raises `KeyInUse`."""
+        ...
+
+    async def set_key_hash(self, account_id: UUID, key_hash: bytes) -> None:
+        """Store the hash of the account's API key, unless the account is archived; raises `KeyInUse`."""
+        ...
+
+    async def live_credentials(self) -> dict[UUID, bytes]:
+        """Return the sealed credentials of all LIVE accounts that aren't archived, oldest first."""
         ...
 
     async def list_page(self, user_id: UUID, page: KeysetPage) -> list[Account]:
@@ -163,6 +180,10 @@ class Vault(Protocol):
 
     def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
         """Return the sealed form, bound to the account."""
+        ...
+
+    def key_hash(self, credentials: VenueCredentials) -> bytes:
+        """Return a keyed hash of the API key, by which the same key is known again and can't be guessed."""
         ...
 
     def unseal(self, sealed: bytes, account_id: UUID) -> VenueCredentials:

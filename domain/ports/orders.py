@@ -106,6 +106,10 @@ class OrderRepository(Protocol):
         """Return an order by its venue's id, which is unique per market, and lock its row."""
         ...
 
+    async def is_followed(self, venue: str, client_order_id: str) -> bool:
+        """Return whether any account at the venue that isn't archived has an order with the client order id."""
+        ...
+
     async def recorded_trades(
         self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]
     ) -> set[tuple[str, str]]:

@@ -32,7 +32,7 @@ from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.node import node_name, pending_dependencies, run_roles
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
-from infra.security import reseal_credentials
+from infra.security import hash_keys, reseal_credentials
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
@@ -119,6 +119,7 @@ async def _run_node(
     container = build_container(backends, all_venues, hub, key, settings.earlier_keys)
     if settings.earlier_keys:
         await reseal_credentials(backends.database, container.vault)
+    await hash_keys(backends.database, container.vault)
     try:
         async with run_roles(container, settings, node_name(container)) as feeds:
             await _listen(settings, container, feeds, stopping)

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import strawberry
 
-from domain.accounts import service
+from domain.accounts import admission
 from domain.model import trading as domain
 from schema.common.changes import given
 
@@ -133,8 +133,8 @@ class AccountCreateInput:
         ),
     )
 
-    def to_domain(self) -> service.AccountRequest:
-        return service.AccountRequest(
+    def to_domain(self) -> admission.AccountRequest:
+        return admission.AccountRequest(
             name=self.name,
             kind=self.kind,
             venue=self.venue,

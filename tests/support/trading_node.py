@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from domain.accounts.service import AccountRequest, AccountService
+from domain.accounts.admission import AccountRequest
+from domain.accounts.service import AccountService
 from domain.core.money import round_down
 from domain.core.pagination import KeysetPage
 from domain.execution.notifications import OrderNotifier

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, Balance
+from domain.ports.accounts import KeyInUse
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import to_json
@@ -25,7 +26,15 @@ ALL_CREDENTIALS = "SELECT id, sealed_credentials FROM accounts"
 REPLACE_CREDENTIALS = (
     "UPDATE accounts SET sealed_credentials = $3 WHERE id = $1 AND sealed_credentials = $2 RETURNING id"
 )
-SET_CREDENTIALS = "UPDATE accounts SET sealed_credentials = $2 WHERE id = $1"
+SET_CREDENTIALS = "UPDATE accounts SET sealed_credentials = $2, key_hash = $3 WHERE id = $1"
+SET_KEY_HASH = (
+    "UPDATE accounts SET key_hash = $2 WHERE id = $1 AND archived_at IS NULL AND key_hash IS DISTINCT FROM $2"
+)
+LIVE_CREDENTIALS = (
+    "SELECT id, sealed_credentials FROM accounts WHERE kind = 'LIVE' AND archived_at IS NULL ORDER BY created_at, id"
+)
+OWNER_OF_KEY = "SELECT user_id, name FROM accounts WHERE key_hash = $1 AND archived_at IS NULL AND id <> $2"
+LOCK_KEY = "SELECT pg_advisory_xact_lock($1)"
 BALANCES = """
 SELECT account_id, currency, total, free FROM balances WHERE account_id = ANY($1::uuid[])
 ORDER BY account_id, currency"""
@@ -52,8 +61,9 @@ DELETE_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 class PostgresAccounts(Repository):
     """See `domain.ports.accounts.AccountRepository`."""
 
-    async def add(self, account: Account, sealed_credentials: bytes) -> None:
-        await self._connection.execute(INSERT_ACCOUNT, *account_params(account), sealed_credentials)
+    async def add(self, account: Account, sealed_credentials: bytes, key_hash: bytes | None = None) -> None:
+        await self._check_key(account.id, key_hash)
+        await self._connection.execute(INSERT_ACCOUNT, *account_params(account), sealed_credentials, key_hash)
 
     async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
         return await self._fetch_account(GET, account_id, user_id)
@@ -84,8 +94,25 @@ class PostgresAccounts(Repository):
     async def replace_credentials(self, account_id: UUID, old: bytes, new: bytes) -> bool:
         return await self._connection.fetchval(REPLACE_CREDENTIALS, account_id, old, new) is not None
 
-    async def set_credentials(self, account_id: UUID, sealed_credentials: bytes) -> None:
-        await self._connection.execute(SET_CREDENTIALS, account_id, sealed_credentials)
+    async def set_credentials(self, account_id: UUID, sealed_credentials: bytes, key_hash: bytes | None = None) -> None:
+        await self._check_key(account_id, key_hash)
+        await self._connection.execute(SET_CREDENTIALS, account_id, sealed_credentials, key_hash)
+
+    async def set_key_hash(self, account_id: UUID, key_hash: bytes) -> None:
+        await self._check_key(account_id, key_hash)
+        await self._connection.execute(SET_KEY_HASH, account_id, key_hash)
+
+    async def live_credentials(self) -> dict[UUID, bytes]:
+        return {row["id"]: row["sealed_credentials"] for row in await self._connection.fetch(LIVE_CREDENTIALS)}
+
+    async def _check_key(self, account_id: UUID, key_hash: bytes | None) -> None:
+        """Raise `KeyInUse` if another account has the key; a transaction that stores the same one is waited for."""
+        if key_hash is None:
+            return
+        await self._connection.execute(LOCK_KEY, int.from_bytes(key_hash[:8], "big", signed=True))
+        owner = await self._connection.fetchrow(OWNER_OF_KEY, key_hash, account_id)
+        if owner is not None:
+            raise KeyInUse(owner["user_id"], owner["name"])
 
     async def list_page(self, user_id: UUID, page: KeysetPage) -> list[Account]:
         return [account_from_row(row) for row in await self._page(SELECT_ACCOUNT, page, [("user_id = {}", user_id)])]

@@ -42,6 +42,9 @@ GET = SELECT_ORDER + " WHERE id = $1 AND user_id = $2"
 GET_FOR_UPDATE = SELECT_ORDER + " WHERE id = $1" + LOCK
 GET_FOR_UPDATE_BY_CLIENT_ID = SELECT_ORDER + " WHERE account_id = $1 AND client_order_id = $2" + LOCK
 GET_FOR_UPDATE_BY_VENUE_ID = SELECT_ORDER + " WHERE account_id = $1 AND market = $2 AND venue_order_id = $3" + LOCK
+IS_FOLLOWED = """
+SELECT EXISTS (SELECT FROM accounts JOIN orders ON orders.account_id = accounts.id AND orders.client_order_id = $2
+    WHERE accounts.venue = $1 AND accounts.archived_at IS NULL)"""
 # Looks for nothing while no halt cancels orders, as nearly always.
 IS_HALTED = """
 EXISTS (SELECT FROM halts WHERE cancel_orders)
@@ -134,6 +137,9 @@ class PostgresOrders(Repository):
         self, account_id: UUID, market: MarketSymbol, venue_order_id: str
     ) -> Order | None:
         return await self._one(GET_FOR_UPDATE_BY_VENUE_ID, account_id, str(market), venue_order_id)
+
+    async def is_followed(self, venue: str, client_order_id: str) -> bool:
+        return bool(await self._connection.fetchval(IS_FOLLOWED, venue, client_order_id))
 
     async def recorded_trades(
         self, account_id: UUID, market: MarketSymbol, venue_trade_ids: Sequence[str]

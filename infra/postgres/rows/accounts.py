@@ -32,8 +32,8 @@ _POSITIONS = RowMapper(
 # The sealed credentials aren't part of an account: other statements read them, when requests are to be signed.
 SELECT_ACCOUNT = _ACCOUNTS.select
 INSERT_ACCOUNT = (
-    f"INSERT INTO accounts ({_ACCOUNTS.columns}, sealed_credentials)"
-    f" VALUES ({_ACCOUNTS.placeholders}, ${len(_ACCOUNTS) + 1})"
+    f"INSERT INTO accounts ({_ACCOUNTS.columns}, sealed_credentials, key_hash)"
+    f" VALUES ({_ACCOUNTS.placeholders}, ${len(_ACCOUNTS) + 1}, ${len(_ACCOUNTS) + 2})"
 )
 SELECT_TRANSFER = _TRANSFERS.select
 INSERT_TRANSFER = _TRANSFERS.insert(on_conflict="account_id, reference")

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -267,6 +268,28 @@ async def test_balances_are_the_venues_after_reconciling(harness: OrderHarness, 
     assert {balance.currency: balance.total for balance in stored} == {"BTC": 10, "USDT": 100_000}
     assert account is not None
     assert account.reconciled_at is not None
+
+
+async def test_an_order_that_another_account_of_the_engine_follows_is_never_cancelled_as_foreign(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    # Two keys of one account at the venue: each account of the engine sees the orders of the other.
+    ours = await harness.place()
+    neighbour = replace(harness.account, id=UUID(int=77), name="neighbour")
+    theirs = replace(ours, id=UUID(int=78), account_id=neighbour.id, client_order_id="r3-" + "1" * 32)
+    async with harness.database.transaction() as transaction:
+        await transaction.accounts.add(neighbour, b"sealed")
+        await transaction.orders.add(theirs)
+    for client_order_id in (theirs.client_order_id, "r3-" + "2" * 32):
+        venue.receive(replace(_foreign(ours), client_order_id=client_order_id))  # type: ignore[type-var]
+    harness.cancel_foreign = True
+    await harness.start()
+    gone = venue.orders["r3-" + "2" * 32]
+    await eventually(
+        lambda: venue.orders[gone.client_order_id].status is OrderStatus.CANCELED,
+        "the order of an engine that is no more is cancelled",
+    )
+    assert venue.orders[theirs.client_order_id].status is OrderStatus.OPEN
 
 
 def _foreign(order: object) -> object:

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.accounts.service import AccountRequest, AccountService
+from domain.accounts.admission import AccountRequest
+from domain.accounts.service import AccountService
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.model.trading import AccountKind, AccountTransfer, Balance, RiskLimits, TransferKind, VenueCredentials
 from domain.ports.execution_client import CredentialsRejected
@@ -185,6 +186,54 @@ async def test_a_live_account_with_good_credentials_shows_what_the_venue_holds(
     async with node.database.read_only() as reading:
         sealed = await reading.accounts.credentials(account.id)
     assert node.vault.unseal(sealed, account.id) == others
+
+
+async def test_a_key_is_in_one_account_at_a_time(node: TradingNode, shared_sandbox: SandboxAddress) -> None:
+    keys = await node.venues.paper("sandbox").open_account("one key", [USDT])
+    others = await node.venues.paper("sandbox").open_account("another key", [USDT])
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", shared_sandbox.url, live=True))
+    stranger = new_user()
+    async with node.database.transaction() as transaction:
+        await transaction.users.add(stranger, "argon2id")
+    first = await accounts.create(node.user.id, replace(LIVE, name="the first", credentials=keys))
+    second = await accounts.create(node.user.id, replace(LIVE, credentials=others))
+    again = replace(LIVE, credentials=keys)
+    attempts = (
+        (accounts.create(node.user.id, again), ("input", "credentials"), "your account 'the first'"),
+        (accounts.replace_credentials(node.user.id, second.id, keys), ("input",), "your account 'the first'"),
+        (accounts.create(stranger.id, again), ("input", "credentials"), "another account of this engine"),
+    )
+    for attempt, path, owner in attempts:
+        with pytest.raises(InputError, match=f"in use by {owner}") as refused:
+            await attempt
+        assert (refused.value.code, refused.value.path) == (ErrorCode.CONFLICT, path)
+    assert "the first" not in refused.value.message
+    await accounts.replace_credentials(node.user.id, first.id, keys)
+    await accounts.archive(node.user.id, first.id)
+    assert (await accounts.create(stranger.id, again)).user_id == stranger.id
+    await venues.close()
+
+
+async def test_of_two_accounts_that_are_opened_at_once_on_one_key_one_is(
+    node: TradingNode, shared_sandbox: SandboxAddress
+) -> None:
+    keys = await node.venues.paper("sandbox").open_account("at once", [USDT])
+    accounts, venues = service(node, VenueSettings("sandbox", "binance", shared_sandbox.url, live=True))
+    requests = [accounts.create(node.user.id, replace(LIVE, credentials=keys)) for _ in range(4)]
+    outcomes = await asyncio.gather(*requests, return_exceptions=True)
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, InputError)]
+    assert [refusal.code for refusal in refusals] == [ErrorCode.CONFLICT] * 3
+    await venues.close()
+
+
+async def test_a_live_account_at_a_venue_without_a_profile_is_unsupported(node: TradingNode) -> None:
+    accounts, venues = service(node, VenueSettings("gemini", "gemini", None, live=True))
+    assert (await venues.abilities("gemini")).order_types
+    with pytest.raises(InputErrors, match="doesn't know how gemini treats orders") as refused:
+        await accounts.create(node.user.id, replace(LIVE, venue="gemini"))
+    await venues.close()
+    (error,) = refused.value.errors
+    assert (error.code, error.path) == (ErrorCode.UNSUPPORTED, ("input", "venue"))
 
 
 async def test_a_live_account_at_a_venue_that_is_down_is_unavailable(node: TradingNode) -> None:
