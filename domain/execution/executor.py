@@ -25,6 +25,7 @@ from domain.execution.risk_loader import load_risk_context
 from domain.execution.trailing_orders import TrailingOrders
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
+from domain.ports.execution_client import BalanceReport
 from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
@@ -90,6 +91,11 @@ class AccountExecutor:
         return self._context.reconciled
 
     @property
+    def has_reconciled(self) -> bool:
+        """Whether the account has agreed with its venue since this executor was started."""
+        return self._reconciler.has_succeeded
+
+    @property
     def queued(self) -> tuple[UUID, ...]:
         """The ids of the orders to be decided, the next one first."""
         return tuple(self._queue)
@@ -101,6 +107,11 @@ class AccountExecutor:
         else:
             self._woken.add(order_id)
         self._wakeup.set()
+
+    async def refresh_balances(self) -> None:
+        """Ask the venue for the balances and store them; raises `VenueUnreachable` and `Unavailable`."""
+        report = BalanceReport(await self._context.venue.balances())
+        await self._resolver.report_handler.on_balances(report, is_complete=True)
 
     async def run(self) -> NoReturn:
         """Work until cancelled; raises `StaleLease` once another node may trade the account."""

@@ -45,7 +45,7 @@ class Reconciler:
         self._resolver = resolver
         self._audit = BalanceAudit(context)
         self._requested = Wakeup()
-        self._has_succeeded = False
+        self.has_succeeded = False
         self._since = (context.account.reconciled_at or context.account.created_at) - _MARGIN
 
     def request(self) -> None:
@@ -105,9 +105,9 @@ class Reconciler:
         if self._resolver.is_idle:
             await self._audit.correct_opening()
         await self._save_reconciled_at(started_at)
-        if self._context.refusal is not None or not self._has_succeeded:
+        if self._context.refusal is not None or not self.has_succeeded:
             await self._context.alerts.clear(_REFUSED)
-        self._context.refusal, self._has_succeeded = None, True
+        self._context.refusal, self.has_succeeded = None, True
         self._since = started_at - _MARGIN
         if not self._requested.is_set():
             self._context.reconciled = True

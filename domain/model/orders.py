@@ -183,6 +183,7 @@ class CancelCode(StrEnum):
     AMENDED = "AMENDED"
     NOT_REPLACED = "NOT_REPLACED"
     DENIED = "DENIED"
+    EXIT = "EXIT"
 
 
 @dataclass(frozen=True, slots=True)

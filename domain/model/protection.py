@@ -68,9 +68,9 @@ class PositionProtection:
     It waits for the first fill of `entry_order_id`, and grows with its fills. `quantity` is what it still protects, in
     base; None for the whole position, as a trading session's does. `entry_quantity` is the part of the entry order's
     fills that it counts already, net of fees in base. `reference_price` is the entry price that the prices below were
-    computed from, in quote per base. `high_water` is the best price since the entry, for a trailing stop. Trades up to
-    `watched_until` (the venue's time) don't count: they are older than the fill, or were seen. `targets_done` are the
-    indices of the partial targets that were reached. `venue_group_id` is the group of orders that keep it at the venue.
+    computed from, in quote per base. `high_water` is the best price since the entry, for a trailing stop. Trades before
+    `watched_until` (the venue's time) don't count: they are no later than the fill, or were seen. `targets_done` has
+    the indices of partial targets that were reached. `venue_group_id` is the group of orders that keep it at the venue.
     """
 
     id: UUID
@@ -95,6 +95,11 @@ class PositionProtection:
     venue_group_id: UUID | None = None
     ended_at: datetime | None = None
 
+    @property
+    def is_active(self) -> bool:
+        """Whether its entry has been filled, so that its prices are known."""
+        return self.reference_price is not None and self.ended_at is None
+
     def changed(self, **changes: object) -> "PositionProtection":
         """Return a copy with these fields changed."""
         return replace(self, **changes)  # type: ignore[arg-type]
@@ -108,7 +113,7 @@ class PositionIntent:
     of then still bring. `quantity` is the part to close, in base; None for all that `protection_id` protects, or for
     the whole position. `order_id` is the order that is under way, or the last one; `tries` counts the orders, `sold`
     what those that ended have closed. `missing` is what can't be closed because the account doesn't hold it any more.
-    `last_refusal` is why the last order closed nothing.
+    `last_refusal` is why the last order closed nothing, `failures` how many did so one after another.
     """
 
     id: UUID
@@ -125,6 +130,7 @@ class PositionIntent:
     quantity: Decimal | None = None
     order_id: UUID | None = None
     tries: int = 0
+    failures: int = 0
     sold: Decimal = ZERO
     next_try_at: datetime | None = None
     missing: Decimal = ZERO

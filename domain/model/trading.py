@@ -127,6 +127,7 @@ class TradingSessionStatusCode(StrEnum):
     """The reason of a trading session's status."""
 
     WAITING_FOR_CANDLES = "WAITING_FOR_CANDLES"
+    WAITING_FOR_ACCOUNT = "WAITING_FOR_ACCOUNT"
     PAUSED_BY_USER = "PAUSED_BY_USER"
     STOPPED_BY_USER = "STOPPED_BY_USER"
     STRATEGY_INVALID = "STRATEGY_INVALID"
@@ -224,8 +225,6 @@ class Position:
     realized_profit: Decimal = ZERO
     fees: Decimal = ZERO
     closed_at: datetime | None = None
-    stop_loss_price: Decimal | None = None
-    take_profit_price: Decimal | None = None
     unpriced_fees: tuple[str, ...] = ()
     missing: Decimal = ZERO
 

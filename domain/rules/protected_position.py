@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from domain.rules.direction import Direction
 from domain.rules.protection import RATE, Exit, ExitCause, ProtectionState, Target, step_bar, step_price
 
 _HUNDRED = Decimal(100)
+_INSTANT = timedelta(microseconds=1)
 _NO_INCREMENT = Decimal("1E-18")
 """The tick of a market whose increment isn't known."""
 
@@ -55,30 +56,41 @@ def new_protection(
 
 
 def with_fills(
-    protection: PositionProtection, position: Position, fills: Sequence[Fill], market: Market
+    protection: PositionProtection,
+    position: Position,
+    fills: Sequence[Fill],
+    market: Market,
+    high_water: Decimal | None = None,
 ) -> PositionProtection:
     """Return the protection of a position after `fills`, all those of its entry order; unchanged if it knows them.
 
     Prices that are distances from the entry are computed from the position's average price, or from that of the order's
-    own fills if the protection isn't one of the whole position. Trades up to the newest fill don't count.
+    own fills if the protection isn't one of the whole position. Trades up to the newest fill don't count any more;
+    `high_water` is the best price that they have reached.
     """
     entry_quantity = sum((_net_quantity(fill, market) for fill in fills), ZERO) if fills else protection.entry_quantity
     entry = position.average_price if protection.quantity is None else _mean_price(fills)
     is_known = protection.position_id == position.id and protection.entry_quantity == entry_quantity
     if entry is None or (is_known and protection.reference_price == entry):
         return protection
-    direction = Direction.of(position.quantity)
+    direction, after = Direction.of(position.quantity), position.opened_at + _INSTANT
     grown = protection.changed(
         position_id=position.id,
         entry_quantity=entry_quantity,
         reference_price=entry,
-        watched_until=max([protection.watched_until or position.opened_at, *(fill.at for fill in fills)]),
+        watched_until=max([protection.watched_until or after, *(fill.at + _INSTANT for fill in fills)]),
         exit_at=_exit_at(protection.rules, position.opened_at),
     )
     if protection.quantity is not None:
         added = EXACT.subtract(entry_quantity, protection.entry_quantity)
         grown = grown.changed(quantity=EXACT.add(protection.quantity, added))
-    return _with_prices(grown, entry, direction, market.price_increment)
+    prices = [price for price in (protection.high_water, high_water, entry) if price is not None]
+    best = max(prices, key=lambda price: direction * price)
+    return grown.changed(
+        stop_loss_price=_stop_price(protection.rules.stop_loss, entry, direction, market.price_increment),
+        take_profit_price=_profit_price(protection.rules.take_profit, entry, direction, market.price_increment),
+        high_water=None if protection.rules.trailing_stop is None else best,
+    )
 
 
 def protection_state(protection: PositionProtection, market: Market, direction: Direction) -> ProtectionState:
@@ -114,6 +126,12 @@ def step_trade(
     return step_bar(state, worst, best, best, to_milliseconds(at))
 
 
+def step_time(state: ProtectionState, at: datetime) -> Exit | None:
+    """Return the exit of a position that was held for as long as it may be."""
+    is_over = state.exit_at is not None and to_milliseconds(at) >= state.exit_at
+    return Exit(ExitCause.TIME) if is_over else None
+
+
 def step_missed_candle(
     state: ProtectionState, candle: Candle, since: datetime, market: Market, direction: Direction
 ) -> tuple[ProtectionState, Exit | None]:
@@ -135,16 +153,15 @@ def step_missed_candle(
 def stepped(
     protection: PositionProtection, state: ProtectionState, until: datetime, market: Market, direction: Direction
 ) -> PositionProtection:
-    """Return the protection with what steps up to `until` have changed in its state."""
+    """Return the protection after steps up to `until`."""
     tick = market.price_increment or _NO_INCREMENT
-    left = {target.index for target in state.targets}
     best = EXACT.multiply(tick, Decimal(direction * state.high_water))
-    done = tuple(index for index in range(len(protection.rules.targets)) if index not in left)
-    return protection.changed(
-        watched_until=until,
-        high_water=None if state.trailing_stop is None else best,
-        targets_done=done,
-    )
+    return protection.changed(watched_until=until, high_water=None if state.trailing_stop is None else best)
+
+
+def targets_share(protection: PositionProtection, exit_: Exit) -> Decimal:
+    """Return which share of the position the partial targets of an exit close, at most all of it."""
+    return min(sum((protection.rules.targets[index].share for index in exit_.targets), ZERO), Decimal(1))
 
 
 def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionState, market: Market) -> str:
@@ -161,18 +178,6 @@ def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionSt
             return f"The target {', '.join(str(index + 1) for index in exit_.targets)} was reached."
         case ExitCause.TIME:
             return f"maxHoldingBars is reached: {protection.rules.maximum_bars}"
-
-
-def _with_prices(
-    protection: PositionProtection, entry: Decimal, direction: Direction, increment: Decimal
-) -> PositionProtection:
-    rules = protection.rules
-    best = max(direction * (protection.high_water or entry), direction * entry) * direction
-    return protection.changed(
-        stop_loss_price=_stop_price(rules.stop_loss, entry, direction, increment),
-        take_profit_price=_profit_price(rules.take_profit, entry, direction, increment),
-        high_water=None if rules.trailing_stop is None else best,
-    )
 
 
 def _stop_price(level: ExitLevel | None, entry: Decimal, direction: Direction, step: Decimal) -> Decimal | None:

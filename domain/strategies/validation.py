@@ -37,7 +37,6 @@ session validates its own values in any case, so an error beyond the budget is f
 MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
 _SHORT = "Nothing can be sold short on a spot market, and there are no others yet; use rules for long alone."
-_TRAILING = "A trailing stop can't be traded yet; use stopLoss."
 _HUNDRED = Decimal(100)
 _LARGEST = Decimal(10) ** 18
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
@@ -95,7 +94,6 @@ def unsupported_errors(definition: StrategyDefinition) -> list[DefinitionError]:
     found = [
         ("enterShort", definition.enter_short, _SHORT),
         ("exitShort", definition.exit_short, _SHORT),
-        ("trailingStop", definition.trailing_stop, _TRAILING),
     ]
     return [
         DefinitionError(message, (name,), code=ErrorCode.UNSUPPORTED)

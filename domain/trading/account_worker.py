@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import NoReturn
-from uuid import UUID
 
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
@@ -18,6 +18,9 @@ from domain.ports.bus import commands_topic
 from domain.ports.execution_client import ExecutionClient
 from domain.ports.leases import Lease, StaleLease
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.executor_handle import ExecutorHandle
+from domain.trading.keeper_context import KeeperContext
+from domain.trading.position_keeper import PositionKeeper
 from domain.trading.session_supervisor import TradingSessionSupervisor
 
 log = logging.getLogger(__name__)
@@ -38,8 +41,9 @@ class AccountWorker:
         self._lease_handle = lease
         self._dependencies = dependencies
         self._log_ids = {"user_id": str(account.user_id), "account_id": str(account.id)}
-        self._executor: AccountExecutor | None = None
-        self._sessions = TradingSessionSupervisor(account, dependencies, self._lease, self._wake_executor)
+        self._executor = ExecutorHandle()
+        self._keeper = PositionKeeper(KeeperContext(account, dependencies, self._lease, self._executor))
+        self._sessions = TradingSessionSupervisor(account, dependencies, self._lease, self._executor, self._keeper.wake)
 
     def __repr__(self) -> str:
         return f"AccountWorker({self.account.id}, lease={self._lease_handle!r})"
@@ -49,11 +53,12 @@ class AccountWorker:
         try:
             async with AsyncExitStack() as stack:
                 for topic in (commands_topic(self.account.id), events_topic(self.account.user_id)):
-                    subscription = await self._dependencies.bus.subscribe(topic, self._on_message, self._sessions.wake)
+                    subscription = await self._dependencies.bus.subscribe(topic, self._on_message, self._wake)
                     stack.push_async_callback(subscription.close)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._watch_lease())
                     group.create_task(self._execution_loop())
+                    group.create_task(self._keeper_loop())
                     group.create_task(self._sessions.run())
         except* StaleLease:
             reason = await self._lease_handle.reason_lost()
@@ -63,11 +68,11 @@ class AccountWorker:
                 await self._lease_handle.release()
 
     def _on_message(self, _message: bytes) -> None:
-        self._sessions.wake()
+        self._wake()
 
-    def _wake_executor(self, order_id: UUID | None) -> None:
-        if self._executor is not None:
-            self._executor.wake(order_id)
+    def _wake(self) -> None:
+        self._sessions.wake()
+        self._keeper.wake()
 
     def _lease(self) -> Lease:
         lease = self._lease_handle.current
@@ -82,19 +87,28 @@ class AccountWorker:
             self._lease()
 
     async def _execution_loop(self) -> NoReturn:
+        """Run the executor, and another after one that failed."""
+        await self._restart_for_ever(self._execute, "trading")
+
+    async def _keeper_loop(self) -> NoReturn:
+        """Run the position keeper, and again after it failed."""
+        await self._restart_for_ever(self._keeper.run, "position keeper")
+
+    async def _restart_for_ever(self, run: Callable[[], Awaitable[None]], what: str) -> NoReturn:
         backoff, clock = Backoff(cap_seconds=30.0), self._dependencies.clock
         while True:
             started_at = clock.monotonic()
             try:
-                await self._execute()
+                await run()
             except StaleLease:
                 raise
             except Unavailable as error:
                 message = "the account %s waits for the database: %s"
                 log.warning(message, self.account.id, error.message, extra=self._log_ids)
             except Exception:
-                message = "the trading of account %s failed and is started again"
-                log.exception(message, self.account.id, extra=self._log_ids)
+                log.exception(
+                    "the %s of account %s failed and is started again", what, self.account.id, extra=self._log_ids
+                )
                 await self._alert_of_restart()
             if clock.monotonic() - started_at > self._dependencies.timings.stable_after:
                 backoff.reset()
@@ -114,10 +128,10 @@ class AccountWorker:
         client = await self._connect()
         context = AccountContext(self.account, client, lambda: self._lease_handle.current, dependencies.execution)
         try:
-            self._executor = AccountExecutor(context, cancel_foreign=dependencies.cancel_foreign)
-            await self._executor.run()
+            self._executor.executor = AccountExecutor(context, cancel_foreign=dependencies.cancel_foreign)
+            await self._executor.executor.run()
         finally:
-            self._executor = None
+            self._executor.executor = None
             # A task of its own: a close that is cut short would leave connections open that nobody can close any more.
             closing = asyncio.create_task(client.close(), name=f"closing:{self.account.id}")
             _CLOSING_CLIENTS.add(closing)

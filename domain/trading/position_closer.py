@@ -1,143 +1,385 @@
-"""Closes a trading session's position, and retries until it is flat."""
+"""Carries out the intent to close a position: one order after another, until nothing of it is left."""
 
+import logging
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.backoff import Backoff
-from domain.core.pagination import KeysetPage
-from domain.execution.commands import place_order
+from domain.core.money import EXACT, ZERO, plain
+from domain.execution.commands import cancel_order, place_order
+from domain.model.client_order_ids import client_order_id
+from domain.model.markets import Market
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderRole
-from domain.model.trading import Position
+from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, RejectCode, RiskCode
+from domain.model.protection import PositionIntent, PositionProtection
+from domain.model.trading import Balance, Position
 from domain.portfolio.positions import close_dust, is_dust
-from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.session_plan import exit_order
-from domain.trading.session_context import (
-    TradingSessionContext,
-    TradingSessionState,
-    TradingSessionTransaction,
-)
+from domain.rules.direction import Direction
+from domain.trading.exit_plan import ExitPlan, plan_exit
+from domain.trading.keeper_context import KeeperContext
 
-FIRST_RETRY_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
 LONGEST_RETRY_SECONDS = 30.0
+PATIENT_RETRY_SECONDS = 60.0
+PATIENT_AFTER = 10
+"""After how many failures in a row an exit is tried at the slower pace."""
+
+_REFUSED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED})
+
+
+def retry_delay(failures: int) -> timedelta:
+    """Return how long an exit waits after so many failures in a row: 1 s, 2 s, 4 s … 30 s, and a minute after ten."""
+    if failures > PATIENT_AFTER:
+        return timedelta(seconds=PATIENT_RETRY_SECONDS)
+    return timedelta(seconds=min(2.0 ** (failures - 1), LONGEST_RETRY_SECONDS))
 
 
 @dataclass(frozen=True, slots=True)
-class ExitReason:
-    """Why a position is to be closed: the role that its exit orders have, and the signal that caused them."""
+class _Closing:
+    """An intent whose row is locked, the position that it closes, and the active orders that concern it."""
 
-    role: OrderRole
-    signal_id: UUID | None = None
+    intent: PositionIntent
+    position: Position | None
+    protection: PositionProtection | None
+    entry_order_id: UUID | None
+    orders: tuple[Order, ...]
+
+    @property
+    def entries(self) -> tuple[Order, ...]:
+        """The orders that may still enlarge the position."""
+        return tuple(o for o in self.orders if o.role is OrderRole.ENTRY or o.id == self.entry_order_id)
+
+    @property
+    def exits(self) -> tuple[Order, ...]:
+        """The other orders that close the position, such as a take-profit that rests; they lock what is to be sold."""
+        return tuple(order for order in self.orders if order.role.is_exit)
+
+    @property
+    def closes_part(self) -> bool:
+        """Whether only a part of the position is to be closed."""
+        return self.intent.quantity is not None
+
+    @property
+    def target(self) -> Decimal:
+        """The quantity that is still to be closed, in base."""
+        assert self.position is not None
+        held = abs(self.position.quantity)
+        if self.intent.quantity is not None:
+            return max(min(held, EXACT.subtract(self.intent.quantity, self.intent.sold)), ZERO)
+        if self.protection is not None and self.protection.quantity is not None:
+            return min(held, self.protection.quantity)
+        return held
 
 
 class PositionCloser:
-    """Places the orders that close the position, one at a time.
+    """Places the orders of an account's intents; everything that it knows is in the rows.
 
-    Such an order has the entry as its parent, which makes the intention durable: after a restart, a position whose
-    entry has an exit order is to be closed. An exit order that is denied, rejected or partially filled is followed by
-    another one, after a back-off that starts at a second.
+    Each try is an order with an ordinal of its own. One that closed nothing is followed by another after a pause; from
+    the first that was refused on the user is alerted.
     """
 
-    def __init__(self, context: TradingSessionContext) -> None:
+    def __init__(self, context: KeeperContext) -> None:
         self._context = context
-        self._reason: ExitReason | None = None
-        self._position: Position | None = None
-        self._backoff = Backoff(FIRST_RETRY_SECONDS, LONGEST_RETRY_SECONDS)
-        self._next_try = float("-inf")
 
-    @property
-    def is_closing(self) -> bool:
-        """Whether the position is being closed already."""
-        return self._reason is not None
+    def __repr__(self) -> str:
+        return f"PositionCloser({self._context!r})"
 
-    async def resume(self, state: TradingSessionState) -> None:
-        """Place the next order of a position whose closing has started, if one is needed."""
-        position = state.position
-        if position is None:
-            self._reason, self._position = None, None
+    async def advance(self, intent: PositionIntent) -> None:
+        """Do the next step of an intent whose last order, if it had one, isn't active any more."""
+        lacks_balance = intent.order_id is not None and await self._settle_last_order(intent.id)
+        balances_known = lacks_balance and await self._context.executor.refresh_balances()
+        async with self._context.transaction() as unit_of_work:
+            locked = await unit_of_work.protection.get_intent_for_update(intent.id)
+            if locked is None or locked.ended_at is not None or locked.order_id is not None:
+                return
+            is_due = locked.next_try_at is None or locked.next_try_at <= self._context.clock.now()
+            if not is_due and not (balances_known and locked.failures == 1):
+                return
+            closing = await self._load(unit_of_work, locked)
+            order_id = await self._next_step(unit_of_work, closing, by_balance=balances_known)
+        self._context.executor.wake(order_id)
+
+    async def drop(self, intent: PositionIntent) -> None:
+        """End an intent that another one has made pointless."""
+        async with self._context.transaction() as unit_of_work:
+            locked = await unit_of_work.protection.get_intent_for_update(intent.id)
+            if locked is not None and locked.ended_at is None:
+                await self._end(unit_of_work, locked)
+
+    # -- what became of the last order -------------------------------------------------------------------------------
+
+    async def _settle_last_order(self, intent_id: UUID) -> bool:
+        """Count what the last order has closed; return whether it was refused because too little was there."""
+        async with self._context.transaction() as unit_of_work:
+            intent = await unit_of_work.protection.get_intent_for_update(intent_id)
+            if intent is None or intent.ended_at is not None or intent.order_id is None:
+                return False
+            (order,) = await unit_of_work.orders.get_many([intent.order_id])
+            if not order.status.is_final:
+                return False
+            intent = intent.changed(order_id=None, sold=EXACT.add(intent.sold, order.filled_quantity))
+            if order.filled_quantity:
+                await self._reduce_protection(unit_of_work, intent, order.filled_quantity)
+                await unit_of_work.protection.save_intent(intent.changed(failures=0, next_try_at=None))
+                return False
+            lacks_balance = _lacks_balance(order)
+            await self._record_failure(
+                unit_of_work, intent, _refusal(order), alert=order.status in _REFUSED and not lacks_balance
+            )
+        return lacks_balance
+
+    async def _reduce_protection(self, unit_of_work: UnitOfWork, intent: PositionIntent, sold: Decimal) -> None:
+        if intent.protection_id is None:
             return
-        if self._position is None or self._position.id != position.id:
-            self._reason = await self._stored_reason(position)
-        if self._position is None or self._position.quantity != position.quantity:
-            self._backoff.reset()
-        self._position = position
-        if self._reason is not None and not state.is_exiting:
-            await self.close(self._reason)
+        protection = await unit_of_work.protection.get_for_update(intent.protection_id)
+        if protection is not None and protection.quantity is not None:
+            left = max(EXACT.subtract(protection.quantity, sold), ZERO)
+            await unit_of_work.protection.save(protection.changed(quantity=left))
 
-    async def close(self, reason: ExitReason) -> None:
-        """Close the position, now or as soon as the back-off since the last order is over."""
-        if self._is_too_soon():
-            self._reason = reason
-            return
-        async with self._context.transaction() as transaction:
-            order = await self.place(transaction, reason)
-        self.on_placed(reason, order)
-
-    async def place(self, transaction: TradingSessionTransaction, reason: ExitReason) -> Order | None:
-        """Store an order that closes the position; None if one is active already, or nothing can be sold.
-
-        Call `on_placed` after the commit. A remainder that is too small to be sold is recorded as dust, and the
-        position is closed.
-        """
-        state = transaction.state
-        if state.position is None or state.is_exiting or self._is_too_soon():
-            return None
-        await transaction.cancel_entries()
-        if await self._close_dust(transaction, state.position):
-            return None
-        entry, exits = await _entry_and_exits(transaction.unit_of_work, state.position)
-        order = exit_order(
-            self._context.plan,
-            self._context.ids.next_id(),
-            state.position,
-            reason.role,
-            len(exits),
-            transaction.now,
-            reason.signal_id,
-            entry.id if entry else None,
+    async def _record_failure(
+        self, unit_of_work: UnitOfWork, intent: PositionIntent, refusal: str, *, alert: bool
+    ) -> None:
+        """Store that nothing was closed, and when it is tried again; alert of it once."""
+        failures = intent.failures + 1
+        failed = intent.changed(
+            failures=failures,
+            last_refusal=refusal,
+            next_try_at=self._context.clock.now() + retry_delay(failures),
         )
-        if order is not None:
-            await place_order(transaction.unit_of_work, order)
-        return order
+        await unit_of_work.protection.save_intent(failed)
+        if alert or failures > 1:
+            message = (
+                f"A position on {intent.market} can't be closed ({intent.role.value}: {intent.reason}) {refusal} "
+                "It is tried again until it is closed."
+            )
+            await self._context.alert(unit_of_work, _failure_key(intent), message)
 
-    def on_placed(self, reason: ExitReason, order: Order | None) -> None:
-        """Remember what was committed, and have it sent."""
-        self._reason = reason
-        self._context.wake_executor(order.id if order else None)
-        if order is not None:
-            delay = self._backoff.next_delay(at_least=FIRST_RETRY_SECONDS)
-            self._next_try = self._context.clock.monotonic() + delay
+    # -- the next order ----------------------------------------------------------------------------------------------
 
-    def _is_too_soon(self) -> bool:
-        return self._context.clock.monotonic() < self._next_try
+    async def _load(self, unit_of_work: UnitOfWork, intent: PositionIntent) -> _Closing:
+        """Return what the intent is about."""
+        active = await unit_of_work.orders.list_active(intent.account_id)
+        known = await unit_of_work.protection.list_open(intent.account_id)
+        protection = next((row for row in reversed(known) if _is_of(row, intent)), None)
+        entry_order_id = None if protection is None else protection.entry_order_id
+        if intent.trading_session_id is not None:
+            related = tuple(o for o in active if o.trading_session_id == intent.trading_session_id)
+        else:
+            related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
+        positions = await unit_of_work.positions.list_open(intent.account_id)
+        position = next((position for position in positions if _concerns(position, intent, protection)), None)
+        return _Closing(intent, position, protection, entry_order_id, related)
 
-    async def _stored_reason(self, position: Position) -> ExitReason | None:
-        async with self._context.database.read_only() as reading:
-            _, exits = await _entry_and_exits(reading, position)
-        newest = max(exits, key=lambda order: order.id, default=None)
-        return None if newest is None else ExitReason(newest.role, newest.signal_id)
+    async def _next_step(self, unit_of_work: UnitOfWork, closing: _Closing, *, by_balance: bool) -> UUID | None:
+        """Do what comes next, and return the order that is to be sent, if there is one.
 
-    async def _close_dust(self, transaction: TradingSessionTransaction, position: Position) -> bool:
-        """Close the position if its remainder is too small to be sold; return whether it is."""
-        market = self._context.plan.market
-        price = self._context.feed.price_of(market.symbol) or position.average_price or Decimal(0)
-        if transaction.state.orders or not is_dust(position.quantity, market, price):
-            return False
-        locked = await transaction.unit_of_work.positions.get_open_for_update(
+        What may enlarge the position, or locks what is to be sold, is cancelled first.
+        """
+        if not closing.closes_part:
+            await self._cancel(unit_of_work, closing.entries)
+        if closing.position is None:
+            if not closing.entries:
+                await self._end(unit_of_work, closing.intent)
+            return None
+        if not closing.closes_part and closing.exits:
+            await self._cancel(unit_of_work, closing.exits)
+            return None
+        market = self._context.feed.catalogue.get(closing.position.market)
+        if market is None:
+            refusal = f"{closing.position.market} isn't listed at its venue."
+            await self._record_failure(unit_of_work, closing.intent, refusal, alert=True)
+            return None
+        return await self._close(unit_of_work, closing, closing.position, market, by_balance=by_balance)
+
+    async def _close(
+        self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, market: Market, *, by_balance: bool
+    ) -> UUID | None:
+        price = self._context.feed.price_of(market.symbol) or position.average_price or ZERO
+        present = EXACT.subtract(closing.target, closing.intent.missing)
+        if not closing.closes_part and is_dust(present, market, price) and closing.intent.missing > 0:
+            await self._close_without(unit_of_work, closing, position, closing.intent.missing)
+            return None
+        held = await self._held(unit_of_work, market) if by_balance else None
+        plan = plan_exit(present, market, price, held)
+        if plan.quantity > 0:
+            return await self._place(unit_of_work, closing, position, plan)
+        if plan.locked > 0 and not is_dust(plan.locked, market, price):
+            await self._unlock(unit_of_work, closing.intent, market, plan.locked)
+        elif plan.missing > 0 and not closing.closes_part:
+            await self._close_without(unit_of_work, closing, position, plan.missing)
+        else:
+            await self._close_dust(unit_of_work, closing, position, market, price)
+        return None
+
+    async def _held(self, unit_of_work: UnitOfWork, market: Market) -> Balance:
+        balances = (await unit_of_work.accounts.balances([self._context.account.id]))[self._context.account.id]
+        known = (balance for balance in balances if balance.currency == market.base)
+        return next(known, Balance(market.base, ZERO, ZERO))
+
+    async def _place(self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, plan: ExitPlan) -> UUID:
+        intent = closing.intent
+        order = self._order(closing, position, plan.quantity)
+        await place_order(unit_of_work, order)
+        if intent.signal_id is not None and not intent.tries:
+            await unit_of_work.trading_sessions.set_signal_order(intent.signal_id, order.id)
+        placed = intent.changed(
+            position_id=position.id,
+            order_id=order.id,
+            tries=intent.tries + 1,
+            next_try_at=None,
+            missing=EXACT.add(intent.missing, plan.missing),
+        )
+        await unit_of_work.protection.save_intent(placed)
+        return order.id
+
+    def _order(self, closing: _Closing, position: Position, quantity: Decimal) -> Order:
+        """Return the market order of the next try; the same try gives the same client order id."""
+        intent, now = closing.intent, self._context.clock.now()
+        return Order(
+            id=self._context.ids.next_id(),
+            user_id=intent.user_id,
+            account_id=intent.account_id,
+            market=intent.market,
+            client_order_id=client_order_id(intent.account_id, "intent", str(intent.id), intent.role, intent.tries),
+            side=Direction.of(position.quantity).exit_side,
+            type=OrderType.MARKET,
+            role=intent.role,
+            quantity=quantity,
+            created_at=now,
+            updated_at=now,
+            reduce_only=True,
+            trading_session_id=intent.trading_session_id,
+            signal_id=intent.signal_id,
+            parent_id=closing.entry_order_id,
+        )
+
+    # -- what can't be sold ------------------------------------------------------------------------------------------
+
+    async def _unlock(self, unit_of_work: UnitOfWork, intent: PositionIntent, market: Market, locked: Decimal) -> None:
+        """Cancel orders by hand that lock what is to be sold, the newest first, as many as it takes.
+
+        Orders that only reduce a position by hand are left alone, and so are those that the engine doesn't know.
+        """
+        chosen: list[Order] = []
+        for order in reversed(await unit_of_work.orders.list_active(intent.account_id)):
+            covered = sum((known.remaining_quantity for known in chosen), ZERO)
+            if covered < locked and _locks_by_hand(order, intent, market):
+                chosen.append(order)
+        await self._cancel(unit_of_work, tuple(chosen))
+        for order in chosen:
+            message = (
+                f"Your order {order.client_order_id} to sell {plain(order.remaining_quantity)} {market.base} is being "
+                f"cancelled, because it locks what {intent.role.value} of a position on {intent.market} has to sell."
+            )
+            await self._context.alert(unit_of_work, f"unlocked:{order.id}", message)
+        refusal = f"{plain(locked)} {market.base} are locked by other orders of the account."
+        await self._record_failure(unit_of_work, intent, refusal, alert=not chosen)
+
+    async def _close_without(
+        self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, missing: Decimal
+    ) -> None:
+        """Close the position without what the account doesn't hold any more, and alert of it once."""
+        locked = await self._lock(unit_of_work, position)
+        if locked is None:
+            return
+        sign, now = Direction.of(position.quantity), self._context.clock.now()
+        missing = min(missing, abs(position.quantity))
+        rest = EXACT.subtract(position.quantity, sign * missing)
+        closed = locked.changed(quantity=ZERO, dust=rest, missing=sign * missing, closed_at=now)
+        await self._context.save_position(unit_of_work, closed, f"{plain(missing)} missing")
+        base = position.market.symbol.partition("/")[0]
+        message = (
+            f"{plain(missing)} {base} of a position on {position.market} are no longer in the account: they were sold, "
+            f"withdrawn or spent on fees elsewhere. The position was closed without them."
+        )
+        await self._context.alert(unit_of_work, f"missing:{position.id}", message)
+        await self._end(unit_of_work, closing.intent.changed(missing=missing))
+
+    async def _close_dust(
+        self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, market: Market, price: Decimal
+    ) -> None:
+        """End with a remainder that is too small to be sold, once no order can change it any more."""
+        if closing.orders and not closing.closes_part:
+            return
+        if not closing.closes_part and is_dust(position.quantity, market, price):
+            locked = await self._lock(unit_of_work, position)
+            if locked is None:
+                return
+            closed = close_dust(locked, market, price, self._context.clock.now())
+            await self._context.save_position(unit_of_work, closed, "dust")
+        await self._end(unit_of_work, closing.intent)
+
+    async def _lock(self, unit_of_work: UnitOfWork, position: Position) -> Position | None:
+        """Lock a position's row and return it; None if a fill has changed it meanwhile.
+
+        Rows of orders are locked before those of positions, as the executor does.
+        """
+        locked = await unit_of_work.positions.get_open_for_update(
             position.account_id, position.market, position.trading_session_id
         )
-        if locked is not None:
-            await transaction.save_position(close_dust(locked, market, price, transaction.now), "dust")
-        return True
+        return locked if locked == position else None
+
+    # -- changes of rows ---------------------------------------------------------------------------------------------
+
+    async def _cancel(self, unit_of_work: UnitOfWork, orders: tuple[Order, ...]) -> None:
+        """Have the orders cancelled that aren't to be cancelled yet, oldest first."""
+        for order in sorted(orders, key=lambda order: order.id):
+            locked = await unit_of_work.orders.get_for_update(order.id)
+            if locked is not None:
+                await cancel_order(unit_of_work, locked, CancelCode.EXIT, self._context.clock.now())
+
+    async def _end(self, unit_of_work: UnitOfWork, intent: PositionIntent) -> None:
+        now = self._context.clock.now()
+        await unit_of_work.protection.save_intent(intent.changed(ended_at=now))
+        if intent.protection_id is not None and intent.quantity is None:
+            protection = await unit_of_work.protection.get_for_update(intent.protection_id)
+            if protection is not None and protection.ended_at is None:
+                await unit_of_work.protection.save(protection.changed(ended_at=now))
+        if intent.failures:
+            await unit_of_work.accounts.delete_alert(intent.account_id, _failure_key(intent))
 
 
-async def _entry_and_exits(unit_of_work: UnitOfWork, position: Position) -> tuple[Order | None, list[Order]]:
-    """Return the newest entry of the position's trading session, and the exit orders that it is the parent of."""
-    bought = OrderFilter(trading_session_id=position.trading_session_id, side=OrderSide.BUY)
-    entries = await unit_of_work.orders.list_page(position.user_id, KeysetPage(limit=1), bought)
-    if not entries:
-        return None, []
-    children = await unit_of_work.orders.list_children([entries[0].id])
-    return entries[0], [order for order in children if order.role.is_exit]
+def _is_of(protection: PositionProtection, intent: PositionIntent) -> bool:
+    """Return whether a protection is that of what the intent closes."""
+    if intent.trading_session_id is None:
+        return protection.id == intent.protection_id
+    return (protection.market, protection.trading_session_id) == (intent.market, intent.trading_session_id)
+
+
+def _concerns(position: Position, intent: PositionIntent, protection: PositionProtection | None) -> bool:
+    """Return whether the open position is the one that the intent is to close."""
+    is_of_owner = position.market == intent.market and position.trading_session_id == intent.trading_session_id
+    if protection is None or intent.trading_session_id is not None:
+        return is_of_owner
+    return is_of_owner and position.id == protection.position_id
+
+
+def _failure_key(intent: PositionIntent) -> str:
+    return f"exit:{intent.id}"
+
+
+def _lacks_balance(order: Order) -> bool:
+    denied = any(denial.code is RiskCode.INSUFFICIENT_BALANCE for denial in order.denials)
+    return denied or order.reject_code is RejectCode.INSUFFICIENT_BALANCE
+
+
+def _refusal(order: Order) -> str:
+    """Return the sentence that says why an order closed nothing."""
+    if order.denials:
+        return " ".join(denial.message for denial in order.denials)
+    if order.status is OrderStatus.REJECTED:
+        return f"The venue rejected the order: {order.reject_reason}."
+    return f"The order ended {order.status.value} before it was filled."
+
+
+def _locks_by_hand(order: Order, intent: PositionIntent, market: Market) -> bool:
+    return (
+        order.role is OrderRole.MANUAL
+        and not order.reduce_only
+        and order.side is OrderSide.SELL
+        and order.market.symbol.partition("/")[0] == market.base
+        and order.market.venue == intent.market.venue
+    )

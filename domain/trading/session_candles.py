@@ -9,6 +9,7 @@ from domain.core.pagination import TimeKeysetPage
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle
+from domain.model.trading import TradingSessionStatusCode
 from domain.ports.market_data import CandleSubscription
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext
@@ -19,6 +20,8 @@ CLOSING_TIME = timedelta(seconds=3)
 FIRST_POLL_SECONDS = 0.5
 SLOWEST_POLL_SECONDS = 2.0
 REQUEST_SECONDS = 2.0
+SHOWN_AFTER_SECONDS = 2.0
+"""How long a trading session waits for its account before its row has that it does."""
 MAX_MISSED = 500
 """How many candles that closed while the trading session did not run are processed one by one."""
 
@@ -58,6 +61,7 @@ class TradingSessionCandles:
         while True:
             for candle in unseen:
                 last = candle.open_time
+                await self._until_reconciled()
                 yield candle, candle is unseen[-1] and arrivals.is_latest(candle)
             candle = await anext(arrivals)
             if last is not None and candle.open_time <= last:
@@ -68,6 +72,19 @@ class TradingSessionCandles:
                 await self.load()
                 await self._context.set_status_reason(None)
                 unseen = self.history.after(last)[-MAX_MISSED:]
+
+    async def _until_reconciled(self) -> None:
+        """Return once the account agrees with its venue: before that it isn't known what the session holds."""
+        context = self._context
+        started_at, is_shown = context.clock.monotonic(), False
+        while not context.executor.reconciled:
+            if not is_shown and context.clock.monotonic() - started_at > SHOWN_AFTER_SECONDS:
+                reason = "It waits until the account agrees with its venue."
+                await context.set_status_reason(reason, TradingSessionStatusCode.WAITING_FOR_ACCOUNT)
+                is_shown = True
+            await asyncio.sleep(context.timings.keeper_wait)
+        if is_shown:
+            await context.set_status_reason(None)
 
     async def _is_loaded(self) -> bool:
         session = self._context.plan.session

@@ -5,11 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
 
 from domain.execution.commands import cancel_orders
 from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import Market
 from domain.model.orders import CancelCode, Order, OrderRole
+from domain.model.protection import PositionIntent
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.portfolio.equity import Equity, compute_equity
 from domain.ports.leases import Lease
@@ -17,6 +18,7 @@ from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.session_plan import TradingSessionPlan
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.executor_handle import ExecutorHandle
 
 _STATUSES_OF_ACTIVE_RUNS = frozenset({TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING})
 
@@ -27,16 +29,12 @@ class TradingSessionEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionState:
-    """A trading session's row, its open position and its active orders, as stored."""
+    """A trading session's row, its open position, its active orders and the intent to be flat, as stored."""
 
     session: TradingSession
     position: Position | None
     orders: tuple[Order, ...]
-
-    @property
-    def is_exiting(self) -> bool:
-        """Whether an order that closes the position is active."""
-        return any(order.role.is_exit for order in self.orders)
+    intent: PositionIntent | None
 
     @property
     def entries(self) -> tuple[Order, ...]:
@@ -64,17 +62,11 @@ class TradingSessionTransaction:
         if self.state.entries:
             await cancel_session_orders(self.unit_of_work, self.state.session, self.now, OrderRole.ENTRY)
 
-    async def save_position(self, position: Position, message: str) -> None:
-        """Store a changed position, whose row is locked, with an event for its user."""
-        await self.unit_of_work.positions.save(position)
-        event = NewEvent(position.user_id, self.now, UserEventKind.POSITION, position, message)
-        self.unit_of_work.events.append([event])
-
 
 class TradingSessionContext:
     """The trading session's plan, what it trades with, and its transactions.
 
-    `lease` returns the account's lease or raises `StaleLease`; `wake_executor` has an order (None: any) sent soon.
+    `lease` returns the account's lease or raises `StaleLease`; `wake_keeper` has an intent carried out soon.
     """
 
     def __init__(
@@ -82,25 +74,33 @@ class TradingSessionContext:
         plan: TradingSessionPlan,
         dependencies: TradingDependencies,
         lease: Callable[[], Lease],
-        wake_executor: Callable[[UUID | None], None],
+        executor: ExecutorHandle,
+        wake_keeper: Callable[[], None],
     ) -> None:
         self.plan = plan
+        self.session = plan.session
         self.database = dependencies.database
         self.feed = dependencies.feed
         self.bus = dependencies.bus
         self.clock = dependencies.clock
         self.ids = dependencies.ids
         self.timings = dependencies.timings
-        self.wake_executor = wake_executor
+        self.executor = executor
+        self.wake_keeper = wake_keeper
         self._lease = lease
 
     def __repr__(self) -> str:
-        return f"TradingSessionContext({self.plan.session.id}, {self.plan.session.market})"
+        return f"TradingSessionContext({self.session.id}, {self.session.market})"
+
+    @property
+    def market(self) -> Market | None:
+        """The trading session's market as it is now; None if its venue doesn't list it any more."""
+        return self.feed.catalogue.get(self.session.market)
 
     async def load_state(self) -> TradingSessionState:
         """Return the trading session's present state; raises `TradingSessionEnded`."""
         async with self.database.read_only() as reading:
-            session = await reading.trading_sessions.get(self.plan.session.user_id, self.plan.session.id)
+            session = await reading.trading_sessions.get(self.session.user_id, self.session.id)
             return await _load_state(reading, session)
 
     @asynccontextmanager
@@ -111,33 +111,34 @@ class TradingSessionContext:
         """
         async with self.database.transaction() as unit_of_work:
             await unit_of_work.leases.check(self._lease())
-            session = await unit_of_work.trading_sessions.get_for_update(self.plan.session.id)
+            session = await unit_of_work.trading_sessions.get_for_update(self.session.id)
             yield TradingSessionTransaction(unit_of_work, await _load_state(unit_of_work, session), self.clock.now())
 
     async def equity(self, reading: UnitOfWork) -> Equity:
         """Return the account's equity in its currency, and the currencies that can't be priced now."""
-        session = self.plan.session
+        session = self.session
         balances = (await reading.accounts.balances([session.account_id])).get(session.account_id, [])
         return compute_equity(self.plan.currency, balances, self.convert)
 
     def convert(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount's worth in another currency at present prices of the trading session's venue."""
-        return self.feed.convert(self.plan.session.market.venue, amount, currency, into)
+        return self.feed.convert(self.session.market.venue, amount, currency, into)
 
     def is_missing_prices(self, worth: Equity) -> bool:
         """Return whether the equity leaves out a currency that markets of the venue connect with the account's."""
-        graph = self.feed.graph(self.plan.session.market.venue)
+        graph = self.feed.graph(self.session.market.venue)
         return any(graph.connects(currency, self.plan.currency) for currency in worth.unpriced)
 
-    async def set_status_reason(self, reason: str | None) -> None:
-        """Store in the trading session's row which candles it waits for; None once they are there."""
+    async def set_status_reason(
+        self, reason: str | None, code: TradingSessionStatusCode = TradingSessionStatusCode.WAITING_FOR_CANDLES
+    ) -> None:
+        """Store in the trading session's row what it waits for; None once that is there."""
         async with self.transaction() as transaction:
             session = transaction.state.session
             changed = replace(session, status_reason=reason)
             if session.status in _STATUSES_OF_ACTIVE_RUNS:
-                code = None if reason is None else TradingSessionStatusCode.WAITING_FOR_CANDLES
-                changed = replace(changed, status_code=code)
-            if changed != session:
+                changed = replace(changed, status_code=None if reason is None else code)
+            if changed != session and session.status is not TradingSessionStatus.STOPPING:
                 await transaction.save_session(changed)
 
 
@@ -160,4 +161,6 @@ async def _load_state(unit_of_work: UnitOfWork, session: TradingSession | None) 
         raise TradingSessionEnded
     positions = await unit_of_work.positions.list_open(session.account_id)
     own = next((position for position in positions if position.trading_session_id == session.id), None)
-    return TradingSessionState(session, own, await active_orders(unit_of_work, session))
+    intents = await unit_of_work.protection.list_open_intents(session.account_id)
+    flat = (intent for intent in intents if intent.trading_session_id == session.id and intent.quantity is None)
+    return TradingSessionState(session, own, await active_orders(unit_of_work, session), next(flat, None))

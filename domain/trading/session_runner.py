@@ -1,7 +1,8 @@
-"""Runs one trading session: from closed candles to signals, from signals to orders, from prices to exits.
+"""Runs one trading session: from closed candles to signals, and from signals to orders and intents.
 
-All that must survive is in the database: the signal, the order that it causes and the candle that was acted on are
-committed together, under the account's lease. A runner can be discarded at any moment and built again.
+All that must survive is in the database: the signal, the order or the intent that it causes and the candle that was
+acted on are committed together, under the account's lease. A runner can be discarded at any moment and built again.
+What protects and closes the position is no part of it: see `domain.trading.position_keeper`.
 """
 
 import asyncio
@@ -11,19 +12,13 @@ from dataclasses import replace
 
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.model.orders import OrderRole
 from domain.model.trading import TradingSession, TradingSessionStatus
 from domain.ports.leases import StaleLease
 from domain.ports.market_data import CandleSubscription
-from domain.trading.position_closer import ExitReason, PositionCloser
-from domain.trading.protection import ProtectionMonitor
 from domain.trading.session_candles import TradingSessionCandles
-from domain.trading.session_context import (
-    TradingSessionContext,
-    TradingSessionEnded,
-    TradingSessionState,
-    TradingSessionTransaction,
-)
+from domain.trading.session_context import TradingSessionContext, TradingSessionEnded
+from domain.trading.session_protection import ensure_protection
+from domain.trading.session_stop import step_stop
 from domain.trading.signal_processor import SignalProcessor
 
 PRICE_POLL_SECONDS = 0.1
@@ -35,9 +30,7 @@ class TradingSessionRunner:
     def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
         self._candles = TradingSessionCandles(context)
-        self._closer = PositionCloser(context)
-        self._protection = ProtectionMonitor(context)
-        self._signals = SignalProcessor(context, self._closer, self._candles.history)
+        self._signals = SignalProcessor(context, self._candles.history)
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
@@ -49,7 +42,7 @@ class TradingSessionRunner:
 
     async def run(self) -> None:
         """Run until the trading session has ended; cancel to stop earlier. Raises `StaleLease` and `Unavailable`."""
-        session, feed = self._context.plan.session, self._context.feed
+        session, feed = self._context.session, self._context.feed
         try:
             async with feed.closed_candles(session.market, session.timeframe) as arrivals:
                 with suppress(TradingSessionEnded):
@@ -60,44 +53,25 @@ class TradingSessionRunner:
                 raise cause from None
 
     async def _run_loops(self, arrivals: CandleSubscription) -> None:
-        await self._process(await self._context.load_state())
         async with asyncio.TaskGroup() as group:
             group.create_task(self._state_loop())
-            group.create_task(self._price_loop())
             group.create_task(self._candle_loop(arrivals))
 
-    # -- the session's row, orders and position ----------------------------------------------------------------------
-
     async def _state_loop(self) -> None:
+        """Follow the trading session's row until it has stopped; raises `TradingSessionEnded` in the end."""
         while True:
-            await self._wakeup.wait(self._context.timings.poll_interval)
             self._wakeup.clear()
-            await self._process(await self._context.load_state())
-
-    async def _process(self, state: TradingSessionState) -> None:
-        """Do what the trading session's row, orders and position require; raises `TradingSessionEnded` in the end."""
-        await self._protection.update(state.position, self._candles.history)
-        if state.session.status is TradingSessionStatus.STOPPING:
-            await self._wind_down(state)
-        else:
-            await self._closer.resume(state)
-
-    async def _wind_down(self, state: TradingSessionState) -> None:
-        must_close = state.position is not None and state.session.close_on_stop
-        if must_close and not state.entries:
-            await self._closer.resume(state)
-            if not self._closer.is_closing:
-                await self._closer.close(ExitReason(OrderRole.CLOSE))
-        elif not state.orders:
-            async with self._context.transaction() as transaction:
-                await _save_stopped(transaction)
-            raise TradingSessionEnded
+            state = await self._context.load_state()
+            if state.session.status is TradingSessionStatus.STOPPING:
+                await step_stop(self._context, state)
+            await self._wakeup.wait(self._context.timings.poll_interval)
 
     # -- candles -----------------------------------------------------------------------------------------------------
 
     async def _candle_loop(self, arrivals: CandleSubscription) -> None:
         await self._candles.load()
         session = await self._start()
+        await ensure_protection(self._context, self._candles.history)
         async for candle, is_newest in self._candles.closed(arrivals, session.last_candle_at):
             await self._signals.on_candle(candle, is_newest=is_newest)
             if is_newest:
@@ -107,7 +81,7 @@ class TradingSessionRunner:
         """Record that the trading session runs from the candle that closed last on, unless it has run before."""
         newest = self._candles.history.newest
         assert newest is not None
-        if self._context.plan.session.start_equity is None:
+        if self._context.session.start_equity is None:
             await self._wait_for_prices()
         async with self._context.transaction() as transaction:
             session = transaction.state.session
@@ -138,22 +112,6 @@ class TradingSessionRunner:
                         if not self._context.is_missing_prices(await self._context.equity(reading)):
                             return
                     await asyncio.sleep(PRICE_POLL_SECONDS)
-
-    # -- prices ------------------------------------------------------------------------------------------------------
-
-    async def _price_loop(self) -> None:
-        """Close the position as soon as a trade reaches its stop-loss or take-profit."""
-        async for trades in self._context.feed.trade_stream(self._context.plan.session.market):
-            role = None if self._closer.is_closing else self._protection.reached_by(trades)
-            if role is not None:
-                await self._closer.close(ExitReason(role))
-
-
-async def _save_stopped(transaction: TradingSessionTransaction) -> None:
-    session = transaction.state.session
-    if session.status is TradingSessionStatus.STOPPING and not transaction.state.orders:
-        stopped = replace(session, status=TradingSessionStatus.STOPPED, stopped_at=transaction.now, status_reason=None)
-        await transaction.save_session(stopped)
 
 
 def _decisive_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:

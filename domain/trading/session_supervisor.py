@@ -11,12 +11,14 @@ from domain.core.errors import InputErrors, Unavailable
 from domain.core.wakeup import Wakeup
 from domain.market_data.market_subscriptions import MarketSubscriptions, markets_needed
 from domain.model.events import NewEvent, UserEventKind
-from domain.model.markets import Market
+from domain.model.orders import OrderRole
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.ports.leases import Lease, StaleLease
 from domain.rules.session_plan import TradingSessionPlan, session_plan
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.executor_handle import ExecutorHandle
 from domain.trading.session_context import TradingSessionContext, cancel_session_orders
+from domain.trading.session_intents import intend_flat
 from domain.trading.session_runner import TradingSessionRunner
 
 log = logging.getLogger(__name__)
@@ -35,12 +37,14 @@ class TradingSessionSupervisor:
         account: Account,
         dependencies: TradingDependencies,
         lease: Callable[[], Lease],
-        wake_executor: Callable[[UUID | None], None],
+        executor: ExecutorHandle,
+        wake_keeper: Callable[[], None],
     ) -> None:
         self._account = account
         self._dependencies = dependencies
         self._lease = lease
-        self._wake_executor = wake_executor
+        self._executor = executor
+        self._wake_keeper = wake_keeper
         self._subscriptions = MarketSubscriptions(dependencies.feed)
         self._runners: dict[UUID, TradingSessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
@@ -110,7 +114,7 @@ class TradingSessionSupervisor:
 
     async def _run_once(self, session: TradingSession) -> None:
         plan = await self._plan(session)
-        context = TradingSessionContext(plan, self._dependencies, self._lease, self._wake_executor)
+        context = TradingSessionContext(plan, self._dependencies, self._lease, self._executor, self._wake_keeper)
         runner = TradingSessionRunner(context)
         self._runners[session.id] = runner
         try:
@@ -119,20 +123,12 @@ class TradingSessionSupervisor:
             del self._runners[session.id]
 
     async def _plan(self, session: TradingSession) -> TradingSessionPlan:
-        """Return the trading session ready to run, as soon as its market is known here; raises `InputErrors`."""
+        """Return the trading session ready to run; raises `InputErrors`."""
         async with self._dependencies.database.read_only() as reading:
             version = await reading.strategies.get_version(session.user_id, session.strategy_version_id)
             current = await reading.trading_sessions.get(session.user_id, session.id)
         assert version is not None
-        market = await self._wait_for_market(session)
-        return session_plan(current or session, version.definition, market, self._account.currency)
-
-    async def _wait_for_market(self, session: TradingSession) -> Market:
-        while True:
-            market = self._dependencies.feed.catalogue.get(session.market)
-            if market is not None:
-                return market
-            await asyncio.sleep(self._dependencies.timings.poll_interval)
+        return session_plan(current or session, version.definition, self._account.currency)
 
     async def _fail(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
         backoff = Backoff()
@@ -142,7 +138,8 @@ class TradingSessionSupervisor:
             except Unavailable:
                 await asyncio.sleep(backoff.next_delay())
             else:
-                self._wake_executor(None)
+                self._executor.wake(None)
+                self._wake_keeper()
                 return
 
     async def _save_failure(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
@@ -160,6 +157,15 @@ class TradingSessionSupervisor:
                 stopped_at=now,
             )
             await transaction.trading_sessions.save(failed)
-            await cancel_session_orders(transaction, failed, now)
+            await cancel_session_orders(transaction, failed, now, OrderRole.ENTRY)
+            if current.status is TradingSessionStatus.STOPPING and current.close_on_stop:
+                why = "The trading session was stopped and its position is to be closed."
+                await intend_flat(
+                    transaction, self._dependencies.ids.next_id(), failed, None, OrderRole.CLOSE, why, now
+                )
             event = NewEvent(failed.user_id, now, UserEventKind.TRADING_SESSION, failed, failed.status.value)
-            transaction.events.append([event])
+            message = (
+                f"The trading session on {failed.market} has failed. {reason} Its position, if any, stays protected."
+            )
+            alert = NewEvent(failed.user_id, now, UserEventKind.ALERT, None, message)
+            transaction.events.append([event, alert])

@@ -29,6 +29,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.strategies.compiled import compile_definition
 from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_context import cancel_session_orders
+from domain.trading.session_intents import withdraw_close
 from domain.users.activity import record_activity
 
 MarketLookup = Callable[[MarketSymbol], Market | None]
@@ -119,20 +120,26 @@ class TradingSessionService:
         return session
 
     async def stop(self, user_id: UUID, session_id: UUID, *, close_position: bool) -> TradingSession:
-        """Cancel the trading session's orders and, if asked, close its position; it is STOPPED once both have happened.
+        """Cancel the trading session's entries and, if asked, close its position; it is STOPPED once that has happened.
 
-        The last call counts: to keep a position that can't be closed, stop again without closing it.
+        The last call counts: to keep a position that can't be closed, stop again without closing it. A position that is
+        kept stays protected.
         """
         async with self._database.transaction() as transaction:
             session = await self._get_owned(transaction, user_id, session_id)
             if session.status.is_final:
                 return session
             session = replace(
-                session, status=TradingSessionStatus.STOPPING, close_on_stop=close_position, status_reason=None
+                session,
+                status=TradingSessionStatus.STOPPING,
+                close_on_stop=close_position,
+                status_reason="It waits for the node that trades its account.",
+                status_code=TradingSessionStatusCode.STOPPED_BY_USER,
             )
-            session = replace(session, status_code=TradingSessionStatusCode.STOPPED_BY_USER)
             await self._save(transaction, session, "tradingSessionStop")
-            await cancel_session_orders(transaction, session, self._clock.now())
+            await cancel_session_orders(transaction, session, self._clock.now(), OrderRole.ENTRY)
+            if not close_position:
+                await withdraw_close(transaction, session, self._clock.now())
         await self._wake_worker(session)
         return session
 

@@ -56,7 +56,7 @@ describe_enum(
     "Why an order exists.",
     {
         "ENTRY": "A strategy opens a position with the order.",
-        "EXIT": "A strategy closes a position with the order, because of an exit rule.",
+        "EXIT": "It stood in the way of closing a position: it could have enlarged it, or locked what is to be sold.",
         "STOP_LOSS": "The order closes a position whose loss reached the strategy's stop-loss.",
         "TAKE_PROFIT": "The order closes a position whose profit reached the strategy's take-profit.",
         "TRAILING_STOP": "The order closes a position whose price fell back from its best value.",
@@ -148,6 +148,7 @@ describe_enum(
         "AMENDED": "`orderAmend` replaced it: `replacedBy` is the order that takes its place.",
         "NOT_REPLACED": "It came from `orderAmend`, and the order that it was to replace had ended, or could not be "
         "cancelled, so it was never sent.",
+        "EXIT": "It stood in the way of closing a position: it could have enlarged it, or locked what is to be sold.",
     },
 )
 

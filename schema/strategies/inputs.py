@@ -157,8 +157,8 @@ class StrategyDefinitionInput:
     trailing_stop: ExitDistanceInput | None = strawberry.field(
         default=None,
         description=(
-            "How far a stop follows the best price. Not supported yet: it can be stored, but `strategyValidate` and "
-            "`tradingSessionStart` return UNSUPPORTED."
+            "How far below the best price since the entry the position is closed. It follows that price up and never "
+            "moves down."
         ),
     )
     max_holding_bars: int | None = strawberry.field(

@@ -117,8 +117,8 @@ class StrategyDefinition:
     )
     trailing_stop: ExitDistance | None = strawberry.field(
         description=(
-            "How far a stop follows the best price. Not supported yet: it can be stored, but `strategyValidate` and "
-            "`tradingSessionStart` return UNSUPPORTED."
+            "How far below the best price since the entry the position is closed. It follows that price up and never "
+            "moves down. Null if there is no trailing stop."
         )
     )
     max_holding_bars: int | None = strawberry.field(

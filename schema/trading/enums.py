@@ -34,6 +34,9 @@ describe_enum(
     "Why a trading session has its status.",
     {
         "WAITING_FOR_CANDLES": "The session waits for candles that it needs. Its status is STARTING or RUNNING.",
+        "WAITING_FOR_ACCOUNT": (
+            "The session waits until its account agrees with its venue, since what it holds isn't known before that."
+        ),
         "PAUSED_BY_USER": "The user paused the session.",
         "STOPPED_BY_USER": "The user stopped the session.",
         "STRATEGY_INVALID": "The engine can't run the strategy version. `statusReason` has its errors.",

@@ -26,6 +26,7 @@ from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.markets import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus
+from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.strategies import StrategyVersion
 from domain.model.trading import (
     Account,
@@ -128,7 +129,8 @@ class ScriptedFeed:
     async def trade(self, price: Decimal) -> None:
         """Let a trade pass."""
         self._numbers += 1
-        trade = Trade(BTC, f"s{self._numbers}", datetime.now(UTC), price, Decimal(1), OrderSide.SELL)
+        at = max(datetime.now(UTC), self.venue_time)
+        trade = Trade(BTC, f"s{self._numbers}", at, price, Decimal(1), OrderSide.SELL)
         await self._bus.publish(trades_topic(BTC), codec.encode_trades([trade]))
 
     async def _copy_book(self) -> None:
@@ -276,6 +278,40 @@ class TradingNode:
             assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}, {await self.summary(session)}"
             await asyncio.sleep(0.01)
         return now
+
+    async def until_protected(self, session: TradingSession) -> PositionProtection:
+        """Return the protection of the session's open position once it is active and the market is watched for it."""
+        deadline = self.clock.monotonic() + PATIENCE_SECONDS
+        while True:
+            async with self.database.read_only() as reading:
+                known = await reading.protection.list_open(session.account_id)
+            active = [row for row in known if row.trading_session_id == session.id and row.is_active]
+            state = self.hub.followed.get(session.market)
+            if active and state is not None and state.trade_queues:
+                return active[-1]
+            assert self.clock.monotonic() < deadline, f"not in time: it is protected; there is {known}"
+            await asyncio.sleep(0.01)
+
+    async def intents(self, session: TradingSession) -> list[PositionIntent]:
+        """Return the intents to close the session's newest position, oldest first."""
+        position = await self.position(session)
+        assert position is not None
+        async with self.database.read_only() as reading:
+            return await reading.protection.list_intents_of_positions([position.id])
+
+    async def list_market(self, **changes: object) -> None:
+        """Have the venue list BTC/USDT with these filters, or as one that isn't traded now."""
+        async with self.database.transaction() as transaction:
+            listed = await transaction.market_data.markets()
+            changed = [replace(market, **changes) if market.symbol == BTC else market for market in listed]
+            await transaction.market_data.save_markets(changed)
+        await self.hub.catalogue.refresh()
+
+    async def alerts(self) -> list[str]:
+        """Return the messages of all alerts in the user's log."""
+        async with self.database.read_only() as reading:
+            events = await reading.events.read_after(self.user.id, 0, None, 1000)
+        return [event.message or "" for event in events if event.kind.value == "ALERT"]
 
     async def orders_of(self, session: TradingSession) -> list[Order]:
         """Return the session's orders, oldest first."""

@@ -20,7 +20,7 @@ GENERATE = (
 )
 
 SIMPLE = {"enterLong": "close > 1", "exitLong": "close < 1", "sizing": {"quoteAmount": "10"}}
-PARTS = {"trailingStop": {"percent": "1"}, "enterShort": "close < 1", "exitShort": "close > 1"}
+PARTS = {"enterShort": "close < 1", "exitShort": "close > 1"}
 
 
 @pytest.mark.parametrize("part", sorted(PARTS))

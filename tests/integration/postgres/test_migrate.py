@@ -194,3 +194,68 @@ async def test_a_halt_from_before_halts_were_a_level_still_halts_and_cancels_not
     cancels = await connection.fetchval("SELECT bool_or(cancel_orders) FROM halts")
     await connection.close()
     assert (states, cancels) == (["HALTED", "REDUCING", "ACTIVE"], False)
+
+
+async def test_positions_from_before_protection_had_rows_stay_protected_and_go_on_being_closed(
+    empty_database_dsn: str,
+) -> None:
+    await upgrade(empty_database_dsn, "0014")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, account, strategy, version = uuid4(), uuid4(), uuid4(), uuid4()
+    opened = datetime(2026, 5, 1, 12, 7, 30, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name, trading_state)"
+        " VALUES ($1, 'a@example.com', '', $2, 'USER', 'standard', 'ACTIVE')", user, opened,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO accounts (id, user_id, name, kind, venue, currency, created_at, trading_state, risk,"
+        " sealed_credentials) VALUES ($1, $2, 'a', 'PAPER', 'sandbox', 'USDT', $3, 'ACTIVE', '{}', '')",
+        account, user, opened,
+    )  # fmt: skip
+    await connection.execute("INSERT INTO strategies VALUES ($1, $2, 's', NULL, $3, NULL, 1)", strategy, user, opened)
+    definition = '{"sizing": {"quote_amount": "1"}, "max_holding_bars": 4}'
+    await connection.execute(
+        "INSERT INTO strategy_versions VALUES ($1, $2, $3, 1, $4, $5::text::jsonb, 1)",
+        version, strategy, user, opened, definition,
+    )  # fmt: skip
+    sessions = {status: uuid4() for status in ("RUNNING", "FAILED", "STOPPED")}
+    for status, session in sessions.items():
+        await connection.execute(
+            "INSERT INTO trading_sessions (id, user_id, strategy_version_id, account_id, market, timeframe, parameters,"
+            " started_at, status, trading_state, close_on_stop)"
+            " VALUES ($1, $2, $3, $4, 'sandbox:BTC/USDT', 'M5', '[]', $5, $6, 'ACTIVE', false)",
+            session, user, version, account, opened, status,
+        )  # fmt: skip
+        await connection.execute(
+            "INSERT INTO positions (id, user_id, account_id, market, trading_session_id, opened_at, quantity, dust,"
+            " average_price, realized_profit, fees, stop_loss_price)"
+            " VALUES ($1, $2, $3, 'sandbox:BTC/USDT', $1, $4, 1, 0, 60000, 0, 0, 59000)",
+            session, user, account, opened,
+        )  # fmt: skip
+    entry, exit_ = uuid4(), uuid4()
+    for order, parent, side, role in ((entry, None, "BUY", "ENTRY"), (exit_, entry, "SELL", "STOP_LOSS")):
+        await connection.execute(
+            "INSERT INTO orders (id, user_id, account_id, market, client_order_id, side, type, role, quantity,"
+            " created_at, updated_at, status, revision, post_only, reduce_only, filled_quantity, filled_cost, absences,"
+            " trading_session_id, parent_id)"
+            " VALUES ($1, $2, $3, 'sandbox:BTC/USDT', ($1::uuid)::text, $4, 'MARKET', $5, 1, $6, $6,"
+            " 'DENIED', 1, false, false, 0, 0, 0, $7, $8)",
+            order, user, account, side, role, opened, sessions["RUNNING"], parent,
+        )  # fmt: skip
+    assert (await migrate(empty_database_dsn))[-1] == head()
+    protections = await connection.fetch(
+        "SELECT trading_session_id, stop_loss_price, exit_at, rules FROM position_protections ORDER BY exit_at,"
+        " trading_session_id = $1", sessions["FAILED"],
+    )  # fmt: skip
+    intents = await connection.fetch(
+        "SELECT trading_session_id, position_id, role, order_id, tries FROM position_intents"
+    )
+    await connection.close()
+
+    assert [tuple(row.values())[:3] for row in protections] == [
+        (sessions["RUNNING"], 59_000, datetime(2026, 5, 1, 12, 25, tzinfo=UTC)),
+        (sessions["FAILED"], 59_000, datetime(2026, 5, 1, 12, 25, tzinfo=UTC)),
+    ]
+    assert '"price": "59000"' in protections[0]["rules"]
+    running = sessions["RUNNING"]
+    assert [tuple(row.values()) for row in intents] == [(running, running, "STOP_LOSS", exit_, 1)]

@@ -11,7 +11,6 @@ from domain.model.orders import OrderType
 from domain.model.trading import TradingSession
 from domain.model.trading import TradingSessionStatusCode as Code
 from domain.trading.dependencies import TradingTimings
-from domain.trading.halts import HaltRequest
 from domain.trading.session_supervisor import INTERNAL_ERROR
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.support.trading_node import MINUTE, TradingNode, strategy
@@ -65,10 +64,10 @@ async def test_an_exit_that_is_over_isnt_acted_on_after_a_restart(node: TradingN
 
 async def test_a_stop_loss_that_was_hit_while_the_engine_was_down_fires_at_start(node: TradingNode) -> None:
     session = await in_a_position(node, stop_loss=ExitDistance(percent=Decimal(2)))
-    position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
+    protection = await node.until_protected(session)
     await node.until_processed(session, await node.feed.close_candle())
     await node.trader.close()
-    await node.feed.close_candle(published=False, low=position.stop_loss_price - 1)
+    await node.feed.close_candle(published=False, low=protection.stop_loss_price - 1)
     await node.feed.close_candle(published=False)
     await node.restart()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
@@ -77,12 +76,12 @@ async def test_a_stop_loss_that_was_hit_while_the_engine_was_down_fires_at_start
 
 async def test_protection_goes_on_after_a_restart(node: TradingNode) -> None:
     session = await in_a_position(node, stop_loss=ExitDistance(percent=Decimal(2)))
-    before = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
+    before = await node.until_protected(session)
     await node.trader.close()
     await node.restart()
     await eventually(lambda: node.trader.accounts, "the account is traded again")
     await node.until_processed(session, await node.feed.close_candle())
-    after = await node.position(session)
+    after = await node.until_protected(session)
     assert after.stop_loss_price == before.stop_loss_price
     await node.feed.trade(after.stop_loss_price - 1)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
@@ -90,24 +89,36 @@ async def test_protection_goes_on_after_a_restart(node: TradingNode) -> None:
 
 async def test_a_position_that_was_filled_just_before_a_crash_is_protected_after_it(node: TradingNode) -> None:
     session = await in_a_position(node, stop_loss=ExitDistance(percent=Decimal(2)))
-    await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
+    before = await node.until_protected(session)
     await node.trader.close()
-    position = await node.position(session)
+    waiting = before.changed(position_id=None, reference_price=None, stop_loss_price=None, watched_until=None)
     async with node.database.transaction() as transaction:
-        await transaction.positions.save(position.changed(stop_loss_price=None))
+        await transaction.protection.save(waiting)
     await node.restart()
-    again = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
-    assert again.stop_loss_price == position.stop_loss_price
+    assert (await node.until_protected(session)).stop_loss_price == before.stop_loss_price
+
+
+async def test_a_position_that_an_older_version_left_without_protection_gets_it(node: TradingNode) -> None:
+    session = await in_a_position(node, stop_loss=ExitDistance(percent=Decimal(2)))
+    before = await node.until_protected(session)
+    await node.trader.close()
+    await node.pool.execute("DELETE FROM position_protections WHERE id = $1", before.id)
+    await node.restart()
+    after = await node.until_protected(session)
+    assert after.id != before.id
+    async with node.database.read_only() as reading:
+        assert [row.id for row in await reading.protection.list_open(session.account_id)] == [after.id]
+    await node.until_position(session, lambda now: now.quantity > 0, "it holds")
 
 
 async def test_an_exit_that_was_begun_before_a_crash_goes_on_after_it(node: TradingNode) -> None:
     price = node.feed.price
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
-    await node.halts.set_halt_of_trading_session(node.user.id, session.id, HaltRequest())
+    await node.list_market(active=False)
     await node.feed.close_candle(close=price / 4)
     await node.until_order(session, lambda order: order.status.value == "DENIED")
     await node.trader.close()
-    await node.halts.set_halt_of_trading_session(node.user.id, session.id, None)
+    await node.list_market(active=True)
     await node.restart()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     assert (await node.orders_of(session))[-1].signal_id == (await node.signals(session))[-1].id

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.definitions import Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.trading import Account, ParameterValue, RiskLimits, TradingSession
 from domain.model.trading import TradingSessionStatusCode as Code
@@ -71,8 +71,6 @@ async def test_what_a_spot_market_cant_do_is_unsupported(node: TradingNode) -> N
     account = await node.account()
     unsupported = [(ErrorCode.UNSUPPORTED, ("input", "strategyVersion"))]
     assert await refusal(node, account, strategy(enter_short="close > 0")) == unsupported
-    trailing = strategy(trailing_stop=ExitDistance(percent=Decimal(1)))
-    assert await refusal(node, account, trailing) == unsupported
 
 
 async def test_sizing_and_limits_of_the_session_are_checked(node: TradingNode) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from domain.core.money import round_up
 from domain.execution.account_context import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
+from domain.model.markets import Timeframe
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
 from domain.model.trading import RiskLimits
@@ -14,7 +15,7 @@ from domain.rules.order_request import OrderRequest
 from domain.trading.dependencies import TradingTimings
 from domain.trading.halts import HaltRequest
 from tests.support.trading import BTC
-from tests.support.trading_node import ALWAYS, TradingNode, cents, strategy
+from tests.support.trading_node import ALWAYS, MINUTE, TradingNode, cents, strategy
 
 PASSIVE = OrderStyle(OrderType.LIMIT, offset_bps=Decimal(200))
 
@@ -159,15 +160,6 @@ async def test_a_position_below_the_lot_is_recorded_as_dust_and_doesnt_keep_a_se
     assert (position.quantity, position.dust) == (0, Decimal("0.0000031"))
 
 
-async def list_market(node: TradingNode, *, is_active: bool) -> None:
-    """Have the venue list the market as one that is traded now, or as one that isn't."""
-    async with node.database.transaction() as transaction:
-        markets = await transaction.market_data.markets()
-        changed = [replace(m, active=is_active) if m.symbol == BTC else m for m in markets]
-        await transaction.market_data.save_markets(changed)
-    await node.hub.catalogue.refresh()
-
-
 async def test_an_exit_passes_a_halt(node: TradingNode) -> None:
     price = node.feed.price
     session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
@@ -184,10 +176,10 @@ async def test_an_exit_that_is_denied_is_tried_again_at_most_once_a_second(node:
     session = await node.session(await node.account(), strategy(exit_long=f"close < {price / 2}"))
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await list_market(node, is_active=False)
+    await node.list_market(active=False)
     await node.feed.close_candle(close=price / 4)
     await node.until_order(session, lambda order: order.role.value == "EXIT" and order.status is OrderStatus.DENIED)
-    await list_market(node, is_active=True)
+    await node.list_market(active=True)
     await node.until_position(session, lambda now: now.closed_at, "it sells at last")
     _, *exits = await node.orders_of(session)
     assert [order.status.value for order in exits[-2:]] == ["DENIED", "FILLED"]
@@ -200,10 +192,10 @@ async def test_the_stop_loss_sells_when_a_trade_reaches_it(node: TradingNode) ->
     definition = strategy(stop_loss=ExitDistance(percent=Decimal(2)), take_profit=ExitDistance(percent=Decimal(5)))
     session = await node.session(await node.account(), definition)
     await node.feed.close_candle()
-    position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
-    assert position.stop_loss_price == round_up(position.average_price * Decimal("0.98"), Decimal("0.01"))
-    await node.feed.trade(position.stop_loss_price + Decimal("0.01"))
-    await node.feed.trade(position.stop_loss_price)
+    protection = await node.until_protected(session)
+    assert protection.stop_loss_price == round_up(protection.reference_price * Decimal("0.98"), Decimal("0.01"))
+    await node.feed.trade(protection.stop_loss_price + Decimal("0.01"))
+    await node.feed.trade(protection.stop_loss_price)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED", "STOP_LOSS FILLED"]
 
@@ -211,8 +203,8 @@ async def test_the_stop_loss_sells_when_a_trade_reaches_it(node: TradingNode) ->
 async def test_the_take_profit_sells_when_a_trade_reaches_it(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy(take_profit=ExitDistance(percent=Decimal(1))))
     await node.feed.close_candle()
-    position = await node.until_position(session, lambda now: now.take_profit_price, "it is protected")
-    await node.feed.trade(position.take_profit_price)
+    protection = await node.until_protected(session)
+    await node.feed.trade(protection.take_profit_price)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED", "TAKE_PROFIT FILLED"]
 
@@ -221,23 +213,27 @@ async def test_an_atr_stop_is_measured_on_the_candles_before_the_entry(node: Tra
     await node.feed.fill_history(400, high=node.feed.price + 10, low=node.feed.price - 10)
     session = await node.session(await node.account(), strategy(stop_loss=ExitDistance(atr_multiple=Decimal(2))))
     await node.feed.close_candle(high=node.feed.price + 10, low=node.feed.price - 10)
-    position = await node.until_position(session, lambda now: now.stop_loss_price, "it is protected")
-    assert abs(position.average_price - position.stop_loss_price - 40) < 1
+    protection = await node.until_protected(session)
+    assert abs(protection.reference_price - protection.stop_loss_price - 40) < 1
 
 
 async def test_a_position_is_sold_after_the_most_bars_that_it_may_be_held(node: TradingNode) -> None:
     session = await node.session(await node.account(), strategy(max_holding_bars=2))
     await node.feed.close_candle()
     position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    protection = await node.until_protected(session)
+    opened_at = Timeframe.M1.open_time(position.opened_at)
+    assert protection.exit_at == opened_at + 2 * MINUTE
     # Orders are filled by the sandbox's time, and bars are counted from there; candles close by the script's.
-    statement = "UPDATE positions SET opened_at = $2 WHERE id = $1"
-    await node.pool.execute(statement, position.id, node.feed.venue_time)
+    statement = "UPDATE position_protections SET exit_at = $2 WHERE id = $1"
+    await node.pool.execute(statement, protection.id, node.feed.venue_time + 2 * MINUTE)
     await node.until_processed(session, await node.feed.close_candle())
     assert (await node.summary(session)) == ["ENTER_LONG", "ENTRY FILLED"]
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
-    signals = await node.signals(session)
-    assert "maxHoldingBars" in signals[-1].reason
+    (intent,) = await node.intents(session)
+    assert intent.reason == "maxHoldingBars is reached: 2"
+    assert (await node.summary(session))[-1] == "EXIT FILLED"
 
 
 async def test_a_session_may_size_otherwise_than_its_strategy(node: TradingNode) -> None:

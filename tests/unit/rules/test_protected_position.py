@@ -23,6 +23,7 @@ from domain.rules.protected_position import (
     step_missed_candle,
     step_trade,
     stepped,
+    targets_share,
     with_fills,
 )
 from domain.rules.protection import Exit, ExitCause
@@ -30,6 +31,7 @@ from tests.support.orders import BTC, a_market
 
 AT = datetime(2026, 11, 5, 12, 30, 30, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+INSTANT = timedelta(microseconds=1)
 SESSION = UUID(int=1)
 MARKET = a_market()
 POSITION = Position(UUID(int=5), UUID(int=2), UUID(int=4), BTC, SESSION, AT, Decimal(1), average_price=Decimal(100))
@@ -97,7 +99,11 @@ def test_a_protection_waits_for_the_first_fill_and_is_of_the_whole_position_of_a
     waiting = new_protection(ENTRY, ProtectionRules(ExitLevel(percent=Decimal(2))), UUID(int=8))
     assert (waiting.position_id, waiting.stop_loss_price, waiting.quantity) == (None, None, None)
     active = with_fills(waiting, POSITION, [a_fill()], MARKET)
-    assert (active.position_id, active.stop_loss_price, active.watched_until) == (POSITION.id, Decimal(98), AT)
+    assert (active.position_id, active.stop_loss_price, active.watched_until) == (
+        POSITION.id,
+        Decimal(98),
+        AT + INSTANT,
+    )
     assert with_fills(active, POSITION, [a_fill()], MARKET) is active
 
 
@@ -109,7 +115,7 @@ def test_a_protection_grows_with_its_fills_and_forgets_what_the_price_did_before
     sold = active.changed(quantity=Decimal("0.199"))
     grown = with_fills(sold, POSITION, [first, a_fill("0.6", "110", AT + SECOND)], MARKET)
     assert (grown.quantity, grown.entry_quantity) == (Decimal("0.799"), Decimal("0.999"))
-    assert (grown.stop_loss_price, grown.watched_until) == (Decimal("103.88"), AT + SECOND)
+    assert (grown.stop_loss_price, grown.watched_until) == (Decimal("103.88"), AT + SECOND + INSTANT)
 
 
 @pytest.mark.parametrize("direction", list(Direction))
@@ -130,12 +136,12 @@ def test_a_trailing_stop_is_carried_on_from_its_row(direction: Direction) -> Non
 def test_partial_targets_are_done_once_and_stay_done_in_the_row() -> None:
     half = PartialTarget(ExitLevel(percent=Decimal(1)), Decimal("0.5"))
     active = protected(targets=(half, replace(half, level=ExitLevel(percent=Decimal(3)))))
-    state, exit_ = step_trade(
-        protection_state(active, MARKET, Direction.LONG), Decimal(102), AT, MARKET, Direction.LONG
-    )
+    state = protection_state(active, MARKET, Direction.LONG)
+    state, exit_ = step_trade(state, Decimal(102), AT, MARKET, Direction.LONG)
+    assert step_trade(state, Decimal(102), AT, MARKET, Direction.LONG)[1] is None
     assert exit_ == Exit(ExitCause.TARGET, (0,))
-    stored = stepped(active, state, AT, MARKET, Direction.LONG)
-    assert stored.targets_done == (0,)
+    assert targets_share(active, exit_) == Decimal("0.5")
+    stored = active.changed(targets_done=exit_.targets)
     left = protection_state(stored, MARKET, Direction.LONG)
     assert step_trade(left, Decimal(102), AT, MARKET, Direction.LONG)[1] is None
     assert step_trade(left, Decimal(103), AT, MARKET, Direction.LONG)[1] == Exit(ExitCause.TARGET, (1,))

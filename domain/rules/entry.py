@@ -1,0 +1,93 @@
+"""The entry order of a trading session's signal: its price, its style, and the protection of what it brings."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from domain.core.money import EXACT, divide, round_down
+from domain.model.client_order_ids import client_order_id
+from domain.model.definitions import ExitDistance, OrderStyle, StrategyDefinition
+from domain.model.markets import Depth, Market, Timeframe
+from domain.model.orders import Order, OrderRole, OrderType, TimeInForce
+from domain.model.protection import ExitLevel, ProtectionRules
+from domain.model.trading import Signal
+from domain.rules.direction import Direction
+from domain.rules.session_plan import TradingSessionPlan
+
+_BASIS_POINTS = Decimal(10_000)
+
+
+def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: Market) -> Decimal:
+    """Return the limit price of an entry to buy, or the approximate price of a market order, in quote per base.
+
+    This is the best ask for a market order, and for a limit order the best bid less the offset, rounded down to the
+    market's price increment. Without a book the candle's close takes the place of the best price.
+    """
+    if style.type is OrderType.MARKET:
+        return depth.asks[0].price if depth and depth.asks else close
+    best = depth.bids[0].price if depth and depth.bids else close
+    offset = divide(EXACT.multiply(best, style.offset_bps or Decimal(0)), _BASIS_POINTS)
+    return round_down(best - offset, market.price_increment)
+
+
+def entry_order(
+    plan: TradingSessionPlan, order_id: UUID, signal: Signal, quantity: Decimal, price: Decimal, now: datetime
+) -> Order:
+    """Return the buy order of a signal; the same signal gives the same client order id."""
+    style = plan.definition.order
+    limit = style.type is OrderType.LIMIT
+    expires_at = now + timedelta(seconds=style.give_up_after_seconds) if style.give_up_after_seconds else None
+    return Order(
+        id=order_id,
+        user_id=signal.user_id,
+        account_id=plan.session.account_id,
+        market=plan.session.market,
+        client_order_id=client_order_id(plan.session.account_id, "signal", _signal_cause(signal), OrderRole.ENTRY, 0),
+        side=Direction.LONG.entry_side,
+        type=style.type,
+        role=OrderRole.ENTRY,
+        quantity=quantity,
+        created_at=now,
+        updated_at=now,
+        price=price if limit else None,
+        time_in_force=_entry_time_in_force(style, expires_at) if limit else None,
+        expires_at=expires_at if limit else None,
+        post_only=style.post_only and limit,
+        trading_session_id=plan.session.id,
+        signal_id=signal.id,
+    )
+
+
+def protection_rules(
+    definition: StrategyDefinition, timeframe: Timeframe, atr: Decimal | None
+) -> ProtectionRules | None:
+    """Return what is to close the position of an entry; None if it is measured in an ATR that isn't known.
+
+    `atr` is ATR(14) at the signal's candle, in quote per base.
+    """
+    distances = (definition.stop_loss, definition.take_profit, definition.trailing_stop)
+    if atr is None and any(distance is not None and distance.atr_multiple is not None for distance in distances):
+        return None
+    stop_loss, take_profit, trailing_stop = (_exit_level(distance, atr) for distance in distances)
+    bars = definition.max_holding_bars
+    return ProtectionRules(
+        stop_loss, take_profit, trailing_stop, maximum_bars=bars, timeframe=None if bars is None else timeframe
+    )
+
+
+def _exit_level(distance: ExitDistance | None, atr: Decimal | None) -> ExitLevel | None:
+    if distance is None:
+        return None
+    if distance.atr_multiple is not None:
+        assert atr is not None
+        return ExitLevel(absolute=EXACT.multiply(distance.atr_multiple, atr))
+    return ExitLevel(percent=distance.percent, absolute=distance.absolute)
+
+
+def _entry_time_in_force(style: OrderStyle, expires_at: datetime | None) -> TimeInForce:
+    return TimeInForce.GTD if expires_at is not None else style.time_in_force or TimeInForce.GTC
+
+
+def _signal_cause(signal: Signal) -> str:
+    at = signal.candle_at.isoformat() if signal.candle_at else str(signal.id)
+    return f"{signal.trading_session_id}:{at}:{signal.action.value}"

@@ -1,0 +1,46 @@
+"""The executor of an account, as its trading sessions and its position keeper know it."""
+
+import logging
+from uuid import UUID
+
+from domain.core.errors import Unavailable
+from domain.execution.executor import AccountExecutor
+from domain.ports.market_data import VenueUnreachable
+
+log = logging.getLogger(__name__)
+
+
+class ExecutorHandle:
+    """The account's executor, None while there is none: one that fails is replaced by another."""
+
+    def __init__(self) -> None:
+        self.executor: AccountExecutor | None = None
+
+    def __repr__(self) -> str:
+        return f"ExecutorHandle({self.executor!r})"
+
+    @property
+    def reconciled(self) -> bool:
+        """Whether the account agrees with its venue now."""
+        return self.executor is not None and self.executor.reconciled
+
+    @property
+    def has_reconciled(self) -> bool:
+        """Whether the account has agreed with its venue since the executor was started, now or before a reconnect."""
+        return self.executor is not None and self.executor.has_reconciled
+
+    def wake(self, order_id: UUID | None) -> None:
+        """Have an order (None: any) sent or cancelled soon."""
+        if self.executor is not None:
+            self.executor.wake(order_id)
+
+    async def refresh_balances(self) -> bool:
+        """Have the venue asked for the balances, and the answer stored; return whether it answered."""
+        if self.executor is None:
+            return False
+        try:
+            await self.executor.refresh_balances()
+        except (VenueUnreachable, Unavailable) as error:
+            log.info("the balances couldn't be asked for: %s", error)
+            return False
+        return True

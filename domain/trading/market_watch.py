@@ -1,0 +1,229 @@
+"""Watches the protections of positions on one market: by each trade, and by the candles whose trades weren't seen."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from domain.core.background import BackgroundTasks
+from domain.core.errors import Unavailable
+from domain.core.pagination import TimeKeysetPage
+from domain.core.wakeup import Wakeup
+from domain.market_data.codec import CandlesDemand, encode_demand
+from domain.market_data.topics import CANDLES_DEMAND
+from domain.model.markets import Candle, Market, MarketSymbol, Timeframe, Trade
+from domain.model.protection import PositionProtection
+from domain.ports.leases import StaleLease
+from domain.ports.market_data import CandleSubscription
+from domain.rules.direction import Direction
+from domain.rules.protected_position import protection_state, step_missed_candle, step_time, step_trade, stepped
+from domain.rules.protection import Exit
+from domain.trading.keeper_context import KeeperContext
+
+log = logging.getLogger(__name__)
+
+CANDLES_AT_ONCE = 500
+REMEMBERED_TRADES = 1_000
+RETRY_SECONDS = 2.0
+GAP_PATIENCE = timedelta(minutes=1)
+"""How long missing candles are waited for, before those after them are looked at."""
+CLOSING_TIME = timedelta(seconds=5)
+"""How long after its end a candle may take to be stored."""
+
+
+class WatchedProtection:
+    """An active protection and its state after the trades that were seen; `due` is what closes the position.
+
+    The row has the state at the end of the last candle, from which the next candle is stepped. What trades have moved
+    since then is here alone: it follows again from the row and the candles.
+    """
+
+    def __init__(self, protection: PositionProtection, market: Market, direction: Direction) -> None:
+        self.protection = protection
+        self.market = market
+        self.direction = direction
+        self.state = protection_state(protection, market, direction)
+        self.due: Exit | None = None
+
+    def __repr__(self) -> str:
+        return f"WatchedProtection({self.protection.id}, due={self.due})"
+
+    @property
+    def since(self) -> datetime:
+        """The time from which on trades count, by the venue's clock."""
+        assert self.protection.watched_until is not None
+        return self.protection.watched_until
+
+    def renew(self, protection: PositionProtection, market: Market, direction: Direction) -> None:
+        """Take over a changed row or market; how far trades have moved a trailing stop stays."""
+        if (protection, market, direction) == (self.protection, self.market, self.direction):
+            return
+        state = protection_state(protection, market, direction)
+        if market == self.market and self.state.high_water > state.high_water:
+            state = replace(state, high_water=self.state.high_water)
+        self.protection, self.market, self.direction, self.state = protection, market, direction, state
+
+    @property
+    def high_water(self) -> Decimal | None:
+        """The best price since the entry, trades of the last minute included; None without a trailing stop."""
+        return stepped(self.protection, self.state, self.since, self.market, self.direction).high_water
+
+    def on_trade(self, trade: Trade) -> None:
+        """Step by a trade, unless it is no later than the fill or was seen, or the position is to be closed already."""
+        if self.due is None and trade.at >= self.since:
+            self.state, self.due = step_trade(self.state, trade.price, trade.at, self.market, self.direction)
+
+    def on_time(self, at: datetime) -> None:
+        """Check the longest holding time."""
+        if self.due is None:
+            self.due = step_time(self.state, at)
+
+    def on_candles(self, candles: Sequence[Candle]) -> PositionProtection:
+        """Step the row's state by closed candles, oldest first, and return the row to be stored.
+
+        It goes no further than to the candle that closes the position, which is so found again after a crash.
+        """
+        state, until = protection_state(self.protection, self.market, self.direction), self.since
+        for candle in candles:
+            after, exit_ = step_missed_candle(state, candle, until, self.market, self.direction)
+            if exit_ is not None:
+                self.due = self.due or exit_
+                break
+            state, until = after, candle.close_time
+        return stepped(self.protection, state, until, self.market, self.direction)
+
+
+class MarketWatch:
+    """Follows the trades and candles of one market for the protections in `watched`, by their ids.
+
+    `wake` is called when something is due. The newest trades are remembered: those between a fill and the moment at
+    which the engine knows of it count too.
+    """
+
+    def __init__(self, context: KeeperContext, symbol: MarketSymbol, wake: Callable[[], None]) -> None:
+        self.watched: dict[UUID, WatchedProtection] = {}
+        self._context = context
+        self._symbol = symbol
+        self._wake = wake
+        self._wakeup = Wakeup()
+        self._gap_since: float | None = None
+        self._recent: deque[Trade] = deque(maxlen=REMEMBERED_TRADES)
+
+    def __repr__(self) -> str:
+        return f"MarketWatch({self._symbol}, {len(self.watched)})"
+
+    def watch(self, protection: PositionProtection, market: Market, direction: Direction) -> None:
+        """Watch an active protection as it is stored now; does nothing if it is watched in this state."""
+        known = self.watched.get(protection.id)
+        if known is not None and known.protection.reference_price == protection.reference_price:
+            known.renew(protection, market, direction)
+            return
+        added = self.watched[protection.id] = WatchedProtection(protection, market, direction)
+        for trade in self._recent:
+            added.on_trade(trade)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Follow the market until cancelled."""
+        while True:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._trade_loop())
+                    group.create_task(self._candle_loop())
+            except* Exception as group_error:
+                stale, others = group_error.split(StaleLease)
+                if stale is not None:
+                    raise StaleLease(f"the lease of account {self._context.account.id} was lost") from None
+                assert others is not None
+                log.exception("the watch of %s failed and is started again", self._symbol, extra=self._context.log_ids)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _trade_loop(self) -> None:
+        async for trades in self._context.feed.trade_stream(self._symbol):
+            self._recent.extend(trades)
+            for watched in self.watched.values():
+                for trade in trades:
+                    watched.on_trade(trade)
+            self._wake_if_due()
+
+    async def _candle_loop(self) -> None:
+        async with (
+            self._context.feed.closed_candles(self._symbol, Timeframe.M1) as arrivals,
+            BackgroundTasks() as tasks,
+        ):
+            tasks.start(self._wake_by(arrivals))
+            while True:
+                self._wakeup.clear()
+                try:
+                    is_current = await self._step_candles()
+                except Unavailable:
+                    is_current = False
+                self._wake_if_due()
+                await self._wakeup.wait(None if is_current else RETRY_SECONDS)
+
+    async def _wake_by(self, arrivals: CandleSubscription) -> None:
+        async for _ in arrivals:
+            self._wakeup.set()
+
+    def _wake_if_due(self) -> None:
+        now = self._context.feed.venue_now(self._symbol.venue)
+        for watched in self.watched.values():
+            watched.on_time(now)
+        if any(watched.due for watched in self.watched.values()):
+            self._wake()
+
+    async def _step_candles(self) -> bool:
+        """Step by the candles that closed since the last time; return whether that is all that there should be."""
+        open_ones = [watched for watched in self.watched.values() if watched.due is None]
+        if not open_ones:
+            return True
+        page = TimeKeysetPage(CANDLES_AT_ONCE, Timeframe.M1.open_time(min(watched.since for watched in open_ones)))
+        async with self._context.database.read_only() as reading:
+            candles = await reading.market_data.candles(self._symbol, Timeframe.M1, page)
+        for watched in open_ones:
+            fitting = await self._without_gap(candles, watched.since)
+            if fitting:
+                await self._save(watched, watched.on_candles(fitting))
+        newest = min(watched.since for watched in open_ones)
+        overdue = Timeframe.M1.duration + CLOSING_TIME
+        return self._context.feed.venue_now(self._symbol.venue) - newest < overdue
+
+    async def _without_gap(self, candles: Sequence[Candle], since: datetime) -> Sequence[Candle]:
+        """Return the candles that ended after `since`, up to the first that is missing.
+
+        Missing ones are requested, and waited for, but not for ever. The candle in which `since` lies may be missing.
+        """
+        fitting = [candle for candle in candles if candle.close_time > since]
+        if fitting and fitting[0].open_time > since and fitting[0].open_time - since < Timeframe.M1.duration:
+            since = fitting[0].open_time
+        expected = Timeframe.M1.open_time(since)
+        for index, candle in enumerate(fitting):
+            if candle.open_time != expected and not await self._has_waited(expected):
+                return fitting[:index]
+            expected = candle.close_time
+        self._gap_since = None
+        return fitting
+
+    async def _has_waited(self, missing: datetime) -> bool:
+        now = self._context.clock.monotonic()
+        if self._gap_since is None:
+            self._gap_since = now
+            demand = CandlesDemand(self._symbol, Timeframe.M1, missing)
+            await self._context.bus.publish(CANDLES_DEMAND, encode_demand(demand))
+        return now - self._gap_since > GAP_PATIENCE.total_seconds()
+
+    async def _save(self, watched: WatchedProtection, stepped_row: PositionProtection) -> None:
+        """Store how far the candles were looked at, unless a fill has changed the row meanwhile."""
+        before = watched.protection
+        if stepped_row == before:
+            return
+        async with self._context.transaction() as unit_of_work:
+            locked = await unit_of_work.protection.get_for_update(before.id)
+            if locked != before:
+                return
+            await unit_of_work.protection.save(stepped_row)
+        watched.renew(stepped_row, watched.market, watched.direction)

@@ -1,0 +1,339 @@
+"""Keeps the positions of one account protected, and closes those that are to be closed, whatever became of their cause.
+
+It starts to act when the account has reconciled. Nothing that matters is in memory alone: protections, intents and
+orders are rows, and what a restart loses of the trades that were seen is found again in the candles.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import NoReturn
+from uuid import UUID
+
+from domain.core.errors import Unavailable
+from domain.core.money import EXACT
+from domain.core.wakeup import Wakeup
+from domain.model.markets import MarketSymbol
+from domain.model.orders import Order, OrderStatus
+from domain.model.protection import PositionIntent, PositionProtection
+from domain.model.trading import Position
+from domain.ports.leases import StaleLease
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.direction import Direction
+from domain.rules.protected_position import EXIT_ROLES, exit_reason, targets_share, with_fills
+from domain.rules.protection import Exit, ExitCause
+from domain.trading.keeper_context import KeeperContext
+from domain.trading.market_watch import MarketWatch, WatchedProtection
+from domain.trading.position_closer import PositionCloser
+
+log = logging.getLogger(__name__)
+
+DEBOUNCE_SECONDS = 0.02
+UNFILLED_FOR = timedelta(minutes=10)
+"""How long after the end of an entry order without a fill a late one may still come and be protected."""
+
+
+@dataclass(frozen=True, slots=True)
+class _AccountState:
+    """What is stored of the account: what protects its positions, what closes them, and the orders under way.
+
+    `entries` are the entry orders of the protections, by id.
+    """
+
+    protections: tuple[PositionProtection, ...]
+    intents: tuple[PositionIntent, ...]
+    positions: tuple[Position, ...]
+    active: frozenset[UUID]
+    entries: dict[UUID, Order]
+
+    def position_of(self, protection: PositionProtection) -> Position | None:
+        """Return the open position that the protection is of, or will be."""
+        for position in self.positions:
+            is_of_owner = (
+                position.market == protection.market and position.trading_session_id == protection.trading_session_id
+            )
+            if is_of_owner and protection.position_id in {None, position.id}:
+                return position
+        return None
+
+    def is_being_closed(self, protection: PositionProtection) -> bool:
+        """Return whether an intent closes all that the protection protects."""
+        return any(intent.quantity is None and _is_about(intent, protection) for intent in self.intents)
+
+
+class PositionKeeper:
+    """One task an account, independent of strategies and trading sessions."""
+
+    def __init__(self, context: KeeperContext) -> None:
+        self._context = context
+        self._closer = PositionCloser(context)
+        self._wakeup = Wakeup()
+        self._watches: dict[MarketSymbol, MarketWatch] = {}
+        self._tasks: dict[MarketSymbol, asyncio.Task[None]] = {}
+        self._retry_at: dict[UUID, float] = {}
+
+    def __repr__(self) -> str:
+        return f"PositionKeeper({self._context.account.id}, markets={len(self._watches)})"
+
+    def wake(self) -> None:
+        """Have the account's rows read now instead of at the next poll."""
+        self._wakeup.set()
+
+    async def run(self) -> NoReturn:
+        """Work until cancelled; raises `StaleLease` if the account's lease is lost."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._poll_loop(group)
+        except* StaleLease:
+            pass
+        finally:
+            self._watches.clear()
+            self._tasks.clear()
+        raise StaleLease(f"account {self._context.account.id} may be traded by another node")
+
+    async def _poll_loop(self, group: asyncio.TaskGroup) -> None:
+        while True:
+            self._wakeup.clear()
+            try:
+                seconds = await self._poll(group)
+            except Unavailable:
+                seconds = self._context.timings.poll_interval
+            if await self._wakeup.wait(seconds):
+                await asyncio.sleep(DEBOUNCE_SECONDS)
+
+    async def _poll(self, group: asyncio.TaskGroup) -> float:
+        """Do all that is to be done now, and return in how many seconds to look again."""
+        timings = self._context.timings
+        if not self._context.executor.has_reconciled:
+            return timings.keeper_wait
+        state = await self._load()
+        self._watch(state, group)
+        if await self._update_protections(state):
+            state = await self._load()
+            self._watch(state, group)
+        if await self._form_intents():
+            state = await self._load()
+            self._watch(state, group)
+        for intent in state.intents:
+            await self._advance(intent, state)
+        if state.intents:
+            return timings.poll_interval
+        return self._seconds_to_next_exit() if state.protections else timings.rest_interval
+
+    async def _load(self) -> _AccountState:
+        account_id = self._context.account.id
+        async with self._context.database.read_only() as reading:
+            protections = await reading.protection.list_open(account_id)
+            intents = await reading.protection.list_open_intents(account_id)
+            if not protections and not intents:
+                return _AccountState((), (), (), frozenset(), {})
+            positions = await reading.positions.list_open(account_id)
+            active = frozenset(order.id for order in await reading.orders.list_active(account_id))
+            entry_ids = [row.entry_order_id for row in protections if row.entry_order_id is not None]
+            entries = {order.id: order for order in await reading.orders.get_many(entry_ids)}
+        return _AccountState(tuple(protections), tuple(intents), tuple(positions), active, entries)
+
+    # -- protections and their fills ---------------------------------------------------------------------------------
+
+    async def _update_protections(self, state: _AccountState) -> bool:
+        """Bring the protections up to the fills of their entry orders, and end those that have nothing to protect.
+
+        Return whether any has changed.
+        """
+        has_changed = False
+        for protection in state.protections:
+            position = state.position_of(protection)
+            entry = None if protection.entry_order_id is None else state.entries.get(protection.entry_order_id)
+            if position is not None and (entry is None or entry.filled_quantity):
+                has_changed |= await self._grow(protection)
+            elif position is None and self._is_over(protection, entry):
+                has_changed |= await self._end(protection)
+        return has_changed
+
+    def _is_over(self, protection: PositionProtection, entry: Order | None) -> bool:
+        """Return whether a protection without an open position will not get one any more."""
+        if entry is None or not entry.status.is_final:
+            return entry is None
+        if protection.position_id is not None or entry.status is OrderStatus.DENIED:
+            return True
+        return not entry.filled_quantity and self._context.clock.now() - entry.updated_at > UNFILLED_FOR
+
+    async def _grow(self, known: PositionProtection) -> bool:
+        """Compute the protection from its fills again; return whether it changed."""
+        market = self._context.feed.catalogue.get(known.market)
+        if market is None:
+            return False
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            if protection is None or protection.ended_at is not None:
+                return False
+            position = await unit_of_work.positions.get_open_for_update(
+                protection.account_id, protection.market, protection.trading_session_id
+            )
+            if position is None or protection.position_id not in {None, position.id}:
+                return False
+            entry_id = protection.entry_order_id
+            fills = [] if entry_id is None else await unit_of_work.orders.list_fills_of_order(entry_id)
+            grown = with_fills(protection, position, fills, market, self._live_high_water(protection))
+            if grown is protection:
+                return False
+            await self._end_others(unit_of_work, grown)
+            await unit_of_work.protection.save(grown)
+            self._context.publish_position(unit_of_work, position, "protected")
+        return True
+
+    def _live_high_water(self, protection: PositionProtection) -> Decimal | None:
+        """Return how far the trades of the last minute have moved a trailing stop: what a fill changes goes on from."""
+        watch = self._watches.get(protection.market)
+        watched = None if watch is None else watch.watched.get(protection.id)
+        return None if watched is None else watched.high_water
+
+    async def _end_others(self, unit_of_work: UnitOfWork, newest: PositionProtection) -> None:
+        """End older protections of a trading session's position: the newest entry's is that of all of it."""
+        if newest.trading_session_id is None or newest.position_id is None:
+            return
+        for other in await unit_of_work.protection.list_of_positions([newest.position_id]):
+            if other.id < newest.id and other.ended_at is None:
+                await unit_of_work.protection.save(other.changed(ended_at=self._context.clock.now()))
+
+    async def _end(self, known: PositionProtection) -> bool:
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            if protection is None or protection.ended_at is not None:
+                return False
+            await unit_of_work.protection.save(protection.changed(ended_at=self._context.clock.now()))
+        return True
+
+    # -- watching ----------------------------------------------------------------------------------------------------
+
+    def _watch(self, state: _AccountState, group: asyncio.TaskGroup) -> None:
+        """Follow the markets of the protections, and forget those that ended or whose position is being closed.
+
+        A market is followed before the entry is filled, so that no trade after the fill is missed.
+        """
+        watched: dict[MarketSymbol, set[UUID]] = {}
+        for protection in state.protections:
+            market = self._context.feed.catalogue.get(protection.market)
+            if market is None or protection.rules.is_empty or state.is_being_closed(protection):
+                continue
+            ids = watched.setdefault(protection.market, set())
+            watch = self._watches.get(protection.market) or self._start_watch(protection.market, group)
+            position = state.position_of(protection)
+            if position is not None and protection.is_active and protection.position_id == position.id:
+                ids.add(protection.id)
+                watch.watch(protection, market, Direction.of(position.quantity))
+        for symbol, watch in list(self._watches.items()):
+            for key in watch.watched.keys() - watched.get(symbol, set()):
+                del watch.watched[key]
+            if symbol not in watched:
+                self._tasks.pop(symbol).cancel()
+                del self._watches[symbol]
+
+    def _start_watch(self, symbol: MarketSymbol, group: asyncio.TaskGroup) -> MarketWatch:
+        watch = MarketWatch(self._context, symbol, self.wake)
+        self._watches[symbol] = watch
+        self._tasks[symbol] = group.create_task(watch.run(), name=f"watch:{symbol}")
+        return watch
+
+    def _seconds_to_next_exit(self) -> float:
+        """Return when to look again while positions are held: at the latest when one was held for long enough."""
+        timings = self._context.timings
+        seconds = timings.rest_interval
+        for symbol, watch in self._watches.items():
+            now = self._context.feed.venue_now(symbol.venue)
+            for watched in watch.watched.values():
+                exit_at = watched.protection.exit_at
+                if exit_at is not None:
+                    seconds = min(seconds, max((exit_at - now).total_seconds(), 0.0))
+        return max(seconds, DEBOUNCE_SECONDS)
+
+    # -- from what is due to intents ---------------------------------------------------------------------------------
+
+    async def _form_intents(self) -> bool:
+        """Store an intent for each protection of which something is due; return whether there was any."""
+        has_formed = False
+        for symbol, watch in self._watches.items():
+            now = self._context.feed.venue_now(symbol.venue)
+            for watched in list(watch.watched.values()):
+                watched.on_time(now)
+                if watched.due is not None:
+                    await self._form_intent(watched, watched.due)
+                    watched.due = None
+                    has_formed = True
+        return has_formed
+
+    async def _form_intent(self, watched: WatchedProtection, exit_: Exit) -> None:
+        known, state = watched.protection, watched.state
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            if protection is None or protection.ended_at is not None:
+                return
+            position = await unit_of_work.positions.get_open_for_update(
+                protection.account_id, protection.market, protection.trading_session_id
+            )
+            if position is None or position.id != protection.position_id:
+                return
+            quantity = None
+            if exit_.cause is ExitCause.TARGET:
+                protected = abs(position.quantity) if protection.quantity is None else protection.quantity
+                quantity = EXACT.multiply(protected, targets_share(protection, exit_))
+                done = tuple(sorted({*protection.targets_done, *exit_.targets}))
+                await unit_of_work.protection.save(protection.changed(targets_done=done))
+            intent = PositionIntent(
+                id=self._context.ids.next_id(),
+                user_id=protection.user_id,
+                account_id=protection.account_id,
+                market=protection.market,
+                role=EXIT_ROLES[exit_.cause],
+                reason=exit_reason(exit_, protection, state, watched.market),
+                since=self._context.clock.now(),
+                trading_session_id=protection.trading_session_id,
+                position_id=position.id,
+                protection_id=protection.id,
+                quantity=quantity,
+            )
+            if await unit_of_work.protection.add_intent(intent):
+                self._context.publish_position(unit_of_work, position, intent.reason)
+
+    # -- from intents to orders --------------------------------------------------------------------------------------
+
+    async def _advance(self, intent: PositionIntent, state: _AccountState) -> None:
+        """Do the next step of an intent; an error of the engine's own in it harms no other."""
+        if intent.order_id is not None and intent.order_id in state.active:
+            return
+        is_late = intent.next_try_at is None or intent.next_try_at <= self._context.clock.now()
+        if not is_late or self._retry_at.get(intent.id, 0.0) > self._context.clock.monotonic():
+            return
+        try:
+            if intent.quantity is not None and any(_supersedes(other, intent) for other in state.intents):
+                await self._closer.drop(intent)
+            else:
+                await self._closer.advance(intent)
+        except (StaleLease, Unavailable):
+            raise
+        except Exception:
+            log.exception("closing a position of intent %s failed", intent.id, extra=self._context.log_ids)
+            self._retry_at[intent.id] = self._context.clock.monotonic() + self._context.timings.poll_interval
+            async with self._context.transaction() as unit_of_work:
+                message = f"The engine met an error of its own while it closed a position on {intent.market}."
+                await self._context.alert(unit_of_work, f"exit:{intent.id}", message)
+
+
+def _is_about(intent: PositionIntent, protection: PositionProtection) -> bool:
+    """Return whether an intent closes what the protection protects."""
+    if intent.trading_session_id is not None:
+        return (intent.market, intent.trading_session_id) == (protection.market, protection.trading_session_id)
+    return intent.protection_id in {None, protection.id} and (
+        (intent.market, None) == (protection.market, protection.trading_session_id)
+    )
+
+
+def _supersedes(other: PositionIntent, part: PositionIntent) -> bool:
+    """Return whether another intent closes all of what `part` closes a part of."""
+    if other.quantity is not None:
+        return False
+    if part.trading_session_id is not None:
+        return (other.market, other.trading_session_id) == (part.market, part.trading_session_id)
+    return other.protection_id == part.protection_id

@@ -1,0 +1,78 @@
+"""Stops a trading session: ends its entries, has its position closed if asked, and says what it waits for meanwhile."""
+
+from dataclasses import replace
+
+from domain.core.money import ZERO, plain
+from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
+from domain.model.trading import TradingSessionStatus
+from domain.trading.session_context import (
+    TradingSessionContext,
+    TradingSessionEnded,
+    TradingSessionState,
+    TradingSessionTransaction,
+)
+from domain.trading.session_intents import intend_flat
+
+_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+
+
+async def step_stop(context: TradingSessionContext, state: TradingSessionState) -> None:
+    """Do the next step of stopping a trading session that is STOPPING; raises `TradingSessionEnded` after the last."""
+    has_to_close = state.session.close_on_stop and (state.position is not None or state.entries)
+    waits_for = _waits_for(state)
+    if has_to_close and state.intent is None:
+        async with context.transaction() as transaction:
+            await _intend_close(context, transaction)
+        context.wake_keeper()
+    elif waits_for is not None:
+        if waits_for != state.session.status_reason:
+            async with context.transaction() as transaction:
+                await _save_reason(transaction)
+    else:
+        async with context.transaction() as transaction:
+            await _save_stopped(transaction)
+        raise TradingSessionEnded
+
+
+async def _intend_close(context: TradingSessionContext, transaction: TradingSessionTransaction) -> None:
+    session, position = transaction.state.session, transaction.state.position
+    if session.status is TradingSessionStatus.STOPPING and session.close_on_stop:
+        reason = "The trading session was stopped and its position is to be closed."
+        intent_id, role = context.ids.next_id(), OrderRole.CLOSE
+        await intend_flat(transaction.unit_of_work, intent_id, session, position, role, reason, transaction.now)
+
+
+async def _save_reason(transaction: TradingSessionTransaction) -> None:
+    session, reason = transaction.state.session, _waits_for(transaction.state)
+    if session.status is TradingSessionStatus.STOPPING and reason is not None:
+        await transaction.save_session(replace(session, status_reason=reason))
+
+
+async def _save_stopped(transaction: TradingSessionTransaction) -> None:
+    session = transaction.state.session
+    if session.status is TradingSessionStatus.STOPPING and _waits_for(transaction.state) is None:
+        latest = await transaction.unit_of_work.positions.latest_by_session([session.id])
+        missing = latest[0].missing if latest and latest[0].closed_at is not None else ZERO
+        base = session.market.symbol.partition("/")[0]
+        reason = f"{plain(abs(missing))} {base} of its position were no longer in the account." if missing else None
+        stopped = replace(
+            session, status=TradingSessionStatus.STOPPED, stopped_at=transaction.now, status_reason=reason
+        )
+        await transaction.save_session(stopped)
+
+
+def _waits_for(state: TradingSessionState) -> str | None:
+    """Return the sentence that says what must happen before the trading session has stopped; None if nothing."""
+    for order in state.orders:
+        if not _protects_what_stays(order, state):
+            return f"It waits for the end of its order {order.client_order_id}, which is {order.status.value}."
+    if not state.session.close_on_stop or (state.position is None and state.intent is None):
+        return None
+    refusal = None if state.intent is None else state.intent.last_refusal
+    return f"It waits until its position is closed.{'' if refusal is None else f' {refusal}'}"
+
+
+def _protects_what_stays(order: Order, state: TradingSessionState) -> bool:
+    """Return whether an order rests at the venue to protect a position that the user keeps."""
+    is_kept = state.position is not None and not state.session.close_on_stop
+    return is_kept and order.role.is_exit and order.type is not OrderType.MARKET and order.status in _RESTING
