@@ -36,11 +36,13 @@ class OrderTimings:
     `maximum_lease_age` is the time since the lease's last renewal up to which requests are sent. An answer "no such
     order" counts only `absence_after` the send: the venue's receive window of 2.5 s, and 2 s more. `book_wait` is how
     long an order waits for the first book of its market. Every `checkpoint_interval` the time up to which the account
-    agrees with its venue is stored. An order that is older than its `maximum_age` isn't sent. At most
-    `maximum_requests` new orders that may add risk are sent at once. An order that has been in doubt for
-    `doubt_alert_after` raises an alert; after `doubt_limit` a trade whose order the venue doesn't find no longer keeps
-    it in doubt. Foreign orders are reported once no more were noticed for `foreign_alert_delay`, at most every
-    `foreign_alert_interval`.
+    agrees with its venue is stored, and its balances are asked for; those of an account that doesn't trade every
+    `resting_refresh_interval`. Balances that don't cover an order are asked for again if they are older than
+    `balance_refresh_interval`, and the order waits at most `balance_wait` for them. An order that is older than its
+    `maximum_age` isn't sent. At most `maximum_requests` new orders that may add risk are sent at once. An order that
+    has been in doubt for `doubt_alert_after` raises an alert; after `doubt_limit` a trade whose order the venue doesn't
+    find no longer keeps it in doubt. Foreign orders are reported once no more were noticed for `foreign_alert_delay`,
+    at most every `foreign_alert_interval`.
     """
 
     poll_interval: float = 0.25
@@ -62,6 +64,9 @@ class OrderTimings:
     retry_delay: float = 0.25
     longest_retry_delay: float = 10.0
     checkpoint_interval: float = 60.0
+    resting_refresh_interval: float = 1_800.0
+    balance_refresh_interval: float = 0.5
+    balance_wait: float = 1.5
 
     def maximum_age(self, order: Order) -> float:
         """Return how many seconds after it was placed the order may be sent; no limit for an exit or an amendment."""
@@ -90,6 +95,7 @@ class AccountContext:
 
     `lease` returns the account's lease as it was last renewed, None once it is lost. `refusal` says why the
     venue rejects all requests of the account (its credentials, or for another reason); None while it answers.
+    `is_active` is whether anything has happened since the account was last seen without orders and positions.
     """
 
     def __init__(
@@ -110,6 +116,7 @@ class AccountContext:
         self.timings = dependencies.timings
         self.reconciled = False
         self.refusal: str | None = None
+        self.is_active = True
         self.in_flight: set[UUID] = set()
         self.order_cache = OrderCache()
         self._lease = lease
@@ -144,6 +151,7 @@ class AccountContext:
         async with self._exclusive_transaction() as transaction:
             transaction.orders.compare_and_save(known, transition.order, self._require_lease())
             transaction.events.append(transition.log_events())
+        self.is_active = True
         self.order_cache.put(transition.order, ())
         self.notifier.publish(transition.order)
         return transition.order
@@ -188,6 +196,7 @@ class AccountContext:
     def publish(self, update: OrderUpdate) -> None:
         """Put a committed change into the cache and notify those who wait for the order on this node."""
         if update.has_changed:
+            self.is_active = True
             self.order_cache.put(update.order, update.trade_ids)
             self.notifier.publish(update.order)
 

@@ -1,6 +1,7 @@
 """Applies the execution reports of an account's venue: orders, fills and balances."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -98,12 +99,24 @@ class ReportHandler:
             message = f"The venue had rejected order {order.client_order_id}, and has it all the same. It is counted."
             await self._context.alerts.raise_alert(f"revived:{order.id}", message)
 
-    async def on_balances(self, report: BalanceReport, *, is_complete: bool = False) -> None:
-        """Save balances; `is_complete` means that the account holds nothing in any other currency."""
+    async def on_balances(self, report: BalanceReport, *, complete_at: datetime | None = None) -> None:
+        """Save those balances that aren't older than the stored ones.
+
+        `complete_at` is the venue's time at which all balances were asked for: the account then holds nothing in any
+        other currency, and what the venue reports with an earlier time, or without one, is as young as that.
+        """
+        account_id, now = self._context.account.id, self._context.to_venue_time(self._context.clock.now())
+        at = complete_at or now
+        balances = [
+            replace(balance, at=at if balance.at is None else max(balance.at, complete_at or balance.at))
+            for balance in report.balances
+        ]
         async with self._context.fenced_transaction() as transaction:
-            save = transaction.accounts.replace_balances if is_complete else transaction.accounts.upsert_balances
-            await save(self._context.account.id, report.balances)
-        self.balances_changed = True
+            if complete_at is not None:
+                await transaction.accounts.replace_balances(account_id, balances, complete_at)
+            else:
+                await transaction.accounts.upsert_balances(account_id, balances)
+        self.balances_changed = self._context.is_active = True
 
     def index(self, order: Order) -> None:
         """Index the order by its venue's id, for fill reports without a client order id."""

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 from uuid import UUID
 
 from domain.core.background import BackgroundTasks
@@ -13,6 +14,7 @@ from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.command_queue import CommandQueue
 from domain.execution.commands import cancel_order
+from domain.execution.decision_waits import BalancesInDoubt, BookMissing, DecisionWaits
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.halted_orders import cancel_halted
 from domain.execution.in_doubt import InDoubtResolver
@@ -23,9 +25,7 @@ from domain.execution.recovery import recover
 from domain.execution.report_stream import ReportStream
 from domain.execution.risk_loader import load_risk_context
 from domain.execution.trailing_orders import TrailingOrders
-from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
-from domain.ports.execution_client import BalanceReport
 from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
@@ -46,12 +46,6 @@ _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 _TO_SEND = frozenset({OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL})
 _IN_FLIGHT = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
-
-
-class _BookMissing(Exception):
-    def __init__(self, market: MarketSymbol) -> None:
-        self.market = market
-        super().__init__(str(market))
 
 
 class AccountExecutor:
@@ -77,8 +71,7 @@ class AccountExecutor:
         self._requests = BackgroundTasks()
         self._adding_risk: set[UUID] = set()
         self._deferred: set[UUID] = set()
-        self._waiting_for_book: set[UUID] = set()
-        self._had_book_wait: set[UUID] = set()
+        self._waits = DecisionWaits(context, self._resolver.balances, self._start_waiting, self.wake)
         self._undecidable: set[UUID] = set()
         self._wakeup = Wakeup()
 
@@ -110,8 +103,7 @@ class AccountExecutor:
 
     async def refresh_balances(self) -> None:
         """Ask the venue for the balances and store them; raises `VenueUnreachable` and `Unavailable`."""
-        report = BalanceReport(await self._context.venue.balances())
-        await self._resolver.report_handler.on_balances(report, is_complete=True)
+        await self._resolver.balances.refresh()
 
     async def run(self) -> NoReturn:
         """Work until cancelled; raises `StaleLease` once another node may trade the account."""
@@ -178,7 +170,7 @@ class AccountExecutor:
             self._deferred.add(order.id)
             return True
         # An order in doubt is cancelled once its outcome is known.
-        return order.status in _UNANSWERED or order.id in self._waiting_for_book or order.id in self._undecidable
+        return order.status in _UNANSWERED or order.id in self._waits or order.id in self._undecidable
 
     def _next_command(self) -> UUID | None:
         may_add_risk = len(self._adding_risk) < self._context.timings.maximum_requests
@@ -214,9 +206,8 @@ class AccountExecutor:
             self._resolver.enqueue(order_id)
             self._woken.add(order_id)
             raise
-        except _BookMissing as missing:
-            self._waiting_for_book.add(order_id)
-            self._requests.start(self._wait_for_book(order_id, missing.market), name=f"book:{order_id}")
+        except (BookMissing, BalancesInDoubt) as lacking:
+            self._waits.wait(order_id, lacking)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
             await self._deny_undecidable(order_id, error)
         finally:
@@ -268,15 +259,6 @@ class AccountExecutor:
         self._deferred.clear()
         self._wakeup.set()
 
-    async def _wait_for_book(self, order_id: UUID, market: MarketSymbol) -> None:
-        """Wait for the first book of a market whose feed may just have started."""
-        try:
-            await self._context.markets.depth(market, self._context.timings.book_wait)
-        finally:
-            self._waiting_for_book.discard(order_id)
-            self._had_book_wait.add(order_id)
-            self.wake(order_id)
-
     async def _deny_undecidable(self, order_id: UUID, error: Exception) -> None:
         """Deny an order whose check fails by an error of the engine, so that it is this order's error alone."""
         await self._context.alerts.raise_error(f"the check of order {order_id}", error)
@@ -306,7 +288,7 @@ class AccountExecutor:
             await update.save()
         self._context.publish(update)
         self._trailing.on_committed(update.order)
-        self._had_book_wait.discard(order_id)
+        self._waits.forget(order_id)
         is_retried = order.id in self._cancel_retries and order.status is OrderStatus.PENDING_CANCEL
         if is_retried or _is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
             return update.order
@@ -335,12 +317,14 @@ class AccountExecutor:
         maximum_age = context.timings.maximum_age(order)
         if not (context.reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
             return Transition(order)
-        may_wait = not (order.reduce_only or order.id in self._had_book_wait)
+        may_wait = not (order.reduce_only or self._waits.has_waited_for_book(order.id))
         if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
-            raise _BookMissing(order.market)
+            raise BookMissing(order.market)
         reconciled = context.reconciled
         risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)
         denials = check_order(order, replace(risk, refusal=context.refusal))
+        if denials and not self._waits.has_waited_for_balances(order.id) and _are_for_balance(denials):
+            raise BalancesInDoubt
         if denials:
             return deny(order, denials, now)
         if age >= maximum_age:
@@ -349,6 +333,9 @@ class AccountExecutor:
         if order.type is OrderType.TRAILING_STOP:
             return self._trailing.start(order, risk, now)
         return submit(order, now, arrival_price(order, risk.depth))
+
+    def _start_waiting(self, waiting: Coroutine[Any, Any, None]) -> None:
+        self._requests.start(waiting, name=f"waiting:{self._context.account.id}")
 
     def _retry_cancel(self, order_id: UUID) -> None:
         self._cancel_retries.add(order_id)
@@ -363,3 +350,7 @@ def _orders_of(command: Order) -> set[UUID]:
 
 def _is_amendment(order: Order) -> bool:
     return order.status is OrderStatus.PENDING and order.replaces_id is not None
+
+
+def _are_for_balance(denials: tuple[RiskDenial, ...]) -> bool:
+    return all(denial.code is RiskCode.INSUFFICIENT_BALANCE for denial in denials)

@@ -10,6 +10,7 @@ from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
+from domain.execution.balance_refresh import BalanceRefresher
 from domain.execution.execution_reports import ReportHandler
 from domain.execution.fill_owners import FillOwner, FillOwners
 from domain.model.orders import Order, OrderStatus
@@ -64,6 +65,7 @@ class InDoubtResolver:
         self._wakeup = Wakeup()
         self.report_handler = ReportHandler(context, self.enqueue_later, cancel_foreign=cancel_foreign)
         self.fill_owners = FillOwners(context, self.report_handler)
+        self.balances = BalanceRefresher(context, self.report_handler)
 
     @property
     def is_idle(self) -> bool:
@@ -112,6 +114,8 @@ class InDoubtResolver:
     async def _resolve_or_reschedule(self, query: PendingQuery) -> None:
         try:
             await self._resolve(query)
+            if not self._queries:
+                await self.balances.refresh()  # What the settled orders have moved, in case its messages were lost.
         except (VenueUnreachable, Unavailable) as error:
             query.obstacle = str(error) or "the venue does not answer"
             self._reschedule(query, getattr(error, "retry_after_seconds", None))

@@ -15,7 +15,7 @@ from domain.execution.fill_owners import FillOwner
 from domain.execution.in_doubt import InDoubtResolver
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
-from domain.ports.execution_client import BalanceReport, CredentialsRejected, FillReport
+from domain.ports.execution_client import CredentialsRejected, FillReport
 from domain.ports.leases import StaleLease
 from domain.ports.market_data import RequestRejected, VenueUnreachable
 
@@ -90,9 +90,28 @@ class Reconciler:
             now = self._context.clock.now()
             await self._save_reconciled_at(now)
             self._since = now - _MARGIN
+            await self._refresh_balances()
             self._audit.is_due |= self._resolver.report_handler.balances_changed
             self._resolver.report_handler.balances_changed = False
             await self._audit.run()
+
+    async def _refresh_balances(self) -> None:
+        """Ask for balances if any may have changed: every minute while the account trades or holds positions.
+
+        An account at rest costs its venue one request each `resting_refresh_interval`.
+        """
+        context, balances = self._context, self._resolver.balances
+        if not context.is_active and balances.seconds_since < context.timings.resting_refresh_interval:
+            return
+        await balances.refresh()
+        context.is_active = False  # What happens from here on sets it again.
+        if await self._is_trading():
+            context.is_active = True
+
+    async def _is_trading(self) -> bool:
+        account_id = self._context.account.id
+        async with self._context.database.read_only() as reading:
+            return bool(await reading.orders.list_active(account_id) or await reading.positions.list_open(account_id))
 
     async def reconcile(self) -> None:
         """Reconcile once; raises `VenueUnreachable` if the venue doesn't answer."""
@@ -100,8 +119,7 @@ class Reconciler:
         stored = await self._read()
         await self._reconcile_orders(stored)
         await self._reconcile_fills(stored)
-        balances = await self._context.venue.balances()
-        await self._resolver.report_handler.on_balances(BalanceReport(balances), is_complete=True)
+        await self._resolver.balances.refresh()
         if self._resolver.is_idle:
             await self._audit.correct_opening()
         await self._save_reconciled_at(started_at)

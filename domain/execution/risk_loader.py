@@ -57,6 +57,7 @@ def build_risk_context(
         balances={balance.currency: balance for balance in snapshot.balances},
         position=_matching_position(order, snapshot.positions),
         active=snapshot.active,
+        settling=snapshot.settling,
         quote_rate=conversion_rate(markets, order.market.venue, quote, snapshot.account.currency),
         scopes=_scopes(order, snapshot, _LossHistory(snapshot, closed, markets, order.market.venue, now)),
     )

@@ -203,10 +203,11 @@ class Order:
     Quantities are in base, prices in quote per base; `filled_cost` is the sum of price times quantity over the fills,
     in quote. `revision` grows by one with every change. `cancel_requested_at` is the command to cancel, and
     `cancel_code` its reason: any node sets them, and the node that holds the account's lease carries it out. `absences`
-    counts definite answers "no such order" while the order is in doubt. `arrival_price` is the price that slippage is
-    measured from: the stop price, or else the middle of the book when the order was sent. A TRAILING_STOP follows the
-    price at `trail_percent` or `trail_absolute`, `high_water` is the best price since it was placed, and `stop_price`
-    the one that triggers it. `triggered_at` is when an order that waited for a price was triggered.
+    counts definite answers "no such order" while the order is in doubt. `accepted_at` is the venue's time at which it
+    first had the order. `arrival_price` is the price that slippage is measured from: the stop price, or else the middle
+    of the book when the order was sent. A TRAILING_STOP follows the price at `trail_percent` or `trail_absolute`,
+    `high_water` is the best price since it was placed, and `stop_price` the one that triggers it. `triggered_at` is
+    when an order that waited for a price was triggered.
     """
 
     id: UUID
@@ -242,6 +243,7 @@ class Order:
     absences: int = 0
     reject_code: RejectCode | None = None
     arrival_price: Decimal | None = None
+    accepted_at: datetime | None = None
     cancel_code: CancelCode | None = None
     triggered_at: datetime | None = None
     trail_percent: Decimal | None = None

@@ -57,11 +57,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account's balance of a currency; `free` is the part that no open order has locked."""
+    """An account's balance of a currency; `free` is the part that no open order has locked.
+
+    `free` is None if the venue reports the total alone. `at` is the venue's time as of which it is known; None if that
+    isn't known.
+    """
 
     currency: str
     total: Decimal
-    free: Decimal
+    free: Decimal | None
+    at: datetime | None = None
 
 
 class TransferKind(StrEnum):

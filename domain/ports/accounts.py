@@ -79,16 +79,23 @@ class AccountRepository(Protocol):
         """Return every account that is not archived, or has active orders, oldest first."""
         ...
 
-    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
-        """Store all the balances of the account: currencies that are not among them are deleted."""
+    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:
+        """Store all the balances of the account: currencies that are not among them are deleted.
+
+        `at` is the venue's time at which they were asked for: what is stored of a later time stays. Times more than
+        10 s later are not believed, since a venue's clock may have been set back. Without `at` nothing stays.
+        """
         ...
 
     async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
-        """Store these balances and leave those of other currencies as they are."""
+        """Store those of the balances that aren't older than what is stored, and leave other currencies as they are."""
         ...
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
-        """Return the balances by account, sorted by currency; accounts without any have empty lists (for batches)."""
+        """Return the balances by account, sorted by currency; accounts without any have empty lists (for batches).
+
+        Where the venue reports the total alone, `free` is the total less what active orders need.
+        """
         ...
 
     async def record_alerts(self, account_id: UUID, keys: Sequence[str], at: datetime) -> set[str]:

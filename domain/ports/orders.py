@@ -55,8 +55,9 @@ class RiskSnapshot:
 
     `session` is the order's, and `halts` are the trading states of the halts that apply to it. `active` are the
     account's other orders that may still fill; PENDING ones are left out, since each is checked before it is sent.
-    `sent_last_minute_by_account` and `sent_last_minute_by_trading_session` count the orders submitted within the last
-    minute.
+    `settling` are those that were filled and have ended within the last minute while the balance that the order spends
+    is older than they are. `sent_last_minute_by_account` and `sent_last_minute_by_trading_session` count the orders
+    submitted within the last minute.
     """
 
     halts: tuple[TradingState, ...]
@@ -65,6 +66,7 @@ class RiskSnapshot:
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
     active: tuple[Order, ...]
+    settling: tuple[Order, ...]
     sent_last_minute_by_account: int
     sent_last_minute_by_trading_session: int
 

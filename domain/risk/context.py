@@ -8,12 +8,12 @@ from decimal import Decimal
 from domain.core.money import EXACT, ZERO
 from domain.model.markets import Depth, FeedState, Market, PriceLevel
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import Order
 from domain.model.trading import Balance, Position, RiskLimits
 from domain.model.trading_state import TradingState
+from domain.portfolio.reservations import free_balance, is_included, spent_currency
 
 _ONE = Decimal(1)
-_NOT_LOCKED_YET = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,8 @@ class RiskContext:
     """The whole input of the risk checks of one order.
 
     `state` is the strictest of engine, user, account and trading session. `position` is the open one that the order
-    would change. `active` are the account's other orders that may still fill. `quote_rate` is the price of one unit of
+    would change. `active` are the account's other orders that may still fill, `settling` those that have filled and
+    ended so lately that the balances may not show it. `quote_rate` is the price of one unit of
     the market's quote in the account's currency, None if unknown. `refusal` says why the venue rejects all requests of
     the account; None while it answers.
     """
@@ -67,6 +68,7 @@ class RiskContext:
     balances: Mapping[str, Balance] = field(default_factory=dict)
     position: Position | None = None
     active: tuple[Order, ...] = ()
+    settling: tuple[Order, ...] = ()
     quote_rate: Decimal | None = _ONE
     scopes: tuple[LimitScope, ...] = ()
     refusal: str | None = None
@@ -124,14 +126,8 @@ class RiskContext:
         return EXACT.multiply(EXACT.multiply(order.remaining_quantity, price), rate)
 
     def free(self, currency: str) -> Decimal:
-        """Return the free balance of a currency, less what orders need that the venue may not have locked yet."""
-        balance = self.balances.get(currency)
-        free = balance.free if balance else ZERO
-        for order in self.active:
-            spends = order.market.symbol.split("/")[order.side is OrderSide.BUY]
-            if order.status in _NOT_LOCKED_YET and spends == currency:
-                free = EXACT.subtract(free, self.needed(order) or ZERO)
-        return free
+        """Return the free balance of a currency, less what other orders take that the balance doesn't show yet."""
+        return free_balance(self.balances.get(currency), currency, (*self.active, *self.settling), self.needed)
 
     def closable(self, side: OrderSide) -> Decimal:
         """Return how much of the position an order of `side` can close, less what active orders already close."""
@@ -152,12 +148,14 @@ class RiskContext:
 
 
 def without_replaced(context: RiskContext, replaced: Order) -> RiskContext:
-    """Return the context of an order that takes the place of another: what that one holds is free for the new one."""
-    base, quote = context.base, context.quote
-    currency = quote if replaced.side is OrderSide.BUY else base
+    """Return the context of an order that takes the place of another: what that one holds is free for the new one.
+
+    What a balance doesn't show yet as locked for the other needs no release: it is only not reserved any more.
+    """
+    currency = spent_currency(replaced)
     freed, balance = context.needed(replaced), context.balances.get(currency)
     balances = dict(context.balances)
-    if balance is not None and freed is not None:
+    if balance is not None and balance.free is not None and freed is not None and is_included(replaced, balance):
         balances[currency] = replace(balance, free=min(EXACT.add(balance.free, freed), balance.total))
     return replace(
         context,

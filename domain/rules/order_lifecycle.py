@@ -143,8 +143,13 @@ def reject(order: Order, at: datetime, reason: str, code: RejectCode = RejectCod
     return _transition(order, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **changes)
 
 
-def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None = None) -> Transition:
-    """→ OPEN if the venue had not confirmed the order yet, or had rejected it or denied knowing it; else no change."""
+def accept(
+    order: Order, venue_order_id: str, at: datetime, reason: str | None = None, accepted_at: datetime | None = None
+) -> Transition:
+    """→ OPEN if the venue had not confirmed the order yet, or had rejected it or denied knowing it; else no change.
+
+    `accepted_at` is the venue's time at which it had the order; without it that is taken as `at`.
+    """
     if order.status in _UNANSWERED:
         kind = OrderEventKind.ACCEPTED
     elif order.status is OrderStatus.REJECTED:
@@ -153,7 +158,8 @@ def accept(order: Order, venue_order_id: str, at: datetime, reason: str | None =
     else:
         return Transition(order)
     changes = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None, "reject_code": None}
-    return _transition(order, at, kind, OrderStatus.OPEN, reason, None, **changes)
+    accepted_at = order.accepted_at or accepted_at or at
+    return _transition(order, at, kind, OrderStatus.OPEN, reason, None, accepted_at=accepted_at, **changes)
 
 
 def apply_report(order: Order, report: OrderReport, at: datetime, *, complete: bool = False) -> Transition:
@@ -176,7 +182,7 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> T
     quantity that a venue fills beyond the order's is counted too, since it moved money. Raises `IllegalTransition` if
     the order was never sent.
     """
-    accepted = accept(order, venue_order_id, at)
+    accepted = accept(order, venue_order_id, at, accepted_at=fill.at)
     accepted = accepted.then(trigger(accepted.order, at))
     order = accepted.order
     filled = EXACT.add(order.filled_quantity, fill.quantity)
@@ -264,7 +270,7 @@ def is_missing_fills(order: Order, report: OrderReport) -> bool:
 def _apply_live(order: Order, report: OrderReport, at: datetime, *, complete: bool) -> Transition:
     if order.status in {OrderStatus.PENDING, OrderStatus.DENIED}:
         raise IllegalTransition(order, report.status)
-    accepted = accept(order, report.venue_order_id, at)
+    accepted = accept(order, report.venue_order_id, at, accepted_at=report.at)
     if report.triggered:
         accepted = accepted.then(trigger(accepted.order, at))
     order = accepted.order
@@ -287,7 +293,7 @@ def _apply_rejected(order: Order, at: datetime) -> Transition:
 
 def _apply_ended(order: Order, report: OrderReport, at: datetime) -> Transition:
     if rejected_by_absence(order):
-        revived = accept(order, report.venue_order_id, at)
+        revived = accept(order, report.venue_order_id, at, accepted_at=report.at)
         return revived.then(_apply_ended(revived.order, report, at))
     if order.status.is_final:
         return Transition(order)

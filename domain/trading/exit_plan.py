@@ -30,7 +30,7 @@ def plan_exit(target: Decimal, market: Market, price: Decimal, held: Balance | N
     """
     missing = ZERO if held is None else max(EXACT.subtract(target, held.total), ZERO)
     present = EXACT.subtract(target, missing)
-    free = present if held is None else max(min(present, held.free), ZERO)
+    free = present if held is None or held.free is None else max(min(present, held.free), ZERO)
     most = market.maximum_order_quantity(at_market=True)
     quantity = round_down(free if most is None else min(free, most), market.quantity_increment)
     return ExitPlan(ZERO if is_dust(quantity, market, price) else quantity, missing, EXACT.subtract(present, free))

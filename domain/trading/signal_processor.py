@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+from domain.core.money import ZERO
 from domain.execution.commands import place_order
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.events import NewEvent, UserEventKind
@@ -171,7 +172,7 @@ async def _build_entry(
     sizing_context = SizingContext(
         market=market,
         price=price,
-        free_quote=next((balance.free for balance in balances if balance.currency == market.quote), Decimal(0)),
+        free_quote=next((balance.free or ZERO for balance in balances if balance.currency == market.quote), ZERO),
         equity=compute_equity(plan.currency, balances, context.convert).total,
         quote_rate=context.convert(_ONE, market.quote, plan.currency),
         atr=atr,

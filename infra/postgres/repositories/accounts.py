@@ -8,6 +8,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, Balance
 from domain.ports.accounts import KeyInUse
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.orders import IS_ACTIVE
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import to_json
 
@@ -35,15 +36,26 @@ LIVE_CREDENTIALS = (
 )
 OWNER_OF_KEY = "SELECT user_id, name FROM accounts WHERE key_hash = $1 AND archived_at IS NULL AND id <> $2"
 LOCK_KEY = "SELECT pg_advisory_xact_lock($1)"
-BALANCES = """
-SELECT account_id, currency, total, free FROM balances WHERE account_id = ANY($1::uuid[])
-ORDER BY account_id, currency"""
-SAVE_BALANCES = """
-WITH gone AS (DELETE FROM balances WHERE account_id = $1 AND $5::boolean AND currency <> ALL ($2::text[]))
-INSERT INTO balances (account_id, currency, total, free)
-SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[])
-ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free
-WHERE (balances.total, balances.free) IS DISTINCT FROM (excluded.total, excluded.free)"""
+# What active orders need of a currency whose free part isn't reported, as `domain.portfolio.reservations` has it.
+BALANCES = f"""
+SELECT account_id, currency, total, coalesce(free, greatest(total - (
+    SELECT coalesce(sum((quantity - filled_quantity)
+        * CASE side WHEN 'SELL' THEN 1 ELSE coalesce(price, stop_price, 0) END), 0)
+    FROM orders WHERE orders.account_id = balances.account_id AND {IS_ACTIVE}
+        AND split_part(split_part(market, ':', 2), '/', CASE side WHEN 'SELL' THEN 1 ELSE 2 END) = balances.currency
+), 0)), at
+FROM balances WHERE account_id = ANY($1::uuid[]) ORDER BY account_id, currency"""
+IS_IMPLAUSIBLE = "coalesce(balances.at > $6::timestamptz + interval '10 seconds', false)"
+SAVE_BALANCES = f"""
+WITH gone AS (
+    DELETE FROM balances WHERE account_id = $1 AND $7::boolean AND currency <> ALL ($2::text[])
+        AND ($6::timestamptz IS NULL OR balances.at IS NULL OR balances.at <= $6::timestamptz OR {IS_IMPLAUSIBLE})
+)
+INSERT INTO balances (account_id, currency, total, free, at)
+SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[], $5::timestamptz[])
+ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free, at = excluded.at
+WHERE (balances.total, balances.free, balances.at) IS DISTINCT FROM (excluded.total, excluded.free, excluded.at)
+    AND (excluded.at IS NULL OR balances.at IS NULL OR balances.at <= excluded.at OR {IS_IMPLAUSIBLE})"""
 # A row that was inserted, not updated, has no transaction that replaced an earlier version of it: its `xmax` is 0.
 RECORD_ALERTS = """
 INSERT INTO account_alerts (account_id, key, raised_at)
@@ -123,13 +135,15 @@ class PostgresAccounts(Repository):
     async def list_tradable(self) -> list[Account]:
         return [account_from_row(row) for row in await self._connection.fetch(LIST_TRADABLE)]
 
-    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
-        await self._save_balances(account_id, balances, delete_others=True)
+    async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:
+        await self._save_balances(account_id, balances, at, delete_others=True)
 
     async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
-        await self._save_balances(account_id, balances, delete_others=False)
+        await self._save_balances(account_id, balances, None, delete_others=False)
 
-    async def _save_balances(self, account_id: UUID, balances: Sequence[Balance], *, delete_others: bool) -> None:
+    async def _save_balances(
+        self, account_id: UUID, balances: Sequence[Balance], at: datetime | None, *, delete_others: bool
+    ) -> None:
         # Of several balances of one currency the last is stored.
         by_currency = {balance.currency: balance for balance in balances}
         ordered = [by_currency[currency] for currency in sorted(by_currency)]  # so that two writers can't deadlock
@@ -139,13 +153,15 @@ class PostgresAccounts(Repository):
             [balance.currency for balance in ordered],
             [balance.total for balance in ordered],
             [balance.free for balance in ordered],
+            [balance.at or at for balance in ordered],
+            at,
             delete_others,
         )
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
         found: dict[UUID, list[Balance]] = {account_id: [] for account_id in account_ids}
-        for account_id, currency, total, free in await self._connection.fetch(BALANCES, account_ids):
-            found[account_id].append(Balance(currency, total, free))
+        for account_id, currency, total, free, at in await self._connection.fetch(BALANCES, account_ids):
+            found[account_id].append(Balance(currency, total, free, at))
         return found
 
     async def record_alerts(self, account_id: UUID, keys: Sequence[str], at: datetime) -> set[str]:

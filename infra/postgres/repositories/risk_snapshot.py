@@ -7,6 +7,7 @@ from asyncpg import Record
 from domain.model.orders import Order
 from domain.model.trading import Balance, TradingSession
 from domain.model.trading_state import TradingState
+from domain.portfolio.reservations import spent_currency
 from domain.ports.orders import RiskSnapshot
 from infra.postgres.rows.accounts import account_from_row, position_from_row
 from infra.postgres.rows.columns import members_by_value
@@ -29,6 +30,10 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
     ARRAY (SELECT order_row FROM orders AS order_row WHERE order_row.account_id = account.id AND order_row.id <> $2
         AND order_row.status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')
         ORDER BY order_row.id) AS active,
+    ARRAY (SELECT ended FROM orders AS ended WHERE ended.account_id = account.id AND ended.submitted_at >= $4
+        AND ended.status IN ('FILLED', 'CANCELED', 'EXPIRED') AND ended.filled_quantity > 0
+        AND ended.accepted_at > (SELECT balances.at FROM balances WHERE balances.account_id = $1 AND currency = $5)
+        ) AS settling,
     (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4)
         AS sent_last_minute_by_account,
     (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4
@@ -41,7 +46,7 @@ _STATES = members_by_value(TradingState)
 
 def risk_snapshot_params(order: Order, sent_since: datetime) -> tuple[object, ...]:
     """Return the parameters of `SELECT_RISK_SNAPSHOT`."""
-    return order.account_id, order.id, order.trading_session_id, sent_since
+    return order.account_id, order.id, order.trading_session_id, sent_since, spent_currency(order)
 
 
 def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
@@ -51,9 +56,13 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
         halts=tuple(_STATES[state] for state in row["halts"]),
         account=account_from_row(row),
         session=None if session is None else _session_from_row(session, row["session_state"]),
-        balances=tuple(Balance(balance["currency"], balance["total"], balance["free"]) for balance in row["balances"]),
+        balances=tuple(
+            Balance(balance["currency"], balance["total"], balance["free"], balance["at"])
+            for balance in row["balances"]
+        ),
         positions=tuple(position_from_row(position) for position in row["positions"]),
         active=tuple(order_from_row(active) for active in row["active"]),
+        settling=tuple(order_from_row(ended) for ended in row["settling"]),
         sent_last_minute_by_account=row["sent_last_minute_by_account"],
         sent_last_minute_by_trading_session=row["sent_last_minute_by_trading_session"],
     )

@@ -144,9 +144,13 @@ def _percent(value: object) -> Decimal | None:
 
 
 def balances(data: CcxtStructure) -> tuple[Balance, ...]:
-    """Return the balances that aren't zero, sorted by currency."""
+    """Return the balances that aren't zero, sorted by currency, as of the venue's time if it reports one.
+
+    What the venue doesn't report isn't 0: `free` is None where it reports the total alone.
+    """
+    at = _at(data)
     found = (
-        Balance(currency, number(amounts["total"]), number(amounts["free"]))
+        Balance(currency, number(amounts["total"]), decimal(amounts.get("free")), at)
         for currency, amounts in sorted(data.items())
         if isinstance(amounts, Mapping) and "total" in amounts and currency not in {"info", "total", "free", "used"}
     )

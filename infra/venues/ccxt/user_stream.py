@@ -4,6 +4,7 @@ Payloads: https://developers.binance.com/docs/binance-spot-api-docs/user-data-st
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from domain.core.clock import from_milliseconds
@@ -55,12 +56,13 @@ def execution_report(report: Report, symbol: MarketSymbol) -> OrderReport:
 
 def account_position(report: Report, currency_of: Callable[[str], str]) -> BalanceReport:
     """Return the balances of an `outboundAccountPosition`."""
-    return BalanceReport(tuple(_balance(currency_of(row["a"]), row) for row in report["B"]))
+    at = from_milliseconds(report["u"])
+    return BalanceReport(tuple(_balance(currency_of(row["a"]), row, at) for row in report["B"]))
 
 
-def _balance(currency: str, row: Report) -> Balance:
+def _balance(currency: str, row: Report, at: datetime) -> Balance:
     free, locked = number(row["f"]), number(row["l"])
-    return Balance(currency, total=EXACT.add(free, locked), free=free)
+    return Balance(currency, total=EXACT.add(free, locked), free=free, at=at)
 
 
 def _fill(report: Report, symbol: MarketSymbol) -> FillReport:

@@ -139,7 +139,8 @@ async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recor
     (fill,) = await quick.fills(order.id)
     # A look between the fill and its balances may record what isn't so, and takes it back at the next.
     left = 1000 - fill.price * fill.quantity + 250
-    venue.publish(held(USDT=left, BTC=fill.quantity - fill.fee))
+    venue.holdings = held(USDT=left, BTC=fill.quantity - fill.fee).balances
+    venue.publish(BalanceReport(venue.holdings))
 
     async def unexplained() -> dict[str, Decimal] | None:
         async with quick.database.read_only() as reading:

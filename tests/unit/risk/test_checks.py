@@ -1,5 +1,5 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -143,13 +143,41 @@ class TestBalance:
         locked = {"USDT": Balance("USDT", D(1000), D(99))}
         assert codes(an_order(), context(balances=locked)) == [R.INSUFFICIENT_BALANCE]
 
-    @pytest.mark.parametrize(("status", "denied"), [(OrderStatus.IN_DOUBT, True), (OrderStatus.OPEN, False)])
-    def test_what_is_on_its_way_is_reserved_until_the_venue_locks_it(
-        self, status: OrderStatus, *, denied: bool
+    @pytest.mark.parametrize(
+        ("status", "accepted_at", "denied"),
+        [
+            (OrderStatus.SUBMITTED, None, True),
+            (OrderStatus.IN_DOUBT, None, True),
+            (OrderStatus.OPEN, NOW + timedelta(milliseconds=1), True),
+            (OrderStatus.OPEN, NOW, False),
+            (OrderStatus.PENDING_CANCEL, NOW - timedelta(days=1), False),
+        ],
+    )
+    def test_an_order_is_reserved_for_until_a_balance_shows_it(
+        self, status: OrderStatus, accepted_at: datetime | None, *, denied: bool
     ) -> None:
-        balances = {"USDT": Balance("USDT", D(150), D(150))}
-        answer = codes(an_order(), context(balances=balances, active=(an_order(status=status),)))
+        balances = {"USDT": Balance("USDT", D(150), D(150), NOW)}
+        other = an_order(status=status, accepted_at=accepted_at)
+        answer = codes(an_order(), context(balances=balances, active=(other,)))
         assert answer == ([R.INSUFFICIENT_BALANCE] if denied else [])
+
+    def test_what_an_order_has_spent_is_gone_before_a_balance_shows_it(self) -> None:
+        balances = {"USDT": Balance("USDT", D(150), D(150), NOW), "BTC": Balance("BTC", D(1), D(1), NOW)}
+        later = NOW + timedelta(milliseconds=1)
+        bought = market_order(status=OrderStatus.FILLED, filled_quantity=D(1), filled_cost=D(60), accepted_at=later)
+        assert codes(an_order(), context(balances=balances, settling=(bought,))) == [R.INSUFFICIENT_BALANCE]
+        cheaper = an_order(price=D(90))
+        assert codes(cheaper, context(balances=balances, settling=(bought,))) == []
+        sold = replace(bought, side=OrderSide.SELL)
+        assert codes(an_order(), context(balances=balances, settling=(sold,))) == []
+        selling = an_order(side=OrderSide.SELL, quantity=D("0.5"))
+        assert codes(selling, context(balances=balances, settling=(sold,))) == [R.INSUFFICIENT_BALANCE]
+
+    def test_of_a_balance_that_only_has_a_total_what_active_orders_need_is_not_free(self) -> None:
+        balances = {"USDT": Balance("USDT", D(150), None, NOW)}
+        resting = an_order(status=OrderStatus.OPEN, accepted_at=NOW, price=D(60))
+        assert codes(an_order(price=D(90)), context(balances=balances, active=(resting,))) == []
+        assert codes(an_order(price=D(91)), context(balances=balances, active=(resting,))) == [R.INSUFFICIENT_BALANCE]
 
 
 class TestReducing:

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.core.pagination import KeysetPage
+from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountKind, Balance, RiskLimits
 from infra.postgres.connection import Connection
@@ -143,6 +144,52 @@ async def test_of_two_balances_of_a_currency_the_last_one_counts(accounts: Postg
     first, last = Balance("BTC", Decimal(1), Decimal(1)), Balance("BTC", Decimal(2), Decimal(2))
     await accounts.upsert_balances(world.account.id, [first, last])
     assert await accounts.balances([world.account.id]) == {world.account.id: [last]}
+
+
+async def test_an_older_balance_never_replaces_a_younger_one(accounts: PostgresAccounts, world: World) -> None:
+    ids = [world.account.id]
+    younger = Balance("USDT", Decimal(40), Decimal(40), at(10))
+    await accounts.upsert_balances(ids[0], [younger])
+    await accounts.upsert_balances(ids[0], [replace(younger, total=Decimal(100), at=at(9))])
+    await accounts.replace_balances(ids[0], [Balance("USDT", Decimal(100), Decimal(100))], at(9))
+    await accounts.replace_balances(ids[0], [], at(9))
+    assert await accounts.balances(ids) == {ids[0]: [younger]}
+
+    same_time = replace(younger, total=Decimal(41))
+    await accounts.upsert_balances(ids[0], [same_time])
+    assert await accounts.balances(ids) == {ids[0]: [same_time]}
+    await accounts.replace_balances(ids[0], [], at(10))
+    assert await accounts.balances(ids) == {ids[0]: []}
+
+
+async def test_a_balance_from_before_the_venues_clock_was_set_back_is_replaced(
+    accounts: PostgresAccounts, world: World
+) -> None:
+    ids = [world.account.id]
+    await accounts.upsert_balances(ids[0], [Balance("USDT", Decimal(40), Decimal(40), at(3600))])
+    await accounts.upsert_balances(ids[0], [Balance("BTC", Decimal(1), Decimal(1), at(3600))])
+    now = Balance("USDT", Decimal(100), Decimal(100), at(0))
+    await accounts.replace_balances(ids[0], [now], at(0))
+    assert await accounts.balances(ids) == {ids[0]: [now]}
+
+
+async def test_of_a_total_what_active_orders_need_is_not_free(
+    accounts: PostgresAccounts, orders: PostgresOrders, world: World
+) -> None:
+    for changes in (
+        {"side": OrderSide.BUY, "quantity": Decimal(2), "price": Decimal(10), "status": OrderStatus.OPEN},
+        {"side": OrderSide.BUY, "quantity": Decimal(9), "price": Decimal(10), "status": OrderStatus.CANCELED},
+        {"side": OrderSide.SELL, "quantity": Decimal("0.5"), "price": Decimal(10), "status": OrderStatus.OPEN},
+    ):
+        await orders.add(world.order(**changes))
+    held = [Balance("BTC", Decimal(2), None), Balance("ETH", Decimal(3), None), Balance("USDT", Decimal(100), None)]
+    await accounts.replace_balances(world.account.id, held)
+    stored = (await accounts.balances([world.account.id]))[world.account.id]
+    assert [(balance.currency, balance.free) for balance in stored] == [
+        ("BTC", Decimal("1.5")),
+        ("ETH", 3),
+        ("USDT", 80),
+    ]
 
 
 async def test_an_alert_is_deleted_once_its_account_has_long_gone_without_its_cause(

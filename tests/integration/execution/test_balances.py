@@ -1,0 +1,167 @@
+"""Balances: what orders reserve of them, which report of them counts, and when the venue is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderType
+from domain.model.trading import Balance
+from domain.ports.execution_client import BalanceReport, StreamOpened
+from infra.postgres.pool import Pool
+from tests.support.order_harness import FAST_TIMINGS, OrderHarness, open_order_harness
+from tests.support.scripted_venue import Fate, ScriptedVenue
+from tests.support.waiting import eventually, read_until
+
+D = Decimal
+
+
+def usdt(total: object, free: object | None = None) -> tuple[Balance, ...]:
+    amount = D(str(total))
+    return (Balance("USDT", amount, amount if free is None else D(str(free))), Balance("BTC", D(10), D(10)))
+
+
+def statuses(orders: list[Order]) -> list[str]:
+    return sorted(order.status.value for order in orders)
+
+
+async def free(harness: OrderHarness, currency: str) -> Decimal | None:
+    async with harness.database.read_only() as reading:
+        balances = (await reading.accounts.balances([harness.account.id]))[harness.account.id]
+    return next((balance.free for balance in balances if balance.currency == currency), None)
+
+
+@pytest.fixture
+async def asked(venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows by one with each request for balances."""
+    requests: list[str] = []
+    answer = venue.balances
+
+    async def balances() -> tuple[Balance, ...]:
+        requests.append("balances")
+        return await answer()
+
+    monkeypatch.setattr(venue, "balances", balances)
+    return requests
+
+
+async def test_of_two_orders_of_sixty_percent_at_once_one_is_sent_and_the_other_denied(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    venue.holdings = usdt(100)
+    await harness.start()
+    venue.holdings = usdt(100, free=40)  # as the venue answers once the first order rests
+    placed = await asyncio.gather(*(harness.limit(key, "60") for key in ("one", "two")))
+    assert statuses(list(placed)) == ["DENIED", "OPEN"]
+    assert [denial.code.value for order in placed for denial in order.denials] == ["INSUFFICIENT_BALANCE"]
+    assert venue.sent == 1
+
+
+async def test_what_a_filled_order_has_spent_is_reserved_until_the_balance_message(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    venue.holdings = usdt(150)
+    await harness.start()
+    venue.holdings = usdt(50)
+    assert (await harness.place("in")).status.value == "FILLED"
+    assert (await harness.place("more")).status.value == "DENIED"
+
+
+async def test_after_a_lost_balance_message_what_was_bought_can_be_sold_by_hand(
+    harness: OrderHarness, venue: ScriptedVenue, asked: list[str]
+) -> None:
+    venue.holdings = (Balance("USDT", D(1000), D(1000)),)
+    await harness.start()
+    before = len(asked)
+    await harness.place("in")
+    venue.holdings = (Balance("USDT", D(900), D(900)), Balance("BTC", D(1), D(1)))
+    sold = await harness.place("out", side=OrderSide.SELL)
+    assert sold.status.value == "FILLED"
+    assert len(asked) == before + 1
+
+
+async def test_an_order_that_no_balance_covers_is_denied_after_the_venue_was_asked_once(
+    harness: OrderHarness, venue: ScriptedVenue, asked: list[str]
+) -> None:
+    await harness.start()
+    before = len(asked)
+    denied = await harness.place("too much", quantity=D(50), side=OrderSide.SELL)
+    assert [denial.code.value for denial in denied.denials] == ["INSUFFICIENT_BALANCE"]
+    assert len(asked) == before + 1
+
+
+async def test_an_order_is_denied_by_what_is_stored_if_the_venue_does_not_answer(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    harness.timings = replace(harness.timings, balance_wait=0.05)
+    await harness.start()
+    venue.unreachable = True
+    denied = await harness.place("too much", quantity=D(50), side=OrderSide.SELL)
+    assert [denial.code.value for denial in denied.denials] == ["INSUFFICIENT_BALANCE"]
+
+
+async def test_an_answer_that_was_asked_for_before_a_message_does_not_replace_it(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    now = venue.venue_now()
+    venue.publish(BalanceReport((Balance("USDT", D(7), D(7), now + timedelta(seconds=2)),)))
+    await read_until(lambda: free(harness, "USDT"), lambda found: found == 7, "the message is stored")
+    venue.publish(BalanceReport((Balance("USDT", D(8), D(8), now),)))
+    venue.publish(BalanceReport((Balance("ETH", D(1), D(1), now),)))
+    await read_until(lambda: free(harness, "ETH"), lambda found: found == 1, "the later messages are stored")
+    assert await free(harness, "USDT") == 7
+    # What the venue is asked now is younger than the message only by its own clock.
+    venue.holdings = usdt(9)
+    venue.publish(StreamOpened())
+    await eventually(lambda: not harness.context.reconciled, "it reconciles again")
+    await eventually(lambda: harness.context.reconciled, "it has reconciled")
+    assert await free(harness, "USDT") == 7
+
+
+async def test_of_a_total_alone_what_open_orders_need_is_not_free(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    venue.holdings = (Balance("USDT", D(100), None), Balance("BTC", D(1), None))
+    await harness.start()
+    assert (await harness.limit("one", "60")).status.value == "OPEN"
+    assert await free(harness, "USDT") == 40
+    assert (await harness.limit("two", "41")).status.value == "DENIED"
+    assert (await harness.limit("three", "40")).status.value == "OPEN"
+    sold = await harness.place("four", side=OrderSide.SELL, type=OrderType.LIMIT, price=D(110))
+    assert sold.status.value == "OPEN"
+    assert await free(harness, "BTC") == 0
+
+
+async def test_balances_are_asked_for_after_a_settled_doubt(
+    harness: OrderHarness, venue: ScriptedVenue, asked: list[str]
+) -> None:
+    await harness.start()
+    before = len(asked)
+    venue.fates.append(Fate.SWALLOWED)
+    order = await harness.limit()
+    await harness.until(order.id, "OPEN")
+    await eventually(lambda: len(asked) > before, "the venue is asked")
+
+
+@pytest.fixture
+async def quick(pool: Pool, venue: ScriptedVenue) -> AsyncIterator[OrderHarness]:
+    async with open_order_harness(pool, venue) as harness:
+        harness.timings = replace(FAST_TIMINGS, checkpoint_interval=0.03)
+        yield harness
+
+
+async def test_balances_are_asked_for_at_each_checkpoint_while_the_account_trades_and_not_at_rest(
+    quick: OrderHarness, venue: ScriptedVenue, asked: list[str]
+) -> None:
+    await quick.start()
+    await eventually(lambda: not quick.context.is_active, "the account rests")
+    resting = len(asked)
+    order = await quick.limit()
+    await eventually(lambda: len(asked) >= resting + 3, "balances are asked for again and again")
+    venue.end(order.client_order_id, (await quick.read(order.id)).status.CANCELED)
+    await quick.until(order.id, "CANCELED")
+    await eventually(lambda: not quick.context.is_active, "the account rests again")
+    assert (await quick.read(order.id)).status.value == "CANCELED"
