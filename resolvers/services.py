@@ -16,6 +16,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
+from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
@@ -59,6 +60,7 @@ class Services:
     strategies: StrategyService
     trading_sessions: TradingSessionService
     orders: OrderService
+    positions: PositionService
     halts: HaltService
     reports: ReportService
     events: EventLogReader

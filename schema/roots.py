@@ -18,6 +18,7 @@ from schema.events.subscriptions import EventSubscription
 from schema.markets.queries import MarketQuery
 from schema.markets.subscriptions import MarketSubscription
 from schema.orders.mutations import OrderMutation
+from schema.positions.mutations import PositionMutation
 from schema.positions.subscriptions import PositionSubscription
 from schema.reports.mutations import ReportMutation
 from schema.strategies.mutations import StrategyMutation
@@ -33,7 +34,14 @@ class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, Stra
 
 @strawberry.type(description="All mutations. Errors in the input are in the `errors` of the payload.")
 class Mutation(
-    UserMutation, AccountMutation, StrategyMutation, TradingMutation, HaltMutation, OrderMutation, ReportMutation
+    UserMutation,
+    AccountMutation,
+    StrategyMutation,
+    TradingMutation,
+    HaltMutation,
+    OrderMutation,
+    PositionMutation,
+    ReportMutation,
 ): ...
 
 

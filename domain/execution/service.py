@@ -223,6 +223,10 @@ class OrderService:
         await self.wake(order.account_id, order.id)
         return await self.wait_until(order.user_id, order.id, is_done)
 
+    async def wait_for_answer(self, user_id: UUID, order_id: UUID) -> Order:
+        """Return the order once it has left PENDING and SUBMITTED, or as it is after 2 s."""
+        return await self.wait_until(user_id, order_id, _has_answer)
+
     async def wait_until(self, user_id: UUID, order_id: UUID, is_done: Predicate) -> Order:
         """Return the order once `is_done`, notified by this node's executor or read again with growing delays."""
         deadline = self._clock.monotonic() + self._answer_within_seconds

@@ -48,7 +48,7 @@ class Halt:
     """A halt in force, or one that ended at `ended_at`, as the events of its end have it.
 
     A subject may have one of each author. While it is in force, `cancel_orders` cancels every active order below its
-    level that isn't reduce-only and doesn't close a position.
+    level that isn't reduce-only and doesn't close a position, and `close_positions` closes every open position.
     """
 
     level: HaltLevel
@@ -58,4 +58,5 @@ class Halt:
     by: HaltAuthor
     reason: str | None
     cancel_orders: bool = False
+    close_positions: bool = False
     ended_at: datetime | None = None

@@ -98,6 +98,10 @@ class OrderRepository(Protocol):
         """Return an order and lock its row until the transaction ends."""
         ...
 
+    async def get_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
+        """Return an order by its client order id."""
+        ...
+
     async def get_for_update_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
         """Return an order by its client order id and lock its row."""
         ...

@@ -45,6 +45,13 @@ class PositionRepository(Protocol):
         """Return the open positions of an account, oldest first."""
         ...
 
+    async def list_halted(self, account_ids: Sequence[UUID] | None) -> list[Position]:
+        """Return the open positions of these accounts (None: of all) that a halt in force closes, oldest first.
+
+        Those that are being closed as a whole already are left out.
+        """
+        ...
+
     async def latest_by_session(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
         """Return the newest position of each trading session, open or closed, in any order (for batches)."""
         ...

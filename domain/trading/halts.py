@@ -19,15 +19,17 @@ from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, T
 from domain.model.users import Identity, User, UserRole
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.trading.close_requests import close_halted_positions
 from domain.users.activity import record_activity
 
 
 @dataclass(frozen=True, slots=True)
 class HaltRequest:
-    """Options of a halt; with `reduce_only` positions can still be closed."""
+    """Options of a halt; with `reduce_only` positions can still be closed, with `close_positions` the engine does."""
 
     cancel_orders: bool = True
     reduce_only: bool = False
+    close_positions: bool = False
     reason: str | None = None
 
     @property
@@ -151,13 +153,38 @@ class HaltService:
             changed = await _resume(transaction, subject, author, now)
             woken: set[UUID] = set()
         else:
-            halt = Halt(subject.level, subject.id, request.state, now, author, request.reason, request.cancel_orders)
+            halt = Halt(
+                level=subject.level,
+                subject_id=subject.id,
+                state=request.state,
+                since=now,
+                by=author,
+                reason=request.reason,
+                cancel_orders=request.cancel_orders,
+                close_positions=request.close_positions,
+            )
             await transaction.halts.put(halt)
             changed = [halt]
-            woken = await _cancel_halted(transaction, subject, now) if request.cancel_orders else set()
+            woken = await self._carry_out(transaction, subject, halt)
         users = {subject.user_id} if subject.user_id is not None else await _users_who_trade(transaction)
         transaction.events.append(_events(users, changed, now))
         await _append_event_of_subject(transaction, subject, now)
+        return woken
+
+    async def _carry_out(self, transaction: UnitOfWork, subject: HaltSubject, halt: Halt) -> set[UUID]:
+        """Request the halt's cancels and closes at once; executors and keepers find what comes at the same time."""
+        accounts: list[UUID] | None = None
+        if subject.account_id is not None:
+            accounts = [subject.account_id]
+        elif subject.user_id is not None:
+            tradable = await transaction.accounts.list_tradable()
+            accounts = [account.id for account in tradable if account.user_id == subject.user_id]
+        woken: set[UUID] = set()
+        if halt.cancel_orders:
+            woken |= {order.account_id for order in await cancel_halted_orders(transaction, accounts, halt.since)}
+        if halt.close_positions:
+            closed = await close_halted_positions(transaction, accounts, self._ids, halt.since)
+            woken |= {position.account_id for position in closed}
         return woken
 
     async def _record(
@@ -180,18 +207,6 @@ async def _resume(transaction: UnitOfWork, subject: HaltSubject, author: HaltAut
     if left and not ended:
         raise InputError(ErrorCode.CONFLICT, "An operator has halted this; only operators can resume it.", ("id",))
     return [replace(halt, ended_at=now) for halt in ended]
-
-
-async def _cancel_halted(transaction: UnitOfWork, subject: HaltSubject, now: datetime) -> set[UUID]:
-    """Request the cancels of the halt at once; the executors find what is placed or sent at the same time."""
-    accounts = None
-    if subject.account_id is not None:
-        accounts = [subject.account_id]
-    elif subject.user_id is not None:
-        accounts = [
-            found.id for found in await transaction.accounts.list_tradable() if found.user_id == subject.user_id
-        ]
-    return {order.account_id for order in await cancel_halted_orders(transaction, accounts, now)}
 
 
 async def _users_who_trade(transaction: UnitOfWork) -> set[UUID]:

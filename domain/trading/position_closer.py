@@ -55,7 +55,7 @@ class _Closing:
     @property
     def exits(self) -> tuple[Order, ...]:
         """The other orders that close the position, such as a take-profit that rests; they lock what is to be sold."""
-        return tuple(order for order in self.orders if order.role.is_exit)
+        return tuple(order for order in self.orders if order.role.is_exit or order.reduce_only)
 
     @property
     def closes_part(self) -> bool:
@@ -167,6 +167,9 @@ class PositionCloser:
         entry_order_id = None if protection is None else protection.entry_order_id
         if intent.trading_session_id is not None:
             related = tuple(o for o in active if o.trading_session_id == intent.trading_session_id)
+        elif intent.protection_id is None:
+            by_hand = tuple(o for o in active if o.market == intent.market and o.trading_session_id is None)
+            related = tuple(o for o in by_hand if o.reduce_only)
         else:
             related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
         positions = await unit_of_work.positions.list_open(intent.account_id)

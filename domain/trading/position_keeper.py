@@ -24,6 +24,7 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.rules.protected_position import EXIT_ROLES, exit_reason, targets_share, with_fills
 from domain.rules.protection import Exit, ExitCause
+from domain.trading.close_requests import close_halted_positions
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
 from domain.trading.position_closer import PositionCloser
@@ -108,6 +109,7 @@ class PositionKeeper:
         timings = self._context.timings
         if not self._context.executor.has_reconciled:
             return timings.keeper_wait
+        await self._close_halted()
         state = await self._load()
         self._watch(state, group)
         if await self._update_protections(state):
@@ -134,6 +136,15 @@ class PositionKeeper:
             entry_ids = [row.entry_order_id for row in protections if row.entry_order_id is not None]
             entries = {order.id: order for order in await reading.orders.get_many(entry_ids)}
         return _AccountState(tuple(protections), tuple(intents), tuple(positions), active, entries)
+
+    async def _close_halted(self) -> None:
+        """Form the intents to close what a halt in force closes, also if a fill has just opened it."""
+        accounts = [self._context.account.id]
+        async with self._context.database.read_only() as reading:
+            if not await reading.positions.list_halted(accounts):
+                return
+        async with self._context.transaction() as unit_of_work:
+            await close_halted_positions(unit_of_work, accounts, self._context.ids, self._context.clock.now())
 
     # -- protections and their fills ---------------------------------------------------------------------------------
 

@@ -36,13 +36,14 @@ def halt(
     reason: Annotated[str | None, typer.Option(help="Shown to everybody whose trading is halted.")] = None,
     reduce_only: Annotated[bool, typer.Option("--reduce-only", help="Let positions still be reduced.")] = False,
     keep_orders: Annotated[bool, typer.Option("--keep-orders", help="Leave open orders open.")] = False,
+    close_positions: Annotated[bool, typer.Option("--close-positions", help="Close all positions.")] = False,
     data_dir: DataDirectory = None,
 ) -> None:
     """Halt trading, as an operator, until it is resumed. The API needn't run; nodes that trade obey within a second."""
     settings = load_settings(data_dir=data_dir)
     from domain.trading.halts import HaltRequest  # noqa: PLC0415  # other commands start without it
 
-    request = HaltRequest(cancel_orders=not keep_orders, reduce_only=reduce_only, reason=reason)
+    request = HaltRequest(not keep_orders, reduce_only, close_positions, reason)
     run_command(set_halt(settings, scope, which, request))
     print(f"{_name(scope, which)}: halted{', but for orders that reduce positions' if reduce_only else ''}")
 

@@ -12,6 +12,7 @@ from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.reports.service import ReportService
+from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
@@ -76,6 +77,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         ids,
         Registration(settings.registration.value),
     )
+    orders = OrderService(database, hub, clock, ids, container.order_notifier)
     return Services(
         database=database,
         clock=clock,
@@ -89,7 +91,8 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(database, clock, ids),
         trading_sessions=TradingSessionService(database, hub.catalogue.get, bus, clock, ids),
-        orders=OrderService(database, hub, clock, ids, container.order_notifier),
+        orders=orders,
+        positions=PositionService(database, hub, bus, clock, ids, orders),
         halts=HaltService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
         events=events,

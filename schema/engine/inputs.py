@@ -2,7 +2,6 @@
 
 import strawberry
 
-from domain.core.errors import ErrorCode, InputError
 from domain.trading.halts import HaltRequest
 
 
@@ -15,8 +14,8 @@ class TradingHaltInput:
     )
     close_positions: bool = strawberry.field(
         default=False,
-        description="True to close all positions at the market. Not supported yet: true results in the error "
-        "UNSUPPORTED.",
+        description="True to close all positions at the market, at once and as long as the halt is in force. What has "
+        "begun to close is closed to its end, even if trading is resumed meanwhile.",
     )
     reduce_only: bool = strawberry.field(
         default=False,
@@ -31,8 +30,5 @@ class TradingHaltInput:
     )
 
     def to_domain(self) -> HaltRequest:
-        """Return the request. Raises UNSUPPORTED for `closePositions`."""
-        if self.close_positions:
-            message = "closePositions is not carried out yet; halt with reduceOnly, then close them by hand."
-            raise InputError(ErrorCode.UNSUPPORTED, message, ("input", "closePositions"))
-        return HaltRequest(self.cancel_orders, self.reduce_only, self.reason)
+        """Return the request."""
+        return HaltRequest(self.cancel_orders, self.reduce_only, self.close_positions, self.reason)

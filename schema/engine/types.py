@@ -25,6 +25,7 @@ class HaltFacts:
         description="True if the halt cancels every open order below its level, however it came to be open. "
         "Reduce-only orders and orders that close a position stay open."
     )
+    close_positions: bool = strawberry.field(description="True if the halt closes every position below its level.")
 
     @strawberry.field(description="True if orders that reduce or close a position are still allowed.")
     def reduce_only(parent: strawberry.Parent[domain.Halt]) -> bool:

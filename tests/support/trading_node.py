@@ -38,6 +38,7 @@ from domain.model.trading import (
 )
 from domain.model.users import User
 from domain.ports.orders import OrderFilter
+from domain.trading.close_requests import PositionService
 from domain.trading.dependencies import TradingDependencies, TradingTimings
 from domain.trading.halts import HaltService
 from domain.trading.trader import Trader
@@ -159,6 +160,9 @@ class TradingNode:
             self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids
         )
         self.orders = OrderService(self.database, self.hub, self.clock, self.ids, self.notifier, PATIENCE_SECONDS)
+        self.position_service = PositionService(
+            self.database, self.hub, self.bus, self.clock, self.ids, self.orders, PATIENCE_SECONDS
+        )
         self.halts = HaltService(self.database, self.bus, self.clock, self.ids)
         self.user: User = new_user()
         self.trader = self.new_trader("node-1")

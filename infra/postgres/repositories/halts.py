@@ -10,14 +10,15 @@ from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value
 
 PUT = """
-INSERT INTO halts (level, subject_id, state, since, author, reason, cancel_orders) VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO halts (level, subject_id, state, since, author, reason, cancel_orders, close_positions)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (level, subject_id, author) DO UPDATE SET state = excluded.state, since = excluded.since,
-    reason = excluded.reason, cancel_orders = excluded.cancel_orders"""
+    reason = excluded.reason, cancel_orders = excluded.cancel_orders, close_positions = excluded.close_positions"""
 REMOVE = """
 DELETE FROM halts WHERE level = $1 AND subject_id = $2 AND author = coalesce($3, author)
-RETURNING level, subject_id, state, since, author, reason, cancel_orders"""
+RETURNING level, subject_id, state, since, author, reason, cancel_orders, close_positions"""
 GET_MANY = """
-SELECT level, subject_id, state, since, author, reason, cancel_orders
+SELECT level, subject_id, state, since, author, reason, cancel_orders, close_positions
 FROM halts JOIN unnest($1::text[], $2::uuid[]) AS asked (level, subject_id) USING (level, subject_id) ORDER BY author"""
 
 _LEVELS = members_by_value(HaltLevel)
@@ -29,8 +30,11 @@ class PostgresHalts(Repository):
     """See `domain.ports.accounts.HaltRepository`."""
 
     async def put(self, halt: Halt) -> None:
-        values = (halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason, halt.cancel_orders)
-        await self._connection.execute(PUT, *values)
+        await self._connection.execute(
+            PUT,
+            *(halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason),
+            *(halt.cancel_orders, halt.close_positions),
+        )
 
     async def remove(self, level: HaltLevel, subject_id: UUID, by: HaltAuthor | None) -> list[Halt]:
         return [_halt(row) for row in await self._connection.fetch(REMOVE, level, subject_id, by)]
@@ -49,4 +53,5 @@ def _halt(row: Record) -> Halt:
         _AUTHORS[row["author"]],
         row["reason"],
         row["cancel_orders"],
+        row["close_positions"],
     )

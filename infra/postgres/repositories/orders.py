@@ -40,7 +40,8 @@ IS_COMMAND = (
 LOCK = " FOR NO KEY UPDATE"
 GET = SELECT_ORDER + " WHERE id = $1 AND user_id = $2"
 GET_FOR_UPDATE = SELECT_ORDER + " WHERE id = $1" + LOCK
-GET_FOR_UPDATE_BY_CLIENT_ID = SELECT_ORDER + " WHERE account_id = $1 AND client_order_id = $2" + LOCK
+GET_BY_CLIENT_ID = SELECT_ORDER + " WHERE account_id = $1 AND client_order_id = $2"
+GET_FOR_UPDATE_BY_CLIENT_ID = GET_BY_CLIENT_ID + LOCK
 GET_FOR_UPDATE_BY_VENUE_ID = SELECT_ORDER + " WHERE account_id = $1 AND market = $2 AND venue_order_id = $3" + LOCK
 IS_FOLLOWED = """
 SELECT EXISTS (SELECT FROM accounts JOIN orders ON orders.account_id = accounts.id AND orders.client_order_id = $2
@@ -129,6 +130,9 @@ class PostgresOrders(Repository):
 
     async def get_for_update(self, order_id: UUID) -> Order | None:
         return await self._one(GET_FOR_UPDATE, order_id)
+
+    async def get_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
+        return await self._one(GET_BY_CLIENT_ID, account_id, client_order_id)
 
     async def get_for_update_by_client_id(self, account_id: UUID, client_order_id: str) -> Order | None:
         return await self._one(GET_FOR_UPDATE_BY_CLIENT_ID, account_id, client_order_id)

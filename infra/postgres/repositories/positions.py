@@ -17,6 +17,21 @@ GET_OPEN_WITHOUT_SESSION_FOR_UPDATE = SELECT_POSITION + (
 )
 GET = SELECT_POSITION + " WHERE id = $1 AND user_id = $2"
 LIST_OPEN = SELECT_POSITION + " WHERE account_id = $1 AND closed_at IS NULL ORDER BY id"
+# Looks for nothing while no halt closes positions, as nearly always.
+LIST_HALTED = (
+    SELECT_POSITION
+    + """
+WHERE EXISTS (SELECT FROM halts WHERE close_positions) AND closed_at IS NULL
+AND ($1::uuid[] IS NULL OR account_id = ANY ($1))
+AND EXISTS (SELECT FROM halts WHERE close_positions AND (level, subject_id) IN (
+    ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', positions.user_id), ('ACCOUNT', positions.account_id),
+    ('TRADING_SESSION', positions.trading_session_id)))
+AND NOT EXISTS (SELECT FROM position_intents AS intent WHERE intent.account_id = positions.account_id
+    AND intent.ended_at IS NULL AND intent.quantity IS NULL AND intent.market = positions.market
+    AND intent.trading_session_id IS NOT DISTINCT FROM positions.trading_session_id
+    AND (intent.trading_session_id IS NOT NULL OR intent.protection_id IS NULL))
+ORDER BY id"""
+)
 # Open positions have a text of their own that the partial index positions_open_of_user answers.
 OWNER_CONDITIONS = {
     None: "user_id = {}",
@@ -63,6 +78,10 @@ class PostgresPositions(Repository):
 
     async def list_open(self, account_id: UUID) -> list[Position]:
         return [position_from_row(row) for row in await self._connection.fetch(LIST_OPEN, account_id)]
+
+    async def list_halted(self, account_ids: Sequence[UUID] | None) -> list[Position]:
+        ids = None if account_ids is None else list(account_ids)
+        return [position_from_row(row) for row in await self._connection.fetch(LIST_HALTED, ids)]
 
     async def latest_by_session(self, trading_session_ids: Sequence[UUID]) -> list[Position]:
         ids = list(set(trading_session_ids))

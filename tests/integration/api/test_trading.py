@@ -276,11 +276,23 @@ async def test_the_halts_of_many_accounts_are_read_together(api: Api) -> None:
     assert sum("FROM halts" in text for text in api.database.statements) == 1
 
 
-async def test_closing_positions_with_a_halt_is_refused_by_name(api: Api) -> None:
-    payload = (await api.run(HALT, id=api.account, input={"closePositions": True}))["tradingHalt"]
-    assert payload == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
-    account = "query($id: ID!) { node(id: $id) { ... on Account { tradingState } } }"
-    assert (await api.run(account, id=api.account))["node"]["tradingState"] == "ACTIVE"
+async def test_a_halt_shows_that_it_closes_positions(api: Api) -> None:
+    await api.run(HALT, id=api.account, input={"closePositions": True})
+    account = "query($id: ID!) { node(id: $id) { ... on Account { halt { closePositions cancelOrders } } } }"
+    assert (await api.run(account, id=api.account))["node"]["halt"] == {"closePositions": True, "cancelOrders": True}
+
+
+CLOSE = """mutation($id: ID!, $input: PositionCloseInput!) { positionClose(id: $id, input: $input) {
+  order { id role } errors { code path } } }"""
+
+
+async def test_closing_a_position_refuses_what_is_no_open_position_of_ones_own(api: Api) -> None:
+    for given in ("x", encode_id("Order", api.harness.account.id), encode_id("Position", api.harness.account.id)):
+        payload = (await api.run(CLOSE, id=given, input={"idempotencyKey": "k"}))["positionClose"]
+        assert payload == {"order": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
+    for key in ("", "k" * 129):
+        payload = (await api.run(CLOSE, id="x", input={"idempotencyKey": key}))["positionClose"]
+        assert payload["errors"][0]["code"] in {"INVALID", "NOT_FOUND"}
 
 
 async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(api: Api) -> None:

@@ -13,8 +13,6 @@ CREATE = """mutation($input: StrategyCreateInput!) { strategyCreate(input: $inpu
   strategy { version { id } } errors { code message } } }"""
 START = """mutation($input: TradingSessionStartInput!) { tradingSessionStart(input: $input) {
   tradingSession { id } errors { code message path } } }"""
-HALT = """mutation($id: ID!) { tradingHalt(id: $id, input: {closePositions: true}) {
-  subject { id } errors { code path } } }"""
 GENERATE = (
     """mutation($id: ID!) { reportGenerate(input: {scope: {backtest: $id}}) { report { id } errors { code path } } }"""
 )
@@ -42,9 +40,7 @@ async def test_a_definition_without_them_is_valid(api: Api) -> None:
     assert (await api.run(VALIDATE, definition=SIMPLE))["strategyValidate"] == {"valid": True, "errors": []}
 
 
-async def test_a_halt_that_closes_positions_and_a_report_of_a_backtest_are_refused(api: Api) -> None:
-    halted = (await api.run(HALT, id=api.account))["tradingHalt"]
-    assert halted == {"subject": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "closePositions"]}]}
+async def test_a_report_of_a_backtest_is_refused(api: Api) -> None:
     payload = (await api.run(GENERATE, id=encode_id("Backtest", api.harness.user.id)))["reportGenerate"]
     assert payload == {"report": None, "errors": [{"code": "UNSUPPORTED", "path": ["input", "scope"]}]}
 

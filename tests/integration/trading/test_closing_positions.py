@@ -1,0 +1,146 @@
+"""Positions that users and halts close: one intent each, whatever rests, restarts or is halted meanwhile."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from domain.core.errors import ErrorCode, InputError
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
+from domain.model.trading import Account, Position
+from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
+from domain.model.users import ApiScope, Identity, UserRole
+from domain.rules.order_request import OrderRequest
+from domain.trading.close_requests import PositionCloseRequest
+from domain.trading.halts import HaltRequest
+from tests.support.trading import BTC
+from tests.support.trading_node import TradingNode, cents, strategy
+from tests.support.waiting import read_until
+
+
+async def bought(node: TradingNode, account: Account, key: str = "in", quantity: str = "0.01") -> Position:
+    """Buy by hand and return the open position."""
+    request = OrderRequest(account.id, BTC, OrderSide.BUY, OrderType.MARKET, Decimal(quantity))
+    order = await node.orders.place(node.user.id, request, key)
+    assert order.status is OrderStatus.FILLED
+    (position,) = await open_positions(node, account)
+    return position
+
+
+async def open_positions(node: TradingNode, account: Account) -> list[Position]:
+    async with node.database.read_only() as reading:
+        return await reading.positions.list_open(account.id)
+
+
+async def until_flat(node: TradingNode, account: Account) -> None:
+    await read_until(lambda: open_positions(node, account), lambda positions: not positions, "all is closed")
+
+
+async def close(node: TradingNode, position: Position, key: str = "out", quantity: str | None = None) -> Order:
+    request = PositionCloseRequest(position.id, None if quantity is None else Decimal(quantity))
+    order = await node.position_service.close(node.user.id, request, key)
+    assert order is not None
+    return order
+
+
+async def refusal(
+    node: TradingNode, position: Position, key: str = "refused", quantity: str | None = None
+) -> InputError:
+    with pytest.raises(InputError) as found:
+        await close(node, position, key, quantity)
+    return found.value
+
+
+async def test_a_position_by_hand_is_closed_once_however_often_it_is_asked_for(node: TradingNode) -> None:
+    account = await node.account()
+    position = await bought(node, account)
+    order = await close(node, position)
+    assert (order.status, order.role, order.side, order.reduce_only) == (
+        OrderStatus.FILLED, OrderRole.CLOSE, OrderSide.SELL, True,
+    )  # fmt: skip
+    await until_flat(node, account)
+    assert (await close(node, position)).id == order.id
+    assert (await refusal(node, position, "out", "0.001")).code is ErrorCode.CONFLICT
+    assert (await refusal(node, position, "again")).code is ErrorCode.CONFLICT
+
+
+async def test_a_part_of_a_position_is_closed(node: TradingNode) -> None:
+    account = await node.account()
+    position = await bought(node, account)
+    order = await close(node, position, quantity="0.004")
+    assert (order.status, order.quantity) == (OrderStatus.FILLED, Decimal("0.004"))
+    (left,) = await open_positions(node, account)
+    assert left.quantity == position.quantity - Decimal("0.004")
+    await close(node, left, "rest")
+    await until_flat(node, account)
+
+
+async def test_a_quantity_that_cannot_be_closed_is_refused_and_leaves_the_key_unused(node: TradingNode) -> None:
+    position = await bought(node, await node.account())
+    for quantity in ("0", "-0.001", "0.02", "0.0010001", "0.00001"):
+        error = await refusal(node, position, quantity=quantity)
+        assert (error.code, error.path) == (ErrorCode.INVALID, ("input", "quantity")), quantity
+    assert (await close(node, position, "refused")).status is OrderStatus.FILLED
+
+
+async def test_a_position_of_somebody_else_is_not_there(node: TradingNode) -> None:
+    position = await bought(node, await node.account())
+    stranger = await node.another_user()
+    with pytest.raises(InputError) as found:
+        await node.position_service.close(stranger.id, PositionCloseRequest(position.id), "key")
+    assert found.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_a_stop_that_rests_is_cancelled_before_its_position_is_closed(node: TradingNode) -> None:
+    account = await node.account()
+    position = await bought(node, account)
+    stop = OrderRequest(
+        account.id, BTC, OrderSide.SELL, OrderType.STOP, Decimal("0.005"),
+        stop_price=cents(node.feed.price * Decimal("0.95")), reduce_only=True,
+    )  # fmt: skip
+    protecting = await node.orders.place(node.user.id, stop, "stop")
+    assert protecting.status is OrderStatus.OPEN
+    assert (await close(node, position)).status is OrderStatus.FILLED
+    assert (await node.order(protecting.id)).status is OrderStatus.CANCELED
+    await until_flat(node, account)
+
+
+async def test_the_position_of_a_trading_session_is_closed_and_the_session_goes_on(node: TradingNode) -> None:
+    session = await node.session(await node.account(), strategy())
+    await node.feed.close_candle()
+    position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    order = await close(node, position)
+    assert (order.status, order.trading_session_id) == (OrderStatus.FILLED, session.id)
+    await node.until_position(session, lambda now: now.closed_at, "it is closed")
+    assert (await node.read(session)).status.value == "RUNNING"
+
+
+async def test_a_halt_that_closes_positions_leaves_none_and_lets_none_be_opened(node: TradingNode) -> None:
+    account = await node.account()
+    session = await node.session(account, strategy())
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    request = OrderRequest(account.id, BTC, OrderSide.BUY, OrderType.MARKET, Decimal("0.01"))
+    await node.orders.place(node.user.id, request, "by hand")
+    assert len(await open_positions(node, account)) == 2
+    operator = Identity(
+        replace(node.user, role=UserRole.OPERATOR), node.user.id, frozenset(ApiScope), None, is_login_session=True
+    )
+    await node.halts.set_halt_of_engine(operator, HaltRequest(close_positions=True, reason="enough"))
+    await until_flat(node, account)
+    denied = await node.orders.place(node.user.id, request, "denied")
+    assert [denial.code.value for denial in denied.denials] == ["TRADING_HALTED"]
+
+
+async def test_a_position_that_is_opened_while_the_halt_is_made_is_closed_too(node: TradingNode) -> None:
+    account = await node.account()
+    await bought(node, account)
+    async with node.database.transaction() as transaction:  # as a halt whose transaction didn't see the fill
+        await transaction.halts.put(
+            Halt(
+                HaltLevel.ENGINE, ENGINE_ID, TradingState.HALTED, node.clock.now(), HaltAuthor.OPERATOR, None,
+                close_positions=True,
+            )
+        )  # fmt: skip
+    await until_flat(node, account)
