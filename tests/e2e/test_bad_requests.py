@@ -10,13 +10,14 @@ import pytest
 
 from tests.e2e.test_bad_input import assert_nothing_internal
 from tests.support.engine import Engine
+from tests.support.http_client import http_client
 
 ASK = b'{"query": "{ __typename }"}'
 JSON = {"content-type": "application/json"}
 
 
 async def _post(engine: Engine, body: bytes, **headers: str) -> httpx.Response:
-    async with httpx.AsyncClient(timeout=20) as client:
+    async with http_client(timeout=20) as client:
         return await client.post(engine.graphql_url, content=body, headers={**JSON, **headers})
 
 
@@ -65,7 +66,7 @@ async def test_another_content_type_is_not_read(engine: Engine, type_: str) -> N
 
 
 async def test_a_mutation_does_not_go_by_get_and_other_methods_not_at_all(engine: Engine) -> None:
-    async with httpx.AsyncClient(base_url=engine.url) as client:
+    async with http_client(base_url=engine.url) as client:
         query = {"query": "mutation { userLogout { errors { code } } }"}
         assert (await client.get("/graphql", params=query)).status_code == 405
         for method in ("PUT", "DELETE", "PATCH"):

@@ -21,6 +21,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.graphql_client import Client
+from tests.support.http_client import http_client
 from tests.support.ports import free_port
 from tests.support.postgres import copy_migrated_cluster
 from tests.support.processes import processes_naming
@@ -114,7 +115,7 @@ class Engine:
     async def ready(self, timeout_seconds: float = READY_SECONDS) -> None:
         """Wait until it says that it is ready."""
         deadline = time.monotonic() + timeout_seconds
-        async with httpx.AsyncClient(timeout=30) as client:
+        async with http_client(timeout=30) as client:
             while True:
                 readiness = await _readiness(client, f"{self.url}/readyz")
                 if readiness == "200":

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.support.http_client import http_client
+
 ANSWER_SECONDS = 60.0
 
 
@@ -24,7 +26,7 @@ class Client:
         headers = {"accept": "application/json"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS) as client:
+        async with http_client(timeout=ANSWER_SECONDS) as client:
             response = await client.post(
                 self.url, content=json.dumps({"query": document, "variables": variables}),
                 headers={**headers, "content-type": "application/json"},

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from infra.web.server import web_server
 from infra.web.settings import WebSettings
+from tests.support.http_client import http_client
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
@@ -31,7 +32,7 @@ class Served:
 
     def client(self) -> httpx.AsyncClient:
         """Return an HTTP client with this base."""
-        return httpx.AsyncClient(base_url=self.url, timeout=PATIENCE_SECONDS)
+        return http_client(base_url=self.url, timeout=PATIENCE_SECONDS)
 
     async def post(
         self, body: Any, token: str | None = None, accept: str = "application/graphql-response+json"
