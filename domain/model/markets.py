@@ -94,8 +94,10 @@ class Venue:
 class Market:
     """One tradable instrument on one venue, with its filters.
 
-    Increments are steps of price (quote per base) and quantity (base). `maximum_market_quantity` is the limit of
-    MARKET orders, if the venue has one. Fees are fractions of what is received: 0.001 is 0.1 %; None if unknown.
+    Increments are steps of price (quote per base) and quantity (base). `minimum_market_quantity` and
+    `maximum_market_quantity` are further limits of orders that trade at the market's price, if the venue has such;
+    `notional_at_market` is false if `minimum_notional` doesn't apply to them. Fees are fractions of what is received:
+    0.001 is 0.1 %; None if unknown.
     """
 
     symbol: MarketSymbol
@@ -110,6 +112,18 @@ class Market:
     maker_fee: Decimal | None
     taker_fee: Decimal | None
     maximum_market_quantity: Decimal | None = None
+    minimum_market_quantity: Decimal | None = None
+    notional_at_market: bool = True
+
+    def minimum_order_quantity(self, *, at_market: bool) -> Decimal:
+        """Return the least quantity of a MARKET order, or of other orders."""
+        if not at_market or self.minimum_market_quantity is None:
+            return self.minimum_quantity
+        return max(self.minimum_quantity, self.minimum_market_quantity)
+
+    def minimum_order_notional(self, *, at_market: bool) -> Decimal | None:
+        """Return the least value of a MARKET order, or of other orders, in quote; None without a limit."""
+        return self.minimum_notional if self.notional_at_market or not at_market else None
 
     def maximum_order_quantity(self, *, at_market: bool) -> Decimal | None:
         """Return the greatest quantity of a MARKET order, or of other orders; None without a limit."""

@@ -77,7 +77,8 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
         return
     yield from _price_filters(order, context.market)
     yield from _quantity_filters(order.quantity, context.market, at_market=order.type.trades_at_market)
-    price, minimum = context.reference_price(order), context.market.minimum_notional
+    price = context.reference_price(order)
+    minimum = context.market.minimum_order_notional(at_market=order.type.trades_at_market)
     if price is None or minimum is None:
         return
     notional = EXACT.multiply(order.quantity, price)
@@ -125,7 +126,7 @@ def _price_filters(order: Order, market: Market) -> Iterator[RiskDenial]:
 
 
 def _quantity_filters(quantity: Decimal, market: Market, *, at_market: bool) -> Iterator[RiskDenial]:
-    step, least = market.quantity_increment, market.minimum_quantity
+    step, least = market.quantity_increment, market.minimum_order_quantity(at_market=at_market)
     most = market.maximum_order_quantity(at_market=at_market)
     if not is_multiple(quantity, step):
         message = f"The quantity {plain(quantity)} is not a multiple of the market's {plain(step)}."

@@ -8,27 +8,31 @@ from infra.postgres.rows.columns import market_symbol, members_by_value
 
 SELECT_MARKETS = """
 SELECT symbol, base, quote, active, price_increment, quantity_increment, minimum_quantity, maximum_quantity,
-    minimum_notional, maker_fee, taker_fee, maximum_market_quantity
+    minimum_notional, maker_fee, taker_fee, maximum_market_quantity, minimum_market_quantity, notional_at_market
 FROM markets ORDER BY venue, symbol"""
 # The venues' other markets are read as they were before the statement: they are just those that are not among $1.
 SAVE_MARKETS = """
 WITH given AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::numeric[], $7::numeric[],
-        $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[])
+        $8::numeric[], $9::numeric[], $10::numeric[], $11::numeric[], $12::numeric[], $13::numeric[], $14::numeric[],
+        $15::boolean[])
         AS given (symbol, venue, base, quote, active, price_increment, quantity_increment, minimum_quantity,
-            maximum_quantity, minimum_notional, maker_fee, taker_fee, maximum_market_quantity)
+            maximum_quantity, minimum_notional, maker_fee, taker_fee, maximum_market_quantity, minimum_market_quantity,
+            notional_at_market)
 ), gone AS (
     UPDATE markets SET active = false WHERE active AND venue = ANY ($2) AND symbol <> ALL ($1)
 )
 INSERT INTO markets (symbol, venue, base, quote, active, price_increment, quantity_increment, minimum_quantity,
-    maximum_quantity, minimum_notional, maker_fee, taker_fee, maximum_market_quantity)
+    maximum_quantity, minimum_notional, maker_fee, taker_fee, maximum_market_quantity, minimum_market_quantity,
+    notional_at_market)
 SELECT * FROM given
 ON CONFLICT (symbol) DO UPDATE SET venue = excluded.venue, base = excluded.base, quote = excluded.quote,
     active = excluded.active, price_increment = excluded.price_increment,
     quantity_increment = excluded.quantity_increment, minimum_quantity = excluded.minimum_quantity,
     maximum_quantity = excluded.maximum_quantity, minimum_notional = excluded.minimum_notional,
     maker_fee = excluded.maker_fee, taker_fee = excluded.taker_fee,
-    maximum_market_quantity = excluded.maximum_market_quantity
+    maximum_market_quantity = excluded.maximum_market_quantity,
+    minimum_market_quantity = excluded.minimum_market_quantity, notional_at_market = excluded.notional_at_market
 WHERE markets.* IS DISTINCT FROM excluded.*"""
 
 SELECT_CANDLES = "SELECT open_time, open, high, low, close, volume FROM candles"
@@ -99,6 +103,8 @@ def market_from_row(row: Record) -> Market:
         maker_fee=row["maker_fee"],
         taker_fee=row["taker_fee"],
         maximum_market_quantity=row["maximum_market_quantity"],
+        minimum_market_quantity=row["minimum_market_quantity"],
+        notional_at_market=row["notional_at_market"],
     )
 
 
@@ -118,4 +124,6 @@ def market_params(market: Market) -> tuple[object, ...]:
         market.maker_fee,
         market.taker_fee,
         market.maximum_market_quantity,
+        market.minimum_market_quantity,
+        market.notional_at_market,
     )

@@ -20,6 +20,7 @@ from infra.venues.ccxt.clock import VenueClock
 from infra.venues.ccxt.conversion import CcxtValue
 from infra.venues.ccxt.errors import query_error
 from infra.venues.ccxt.longer_candles import source_timeframe
+from infra.venues.ccxt.profiles.plain import PLAIN
 from infra.venues.ccxt.profiles.profile import VenueProfile
 from infra.venues.ccxt.profiles.registry import profile_of
 from infra.venues.config import VenueSettings
@@ -149,9 +150,11 @@ class VenueConnection:
 
     async def _load_markets(self, *, reload: bool) -> None:
         try:
-            loaded = await self._public.load_markets(reload)
+            loaded, profile = await self._public.load_markets(reload), self.profile or PLAIN
             markets = {
-                symbol: convert.market(self.settings.name, data, self._public.precisionMode)
+                symbol: convert.market(
+                    self.settings.name, data, self._public.precisionMode, profile.market_rules(data.get("info") or {})
+                )
                 for symbol, data in loaded.items()
                 if data["spot"]
             }

@@ -66,9 +66,21 @@ def number(value: object) -> Decimal:
     return decimal(value) or ZERO
 
 
-def market(venue: str, data: CcxtStructure, precision_mode: int) -> Market:
-    """Return the market that ccxt describes."""
+@dataclass(frozen=True, slots=True)
+class MarketRules:
+    """What a venue says of orders at the market's price and ccxt leaves in its own structure."""
+
+    maximum_market_quantity: Decimal | None = None
+    notional_at_market: bool = True
+
+
+NO_MARKET_RULES = MarketRules()
+
+
+def market(venue: str, data: CcxtStructure, precision_mode: int, rules: MarketRules = NO_MARKET_RULES) -> Market:
+    """Return the market that ccxt describes, with what its venue says besides."""
     amount, cost = data["limits"]["amount"], data["limits"]["cost"]
+    at_market = data["limits"].get("market") or {}
     step = _increment(data["precision"]["amount"], precision_mode)
     return Market(
         symbol=MarketSymbol(venue, data["symbol"]),
@@ -82,7 +94,9 @@ def market(venue: str, data: CcxtStructure, precision_mode: int) -> Market:
         minimum_notional=decimal(cost["min"]),
         maker_fee=decimal(data["maker"]),
         taker_fee=decimal(data["taker"]),
-        maximum_market_quantity=decimal((data["limits"].get("market") or {}).get("max")) or None,
+        maximum_market_quantity=decimal(at_market.get("max")) or rules.maximum_market_quantity or None,
+        minimum_market_quantity=decimal(at_market.get("min")) or None,
+        notional_at_market=rules.notional_at_market,
     )
 
 
@@ -305,7 +319,7 @@ def _fills(data: CcxtStructure) -> list[CcxtStructure]:
     """Return an order's fills. Those of a new order lack the order's fields, and all of them took liquidity."""
     common = {
         "order": data["id"],
-        "side": data["side"],
+        "side": data.get("side"),
         "timestamp": data.get("lastTradeTimestamp") or data.get("timestamp"),
         "takerOrMaker": "taker",
     }

@@ -87,6 +87,19 @@ def test_a_market_order_has_a_greatest_quantity_of_its_own() -> None:
     assert codes(an_order(quantity=D("2.00001")), context(market=market)) == []
 
 
+def test_a_market_order_has_a_least_quantity_of_its_own() -> None:
+    market = a_market(minimum_market_quantity=D(2))
+    assert codes(market_order(quantity=D("1.99999")), context(market=market)) == [R.QUANTITY_TOO_SMALL]
+    assert codes(market_order(quantity=D(2)), context(market=market)) == []
+    assert codes(an_order(quantity=D("1.99999")), context(market=market)) == []
+
+
+def test_a_least_value_that_is_not_for_market_orders_is_for_the_others() -> None:
+    market = a_market(notional_at_market=False)
+    assert codes(market_order(quantity=D("0.04999")), context(market=market)) == []
+    assert codes(an_order(quantity=D("0.04999")), context(market=market)) == [R.NOTIONAL_TOO_SMALL]
+
+
 class TestMarket:
     @pytest.mark.parametrize("market", [None, a_market(active=False)])
     def test_a_market_that_is_not_traded(self, market: object) -> None:

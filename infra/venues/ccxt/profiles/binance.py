@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.venue_abilities import AmendAbility
-from infra.venues.ccxt.conversion import CcxtValue, OrderReading
+from infra.venues.ccxt.conversion import CcxtValue, MarketRules, OrderReading
 from infra.venues.ccxt.profiles.fill_pages import BINANCE_PAGE, by_time
 from infra.venues.ccxt.profiles.lookups import by_request
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
@@ -19,6 +19,13 @@ def read_errors(body: Mapping[str, Any]) -> Iterator[VenueError]:
     code = body.get("code")
     if isinstance(code, int) and code < 0:
         yield VenueError(text(code), text(body.get("msg")))
+
+
+def market_rules(info: Mapping[str, Any]) -> MarketRules:
+    """Return whether the least value applies to MARKET orders, which ccxt takes for granted."""
+    filters = {each.get("filterType"): each for each in info.get("filters") or []}
+    least = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
+    return MarketRules(notional_at_market=least.get("applyMinToMarket", least.get("applyToMarket", True)) is not False)
 
 
 def api_urls(url: str) -> dict[str, CcxtValue]:
@@ -67,6 +74,7 @@ PROFILE = VenueProfile(
     amend=AmendAbility.REPLACE,
     order_lists=True,
     trailing_stop=True,
+    market_rules=market_rules,
     options={
         "fetchCurrencies": False,
         "fetchMargins": False,

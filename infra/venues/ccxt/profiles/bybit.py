@@ -12,7 +12,7 @@ from domain.model.orders import OrderStatus, OrderType, TimeInForce
 from domain.model.trading import Balance
 from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import BalanceReport, FillReport, OrderReport
-from infra.venues.ccxt.conversion import CcxtValue, OrderReading, decimal, number, positive
+from infra.venues.ccxt.conversion import CcxtValue, MarketRules, OrderReading, decimal, number, positive
 from infra.venues.ccxt.profiles.fill_pages import BYBIT_PAGE, by_week
 from infra.venues.ccxt.profiles.lookups import in_lists
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
@@ -125,6 +125,11 @@ def _balance(row: Mapping[str, Any], names: VenueNames) -> Balance:
     return Balance(names.currency(row["coin"]), total, EXACT.subtract(total, number(row.get("locked"))))
 
 
+def market_rules(info: Mapping[str, Any]) -> MarketRules:
+    """Return the greatest quantity of a MARKET order, which ccxt leaves out."""
+    return MarketRules(decimal((info.get("lotSizeFilter") or {}).get("maxMarketOrderQty")))
+
+
 def api_urls(url: str) -> dict[str, CcxtValue]:
     """Return ccxt's `urls["api"]` for a server at `url`."""
     streams = url.replace("http", "ws", 1)
@@ -169,5 +174,6 @@ PROFILE = VenueProfile(
     amend=AmendAbility.IN_PLACE,
     reader=bybit_streams,
     streams=(methodcaller("watch_orders"), methodcaller("watch_my_trades"), methodcaller("watch_balance")),
+    market_rules=market_rules,
     options={"recvWindow": RECEIVE_WINDOW_MS, "fetchMarkets": {"types": ["spot"]}},
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.model.orders import Order, OrderType, TimeInForce
 from domain.model.venue_abilities import AmendAbility, ReportSource
-from infra.venues.ccxt.conversion import CcxtStructure, CcxtValue, OrderReading
+from infra.venues.ccxt.conversion import NO_MARKET_RULES, CcxtStructure, CcxtValue, MarketRules, OrderReading
 from infra.venues.ccxt.order_arguments import OrderArguments
 from infra.venues.ccxt.profiles.fill_pages import FillPages
 from infra.venues.ccxt.profiles.user_streams import ReaderFactory
@@ -26,6 +26,11 @@ PlacingOverride = Callable[[Order, OrderArguments, datetime], OrderArguments]
 
 Subscribe = Callable[[CcxtValue], Awaitable[object]]
 """Subscribes with ccxt's exchange; ends with an error alone."""
+
+
+def no_market_rules(_info: Mapping[str, Any]) -> MarketRules:
+    """Return the rules of a venue of which ccxt leaves none in the venue's own structure."""
+    return NO_MARKET_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ class VenueProfile:
     order_fills: OrderFills | None = None
     reader: ReaderFactory | None = None
     placing: PlacingOverride | None = None
+    market_rules: Callable[[Mapping[str, Any]], MarketRules] = no_market_rules
     options: Mapping[str, Any] = field(default_factory=dict)
     streams: tuple[Subscribe, ...] = ()
     """The calls of ccxt.pro that subscribe to the account's streams; their results aren't used."""

@@ -47,6 +47,8 @@ async def test_markets_come_back_as_they_were_stored_in_the_order_of_their_symbo
         BTC,
         maximum_quantity=Decimal(9_000),
         maximum_market_quantity=Decimal(120),
+        minimum_market_quantity=Decimal("0.001"),
+        notional_at_market=False,
         maker_fee=None,
         minimum_notional=Decimal("5.00"),
         active=False,

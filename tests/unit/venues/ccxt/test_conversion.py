@@ -6,9 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
 from infra.venues.ccxt import conversion as convert
+from infra.venues.ccxt.profiles.registry import profile_of
 from infra.venues.ccxt.user_stream import execution_report
+from tests.support.venues import new_order
 
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
 ONE = Decimal(1)
@@ -59,6 +62,63 @@ def test_precision_in_decimals_becomes_an_increment() -> None:
     market = convert.market("kraken", without_fees, 2)
     assert (market.maker_fee, market.taker_fee) == (None, None)
     assert market.maximum_market_quantity == Decimal("120.5")
+    assert market.minimum_market_quantity is None
+
+
+@pytest.mark.parametrize(
+    ("venue", "info", "rules"),
+    [
+        ("binance", {"filters": [{"filterType": "NOTIONAL", "applyMinToMarket": False}]}, (None, False)),
+        ("binance", {"filters": [{"filterType": "NOTIONAL", "applyMinToMarket": True}]}, (None, True)),
+        ("binance", {"filters": [{"filterType": "MIN_NOTIONAL", "applyToMarket": False}]}, (None, False)),
+        ("binance", {"filters": [{"filterType": "LOT_SIZE"}]}, (None, True)),
+        ("bybit", {"lotSizeFilter": {"maxMarketOrderQty": "41.5"}}, (Decimal("41.5"), True)),
+        ("bybit", {}, (None, True)),
+        ("okx", {"maxMktSz": "1000000"}, (None, True)),
+    ],
+)
+def test_rules_for_orders_at_the_markets_price_are_read_where_ccxt_leaves_them(
+    venue: str, info: dict[str, object], rules: tuple[Decimal | None, bool]
+) -> None:
+    profile = profile_of(venue)
+    assert profile is not None
+    found = profile.market_rules(info)
+    assert (found.maximum_market_quantity, found.notional_at_market) == rules
+
+
+def test_what_an_answer_about_our_order_leaves_out_is_the_orders_own() -> None:
+    own = new_order(type=OrderType.STOP, side=OrderSide.SELL, quantity=Decimal(3), stop_price=Decimal(2))
+    report = convert.order(MARKET, {"id": "7"}, own)
+    assert (report.type, report.side, report.quantity) == (OrderType.STOP, OrderSide.SELL, 3)
+    assert (report.status, report.filled_quantity) == (OrderStatus.OPEN, 0)
+    assert convert.order(MARKET, {"id": "7", "status": "closed"}, own).filled_quantity == 3
+
+
+@pytest.mark.parametrize("data", [{}, {"id": None}, {"id": ""}])
+def test_an_answer_without_an_order_id_is_none(data: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="no order id"):
+        convert.order(MARKET, data, new_order())
+
+
+@pytest.mark.parametrize("status", ["canceled", "expired"])
+def test_an_order_that_ended_with_nothing_said_of_its_fills_is_not_taken_for_unfilled(status: str) -> None:
+    with pytest.raises(ValueError, match="isn't reported"):
+        convert.order(MARKET, {"id": "7", "status": status}, new_order())
+
+
+def test_an_order_of_others_in_quote_has_no_quantity_of_zero() -> None:
+    data = {"id": "7", "side": "buy", "type": "market", "status": "open"}
+    with pytest.raises(ValueError, match="no quantity in base"):
+        convert.order(MARKET, data)
+    assert convert.order(MARKET, data | {"filled": "1", "remaining": "2"}).quantity == 3
+
+
+def test_the_venues_own_status_goes_before_ccxts() -> None:
+    bybit = profile_of("bybit")
+    assert bybit is not None
+    data = {"id": "7", "status": "closed", "filled": "1", "info": {"orderStatus": "PartiallyFilledCanceled"}}
+    report = convert.order(MARKET, data, new_order(quantity=Decimal(3)), bybit.reading)
+    assert (report.status, report.filled_quantity) == (OrderStatus.CANCELED, 1)
 
 
 def test_a_candle_is_closed_once_its_end_is_past() -> None:

@@ -1,0 +1,13 @@
+"""The limits of orders that trade at the market's price: their least quantity, and whether a least value applies."""
+
+from alembic import op
+
+revision = "0022"
+down_revision = "0021"
+
+
+def upgrade() -> None:
+    op.execute(
+        "ALTER TABLE markets ADD COLUMN minimum_market_quantity numeric, "
+        "ADD COLUMN notional_at_market boolean NOT NULL DEFAULT true"
+    )
