@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,9 +21,12 @@ from domain.model.orders import Order, OrderType
 from domain.model.trading import Account
 from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
-from domain.ports.orders import MarketView
+from domain.ports.orders import MarketView, StaleOrder
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Transition
+
+Decision = Callable[[UnitOfWork, Order], Awaitable[Transition]]
+"""Returns what becomes of an order, by what it reads."""
 
 Change = Callable[[Order], Transition]
 """Returns the transition of an order as it is when its row is locked."""
@@ -152,6 +155,30 @@ class AccountContext:
             transaction.orders.compare_and_save(known, transition.order, self._require_lease())
             transaction.events.append(transition.log_events())
         self.is_active = True
+        self.order_cache.put(transition.order, ())
+        self.notifier.publish(transition.order)
+        return transition.order
+
+    async def decide(self, known: Order, decide: Decision) -> Order | None:
+        """Commit what is decided about an order as it was read last, without a lock on its row, and return it.
+
+        None if the stored order has changed since, or if the lease isn't held any more; nothing is saved then.
+        """
+        lease = self._require_lease()
+        try:
+            async with self._lock:
+                async with self.database.read_only() as reading:
+                    transition = await decide(reading, known)
+                if transition.order is known:
+                    return known
+                async with self.database.transaction() as transaction:
+                    transaction.orders.compare_and_save(known, transition.order, lease)
+                    transaction.events.append(transition.log_events())
+        except StaleOrder:
+            return None
+        except Unavailable:
+            self.order_cache = OrderCache()  # The commit may have happened all the same, or may still happen.
+            raise
         self.order_cache.put(transition.order, ())
         self.notifier.publish(transition.order)
         return transition.order

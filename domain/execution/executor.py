@@ -13,8 +13,8 @@ from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.command_queue import CommandQueue
-from domain.execution.commands import cancel_order
 from domain.execution.decision_waits import BalancesInDoubt, BookMissing, DecisionWaits
+from domain.execution.expired_orders import cancel_expired
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.halted_orders import cancel_halted
 from domain.execution.in_doubt import InDoubtResolver
@@ -25,6 +25,7 @@ from domain.execution.recovery import recover
 from domain.execution.report_stream import ReportStream
 from domain.execution.risk_loader import load_risk_context
 from domain.execution.trailing_orders import TrailingOrders
+from domain.execution.undecidable_orders import UndecidableOrders
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
 from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
@@ -65,6 +66,7 @@ class AccountExecutor:
         self._stream = ReportStream(context, self._resolver, self._reconciler)
         self._queue = CommandQueue()
         self._woken: set[UUID] = set()
+        self._handed: dict[UUID, Order] = {}
         self._must_load = True
         self._loaded_at = float("-inf")
         self._cancel_retries: set[UUID] = set()
@@ -72,7 +74,7 @@ class AccountExecutor:
         self._adding_risk: set[UUID] = set()
         self._deferred: set[UUID] = set()
         self._waits = DecisionWaits(context, self._resolver.balances, self._start_waiting, self.wake)
-        self._undecidable: set[UUID] = set()
+        self._undecidable = UndecidableOrders(context)
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
@@ -93,12 +95,17 @@ class AccountExecutor:
         """The ids of the orders to be decided, the next one first."""
         return tuple(self._queue)
 
-    def wake(self, order_id: UUID | None = None) -> None:
-        """Have the order processed, or all commands loaded; never waits."""
-        if order_id is None:
+    def wake(self, command: Order | UUID | None = None) -> None:
+        """Have the order processed, or all commands loaded; never waits. A new order needn't be read again."""
+        if command is None:
             self._must_load = True
+        elif isinstance(command, Order):
+            self._woken.add(command.id)
+            if command.status is _PENDING:
+                self._handed[command.id] = command
         else:
-            self._woken.add(order_id)
+            self._handed.pop(command, None)
+            self._woken.add(command)
         self._wakeup.set()
 
     async def refresh_balances(self) -> None:
@@ -130,8 +137,8 @@ class AccountExecutor:
             self._wakeup.clear()
             try:
                 await self.load_commands()
-                while (order_id := self._next_command()) is not None:
-                    await self._process(order_id)
+                while (order := self._next_command()) is not None:
+                    await self._process(order)
                     await self.load_commands()
             except Unavailable:
                 self._must_load = True
@@ -146,23 +153,29 @@ class AccountExecutor:
         must_load = self._must_load or clock.monotonic() - self._loaded_at >= interval
         if not (must_load or self._woken):
             return
-        woken = self._woken
+        handed = [self._handed.pop(order_id) for order_id in self._woken if order_id in self._handed]
+        woken = self._woken - {order.id for order in handed}
         self._must_load, self._woken = False, set()
         try:
             if must_load:
-                await self._request_expired_cancels()
-            async with self._context.database.read_only() as transaction:
-                orders = await transaction.orders.get_many(list(woken)) if woken else []
-                commands = await transaction.orders.list_commands(self._context.account.id) if must_load else []
-            orders += await cancel_halted(self._context, commands)
+                woken |= await cancel_expired(self._context)
+            orders = handed + await self._read_commands(woken, everything=must_load)
         except Unavailable:
-            self._woken |= woken
+            self._woken |= woken | {order.id for order in handed}
             raise
         if must_load:
             self._loaded_at = clock.monotonic()
         for order in sorted(orders, key=lambda order: order.id):
             if not self._must_wait(order):
                 self._queue.put(order)
+
+    async def _read_commands(self, woken: set[UUID], *, everything: bool) -> list[Order]:
+        if not (woken or everything):
+            return []
+        async with self._context.database.read_only() as transaction:
+            orders = await transaction.orders.get_many(list(woken)) if woken else []
+            commands = await transaction.orders.list_commands(self._context.account.id) if everything else []
+        return orders + await cancel_halted(self._context, commands)
 
     def _must_wait(self, order: Order) -> bool:
         """Return whether the order can't be decided now; what it waits for wakes the executor when it has come."""
@@ -172,35 +185,20 @@ class AccountExecutor:
         # An order in doubt is cancelled once its outcome is known.
         return order.status in _UNANSWERED or order.id in self._waits or order.id in self._undecidable
 
-    def _next_command(self) -> UUID | None:
+    def _next_command(self) -> Order | None:
         may_add_risk = len(self._adding_risk) < self._context.timings.maximum_requests
         return self._queue.pop(may_add_risk=may_add_risk)
 
-    async def _request_expired_cancels(self) -> None:
-        now = self._context.clock.now()
-        async with self._context.database.read_only() as transaction:
-            expired = await transaction.orders.list_expired(self._context.account.id, now)
-        for order in expired:
-            await self._cancel_expired(order.id, now)
-
-    async def _cancel_expired(self, order_id: UUID, now: datetime) -> None:
-        async with self._context.fenced_transaction() as transaction:
-            order = await transaction.orders.get_for_update(order_id)
-            if order is not None:
-                order = await cancel_order(transaction, order, CancelCode.EXPIRED, now)
-        if order is not None and order.status.is_final:
-            self._context.notifier.publish(order)
-        self._woken.add(order_id)
-
-    async def _process(self, order_id: UUID) -> None:
+    async def _process(self, queued: Order) -> None:
         """Decide about the order as it is now, commit the decision, and only then send what follows from it."""
+        order_id = queued.id
         if order_id in self._context.in_flight:
             self._deferred.add(order_id)
             return
         self._context.in_flight.add(order_id)
         order = None
         try:
-            order = await self._commit_decision(order_id)
+            order = await self._commit_decision(queued)
         except (Unavailable, StaleLease):
             # The commit may have happened, or may still happen, and nothing was sent.
             self._resolver.enqueue(order_id)
@@ -209,7 +207,7 @@ class AccountExecutor:
         except (BookMissing, BalancesInDoubt) as lacking:
             self._waits.wait(order_id, lacking)
         except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
-            await self._deny_undecidable(order_id, error)
+            await self._undecidable.deny(order_id, error)
         finally:
             if order is None:
                 self._context.in_flight.discard(order_id)
@@ -240,7 +238,7 @@ class AccountExecutor:
             self._resolver.enqueue(order.id)  # If another node trades the account now, it saves the outcome.
         except Exception as error:  # noqa: BLE001  # as above
             if _is_amendment(order):
-                await self._deny_undecidable(order.id, error)
+                await self._undecidable.deny(order.id, error)
             else:
                 self._resolver.enqueue(order.id)
                 await self._context.alerts.raise_error(f"the request for order {order.id}", error)
@@ -259,26 +257,14 @@ class AccountExecutor:
         self._deferred.clear()
         self._wakeup.set()
 
-    async def _deny_undecidable(self, order_id: UUID, error: Exception) -> None:
-        """Deny an order whose check fails by an error of the engine, so that it is this order's error alone."""
-        await self._context.alerts.raise_error(f"the check of order {order_id}", error)
-        message = "The order could not be checked, so it was not sent; this is a fault of the engine."
-        denial = RiskDenial(RiskCode.INTERNAL, message)
-        try:
-            await self._context.update(
-                order_id,
-                lambda order: (
-                    deny(order, (denial,), self._context.clock.now()) if order.status is _PENDING else Transition(order)
-                ),
-            )
-        except (Unavailable, StaleLease):
-            raise
-        except Exception as another:  # noqa: BLE001  # as above
-            self._undecidable.add(order_id)
-            await self._context.alerts.raise_error(f"the denial of order {order_id}", another)
-
-    async def _commit_decision(self, order_id: UUID) -> Order | None:
+    async def _commit_decision(self, queued: Order) -> Order | None:
         """Return the order if a request is to be sent for it now."""
+        order_id = queued.id
+        if queued.status is _PENDING and not (queued.type is OrderType.TRAILING_STOP or _is_amendment(queued)):
+            decided = await self._context.decide(queued, self._decide)
+            if decided is not None:
+                self._waits.forget(order_id)
+                return decided if decided.status is OrderStatus.SUBMITTED else None
         async with self._context.fenced_transaction() as transaction:
             order = await transaction.orders.get_for_update(order_id)
             if order is None:

@@ -11,8 +11,11 @@ from uuid import UUID
 from domain.model.orders import Order
 from domain.ports.bus import MessageBus, commands_topic
 
-CommandListener = Callable[[UUID | None], None]
-"""Called with the id of an order to be sent or cancelled; None if it may be any order of the account."""
+CommandListener = Callable[[Order | UUID | None], None]
+"""Called with an order to be sent or cancelled, or with its id; None if it may be any order of the account.
+
+It is the order itself if it was just committed on this node, and so needn't be read.
+"""
 
 
 class OrderNotifier:
@@ -54,12 +57,13 @@ class OrderNotifier:
 
         return stop
 
-    async def notify_executor(self, account_id: UUID, order_id: UUID | None = None) -> None:
+    async def notify_executor(self, account_id: UUID, command: Order | UUID | None = None) -> None:
         """Notify the account's executor of a command: by a plain call if it runs here, else by the bus."""
         listener = self._listeners.get(account_id)
         if listener is not None:
-            listener(order_id)
+            listener(command)
         else:
+            order_id = command.id if isinstance(command, Order) else command
             await self._bus.publish(commands_topic(account_id), b"" if order_id is None else order_id.bytes)
 
     def publish(self, order: Order) -> None:

@@ -220,7 +220,7 @@ class OrderService:
             raise InputErrors(errors)
 
     async def _wake_and_wait(self, order: Order, is_done: Predicate) -> Order:
-        await self.wake(order.account_id, order.id)
+        await self._notifier.notify_executor(order.account_id, order)
         return await self.wait_until(order.user_id, order.id, is_done)
 
     async def wait_for_answer(self, user_id: UUID, order_id: UUID) -> Order:

@@ -11,6 +11,7 @@ import pytest
 
 from domain.core.background import cancel_and_wait
 from domain.execution import executor as executor_module
+from domain.execution import undecidable_orders
 from domain.execution.execution_reports import ReportHandler
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
@@ -171,7 +172,7 @@ async def test_an_order_that_cannot_even_be_denied_is_left_alone(
         raise ArithmeticError
 
     monkeypatch.setattr(executor_module, "check_order", fail)
-    monkeypatch.setattr(executor_module, "deny", fail)
+    monkeypatch.setattr(undecidable_orders, "deny", fail)
     await harness.start()
     placing = asyncio.create_task(harness.place("broken"))
     alerts = await read_until(harness.alerts, lambda now: len(now) == 2, "the check and the denial have failed")

@@ -8,11 +8,10 @@ from uuid import UUID
 
 import pytest
 
-from domain.execution.order_update import OrderUpdate
+from domain.execution.account_context import Decision
 from domain.model.orders import Order, OrderStatus, OrderType
 from domain.ports.execution_client import CredentialsRejected, StreamOpened
 from domain.ports.market_data import RequestRejected, VenueUnreachable
-from domain.ports.unit_of_work import UnitOfWork
 from infra.runtime.retention import purge_expired
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
@@ -160,13 +159,13 @@ async def test_a_venue_that_refuses_everything_raises_one_alert_and_another_afte
 async def _decided_repeatedly(harness: OrderHarness) -> None:
     """Return when the executor has read a waiting order several times, and has left it as it was."""
     orders = []
-    order_update = harness.context.order_update
+    decide = harness.context.decide
 
-    def noted(transaction: UnitOfWork, order: Order) -> OrderUpdate:
+    async def noted(order: Order, decision: Decision) -> Order | None:
         orders.append(order)
-        return order_update(transaction, order)
+        return await decide(order, decision)
 
-    harness.context.order_update = noted  # type: ignore[method-assign]
+    harness.context.decide = noted  # type: ignore[method-assign]
     await eventually(lambda: len(orders) > 2, "the order is read again and again")
     assert all(order.status is OrderStatus.PENDING for order in orders)
 
