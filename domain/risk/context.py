@@ -130,13 +130,17 @@ class RiskContext:
         return free_balance(self.balances.get(currency), currency, (*self.active, *self.settling), self.needed)
 
     def closable(self, side: OrderSide) -> Decimal:
-        """Return how much of the position an order of `side` can close, less what active orders already close."""
+        """Return how much of the position an order of `side` can close, less what active orders already close.
+
+        Held orders close nothing until they are triggered, and are checked again then.
+        """
         if self.position is None or self.position.quantity * side.sign >= 0:
             return ZERO
         working = (
             order.remaining_quantity
             for order in self.active
             if order.side is side
+            and not order.is_held
             and order.market == self.position.market
             and order.trading_session_id == self.position.trading_session_id
         )

@@ -209,6 +209,13 @@ class TestReducing:
         assert codes(an_order(side=OrderSide.SELL, quantity=D("0.4"), reduce_only=True), held) == []
         assert codes(an_order(side=OrderSide.SELL, quantity=D("0.5"), reduce_only=True), held) == [R.REDUCE_ONLY]
 
+    def test_an_order_that_the_engine_still_holds_closes_nothing_yet(self) -> None:
+        waiting = an_order(side=OrderSide.SELL, status=OrderStatus.OPEN, type=OrderType.TRAILING_STOP, price=None)
+        held = context(position=position(1), active=(waiting,))
+        assert codes(an_order(side=OrderSide.SELL, reduce_only=True), held) == []
+        sent = replace(waiting, venue_order_id="v-1")
+        assert codes(an_order(side=OrderSide.SELL, reduce_only=True), replace(held, active=(sent,))) == [R.REDUCE_ONLY]
+
     def test_a_session_never_sells_what_it_did_not_buy(self) -> None:
         order = an_order(side=OrderSide.SELL, trading_session_id=SESSION)
         assert codes(order, context()) == [R.UNSUPPORTED_ORDER]
