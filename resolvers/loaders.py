@@ -100,6 +100,17 @@ class Loaders:
         return self._by(taking_place, lambda order: order.replaces_id)
 
     @cached_property
+    def position_protections(self) -> DataLoader[UUID, list[PositionProtection]]:
+        """What protects positions, or did, oldest first."""
+
+        async def load(ids: list[UUID]) -> list[list[PositionProtection]]:
+            async with self._database.read_only() as reading:
+                found = await reading.protection.list_of_positions(ids)
+            return [[protection for protection in found if protection.position_id == key] for key in ids]
+
+        return DataLoader(load)
+
+    @cached_property
     def entry_protections(self) -> DataLoader[UUID, PositionProtection | None]:
         """What protects the fills of an entry order."""
         return self._by(

@@ -1,11 +1,14 @@
-"""Closing a position."""
+"""Protecting and closing a position."""
 
 from decimal import Decimal
 from uuid import UUID
 
 from domain.model.orders import Order
+from domain.model.protection import PositionProtection, ProtectionRules
+from domain.model.trading import Position
 from domain.model.users import ApiScope
 from domain.trading.close_requests import PositionCloseRequest
+from domain.trading.protection_requests import PositionProtectRequest
 from resolvers.context import RequestContext
 
 
@@ -13,3 +16,14 @@ async def close(context: RequestContext, position_id: UUID, quantity: Decimal | 
     """Close the user's position, or a part of it; return the order, None if it isn't placed yet."""
     user_id = context.require(ApiScope.TRADE).user.id
     return await context.services.positions.close(user_id, PositionCloseRequest(position_id, quantity), key)
+
+
+async def protect(context: RequestContext, position_id: UUID, rules: ProtectionRules) -> Position:
+    """Set what closes the user's position."""
+    user_id = context.require(ApiScope.TRADE).user.id
+    return await context.services.protection.protect(user_id, PositionProtectRequest(position_id, rules))
+
+
+async def protections(context: RequestContext, position: Position) -> list[PositionProtection]:
+    """Return what protects the position, or did, oldest first."""
+    return await context.loaders.position_protections.load(position.id)

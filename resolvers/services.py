@@ -18,6 +18,7 @@ from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
+from domain.trading.protection_requests import ProtectionService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
@@ -61,6 +62,7 @@ class Services:
     trading_sessions: TradingSessionService
     orders: OrderService
     positions: PositionService
+    protection: ProtectionService
     halts: HaltService
     reports: ReportService
     events: EventLogReader

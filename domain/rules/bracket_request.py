@@ -41,7 +41,7 @@ def validate_bracket(
             error
             for field, level, sign in levels
             if level is not None
-            for error in _level_errors(field, level, sign, entry, market)
+            for error in level_errors(field, level, sign, entry, market)
         ),
     ]
 
@@ -52,12 +52,16 @@ def validate_trail(type_: OrderType, trail: ExitLevel | None) -> list[InputError
         return []
     if type_ is not OrderType.TRAILING_STOP:
         return [_error("trailing", f"trailing belongs to a TRAILING_STOP alone, not to a {type_}.")]
+    return [*trail_errors(trail, "trailing")]
+
+
+def trail_errors(trail: ExitLevel, field: str = "trailingStop") -> Iterator[InputError]:
+    """Yield the errors of the distance of a trailing stop."""
     distance = trail.absolute if trail.percent is None else trail.percent
     if distance is None or distance <= ZERO:
-        return [_error("trailing", f"The distance of trailing is {plain(distance or ZERO)} and must be above 0.")]
-    if trail.percent is not None and trail.percent >= _HUNDRED:
-        return [_error("trailing", f"The distance of trailing is {plain(distance)} percent and must be below 100.")]
-    return []
+        yield _error(field, f"The distance of {field} is {plain(distance or ZERO)} and must be above 0.")
+    elif trail.percent is not None and trail.percent >= _HUNDRED:
+        yield _error(field, f"The distance of {field} is {plain(distance)} percent and must be below 100.")
 
 
 def _order_errors(request: OrderRequest, bracket: BracketRequest) -> Iterator[InputError]:
@@ -75,9 +79,10 @@ def _order_errors(request: OrderRequest, bracket: BracketRequest) -> Iterator[In
         yield _error("protectAt", message, ErrorCode.UNSUPPORTED)
 
 
-def _level_errors(
+def level_errors(
     field: str, level: ExitLevel, sign: int, entry: Decimal | None, market: Market | None
 ) -> Iterator[InputError]:
+    """Yield the errors of a level that must lie above (`sign` 1) or below (-1) a price, if that is known."""
     if level.percent is not None:
         if level.percent <= ZERO:
             yield _error(field, f"The {field} is {plain(level.percent)} percent and must be above 0.")
@@ -92,7 +97,7 @@ def _level_errors(
         yield _error(field, f"The {field} {plain(price)} is not a multiple of the market's {step}.")
     elif entry is not None and (price - entry) * sign <= ZERO:
         side = "above" if sign > 0 else "below"
-        yield _error(field, f"The {field} {plain(price)} must be {side} the price of the entry, {plain(entry)}.")
+        yield _error(field, f"The {field} {plain(price)} must be {side} the price of {plain(entry)}.")
 
 
 def _error(field: str, message: str, code: ErrorCode = ErrorCode.INVALID) -> InputError:

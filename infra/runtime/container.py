@@ -14,6 +14,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.reports.service import ReportService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
+from domain.trading.protection_requests import ProtectionService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
@@ -93,6 +94,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         trading_sessions=TradingSessionService(database, hub.catalogue.get, bus, clock, ids),
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
+        protection=ProtectionService(database, hub, bus, ids),
         halts=HaltService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
         events=events,

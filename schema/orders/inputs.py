@@ -121,7 +121,7 @@ class OrderPlaceInput:
 
     def bracket(self) -> BracketRequest | None:
         """Return the protection that is asked for; None if there is none."""
-        stop_loss, take_profit = _level(self.stop_loss), _level(self.take_profit)
+        stop_loss, take_profit = exit_level(self.stop_loss), exit_level(self.take_profit)
         if stop_loss is None and take_profit is None:
             if self.protect_at is not None:
                 message = "protectAt belongs to stopLoss and takeProfit; give one of them, or leave it out."
@@ -131,13 +131,7 @@ class OrderPlaceInput:
 
     def trail(self) -> ExitLevel | None:
         """Return the distance of a trailing stop; None if there is none."""
-        if self.trailing is None:
-            return None
-        percent, absolute = self.trailing.percent, self.trailing.absolute
-        return ExitLevel(
-            percent=None if percent is strawberry.UNSET else percent,
-            absolute=None if absolute is strawberry.UNSET else absolute,
-        )
+        return trail_level(self.trailing)
 
     def to_domain(self) -> service.OrderRequest:
         """Return the request. Raises NOT_FOUND for an id that is no id of an account."""
@@ -159,12 +153,24 @@ class OrderPlaceInput:
         )
 
 
-def _level(given: ProtectionInput | None) -> ExitLevel | None:
+def exit_level(given: ProtectionInput | None) -> ExitLevel | None:
+    """Return the level of an exit; None if there is none."""
     if given is None:
         return None
     price, percent = given.price, given.percent
     return ExitLevel(
         price=None if price is strawberry.UNSET else price, percent=None if percent is strawberry.UNSET else percent
+    )
+
+
+def trail_level(given: TrailInput | None) -> ExitLevel | None:
+    """Return the distance of a trailing stop; None if there is none."""
+    if given is None:
+        return None
+    percent, absolute = given.percent, given.absolute
+    return ExitLevel(
+        percent=None if percent is strawberry.UNSET else percent,
+        absolute=None if absolute is strawberry.UNSET else absolute,
     )
 
 

@@ -8,7 +8,6 @@ import strawberry
 from domain.model import orders as domain
 from domain.model.order_side import OrderSide
 from domain.model.orders import RejectCode
-from domain.model.protection import ProtectAt
 from resolvers import markets, orders, trading
 from resolvers.pagination import PageArguments
 from schema.common.arguments import connection_field
@@ -17,6 +16,7 @@ from schema.common.pagination import connection
 from schema.common.rounded import rounded_field
 from schema.common.scalars import Sequence
 from schema.common.types import Info, lazy
+from schema.orders.protection import PositionProtection
 
 Account = lazy("accounts.types", "Account")
 
@@ -76,29 +76,6 @@ class FeeTotal:
     currency: str = strawberry.field(description="The currency of the fees.")
     amount: Decimal = strawberry.field(
         description="The sum of the fees. It is negative if the venue paid more than it charged."
-    )
-
-
-@strawberry.type(description="What closes the position that an entry order brings.")
-class OrderProtection:
-    stop_loss_price: Decimal | None = strawberry.field(
-        description=(
-            "The price at which the loss is cut, in quote currency for one unit of the base currency. Null without a "
-            "stop-loss, and before the first fill."
-        )
-    )
-    take_profit_price: Decimal | None = strawberry.field(
-        description=(
-            "The price at which the profit is taken, in quote currency for one unit of the base currency. Null without "
-            "a take-profit, and before the first fill."
-        )
-    )
-    quantity: Decimal | None = strawberry.field(
-        description="What it still protects, in base currency. Null if it protects the whole position of a session."
-    )
-    protect_at: ProtectAt = strawberry.field(description="Where it was to be kept.")
-    ended_at: datetime | None = strawberry.field(
-        description="When it ended, with the position or without one. Null while it is in force."
     )
 
 
@@ -232,7 +209,7 @@ class Order(Node, OrderFacts):
         return await orders.protections(info.context, parent)
 
     @strawberry.field(
-        graphql_type=OrderProtection | None,
+        graphql_type=PositionProtection | None,
         description="What closes the position that this order brings. Null if the order was placed without protection.",
     )
     async def protection(parent: strawberry.Parent[domain.Order], info: Info) -> object:

@@ -1,17 +1,20 @@
-"""Closing positions."""
+"""Protecting and closing positions."""
 
 from decimal import Decimal
 from typing import Annotated
 
 import strawberry
 
+from domain.model.protection import ProtectionRules
 from domain.model.users import ApiScope
 from resolvers import orders, positions
 from schema.common.errors import user_error
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
+from schema.orders.inputs import ProtectionInput, TrailInput, exit_level, trail_level
 from schema.orders.types import Order
+from schema.positions.types import Position
 
 
 @strawberry.input(description="How to close a position.")
@@ -39,8 +42,58 @@ class PositionClosePayload(Payload):
     )
 
 
+@strawberry.input(
+    description="What closes a position from now on, in the place of what was set before. Without any field, nothing."
+)
+class PositionProtectInput:
+    stop_loss: ProtectionInput | None = strawberry.field(
+        default=None,
+        description="Close the position when the market falls to this price, or by this percentage of its mean price.",
+    )
+    take_profit: ProtectionInput | None = strawberry.field(
+        default=None,
+        description="Close the position when the market rises to this price, or by this percentage of its mean price.",
+    )
+    trailing_stop: TrailInput | None = strawberry.field(
+        default=None, description="Close the position when the market falls back from its best price by this distance."
+    )
+
+    def to_domain(self) -> ProtectionRules:
+        """Return the rules."""
+        return ProtectionRules(
+            stop_loss=exit_level(self.stop_loss),
+            take_profit=exit_level(self.take_profit),
+            trailing_stop=trail_level(self.trailing_stop),
+        )
+
+
+@strawberry.type(description="The result of `positionProtect`.")
+class PositionProtectPayload(Payload):
+    position: Position | None = strawberry.field(description="The position. Null if there are errors.")
+
+
 @strawberry.type
 class PositionMutation:
+    @mutation(
+        PositionProtectPayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Set the stop-loss, the take-profit and the trailing stop of a whole position that orders by hand have "
+            "opened, in the place of those that were set so before. The first of them that the market reaches closes "
+            "the position, and the others end with it. The engine keeps them, over restarts too. What is not given is "
+            "taken away. Brackets of the orders that opened the position stay. A trading session's position is "
+            "UNSUPPORTED, because its strategy protects it."
+        ),
+    )
+    async def position_protect(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the position.")],
+        input: Annotated[PositionProtectInput, INPUT],
+    ) -> Fields:
+        position_id = decode_uuid(id, "Position", ("id",))
+        return {"position": await positions.protect(info.context, position_id, input.to_domain())}
+
     @mutation(
         PositionClosePayload,
         scope=ApiScope.TRADE,

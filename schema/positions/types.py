@@ -7,12 +7,13 @@ import strawberry
 
 from domain.core.money import rounded
 from domain.model import trading as domain
-from resolvers import markets, trading
+from resolvers import markets, positions, trading
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.rounded import rounded_field
 from schema.common.types import Info, lazy
 from schema.orders.lists import OrderLists
+from schema.orders.protection import PositionProtection
 
 
 @strawberry.type
@@ -78,6 +79,14 @@ class PositionFacts:
 )
 class Position(Node, PositionFacts, OrderLists):
     is_type_of = instance_of(domain.Position)
+
+    @strawberry.field(
+        graphql_type=list[PositionProtection],
+        description="What closes the position, or did, oldest first: brackets of orders, a strategy's rules, or what "
+        "`positionProtect` set.",
+    )
+    async def protections(parent: strawberry.Parent[domain.Position], info: Info) -> object:
+        return await positions.protections(info.context, parent)
 
     @strawberry.field(
         description=(

@@ -67,6 +67,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tradingResume": ("TRADE", ("Account", "TradingSession", "User")),
     "orderPlace": ("TRADE", ("Account",)),
     "orderAmend": ("TRADE", ("Order",)),
+    "positionProtect": ("TRADE", ("Position",)),
     "positionClose": ("TRADE", ("Position",)),
     "orderCancel": ("TRADE", ("Order",)),
     "ordersCancel": ("TRADE", ("Account",)),

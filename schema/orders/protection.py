@@ -1,0 +1,37 @@
+"""What closes a position, or what an entry order brings of one."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+
+from domain.model.protection import ProtectAt
+
+
+@strawberry.type(description="What closes a position, or the part of it that one entry order has brought.")
+class PositionProtection:
+    stop_loss_price: Decimal | None = strawberry.field(
+        description=(
+            "The price at which the loss is cut, in quote currency for one unit of the base currency. Null without a "
+            "stop-loss, and before the first fill."
+        )
+    )
+    take_profit_price: Decimal | None = strawberry.field(
+        description=(
+            "The price at which the profit is taken, in quote currency for one unit of the base currency. Null without "
+            "a take-profit, and before the first fill."
+        )
+    )
+    high_water: Decimal | None = strawberry.field(
+        description=(
+            "The best price so far, from which the distance of a trailing stop is measured, in quote currency for one "
+            "unit of the base currency. Null without a trailing stop."
+        )
+    )
+    quantity: Decimal | None = strawberry.field(
+        description="What it still protects, in base currency. Null if it protects the whole position."
+    )
+    protect_at: ProtectAt = strawberry.field(description="Where it was to be kept.")
+    ended_at: datetime | None = strawberry.field(
+        description="When it ended, with the position or without one. Null while it is in force."
+    )

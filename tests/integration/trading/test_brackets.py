@@ -1,0 +1,156 @@
+"""Brackets of orders by hand, and the protection of positions by hand, watched by a real keeper at the sandbox."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import pytest
+
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.model.order_side import OrderSide
+from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
+from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
+from domain.model.trading import Account, Position
+from domain.rules.bracket_request import BracketRequest
+from domain.rules.order_request import OrderRequest
+from domain.trading.protection_requests import PositionProtectRequest, ProtectionService
+from tests.support.trading import BTC
+from tests.support.trading_node import TradingNode, cents, strategy
+from tests.support.waiting import read_until
+
+TWO, THREE = ExitLevel(percent=Decimal(2)), ExitLevel(percent=Decimal(3))
+QUANTITY = Decimal("0.01")
+
+
+async def buy(node: TradingNode, account: Account, bracket: BracketRequest | None = None, key: str = "b") -> Order:
+    request = OrderRequest(account.id, BTC, OrderSide.BUY, OrderType.MARKET, QUANTITY)
+    return await node.orders.place(node.user.id, request, key, bracket)
+
+
+async def protections(node: TradingNode, account: Account) -> list[PositionProtection]:
+    async with node.database.read_only() as reading:
+        return await reading.protection.list_open(account.id)
+
+
+async def active(node: TradingNode, account: Account) -> PositionProtection:
+    """Return the account's protection once it knows its position."""
+
+    async def read() -> list[PositionProtection]:
+        return [found for found in await protections(node, account) if found.reference_price is not None]
+
+    (found,) = await read_until(read, lambda now: len(now) == 1, "the protection is active")
+    return found
+
+
+async def exits(node: TradingNode, order: Order) -> Sequence[Order]:
+    async with node.database.read_only() as reading:
+        return await reading.orders.list_children([order.id])
+
+
+async def open_position(node: TradingNode, account: Account) -> Position:
+    async def read() -> list[Position]:
+        async with node.database.read_only() as reading:
+            return await reading.positions.list_open(account.id)
+
+    (position,) = await read_until(read, lambda now: len(now) == 1, "the position is open")
+    return position
+
+
+async def until_flat(node: TradingNode, account: Account) -> None:
+    async def read() -> int:
+        async with node.database.read_only() as reading:
+            return len(await reading.positions.list_open(account.id))
+
+    await read_until(read, lambda found: found == 0, "the position is closed")
+
+    async def left() -> int:
+        return len(await protections(node, account))
+
+    await read_until(left, lambda found: found == 0, "the protection has ended")
+
+
+@pytest.mark.parametrize(
+    ("level", "role"), [("stop_loss_price", OrderRole.STOP_LOSS), ("take_profit_price", OrderRole.TAKE_PROFIT)]
+)
+async def test_what_an_order_buys_is_sold_at_the_first_level_that_is_reached(
+    node: TradingNode, level: str, role: OrderRole
+) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    entry = await buy(node, account, BracketRequest(TWO, THREE))
+    protection = await active(node, account)
+    await node.feed.trade(getattr(protection, level))
+    await until_flat(node, account)
+    (sold,) = await exits(node, entry)
+    assert (sold.role, sold.status, sold.side) == (role, OrderStatus.FILLED, OrderSide.SELL)
+    assert sold.filled_quantity <= QUANTITY
+
+
+async def test_two_brackets_on_one_position_sell_what_is_each_ones_own(node: TradingNode) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    near = await buy(node, account, BracketRequest(stop_loss=TWO), "near")
+    far = await buy(node, account, BracketRequest(stop_loss=ExitLevel(percent=Decimal(20))), "far")
+
+    async def read() -> list[PositionProtection]:
+        return [found for found in await protections(node, account) if found.reference_price is not None]
+
+    both = await read_until(read, lambda now: len(now) == 2, "both are active")
+    stops = {found.entry_order_id: found.stop_loss_price for found in both}
+    price = stops[near.id]
+    assert price is not None
+    await node.feed.trade(price)
+
+    async def sold() -> Sequence[Order]:
+        return await exits(node, near)
+
+    await read_until(sold, lambda now: len(now) == 1 and now[0].status is OrderStatus.FILLED, "the nearer one has sold")
+    assert await exits(node, far) == []
+    assert (await open_position(node, account)).quantity > QUANTITY / 2
+
+
+async def test_an_open_position_is_protected_and_the_protection_changed_and_taken_away(node: TradingNode) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    await buy(node, account)
+    position = await open_position(node, account)
+    service = ProtectionService(node.database, node.feed, node.bus, node.ids)
+
+    async def protect(rules: ProtectionRules) -> None:
+        await service.protect(node.user.id, PositionProtectRequest(position.id, rules))
+
+    await protect(ProtectionRules(stop_loss=ExitLevel(percent=Decimal(20))))
+    await active(node, account)
+    await protect(ProtectionRules())
+    assert await protections(node, account) == []
+    await protect(ProtectionRules(stop_loss=THREE, trailing_stop=TWO))
+    protection = await active(node, account)
+    assert protection.high_water is not None
+    await node.feed.trade(cents(protection.high_water * Decimal("0.97")))
+    await until_flat(node, account)
+
+
+async def test_a_level_that_the_market_has_passed_is_refused(node: TradingNode) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    await buy(node, account)
+    position = await open_position(node, account)
+    assert position.average_price is not None
+    service = ProtectionService(node.database, node.feed, node.bus, node.ids)
+    above = ExitLevel(price=cents(position.average_price * 2))
+    with pytest.raises(InputErrors) as caught:
+        await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=above)))
+    assert [error.path for error in caught.value.errors] == [("input", "stopLoss")]
+    assert await protections(node, account) == []
+
+
+async def test_a_sessions_position_is_its_strategys(node: TradingNode) -> None:
+    account = await node.account()
+    session = await node.session(account, strategy())
+    await node.feed.close_candle()
+    await node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    position = await node.position(session)
+    assert position is not None
+    service = ProtectionService(node.database, node.feed, node.bus, node.ids)
+    with pytest.raises(InputError) as caught:
+        await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=TWO)))
+    assert caught.value.code is ErrorCode.UNSUPPORTED
