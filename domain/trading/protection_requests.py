@@ -16,6 +16,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.bracket_request import level_errors, trail_errors
 from domain.rules.direction import Direction
 from domain.rules.protected_position import protection_state, with_fills
+from domain.users.activity import record_activity
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class ProtectionService:
             position = await self._lock(transaction, user_id, request.position_id)
             market = self._feed.catalogue.get(position.market)
             depth = self._feed.latest_depth(position.market)
-            price = depth.bids[0].price if depth is not None and depth.bids else None
+            price = depth.bids[0].price if depth is not None and depth.bids else position.average_price
             now = self._feed.venue_now(position.market.venue)
             protection = PositionProtection(
                 id=self._ids.next_id(),
@@ -66,6 +67,9 @@ class ProtectionService:
                     await transaction.protection.save(before.changed(ended_at=now))
             if not request.rules.is_empty:
                 await transaction.protection.add(protection)
+            await record_activity(
+                transaction, self._ids, now, user_id, "positionProtect", ("Position", str(position.id))
+            )
             message = "its protection was taken away" if request.rules.is_empty else "its protection was set"
             transaction.events.append([NewEvent(user_id, now, UserEventKind.POSITION, position, message)])
         await self._bus.publish(commands_topic(position.account_id), b"")

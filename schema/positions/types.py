@@ -81,7 +81,7 @@ class Position(Node, PositionFacts, OrderLists):
     is_type_of = instance_of(domain.Position)
 
     @strawberry.field(
-        graphql_type=list[PositionProtection],
+        graphql_type=list[PositionProtection] | None,
         description="What closes the position, or did, oldest first: brackets of orders, a strategy's rules, or what "
         "`positionProtect` set.",
     )

@@ -33,6 +33,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "accountArchive": "account_archived",
     "accountCredentialsReplace": "account_credentials_replaced",
     "paperDeposit": "paper_deposit",
+    "positionProtect": "position_protection_set",
     "strategyCreate": "strategy_created",
     "strategyUpdate": "strategy_updated",
     "strategyArchive": "strategy_archived",

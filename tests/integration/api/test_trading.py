@@ -332,3 +332,42 @@ async def test_a_report_of_what_is_not_ones_own_or_not_supported_is_refused(api:
     both = {"scope": {"account": api.account, "strategy": "x"}}
     assert await api.code(GENERATE, input=both) == "INVALID"
     assert await api.code(GENERATE, api.context(None), input={"scope": {"account": "x"}}) == "UNAUTHENTICATED"
+
+
+PROTECT = """mutation($id: ID!, $input: PositionProtectInput!) { positionProtect(id: $id, input: $input) {
+  position { quantity protections { stopLossPrice takeProfitPrice quantity endedAt } } errors { code path } } }"""
+
+
+async def test_a_position_by_hand_is_protected_and_says_so(api: Api) -> None:
+    await api.harness.start()
+    await api.harness.place()
+    (position,) = await api.harness.positions()
+    key, stop = encode_id("Position", position.id), {"stopLoss": {"price": "90"}, "trailingStop": {"percent": "5"}}
+    payload = (await api.run(PROTECT, id=key, input=stop))["positionProtect"]
+    assert payload["errors"] == []
+    assert [row["endedAt"] for row in payload["position"]["protections"]] == [None]
+    payload = (await api.run(PROTECT, id=key, input={}))["positionProtect"]
+    assert [row["endedAt"] is None for row in payload["position"]["protections"]] == [False]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ({"stopLoss": {"price": "120"}}, ["input", "stopLoss"]),
+        ({"takeProfit": {"price": "80"}}, ["input", "takeProfit"]),
+        ({"takeProfit": {"percent": "0"}}, ["input", "takeProfit"]),
+        ({"trailingStop": {"absolute": "-1"}}, ["input", "trailingStop"]),
+    ],
+)
+async def test_a_level_on_the_wrong_side_is_invalid(api: Api, given: dict[str, object], path: list[str]) -> None:
+    await api.harness.start()
+    await api.harness.place()
+    (position,) = await api.harness.positions()
+    payload = (await api.run(PROTECT, id=encode_id("Position", position.id), input=given))["positionProtect"]
+    assert payload == {"position": None, "errors": [{"code": "INVALID", "path": path}]}
+
+
+async def test_protecting_refuses_what_is_no_position_of_ones_own(api: Api) -> None:
+    for given in ("x", encode_id("Order", api.harness.account.id), encode_id("Position", api.harness.account.id)):
+        payload = (await api.run(PROTECT, id=given, input={}))["positionProtect"]
+        assert payload == {"position": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}

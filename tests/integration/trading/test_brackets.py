@@ -113,7 +113,7 @@ async def test_an_open_position_is_protected_and_the_protection_changed_and_take
     await node.until_reconciled(account)
     await buy(node, account)
     position = await open_position(node, account)
-    service = ProtectionService(node.database, node.feed, node.bus, node.ids)
+    service = ProtectionService(node.database, node.hub, node.bus, node.ids)
 
     async def protect(rules: ProtectionRules) -> None:
         await service.protect(node.user.id, PositionProtectRequest(position.id, rules))
@@ -135,7 +135,7 @@ async def test_a_level_that_the_market_has_passed_is_refused(node: TradingNode) 
     await buy(node, account)
     position = await open_position(node, account)
     assert position.average_price is not None
-    service = ProtectionService(node.database, node.feed, node.bus, node.ids)
+    service = ProtectionService(node.database, node.hub, node.bus, node.ids)
     above = ExitLevel(price=cents(position.average_price * 2))
     with pytest.raises(InputErrors) as caught:
         await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=above)))
@@ -150,7 +150,7 @@ async def test_a_sessions_position_is_its_strategys(node: TradingNode) -> None:
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     position = await node.position(session)
     assert position is not None
-    service = ProtectionService(node.database, node.feed, node.bus, node.ids)
+    service = ProtectionService(node.database, node.hub, node.bus, node.ids)
     with pytest.raises(InputError) as caught:
         await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=TWO)))
     assert caught.value.code is ErrorCode.UNSUPPORTED
