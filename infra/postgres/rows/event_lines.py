@@ -105,6 +105,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "Account": "account_id",
     "Strategy": "strategy_id",
     "TradingSession": "trading_session_id",
+    "Position": "position_id",
     "Report": "report_id",
 }
 """The field with the id of an activity's subject, by the subject's type."""
