@@ -1,5 +1,6 @@
 """`r3edge sandbox`: runs the sandbox exchange alone."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,10 @@ import typer
 from infra.cli.options import Mirror, Replay, Seed
 from infra.setting_types import HIGHEST_PORT, split_commas
 
-MirrorMarkets = Annotated[str | None, typer.Option("--markets", help="What to mirror, such as BTC/USDT,ETH/EUR.")]
+Markets = Annotated[
+    str | None,
+    typer.Option(help="A file of further markets; with --mirror, what to mirror, such as BTC/USDT,ETH/EUR."),
+]
 
 
 def sandbox(
@@ -20,7 +24,7 @@ def sandbox(
     replay: Replay = None,
     seed: Seed = None,
     mirror: Mirror = None,
-    markets: MirrorMarkets = None,
+    markets: Markets = None,
     mirror_url: Annotated[str | None, typer.Option(help="Another address of the mirrored venue.")] = None,
     token: Annotated[
         str | None,
@@ -32,10 +36,10 @@ def sandbox(
     from infra.sandbox.process import run_to_end  # noqa: PLC0415  # as above
 
     options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed, token=token)
-    if mirror is None and (markets or mirror_url):
-        raise typer.BadParameter("--markets and --mirror-url belong to --mirror VENUE")
+    if mirror is None and mirror_url:
+        raise typer.BadParameter("--mirror-url belongs to --mirror VENUE")
     if mirror is None:
-        raise SystemExit(run_to_end(options))
+        raise SystemExit(run_to_end(replace(options, markets=Path(markets) if markets else None)))
     if replay or seed is not None:
         raise typer.BadParameter("a mirror has the live venue's prices: leave --replay and --seed out")
     from infra.cli.mirror import MirrorOptions, run_mirror_to_end  # noqa: PLC0415  # as above

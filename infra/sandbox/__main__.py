@@ -20,6 +20,7 @@ def parse_options(arguments: list[str]) -> SandboxOptions:
         "--replay", type=Path, nargs="+", action="extend", default=[], help="recordings of Binance's raw streams"
     )
     parser.add_argument("--replay-at", type=_time, help="the venue's time at the first frame; now by default")
+    parser.add_argument("--markets", type=Path, help="a file of further markets, in the form of Binance's exchangeInfo")
     parser.add_argument("--speed", type=float, default=1.0, help="pace of the venue's clock and of the replay")
     parser.add_argument("--unlimited", action="store_true", help="no rate limits")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input closes")

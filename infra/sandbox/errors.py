@@ -63,6 +63,13 @@ class FilterFailureError(ExchangeError):
         super().__init__(-1013, f"Filter failure: {filter_type}")
 
 
+class UnlistedMarketError(RuntimeError):
+    """A folder with open orders in a market that this start doesn't list."""
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(f"there are open orders in {symbol}, which isn't listed: start with the file that lists it")
+
+
 class MissingParameterError(ExchangeError):
     """A mandatory parameter that was not sent, was empty or can't be read (-1102)."""
 

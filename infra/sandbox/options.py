@@ -12,7 +12,7 @@ class SandboxOptions:
     `port` 0 takes any free one. `replay` lists recordings of Binance's raw stream, played in sequence;
     `replay_at` is the venue's time at their first frame (now by default) and `speed` the pace. `unlimited` switches
     the rate limits off. With `exit_with_stdin` it ends when its standard input closes. `token` opens the
-    administrative side; without it one is made and kept in the folder.
+    administrative side; without it one is made and kept in the folder. `markets` is a file of further markets.
     """
 
     folder: Path
@@ -25,3 +25,4 @@ class SandboxOptions:
     unlimited: bool = False
     exit_with_stdin: bool = False
     token: str | None = None
+    markets: Path | None = None

@@ -17,6 +17,7 @@ from infra.listening import listen_error
 from infra.sandbox.market_data.mirror import LiveVenue
 from infra.sandbox.market_data.mirror_markets import CannotMirror
 from infra.sandbox.market_data.replay import RecordingError
+from infra.sandbox.matching.market_file import MarketFileError
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.simulation import Simulation
 from infra.sandbox.state.state_folder import FolderInUseError, FolderUnusableError, StateFolder
@@ -81,7 +82,15 @@ def run_exchange(exchange: Coroutine[None, None, None]) -> int:
     """Run what `run_sandbox` returns to its end and return the exit code, as `run_to_end` does."""
     try:
         uvloop.run(exchange)
-    except* (FolderInUseError, FolderUnusableError, CannotListen, RecordingError, CannotMirror, OSError) as errors:
+    except* (
+        FolderInUseError,
+        FolderUnusableError,
+        CannotListen,
+        RecordingError,
+        MarketFileError,
+        CannotMirror,
+        OSError,
+    ) as errors:
         sys.stderr.writelines(f"{error}\n" for error in _leaves(errors))
         code = EXIT_UNUSABLE
     else:

@@ -12,8 +12,10 @@ from infra.sandbox.fixed_point import SCALE
 from infra.sandbox.market_data.mirror import LiveVenue, Mirror, bind_folder_to_venue
 from infra.sandbox.market_data.order_flow import STEP_SECONDS, SyntheticFlow
 from infra.sandbox.market_data.replay import RecordingStart, ReplayPlayer, find_recording_start
+from infra.sandbox.market_data.sleeping_markets import SleepingMarkets
 from infra.sandbox.matching.exchange import Exchange
 from infra.sandbox.matching.market import SimulatedMarket
+from infra.sandbox.matching.market_file import read_market_file
 from infra.sandbox.matching.market_specs import MARKETS, MarketSpec
 from infra.sandbox.options import SandboxOptions
 from infra.sandbox.state.state_folder import StateFolder
@@ -22,6 +24,8 @@ from infra.sandbox.streams.publisher import MarketPublisher
 from infra.sandbox.streams.user_socket import UserStreams
 
 STEPS_BETWEEN_SAVES = 10
+STEPS_BETWEEN_REVIEWS = 600
+"""A minute: how long a market that nobody looks at keeps its order flow at least."""
 CROSS = "ETHBTC"
 CROSS_OF = ("ETHUSDT", "BTCUSDT")
 
@@ -41,6 +45,11 @@ class Simulation:
         recording_start = find_recording_start(options.replay) if options.replay else None
         self._publishers: dict[str, MarketPublisher] = {}
         self._mirror: Mirror | None = None
+        self._listed_by_file = (
+            {}
+            if options.markets is None
+            else {spec.symbol: spec for spec in read_market_file(options.markets) if spec.symbol not in MARKETS}
+        )
         if live is not None:
             self._mirror = Mirror(live, self.exchange, self._hub, self._open_mirrored_market)
         else:
@@ -52,8 +61,11 @@ class Simulation:
                 self.exchange, self._publishers[recording_start.symbol], options, recording_start
             )
         self._flows: dict[str, SyntheticFlow] = {}
+        self._sleeping = SleepingMarkets(self.exchange, self._hub, self._wake, self._let_sleep)
         for symbol, market in self._markets():
-            if not market.is_mirror and (self._replay is None or symbol != self._replay.symbol):
+            if symbol in self._listed_by_file:
+                self._sleeping.add(market)
+            elif not market.is_mirror and (self._replay is None or symbol != self._replay.symbol):
                 self._start_flow(market, fill=True)
         self.exchange.flush()
         for _, market in self._markets():
@@ -77,19 +89,23 @@ class Simulation:
             steps += 1
             if steps % STEPS_BETWEEN_SAVES == 0:
                 self.save()
+            if steps % STEPS_BETWEEN_REVIEWS == 0:
+                self._sleeping.review()
 
     def step(self) -> None:
         """Advance every synthetic market by 100 ms, and publish the changes."""
         now = self.exchange.clock.now_ms()
-        for symbol, market in self._markets():
+        awake = [(symbol, market) for symbol, market in self._markets() if not market.is_asleep]
+        for symbol, market in awake:
             market.roll_candle(now)
             if flow := self._flows.get(symbol):
                 flow.step()
         self.exchange.flush()
-        for symbol, publisher in self._publishers.items():
+        for symbol, market in awake:
+            publisher = self._publishers[symbol]
             if symbol in self._flows:
                 publisher.depth()
-            if self.exchange.markets[symbol].closed_because is None:
+            if market.closed_because is None:
                 publisher.step()
 
     def save(self) -> None:
@@ -131,7 +147,8 @@ class Simulation:
         if recording_start is not None:
             prices[recording_start.symbol] = recording_start.price
         prices[CROSS] = _on_tick(prices[CROSS_OF[0]] * SCALE // prices[CROSS_OF[1]], MARKETS[CROSS].tick)
-        for symbol, spec in MARKETS.items():
+        prices |= {symbol: spec.first_price for symbol, spec in self._listed_by_file.items()}
+        for symbol, spec in (MARKETS | self._listed_by_file).items():
             market = self.exchange.open_market(spec, self.seed, prices[symbol])
             self._publishers[symbol] = MarketPublisher(market, self._hub, self.exchange.clock)
 
@@ -149,6 +166,13 @@ class Simulation:
         self._flows[symbol] = flow
         if fill:
             flow.fill_book()
+
+    def _wake(self, market: SimulatedMarket) -> None:
+        market.roll_candle(self.exchange.clock.now_ms())
+        self._start_flow(market, fill=True)
+
+    def _let_sleep(self, market: SimulatedMarket) -> None:
+        del self._flows[market.spec.symbol]
 
     def _cross_price(self) -> float:
         above, below = (self.exchange.markets[symbol].last_price for symbol in CROSS_OF)

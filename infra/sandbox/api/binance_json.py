@@ -280,5 +280,8 @@ def rest_ticker(market: SimulatedMarket, now_ms: int) -> Json:
 def best_price_json(market: SimulatedMarket) -> Json:
     """Return the best bid and ask as REST tickers name them."""
     bids, asks = market.book.bids.top(1) or [(0, 0)], market.book.asks.top(1) or [(0, 0)]
+    if market.is_asleep:  # as its book will be once somebody looks
+        size = max(market.spec.step, market.spec.min_quantity)
+        bids, asks = [(market.last_price, size)], [(market.last_price + market.spec.tick, size)]
     bid, bid_size, ask, ask_size = (format_units(value) for value in (*bids[0], *asks[0]))
     return {"bidPrice": bid, "bidQty": bid_size, "askPrice": ask, "askQty": ask_size}

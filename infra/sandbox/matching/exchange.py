@@ -11,6 +11,7 @@ from infra.sandbox.clock import SandboxClock
 from infra.sandbox.errors import (
     ExchangeError,
     MarketClosedError,
+    UnlistedMarketError,
     bad_symbol,
     unknown_order,
 )
@@ -56,6 +57,8 @@ class Exchange:
         self.has_limits = True
         """Whether answers show the rate limits and what was used of them; `RateLimits` enforces them."""
         self.listeners: list[Callable[[AccountEvent], None]] = []
+        self.wake: Callable[[SimulatedMarket], None] = lambda _market: None
+        """Gives order flow to a market that was asleep."""
         self.lists = OpenLists(store, clock.now_ms, self._on_list)
         self.matcher = Matcher(self.ledger, store, self.lists, clock.now_ms, self._on_execution)
         self.entry = OrderEntry(self.matcher, clock)
@@ -97,11 +100,16 @@ class Exchange:
         self.store.commit()
 
     def restore_orders(self) -> None:
-        """Restore the open orders and lists of the last run: on the book, waiting for their trigger, or pending."""
+        """Restore the open orders and lists of the last run: on the book, waiting for their trigger, or pending.
+
+        Raises `UnlistedMarketError` for an order in a market that isn't open.
+        """
         found = self.store.open_orders()
         for order in found:
+            market = self.markets.get(order.symbol)
+            if market is None:
+                raise UnlistedMarketError(order.symbol)
             self.entry.restore(order)
-            market = self.markets[order.symbol]
             if order.waiting:
                 self.matcher.wait(market, order)
             elif not order.is_pending:
@@ -113,6 +121,9 @@ class Exchange:
         market = self.markets.get(symbol)
         if market is None:
             raise bad_symbol()
+        market.is_looked_at = True
+        if market.is_asleep:
+            self.wake(market)
         return market
 
     def tradable_market(self, symbol: str) -> SimulatedMarket:
@@ -228,8 +239,9 @@ class Exchange:
     def save_markets(self) -> None:
         """Write the forming candles and last prices, so that a restart continues them."""
         for symbol, market in self.markets.items():
-            market.save()
-            self.store.set_meta(f"{symbol}.last_price", str(market.last_price))
+            if not market.is_asleep:
+                market.save()
+                self.store.set_meta(f"{symbol}.last_price", str(market.last_price))
 
     def _trigger_stops(self) -> None:
         for symbol, market in list(self.matcher.with_stops.items()):

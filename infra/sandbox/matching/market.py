@@ -6,7 +6,7 @@ from typing import Protocol
 
 from infra.sandbox.candles import HOUR_MS, MINUTE_MS, Candle, group, merge, next_start, span_start
 from infra.sandbox.faults import CandleFaults
-from infra.sandbox.fixed_point import SCALE
+from infra.sandbox.fixed_point import SCALE, notional
 from infra.sandbox.matching.book import Book
 from infra.sandbox.matching.market_specs import MarketSpec
 from infra.sandbox.matching.second_candles import SecondCandles
@@ -29,7 +29,6 @@ class IdSequence:
         self._store = store
         self._name = name
         self.last = self._reserved = int(store.meta(name, "0"))
-        self._reserve()
 
     def next(self, count: int = 1) -> int:
         """Advance by `count` and return the number reached."""
@@ -65,7 +64,8 @@ LiveCandles = Callable[[int, int | None, int], Awaitable[list[Candle]]]
 class SimulatedMarket:
     """The running state of one market.
 
-    `closed_because` is why a mirror's market can't be traded now; `live_candles` fetches the live venue's candles.
+    `closed_because` is why a mirror's market can't be traded now; `live_candles` fetches the live venue's candles. A
+    market that `is_asleep` has no order flow; `is_looked_at` tells that it was asked for lately.
     """
 
     def __init__(self, spec: MarketSpec, store: Store, history: PriceHistory, last_price: int, now_ms: int) -> None:
@@ -78,6 +78,8 @@ class SimulatedMarket:
         self.published_update_id = self.update_ids.last
         self.publish_book: Callable[[], None] = lambda: None
         self.is_mirror = False
+        self.is_asleep = False
+        self.is_looked_at = False
         self.closed_because: str | None = None
         self.live_candles: LiveCandles | None = None
         self.trades: deque[PublicTrade] = deque(maxlen=KEPT_TRADES)
@@ -220,11 +222,22 @@ class SimulatedMarket:
         return merge([*self._closed[span_ms][1], self._minute], start)
 
     def day(self) -> Candle:
-        """Return the last 24 hours as one candle."""
+        """Return the last 24 hours as one candle; for a market asleep that has never traded, a usual one."""
         minute = self._minute.open_ms
+        if self.is_asleep and self.last_price == self.history.first_price:
+            return self._quiet_day()
         if self._day is None or self._day[0] != minute:
             self._day = (minute, merge(self._minutes(minute - DAY_MS + MINUTE_MS, minute), minute - DAY_MS))
         return merge([self._day[1], self._minute], self._day[1].open_ms)
+
+    def _quiet_day(self) -> Candle:
+        """Return a flat day of the usual turnover: a whole history each would take seconds for thousands of markets."""
+        price, flow = self.last_price, self.spec.flow
+        volume = int(flow.daily_volume * SCALE) // self.spec.step * self.spec.step
+        trades = int(DAY_MS / 1000 * flow.taker_orders_per_second)
+        return Candle.flat(self._now - DAY_MS, price)._replace(
+            volume=volume, quote=notional(price, volume), trades=trades
+        )
 
     def average_price(self, minutes: int = AVERAGE_MINUTES) -> int:
         """Return the volume-weighted price of the last minutes; the last price for 0 of them, or without trades."""

@@ -110,6 +110,24 @@ def _scaled(size: float, rate: float, volatility: float, best: float, daily: flo
     )
 
 
+def scaled_flow(price: int) -> FlowFigures:
+    """Return a thin flow for a market of this price: a tenth of the measured value, in as many coins as can be kept."""
+    size = min(0.1 * 60_000 * SCALE / price, 10_000.0)
+    return FlowFigures(
+        taker_orders_per_second=MEASURED.taker_orders_per_second * 0.2,
+        taker_median=MEASURED.taker_median * size,
+        taker_sigma=MEASURED.taker_sigma * 0.6,
+        level_median=MEASURED.level_median * size,
+        level_sigma=MEASURED.level_sigma * 0.6,
+        best_level_median=MEASURED.best_level_median * size,
+        return_bps_per_second=MEASURED.return_bps_per_second * 1.5,
+        levels_a_side=60,
+        changes_per_step=4,
+        mean_distance_bps=MEASURED.mean_distance_bps * 3,
+        daily_volume=MEASURED.daily_volume * size,
+    )
+
+
 _U = parse_units
 MARKETS: dict[str, MarketSpec] = {
     spec.symbol: spec

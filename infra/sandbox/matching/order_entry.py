@@ -1,5 +1,7 @@
 """Turns checked requests into open orders: their ids, their funds, and the first step of each."""
 
+from collections import Counter
+
 from infra.sandbox.clock import SandboxClock
 from infra.sandbox.errors import OrderRejectedError
 from infra.sandbox.matching.admission import check_funds, check_pair_prices, check_price
@@ -17,6 +19,8 @@ class OrderEntry:
         self.matcher = matcher
         self._clock = clock
         self._open: dict[int, dict[int, Order]] = {}
+        self.counts: Counter[str] = Counter()
+        """How many open orders each market has."""
         self._last_id = matcher.store.last_order_id()
 
     def open_orders(self, uid: int, symbol: str | None = None) -> list[Order]:
@@ -27,10 +31,12 @@ class OrderEntry:
     def restore(self, order: Order) -> None:
         """Note an open order of the last run."""
         self._open.setdefault(order.uid, {})[order.id] = order
+        self.counts[order.symbol] += 1
 
     def forget(self, order: Order) -> None:
         """Note that an order has ended."""
-        self._open.get(order.uid, {}).pop(order.id, None)
+        if self._open.get(order.uid, {}).pop(order.id, None) is not None:
+            self.counts[order.symbol] -= 1
 
     def draft(self, uid: int, request: NewOrder) -> Order:
         """Return the order that `request` would become, without an id."""

@@ -46,14 +46,21 @@ class SyntheticHistory:
         self._seed = seed
         self.birth_ms = birth_ms
         self.first_price = first_price
-        self._scale = 1.0
+        self._known_scale: float | None = None
         self._log_price = lru_cache(4096)(self._make_log_price)
         self._span = lru_cache(8192)(self._make_span)
         self._split = lru_cache(1024)(self._make_split)
         self._taker_share = lru_cache(1024)(self._make_taker_share)
-        self._scale = first_price / self._price_at(birth_ms)
-        self._span.cache_clear()
-        self._split.cache_clear()
+
+    @property
+    def _scale(self) -> float:
+        """By what the path is multiplied to end at the first price; found when it is first needed."""
+        if self._known_scale is None:
+            self._known_scale = 1.0
+            self._known_scale = self.first_price / self._price_at(self.birth_ms)
+            self._span.cache_clear()
+            self._split.cache_clear()
+        return self._known_scale
 
     def candles(self, span_ms: int, start: int, end: int) -> list[Candle]:
         """Return the candles of `span_ms` that open within [start, end) ms and end by the birth, oldest first."""

@@ -46,7 +46,7 @@ class MarketSocket:
         """Run the connection to its end."""
         for name in self._initial_streams:
             if self._is_stream(name):
-                self._hub.add(self._subscriber, name)
+                self._add(name)
         self._hub.subscribers.add(self._subscriber)
         try:
             await serve_socket(receive, send, self._subscriber.send_queue, self._on_text)
@@ -83,7 +83,11 @@ class MarketSocket:
         if len(self._subscriber.streams) + len(names) > MAX_STREAMS:
             raise StreamError(1, f"Too many subscriptions; the limit is {MAX_STREAMS} streams.")
         for name in names:
-            self._hub.add(self._subscriber, name)
+            self._add(name)
+
+    def _add(self, name: str) -> None:
+        self._hub.add(self._subscriber, name)
+        self._exchange.market(name.partition("@")[0].upper())
 
     def _is_stream(self, name: str) -> bool:
         found = STREAM_NAME.fullmatch(name)
