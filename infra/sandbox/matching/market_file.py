@@ -70,21 +70,21 @@ def _spec(path: Path, entry: _Entry) -> MarketSpec:
         )
     if entry.symbol != entry.base_asset + entry.quote_asset:
         raise MarketFileError(path, f"{entry.symbol!r} isn't {entry.base_asset!r} and {entry.quote_asset!r} together")
-    given = [told for told in entry.filters if told.get("filterType") in FIELDS]
-    tick = next((told.get("tickSize") for told in given if told["filterType"] == "PRICE_FILTER"), None)
+    given = [one for one in entry.filters if one.get("filterType") in FIELDS]
+    tick = next((one.get("tickSize") for one in given if one["filterType"] == "PRICE_FILTER"), None)
     try:
         price = parse_units(entry.price) if entry.price else TICKS_IN_PRICE * parse_units(str(tick or "0.01"))
         if not price:
             raise FilterError("its price is 0; the lowest is 0.00000001")
-        return _on_tick(with_filters(_default(entry, price), [_known(told) for told in given]))
+        return _on_tick(with_filters(_default(entry, price), [_known(one) for one in given]))
     except ValueError as error:
         raise MarketFileError(path, f"{entry.symbol}: {error}") from None
 
 
-def _known(told: dict[str, Any]) -> dict[str, Any]:
+def _known(given: dict[str, Any]) -> dict[str, Any]:
     """Return a filter without values that the sandbox doesn't know, which Binance may have."""
-    names = {"filterType", *FIELDS[told["filterType"]]}
-    return {name: value for name, value in told.items() if name in names}
+    names = {"filterType", *FIELDS[given["filterType"]]}
+    return {name: value for name, value in given.items() if name in names}
 
 
 def _default(entry: _Entry, price: int) -> MarketSpec:

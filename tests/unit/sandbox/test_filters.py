@@ -147,19 +147,19 @@ def test_changed_filters_are_told_and_survive_a_restart(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     before = InMemoryExchange(store)
     before.exchange.change_filters(before.market, [{"filterType": "LOT_SIZE", "minQty": "0.5"}])
-    told = filters_json(before.market.spec)
+    given = filters_json(before.market.spec)
     assert {
         "filterType": "LOT_SIZE",
         "minQty": "0.50000000",
         "maxQty": "9000.00000000",
         "stepSize": "0.00001000",
-    } in told
+    } in given
     store.close()
-    assert filters_json(InMemoryExchange(Store(tmp_path / "state")).market.spec) == told
+    assert filters_json(InMemoryExchange(Store(tmp_path / "state")).market.spec) == given
 
 
 @given(st.sampled_from(sorted(MARKETS)), st.sampled_from(sorted(FIELDS)))
 def test_filters_survive_being_told_and_set(symbol: str, kind: str) -> None:
     spec = MARKETS[symbol]
-    told = [told for told in filters_json(spec) if told["filterType"] == kind]
-    assert with_filters(spec, told) == spec
+    given = [given for given in filters_json(spec) if given["filterType"] == kind]
+    assert with_filters(spec, given) == spec

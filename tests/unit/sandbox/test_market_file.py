@@ -37,8 +37,8 @@ def markets(count: int, price: str = "1.5") -> list[dict[str, str]]:
 
 
 def test_what_an_exchange_tells_of_its_markets_can_be_listed(tmp_path: Path) -> None:
-    told = {"timezone": "UTC", "symbols": [symbol_json(spec) for spec in MARKETS.values()]}
-    found = {spec.symbol: spec for spec in read_market_file(written(tmp_path, told))}
+    given = {"timezone": "UTC", "symbols": [symbol_json(spec) for spec in MARKETS.values()]}
+    found = {spec.symbol: spec for spec in read_market_file(written(tmp_path, given))}
     for symbol, spec in MARKETS.items():
         same = {"first_price": 0, "flow": spec.flow, "max_position": 0}
         assert replace(found[symbol], **same) == replace(spec, **same)
