@@ -44,7 +44,10 @@ def test_a_computed_amount_is_rounded_and_a_reported_one_is_not(known: str, show
 
 
 EXACT = {
-    OrderFacts: {"quantity", "price", "stop_price", "filled_quantity", "remaining_quantity", "arrival_price"},
+    OrderFacts: {
+        *("quantity", "price", "stop_price", "trail_percent", "trail_absolute"),
+        *("filled_quantity", "remaining_quantity", "arrival_price"),
+    },
     PositionFacts: {"quantity", "dust"},
     RoundTrip: {"quantity"},
 }

@@ -98,7 +98,7 @@ async def test_what_the_executor_asks_for(explaining: Explaining, world: World) 
     await orders.list_active(account)
     assert explaining.used("orders_active"), explaining.plan
     await orders.list_expired(account, NOW)
-    assert explaining.used("orders_active"), explaining.plan
+    assert explaining.used("orders_expiring"), explaining.plan
     await orders.risk_snapshot(world.order(), NOW.replace(year=2027))
     assert "orders_by_submission" in explaining.plan, explaining.plan
     assert "Seq Scan on orders" not in explaining.plan, explaining.plan
