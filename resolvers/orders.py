@@ -22,6 +22,11 @@ from resolvers.events import OrderEventItem, order_event_item
 from resolvers.lists import Parent, TimeOrder, cursor_owner, list_page, owned_by
 from resolvers.pagination import PageArguments
 
+_NOT_SENT = {
+    CancelCode.TOO_OLD: "The order waited too long to be sent, so it was not sent.",
+    CancelCode.NOT_SENT: "The engine lost the right to trade the account just before, so the order was not sent.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class FeeTotal:
@@ -134,13 +139,16 @@ async def cancel_all(
 
 
 def order_error(order: Order) -> InputError | None:
-    """Return the error of an order that was denied or rejected; None for any other."""
+    """Return the error of an order that was denied, rejected or not sent in time; None for any other."""
     if order.status is OrderStatus.DENIED:
         reasons = " ".join(denial.message for denial in order.denials)
         return InputError(ErrorCode.ORDER_DENIED, reasons or "The risk checks denied the order.", ("input",))
     if order.status is OrderStatus.REJECTED:
         reason = order.reject_reason or "The venue rejected the order."
         return InputError(ErrorCode.ORDER_REJECTED, reason, ("input",))
+    if order.cancel_code in _NOT_SENT and order.status is OrderStatus.CANCELED:
+        message = f"{_NOT_SENT[order.cancel_code]} If you still want it, place it with another idempotencyKey."
+        return InputError(ErrorCode.ORDER_NOT_SENT, message, ("input",))
     return None
 
 

@@ -44,14 +44,24 @@ def halt(
     from domain.trading.halts import HaltRequest  # noqa: PLC0415  # other commands start without it
 
     request = HaltRequest(not keep_orders, reduce_only, close_positions, reason)
+    _log_warnings_alone(settings)
     run_command(set_halt(settings, scope, which, request))
     print(f"{_name(scope, which)}: halted{', but for orders that reduce positions' if reduce_only else ''}")
 
 
 def resume(scope: Halted, which: Which = None, data_dir: DataDirectory = None) -> None:
     """End all halts of the engine, user, account or trading session itself; those of higher levels still apply."""
-    run_command(set_halt(load_settings(data_dir=data_dir), scope, which, None))
+    settings = load_settings(data_dir=data_dir)
+    _log_warnings_alone(settings)
+    run_command(set_halt(settings, scope, which, None))
     print(f"{_name(scope, which)}: resumed")
+
+
+def _log_warnings_alone(settings: Settings) -> None:
+    """Keep the lines of events, one for each user, out of what the command prints."""
+    from infra.logging import configure_logging  # noqa: PLC0415  # as below
+
+    configure_logging("warning", settings.log_format)
 
 
 async def set_halt(settings: Settings, scope: Scope, which: str | None, request: "HaltRequest | None") -> None:

@@ -54,6 +54,10 @@ describe_enum(
             "all failed checks."
         ),
         "ORDER_REJECTED": "The venue rejected the order. It has status REJECTED, with `rejectCode` and `rejectReason`.",
+        "ORDER_NOT_SENT": (
+            "The order could not be sent in time, so it was not sent. It has status CANCELED, and its `cancelCode` is "
+            "TOO_OLD or NOT_SENT. To try again, use another idempotency key."
+        ),
     },
 )
 

@@ -90,6 +90,18 @@ async def test_an_order_that_the_venue_rejects_is_returned_with_its_reason(api: 
     assert payload["order"]["rejectCode"] == "INSUFFICIENT_BALANCE"
 
 
+async def test_an_order_that_waited_too_long_to_be_sent_is_returned_with_an_error_that_says_so(api: Api) -> None:
+    given = order_input(api, type="LIMIT", price="90")
+    order = (await api.run(PLACE, input=given))["orderPlace"]["order"]
+    assert order["status"] == "PENDING"
+    await api.harness.pool.execute("UPDATE orders SET created_at = created_at - interval '1 hour'")
+    await api.harness.start()
+    payload = (await api.run(PLACE, input=given))["orderPlace"]
+    (error,) = payload["errors"]
+    assert (payload["order"]["id"], payload["order"]["status"]) == (order["id"], "CANCELED")
+    assert (error["code"], error["path"]) == ("ORDER_NOT_SENT", ["input"])
+
+
 @pytest.mark.parametrize(
     ("change", "code", "path"),
     [
