@@ -1,22 +1,33 @@
 """Loads the input of an order's risk checks: the stored state of its account, and the market."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
-from domain.core.money import EXACT, ZERO, divide
-from domain.core.pagination import KeysetPage
+from domain.model.equity import ClosedResult
 from domain.model.markets import FeedState, MarketSymbol
 from domain.model.orders import Order
-from domain.model.trading import Position, RiskLimits, TradingSession
+from domain.model.trading import Account, Position, RiskLimits, TradingSession
 from domain.model.trading_state import TradingState
+from domain.portfolio.equity_points import account_standing, session_standing
 from domain.ports.orders import MarketView, RiskSnapshot
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.context import LimitScope, LossRecord, RiskContext
-from domain.risk.loss_history import LOOK_BACK, compute_losses, day_start, needs_history
+from domain.risk.loss_history import day_start, measure_losses, measure_streak, needs_equity
 
 _RATE_WINDOW = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Losses:
+    """The losses of the account and of the order's trading session, as far as their limits need them."""
+
+    account: LossRecord
+    session: LossRecord
+
+
+_NO_LOSSES = _Losses(LossRecord(), LossRecord())
 
 
 async def load_risk_context(
@@ -24,26 +35,11 @@ async def load_risk_context(
 ) -> RiskContext:
     """Return the risk context of an order whose row is locked.
 
-    Halts are read in the transaction that decides, so that one committed before the order is sent is obeyed.
+    Halts are read in the transaction that decides, so that one committed before the order is sent is obeyed. What
+    limits on losses need is read only if there are any, and not for an order that they don't hold back.
     """
     snapshot = await transaction.orders.risk_snapshot(order, now - _RATE_WINDOW)
-    closed: list[Position] = []
-    if any(needs_history(limits) for limits in _limits(snapshot)):
-        page = KeysetPage(limit=LOOK_BACK)
-        closed = await transaction.positions.list_page(order.user_id, page, order.account_id, is_open=False)
-    return build_risk_context(order, snapshot, closed, markets, now, reconciled=reconciled)
-
-
-def build_risk_context(
-    order: Order,
-    snapshot: RiskSnapshot,
-    closed: Sequence[Position],
-    markets: MarketView,
-    now: datetime,
-    *,
-    reconciled: bool,
-) -> RiskContext:
-    """Return the risk context of an order from stored state and the present books; `closed` is newest first."""
+    losses = _NO_LOSSES if order.reduce_only else await _load_losses(transaction, snapshot, markets, now)
     base, _, quote = order.market.symbol.partition("/")
     return RiskContext(
         now=now,
@@ -58,22 +54,58 @@ def build_risk_context(
         position=_matching_position(order, snapshot.positions),
         active=snapshot.active,
         settling=snapshot.settling,
-        quote_rate=conversion_rate(markets, order.market.venue, quote, snapshot.account.currency),
-        scopes=_scopes(order, snapshot, _LossHistory(snapshot, closed, markets, order.market.venue, now)),
+        quote_rate=markets.convert(order.market.venue, Decimal(1), quote, snapshot.account.currency),
+        scopes=_scopes(order, snapshot, losses),
     )
 
 
-def conversion_rate(markets: MarketView, venue: str, currency: str, into: str) -> Decimal | None:
-    """Return the price of one unit of a currency in another by the venue's present books; None if unknown."""
-    if currency == into:
-        return Decimal(1)
-    direct = markets.latest_depth(MarketSymbol(venue, f"{currency}/{into}"))
-    if direct is not None and direct.bids:
-        return direct.bids[0].price
-    inverse = markets.latest_depth(MarketSymbol(venue, f"{into}/{currency}"))
-    if inverse is not None and inverse.asks:
-        return divide(Decimal(1), inverse.asks[0].price)
-    return None
+async def _load_losses(transaction: UnitOfWork, snapshot: RiskSnapshot, markets: MarketView, now: datetime) -> _Losses:
+    account, session = snapshot.account, snapshot.session
+    limits = session.risk if session is not None else None
+    own = LossRecord()
+    if session is not None and limits is not None:
+        own = await _session_losses(transaction, account, session, limits, markets, now)
+    return _Losses(await _account_losses(transaction, account, markets, now), own)
+
+
+async def _account_losses(transaction: UnitOfWork, account: Account, markets: MarketView, now: datetime) -> LossRecord:
+    results = await _recent_results(transaction, account, None, account.risk)
+    if not needs_equity(account.risk):
+        return measure_streak(results)
+    start = day_start(now, account.risk.daily_reset_hour)
+    ledger = await transaction.equity.account_ledger(account.id, start)
+    assert ledger is not None  # the order's row refers to it
+    connects = markets.graph(account.venue).connects
+    standing = account_standing(ledger, partial(markets.convert, account.venue), connects)
+    began_today = account.created_at >= start
+    return measure_losses(standing, ledger.baseline, ledger.last, began_today=began_today, results=results)
+
+
+async def _session_losses(
+    transaction: UnitOfWork,
+    account: Account,
+    session: TradingSession,
+    limits: RiskLimits,
+    markets: MarketView,
+    now: datetime,
+) -> LossRecord:
+    results = await _recent_results(transaction, account, session, limits)
+    if not needs_equity(limits):
+        return measure_streak(results)
+    start = day_start(now, limits.daily_reset_hour)
+    ledger = await transaction.equity.session_ledger(session, start)
+    standing = session_standing(ledger, account.currency, partial(markets.convert, account.venue), markets.price_of)
+    began_today = session.started_at >= start
+    return measure_losses(standing, ledger.baseline, ledger.last, began_today=began_today, results=results)
+
+
+async def _recent_results(
+    transaction: UnitOfWork, account: Account, session: TradingSession | None, limits: RiskLimits
+) -> list[ClosedResult]:
+    if limits.cool_down_losses is None or limits.cool_down_minutes is None:
+        return []
+    session_id = session.id if session is not None else None
+    return await transaction.equity.closed_results(account.id, session_id, limits.cool_down_losses)
 
 
 def _feed_state(markets: MarketView, market: MarketSymbol) -> FeedState | None:
@@ -91,76 +123,17 @@ def _matching_position(order: Order, positions: tuple[Position, ...]) -> Positio
     return None
 
 
-class _LossHistory:
-    """Computes the loss records of an account and of a trading session from closed and open positions."""
-
-    def __init__(
-        self, snapshot: RiskSnapshot, closed: Sequence[Position], markets: MarketView, venue: str, now: datetime
-    ) -> None:
-        self._snapshot = snapshot
-        self._closed = closed
-        self._markets = markets
-        self._venue = venue
-        self._now = now
-
-    def account_losses(self) -> LossRecord:
-        """Return the account's record; its equity is the value of its balances by the present books."""
-        equity = ZERO
-        for balance in self._snapshot.balances:
-            rate = self._rate_between(self._venue, balance.currency)
-            equity = EXACT.add(equity, EXACT.multiply(balance.total, rate or ZERO))
-        return self._record(self._closed, self._snapshot.positions, equity, self._snapshot.account.risk)
-
-    def session_losses(self, session: TradingSession, limits: RiskLimits) -> LossRecord:
-        """Return the trading session's record; its equity is its start equity plus what it has earned since."""
-        closed = [position for position in self._closed if position.trading_session_id == session.id]
-        opened = [position for position in self._snapshot.positions if position.trading_session_id == session.id]
-        if session.start_equity is None:
-            return replace(self._record(closed, opened, ZERO, limits), drawdown_percent=None)
-        lost = self._record(closed, opened, ZERO, limits, since=session.started_at).daily_loss or ZERO
-        return self._record(closed, opened, EXACT.subtract(session.start_equity, lost), limits)
-
-    def _record(
-        self,
-        closed: Sequence[Position],
-        opened: Sequence[Position],
-        equity: Decimal,
-        limits: RiskLimits,
-        since: datetime | None = None,
-    ) -> LossRecord:
-        if not needs_history(limits):
-            return LossRecord()
-        start = since or day_start(self._now, limits.daily_reset_hour)
-        return compute_losses(closed, opened, equity, self._rate, self._price, start)
-
-    def _rate(self, market: MarketSymbol) -> Decimal | None:
-        return self._rate_between(market.venue, market.symbol.partition("/")[2])
-
-    def _rate_between(self, venue: str, currency: str) -> Decimal | None:
-        return conversion_rate(self._markets, venue, currency, self._snapshot.account.currency)
-
-    def _price(self, market: MarketSymbol) -> Decimal | None:
-        depth = self._markets.latest_depth(market)
-        return depth.bids[0].price if depth is not None and depth.bids else None
-
-
-def _limits(snapshot: RiskSnapshot) -> tuple[RiskLimits, ...]:
-    session = snapshot.session.risk if snapshot.session else None
-    return (snapshot.account.risk,) if session is None else (snapshot.account.risk, session)
-
-
-def _scopes(order: Order, snapshot: RiskSnapshot, losses: _LossHistory) -> tuple[LimitScope, ...]:
+def _scopes(order: Order, snapshot: RiskSnapshot, losses: _Losses) -> tuple[LimitScope, ...]:
     here = tuple(position for position in snapshot.positions if position.market == order.market)
     account = snapshot.account.risk
     account_scope = LimitScope(
-        "the account", account, here, snapshot.active, snapshot.sent_last_minute_by_account, losses.account_losses()
+        "the account", account, here, snapshot.active, snapshot.sent_last_minute_by_account, losses.account
     )
     session = snapshot.session
     if session is None or session.risk is None:
         return (account_scope,)
     own = tuple(position for position in here if position.trading_session_id == session.id)
     active = tuple(other for other in snapshot.active if other.trading_session_id == session.id)
-    session_losses = losses.session_losses(session, session.risk)
     return (
         account_scope,
         LimitScope(
@@ -169,6 +142,6 @@ def _scopes(order: Order, snapshot: RiskSnapshot, losses: _LossHistory) -> tuple
             own,
             active,
             snapshot.sent_last_minute_by_trading_session,
-            session_losses,
+            losses.session,
         ),
     )

@@ -242,6 +242,10 @@ class MarketView(Protocol):
         """Yield the market's trades in batches, for ever, starting its feed if necessary."""
         ...
 
+    def price_of(self, market: MarketSymbol) -> Decimal | None:
+        """Return the present price in quote per base; None if it isn't known."""
+        ...
+
     async def depth(self, market: MarketSymbol, timeout_seconds: float) -> Depth | None:
         """Return a fresh book, starting its feed if necessary; None if there is none within the time."""
         ...

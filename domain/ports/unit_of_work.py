@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
+from domain.ports.equity import EquityRepository
 from domain.ports.event_log import EventLog
 from domain.ports.idempotency import IdempotencyRepository
 from domain.ports.leases import LeaseRepository
@@ -49,6 +50,11 @@ class UnitOfWork(Protocol):
     @property
     def transfers(self) -> TransferRepository:
         """Deposits, withdrawals and adjustments: what changed balances otherwise than by fills."""
+        ...
+
+    @property
+    def equity(self) -> EquityRepository:
+        """Stored points of equity, and what losses are measured from."""
         ...
 
     @property

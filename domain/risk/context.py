@@ -18,7 +18,7 @@ _ONE = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class LossRecord:
-    """The recent losses, for the limits that depend on them; None if unknown.
+    """The recent losses, for the limits that depend on them; None if unknown, and `unknown` says why.
 
     `daily_loss` in the account's currency since the reset hour (positive is a loss), `drawdown_percent` from the
     highest equity, `losing_streak` in round trips, the last of which ended at `last_loss_at`.
@@ -28,6 +28,7 @@ class LossRecord:
     drawdown_percent: Decimal | None = None
     losing_streak: int = 0
     last_loss_at: datetime | None = None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

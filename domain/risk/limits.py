@@ -105,18 +105,26 @@ def order_rate(order: Order, context: RiskContext, scope: LimitScope) -> Iterato
 
 
 def daily_loss(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
-    """MAX_DAILY_LOSS: no new risk once the day's loss has reached the limit."""
+    """MAX_DAILY_LOSS: no new risk once the day's loss has reached the limit, or while it isn't known."""
     limit, actual = scope.limits.max_daily_loss, scope.losses.daily_loss
-    if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
+    if limit is None or _reduces(order, context):
+        return
+    if actual is None:
+        yield _unknown_loss(RiskCode.MAX_DAILY_LOSS, "the loss of the day", limit, scope)
+    elif actual >= limit:
         actual = rounded(actual)
         message = f"The loss of the day is {plain(actual)}; {scope.name} allows {plain(limit)}."
         yield RiskDenial(RiskCode.MAX_DAILY_LOSS, message, limit=limit, actual=actual)
 
 
 def drawdown(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
-    """MAX_DRAWDOWN: no new risk once equity has fallen by the limit from its peak."""
+    """MAX_DRAWDOWN: no new risk once equity has fallen by the limit from its peak, or while that isn't known."""
     limit, actual = scope.limits.max_drawdown_percent, scope.losses.drawdown_percent
-    if limit is not None and actual is not None and actual >= limit and not _reduces(order, context):
+    if limit is None or _reduces(order, context):
+        return
+    if actual is None:
+        yield _unknown_loss(RiskCode.MAX_DRAWDOWN, "the drawdown", limit, scope)
+    elif actual >= limit:
         actual = rounded(actual)
         message = f"Equity is {plain(actual)} % below its highest; {scope.name} allows {plain(limit)} %."
         yield RiskDenial(RiskCode.MAX_DRAWDOWN, message, limit=limit, actual=actual)
@@ -157,6 +165,12 @@ def _notional(order: Order, context: RiskContext, quantity: Decimal) -> Decimal 
     if price is None or context.quote_rate is None:
         return None
     return EXACT.multiply(EXACT.multiply(quantity, price), context.quote_rate)
+
+
+def _unknown_loss(code: RiskCode, what: str, limit: Decimal, scope: LimitScope) -> RiskDenial:
+    because = scope.losses.unknown or "nothing is known of it"
+    message = f"{scope.name.capitalize()} limits {what}, which can't be measured now: {because}."
+    return RiskDenial(code, message, limit=limit)
 
 
 def _unmeasured(code: RiskCode, context: RiskContext, scope: LimitScope) -> RiskDenial:

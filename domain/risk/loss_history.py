@@ -1,56 +1,52 @@
 """Recent losses, for the limits that depend on them: the day's loss, the drawdown, and losses in a row."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain.core.money import EXACT, ZERO, divide
-from domain.model.markets import MarketSymbol
-from domain.model.trading import Position, RiskLimits
-from domain.portfolio.positions import unrealized_profit
+from domain.model.equity import ClosedResult, StoredEquity
+from domain.model.trading import RiskLimits
+from domain.portfolio.equity_points import Standing
 from domain.risk.context import LossRecord
-
-LOOK_BACK = 500
-"""How many closed positions are taken into account."""
 
 _HUNDRED = Decimal(100)
 
-RateOf = Callable[[MarketSymbol], Decimal | None]
-"""The price of one unit of a market's quote in the account's currency; None if unknown."""
 
-PriceOf = Callable[[MarketSymbol], Decimal | None]
-
-
-def needs_history(limits: RiskLimits) -> bool:
-    """Return whether any of the limits depends on recent losses."""
-    history_limits = (limits.max_daily_loss, limits.max_drawdown_percent, limits.cool_down_losses)
-    return any(limit is not None for limit in history_limits)
+def needs_equity(limits: RiskLimits) -> bool:
+    """Return whether any of the limits depends on equity."""
+    return limits.max_daily_loss is not None or limits.max_drawdown_percent is not None
 
 
-def compute_losses(
-    closed: Sequence[Position],
-    opened: Sequence[Position],
-    equity: Decimal | None,
-    rate_of: RateOf,
-    price_of: PriceOf,
-    day_start: datetime,
+def measure_losses(
+    standing: Standing,
+    baseline: StoredEquity | None,
+    last: StoredEquity | None,
+    *,
+    began_today: bool,
+    results: Sequence[ClosedResult] = (),
 ) -> LossRecord:
-    """Return the losses of closed positions (newest first) and the unrealised ones of open positions.
+    """Return the losses of an account or a trading session.
 
-    `equity` is the present one in the account's currency; without it there is no drawdown. A market whose quote can't
-    be converted into that currency counts as 0. The equity before each round trip is computed backwards from the
-    present one, so that deposits count neither as profit nor as a higher peak.
+    The day's loss is what trading has earned at `baseline`, the newest point until the day began (or the first one, if
+    the day began before all of them), less what it has earned now: deposits and withdrawals are in neither. What
+    `began_today` had earned nothing before. The drawdown is from the most that was ever earned, in percent of what
+    equity would be now without it. What can't be measured is None, and `unknown` says why.
     """
-    profits = [_worth(position.realized_profit, rate_of(position.market)) for position in closed]
-    pending = sum((_worth(_profit_now(position, price_of), rate_of(position.market)) for position in opened), ZERO)
-    today = (profit for profit, position in zip(profits, closed, strict=True) if _ended(position) >= day_start)
-    streak = next((number for number, profit in enumerate(profits) if profit >= 0), len(profits))
-    return LossRecord(
-        daily_loss=EXACT.minus(EXACT.add(sum(today, ZERO), pending)),
-        drawdown_percent=None if equity is None else _drawdown(equity, [pending, *profits]),
-        losing_streak=streak,
-        last_loss_at=closed[0].closed_at if streak else None,
-    )
+    record = _streak(results)
+    if standing.missing:
+        return LossRecord(None, None, *record, f"there is no price now of {', '.join(standing.missing)}")
+    if baseline is None and not began_today:
+        return LossRecord(None, None, *record, "no equity is stored yet, which is within some seconds")
+    began = ZERO if began_today or baseline is None else baseline.profit
+    peak = max(standing.profit, last.peak if last is not None else ZERO)
+    return LossRecord(EXACT.subtract(began, standing.profit), _drawdown(standing, peak), *record)
+
+
+def measure_streak(results: Sequence[ClosedResult]) -> LossRecord:
+    """Return the losses in a row alone, for limits that need no equity; the newest closing first."""
+    losses, last_loss_at = _streak(results)
+    return LossRecord(losing_streak=losses, last_loss_at=last_loss_at)
 
 
 def day_start(now: datetime, reset_hour: int | None) -> datetime:
@@ -59,22 +55,13 @@ def day_start(now: datetime, reset_hour: int | None) -> datetime:
     return start if start <= now else start - timedelta(days=1)
 
 
-def _drawdown(equity: Decimal, profits: Sequence[Decimal]) -> Decimal:
-    peak, before = equity, equity
-    for profit in profits:
-        before = EXACT.subtract(before, profit)
-        peak = max(peak, before)
-    return divide(EXACT.multiply(peak - equity, _HUNDRED), peak) if peak > 0 else ZERO
+def _drawdown(standing: Standing, peak: Decimal) -> Decimal:
+    lost = EXACT.subtract(peak, standing.profit)
+    without = EXACT.add(standing.equity, lost)
+    return divide(EXACT.multiply(lost, _HUNDRED), without) if without > 0 else ZERO
 
 
-def _profit_now(position: Position, price_of: PriceOf) -> Decimal:
-    price = price_of(position.market)
-    return position.realized_profit + (ZERO if price is None else unrealized_profit(position, price))
-
-
-def _worth(amount: Decimal, rate: Decimal | None) -> Decimal:
-    return ZERO if rate is None else EXACT.multiply(amount, rate)
-
-
-def _ended(position: Position) -> datetime:
-    return position.closed_at or position.opened_at
+def _streak(results: Sequence[ClosedResult]) -> tuple[int, datetime | None]:
+    """Return how many of the newest results are losses in a row, and when the newest one closed."""
+    losses = next((number for number, result in enumerate(results) if result.realized_profit >= 0), len(results))
+    return losses, results[0].closed_at if losses else None

@@ -18,6 +18,7 @@ from domain.ports.bus import commands_topic
 from domain.ports.execution_client import ExecutionClient
 from domain.ports.leases import Lease, StaleLease
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.equity_recorder import EquityRecorder
 from domain.trading.executor_handle import ExecutorHandle
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.position_keeper import PositionKeeper
@@ -43,6 +44,7 @@ class AccountWorker:
         self._log_ids = {"user_id": str(account.user_id), "account_id": str(account.id)}
         self._executor = ExecutorHandle()
         self._keeper = PositionKeeper(KeeperContext(account, dependencies, self._lease, self._executor))
+        self._equity = EquityRecorder(account.id, dependencies.database, dependencies.feed, dependencies.clock)
         self._sessions = TradingSessionSupervisor(account, dependencies, self._lease, self._executor, self._keeper.wake)
 
     def __repr__(self) -> str:
@@ -59,6 +61,7 @@ class AccountWorker:
                     group.create_task(self._watch_lease())
                     group.create_task(self._execution_loop())
                     group.create_task(self._keeper_loop())
+                    group.create_task(self._equity_loop())
                     group.create_task(self._sessions.run())
         except* StaleLease:
             reason = await self._lease_handle.reason_lost()
@@ -73,6 +76,7 @@ class AccountWorker:
     def _wake(self) -> None:
         self._sessions.wake()
         self._keeper.wake()
+        self._equity.wake()
 
     def _lease(self) -> Lease:
         lease = self._lease_handle.current
@@ -93,6 +97,10 @@ class AccountWorker:
     async def _keeper_loop(self) -> NoReturn:
         """Run the position keeper, and again after it failed."""
         await self._restart_for_ever(self._keeper.run, "position keeper")
+
+    async def _equity_loop(self) -> NoReturn:
+        """Store points of equity, and again after that failed."""
+        await self._restart_for_ever(self._equity.run, "recording of equity")
 
     async def _restart_for_ever(self, run: Callable[[], Awaitable[None]], what: str) -> NoReturn:
         backoff, clock = Backoff(cap_seconds=30.0), self._dependencies.clock

@@ -16,6 +16,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.idempotency import PostgresIdempotency
@@ -65,6 +66,10 @@ class PostgresTransaction:
     @cached_property
     def transfers(self) -> PostgresTransfers:
         return PostgresTransfers(self._connection)
+
+    @cached_property
+    def equity(self) -> PostgresEquity:
+        return PostgresEquity(self._connection)
 
     @cached_property
     def strategies(self) -> PostgresStrategies:

@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, old idempotency keys, and the marks of alerts that were sent."""
+"""Deletes expired rows: ended credentials, old idempotency keys, marks of alerts that were sent, points of equity."""
 
 import asyncio
 import logging
@@ -20,6 +20,12 @@ IDEMPOTENCY_KEYS_KEPT: Final = timedelta(days=30)
 ALERTS_KEPT: Final = timedelta(days=400)
 """How long an alert isn't repeated after its cause was last seen."""
 
+EQUITY_POINTS_KEPT: Final = timedelta(days=7)
+"""How long all points of equity are kept; after that the last of each hour."""
+
+HOURLY_EQUITY_KEPT: Final = timedelta(days=400)
+"""How long the last point of each hour is kept."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
@@ -31,6 +37,7 @@ class Purged(NamedTuple):
     credentials: int
     idempotency_keys: int
     alerts: int
+    equity_points: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -47,17 +54,19 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
     """Delete expired rows in batches; return how many."""
-    now, purged = clock.now(), Purged(0, 0, 0)
+    now, purged = clock.now(), Purged(0, 0, 0, 0)
     while True:
         async with database.transaction() as transaction:
             deleted = Purged(
                 await transaction.users.delete_ended_credentials(now - CREDENTIALS_KEPT, ROWS_AT_ONCE),
                 await transaction.idempotency.delete_before(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
                 await transaction.accounts.delete_expired_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
+                await transaction.equity.delete_old(now - EQUITY_POINTS_KEPT, now - HOURLY_EQUITY_KEPT, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
         purged = Purged(*map(sum, zip(purged, deleted, strict=True)))
     if any(purged):
-        log.info("deleted %d ended credentials, %d old idempotency keys and %d old alerts' marks", *purged)
+        message = "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity"
+        log.info(message, *purged)
     return purged

@@ -11,7 +11,11 @@ from domain.model.trading import AccountTransfer
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.accounts import INSERT_TRANSFER, SELECT_TRANSFER, transfer_from_row, transfer_params
 
-UPDATE = "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4 WHERE id = $1"
+# An amount that is corrected is valued again.
+UPDATE = (
+    "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4, worth = CASE WHEN amount = $3 THEN worth END"
+    " WHERE id = $1"
+)
 GET = SELECT_TRANSFER + " WHERE id = $1 AND user_id = $2"
 GET_BY_REFERENCE = SELECT_TRANSFER + " WHERE account_id = $1 AND reference = $2"
 LIST_ALL = SELECT_TRANSFER + " WHERE account_id = $1 ORDER BY at, id"
@@ -33,7 +37,7 @@ SELECT (lpad(to_hex((extract(epoch FROM created_at) * 1000)::bigint), 12, '0') |
     user_id, accounts.id, 'OPENING', unexplained.currency, amount, created_at,
     CASE kind WHEN 'PAPER' THEN 'opening:' ELSE 'estimated:' END || unexplained.currency
 FROM ({UNEXPLAINED}) AS unexplained, accounts WHERE accounts.id = $1 AND unexplained.currency = ANY($2::text[])
-ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amount + excluded.amount"""
+ON CONFLICT (account_id, reference) DO UPDATE SET amount = account_transfers.amount + excluded.amount, worth = NULL"""
 IS_PROVISIONAL = "SELECT opening_is_provisional FROM accounts WHERE id = $1"
 CONFIRM_OPENING = "UPDATE accounts SET opening_is_provisional = false WHERE id = $1"
 

@@ -31,6 +31,7 @@ _POSITIONS = RowMapper(
 
 # The sealed credentials aren't part of an account: other statements read them, when requests are to be signed.
 SELECT_ACCOUNT = _ACCOUNTS.select
+ACCOUNT_COLUMNS = _ACCOUNTS.columns
 INSERT_ACCOUNT = (
     f"INSERT INTO accounts ({_ACCOUNTS.columns}, sealed_credentials, key_hash)"
     f" VALUES ({_ACCOUNTS.placeholders}, ${len(_ACCOUNTS) + 1}, ${len(_ACCOUNTS) + 2})"

@@ -8,7 +8,7 @@ import pytest
 from domain.model.markets import Depth, FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus
-from domain.model.trading import RiskLimits
+from domain.model.trading import AccountTransfer, RiskLimits, TransferKind
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_book
@@ -24,6 +24,16 @@ async def limit_account(harness: OrderHarness, **limits: object) -> None:
 
 def codes(order: Order) -> list[str]:
     return [denial.code.value for denial in order.denials]
+
+
+async def deposit(harness: OrderHarness, amount: str) -> None:
+    """Record a deposit of USDT."""
+    paid = AccountTransfer(
+        harness.ids.next_id(), harness.user.id, harness.account.id, TransferKind.DEPOSIT, "USDT", Decimal(amount),
+        harness.clock.now(), f"deposit:{harness.ids.next_id()}",
+    )  # fmt: skip
+    async with harness.database.transaction() as transaction:
+        await transaction.transfers.add(paid)
 
 
 async def losing_round_trip(harness: OrderHarness, venue: ScriptedVenue) -> None:
@@ -72,6 +82,7 @@ async def test_a_loss_stops_the_next_entry(
 ) -> None:
     await harness.start()
     await limit_account(harness, **limits)
+    await deposit(harness, "100000")
     await losing_round_trip(harness, venue)
     assert codes(await harness.place("again")) == [code]
 

@@ -1,11 +1,9 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 import pytest
 
-from domain.execution.risk_loader import conversion_rate
-from domain.model.markets import FeedState, FeedStatus, PriceLevel
+from domain.model.markets import FeedState, PriceLevel
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, RiskCode
 from domain.model.trading import Balance, Position, RiskLimits
@@ -323,6 +321,20 @@ class TestLimits:
         ]  # fmt: skip
         assert codes(an_order(), limited(scope=scope, cool_down_losses=3, cool_down_minutes=9)) == []
 
+    def test_a_loss_that_is_not_known_denies_and_says_what_is_missing(self) -> None:
+        scope = LimitScope("the account", RiskLimits(), losses=LossRecord(unknown="there is no price now of SOL"))
+        denials = check_order(an_order(), limited(scope=scope, max_daily_loss=D(100), max_drawdown_percent=D(20)))
+        assert [(denial.code, denial.message) for denial in denials] == [
+            (
+                R.MAX_DAILY_LOSS,
+                "The account limits the loss of the day, which can't be measured now: there is no price now of SOL.",
+            ),
+            (
+                R.MAX_DRAWDOWN,
+                "The account limits the drawdown, which can't be measured now: there is no price now of SOL.",
+            ),
+        ]
+
     def test_a_denial_shows_a_computed_amount_with_the_digits_that_mean_something(self) -> None:
         record = LossRecord(D("123.6659472999999999999874"), D("20.00000000000000000000012"))
         scope = LimitScope("the account", RiskLimits(), losses=record)
@@ -407,25 +419,3 @@ class TestClosing:
         order = an_order(side=OrderSide.SELL, reduce_only=True, price=D(90))
         strict = replace(limited(price_collar_percent=D(5)), position=position(1))
         assert codes(order, strict) == [R.PRICE_COLLAR]
-
-
-class OtherBooks:
-    """A `MarketView` that knows the book of one market."""
-
-    def __init__(self, symbol: str) -> None:
-        self.symbol = symbol
-
-    def latest_depth(self, symbol: object) -> object:
-        return a_book() if str(symbol) == self.symbol else None
-
-    def status(self, symbol: object) -> FeedStatus | None:
-        return None
-
-
-@pytest.mark.parametrize(
-    ("book", "expected"),
-    [("sandbox:USDT/EUR", D("99.99")), ("sandbox:EUR/USDT", 1 / Decimal("100.01")), ("sandbox:X/Y", None)],
-)
-def test_the_quote_is_valued_by_a_book_in_either_direction(book: str, expected: Decimal | None) -> None:
-    rate = conversion_rate(OtherBooks(book), "sandbox", "USDT", "EUR")  # type: ignore[arg-type]
-    assert (rate and round(rate, 12)) == (expected and round(expected, 12))

@@ -1,0 +1,43 @@
+"""The port of stored equity, and of what the limits on losses are measured from."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from domain.model.equity import AccountLedger, ClosedResult, StoredEquity, TradingSessionLedger
+from domain.model.trading import TradingSession
+
+
+class EquityRepository(Protocol):
+    """Points of equity of accounts and trading sessions."""
+
+    async def account_ledger(self, account_id: UUID, since: datetime) -> AccountLedger | None:
+        """Return what the account's ledger comes to, with its last point and the baseline of `since`, in one statement.
+
+        None if there is no such account.
+        """
+        ...
+
+    async def session_ledger(self, session: TradingSession, since: datetime) -> TradingSessionLedger:
+        """Return what the trading session's positions come to, with its last point and the baseline of `since`."""
+        ...
+
+    async def closed_results(self, account_id: UUID, trading_session_id: UUID | None, limit: int) -> list[ClosedResult]:
+        """Return the results of the positions that closed last, the newest closing first.
+
+        Those of one trading session, or of the whole account.
+        """
+        ...
+
+    async def save(self, point: StoredEquity, worths: Mapping[UUID, Decimal]) -> None:
+        """Store a point, and the worth of transfers, by their ids, at the time at which they were noticed."""
+        ...
+
+    async def delete_old(self, thinned_before: datetime, deleted_before: datetime, most: int) -> int:
+        """Delete up to `most` points, and return how many; never the newest of an account or trading session.
+
+        Of those before `thinned_before` the last of each hour stays, and none of those before `deleted_before`.
+        """
+        ...
