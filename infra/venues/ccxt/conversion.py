@@ -164,11 +164,27 @@ def balances(data: CcxtStructure) -> tuple[Balance, ...]:
     """
     at = _at(data)
     found = (
-        Balance(currency, number(amounts["total"]), decimal(amounts.get("free")), at)
+        Balance(currency, _total(amounts), decimal(amounts.get("free")), at)
         for currency, amounts in sorted(data.items())
         if isinstance(amounts, Mapping) and "total" in amounts and currency not in {"info", "total", "free", "used"}
     )
     return tuple(balance for balance in found if balance.total)
+
+
+def _total(amounts: CcxtStructure) -> Decimal:
+    """Return what is held, from its parts if need be; raises ValueError if the venue reports neither."""
+    total, free, used = (decimal(amounts.get(name)) for name in ("total", "free", "used"))
+    if total is None and free is not None and used is not None:
+        total = EXACT.add(free, used)
+    return required(total)
+
+
+def required(value: object) -> Decimal:
+    """Return the exact number; raises ValueError for None and an empty text, which don't mean zero here."""
+    exact = decimal(value)
+    if exact is None:
+        raise ValueError("a number that is needed isn't reported")
+    return exact
 
 
 def positive(value: object) -> Decimal:

@@ -14,8 +14,7 @@ class FakeKraken(FakeVenue):
     """REST under `/0`, WebSocket v2 under `/v2`; a key's numbers must rise."""
 
     ccxt_id = "kraken"
-    market_id = "XXBTZUSD"
-    symbol = "BTC/USD"
+    market_id = "XBTUSDT"
     place_path = "/0/private/AddOrder"
     cancel_path = "/0/private/CancelOrder"
     id_parameter = "cl_ord_id"
@@ -27,7 +26,6 @@ class FakeKraken(FakeVenue):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.last_nonce = 0
-        self.held = {"BTC": self.held["BTC"], "USD": self.held["USDT"]}
 
     def trade_id(self, number: int) -> str:
         return f"TCCCTY-WE2O6-{number:06}"
@@ -96,7 +94,7 @@ class FakeKraken(FakeVenue):
             "refid": None, "userref": 0, "cl_ord_id": order.client_id, "status": status,
             "opentm": order.at_ms / 1000, "starttm": 0, "expiretm": 0,
             "descr": {
-                "pair": "XBTUSD", "type": order.side, "ordertype": order.type, "price": str(order.price or 0),
+                "pair": "XBTUSDT", "type": order.side, "ordertype": order.type, "price": str(order.price or 0),
                 "price2": "0", "leverage": "none", "order": self._words(order), "close": "",
             },
             "vol": str(order.quantity), "vol_exec": str(order.filled), "cost": "0", "fee": "0", "price": "0",
@@ -105,7 +103,7 @@ class FakeKraken(FakeVenue):
 
     def _words(self, order: VenueOrder) -> str:
         price = f"limit {order.price}" if order.price else "market"
-        return f"{order.side} {order.quantity} XBTUSD @ {price}"
+        return f"{order.side} {order.quantity} XBTUSDT @ {price}"
 
     def _trades(self, params: Json) -> Json:
         newest_first = sorted(self.fills, key=lambda fill: -fill.number)
@@ -122,7 +120,7 @@ class FakeKraken(FakeVenue):
         }  # fmt: skip
 
     def _balances(self, _params: Json) -> Json:
-        names = {"BTC": "XXBT", "USD": "ZUSD"}
+        names = {"BTC": "XXBT", "USDT": "USDT"}
         return _result(
             {names[name]: {"balance": str(total), "hold_trade": str(total - free)}
              for name, (total, free) in self.held.items()}
@@ -164,7 +162,7 @@ class FakeKraken(FakeVenue):
             "symbol": self.symbol, "side": fill.order.side, "last_qty": float(fill.quantity),
             "last_price": float(fill.price), "liquidity_ind": "t", "cost": float(fill.price * fill.quantity),
             "order_userref": 0, "order_status": "filled", "order_type": fill.order.type,
-            "timestamp": iso(fill.at_ms), "fees": [{"asset": "USD", "qty": float(fill.fee)}],
+            "timestamp": iso(fill.at_ms), "fees": [{"asset": "USDT", "qty": float(fill.fee)}],
         }  # fmt: skip
         ended = {
             "order_id": fill.order.id, "exec_type": "filled", "order_status": "filled",
@@ -192,11 +190,11 @@ def iso(milliseconds: int) -> str:
 
 _ASSETS = {
     "XXBT": {"aclass": "currency", "altname": "XBT", "decimals": 10, "display_decimals": 5, "status": "enabled"},
-    "ZUSD": {"aclass": "currency", "altname": "USD", "decimals": 4, "display_decimals": 2, "status": "enabled"},
+    "USDT": {"aclass": "currency", "altname": "USDT", "decimals": 4, "display_decimals": 2, "status": "enabled"},
 }
 _PAIR = {
-    "altname": "XBTUSD", "wsname": "XBT/USD", "aclass_base": "currency", "base": "XXBT", "aclass_quote": "currency",
-    "quote": "ZUSD", "lot": "unit", "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "lot_multiplier": 1,
+    "altname": "XBTUSDT", "wsname": "XBT/USDT", "aclass_base": "currency", "base": "XXBT", "aclass_quote": "currency",
+    "quote": "USDT", "lot": "unit", "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "lot_multiplier": 1,
     "leverage_buy": [], "leverage_sell": [], "fees": _FEES, "fees_maker": _FEES, "fee_volume_currency": "ZUSD",
     "margin_call": 80, "margin_stop": 40, "ordermin": "0.0001", "costmin": "0.5", "tick_size": "0.1",
     "status": "online",

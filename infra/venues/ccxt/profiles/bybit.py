@@ -1,6 +1,7 @@
 """Bybit: https://bybit-exchange.github.io/docs/v5/error."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from operator import methodcaller
 from typing import Any
 
@@ -12,7 +13,7 @@ from domain.model.orders import OrderStatus, OrderType, TimeInForce
 from domain.model.trading import Balance
 from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import BalanceReport, FillReport, OrderReport
-from infra.venues.ccxt.conversion import CcxtValue, MarketRules, OrderReading, decimal, number, positive
+from infra.venues.ccxt.conversion import CcxtValue, MarketRules, OrderReading, decimal, number, positive, required
 from infra.venues.ccxt.profiles.fill_pages import BYBIT_PAGE, by_week
 from infra.venues.ccxt.profiles.lookups import in_lists
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
@@ -66,7 +67,8 @@ def bybit_streams(names: VenueNames) -> UserStreams:
             case "execution":
                 return [event for data in rows for event in _fill_events(data, names)]
             case "wallet":
-                return [_balances(data, names) for data in rows]
+                at = from_milliseconds(int(message["creationTime"])) if message.get("creationTime") else None
+                return [_balances(data, names, at) for data in rows]
             case _:
                 return None
 
@@ -116,13 +118,13 @@ def _fill_events(data: Mapping[str, Any], names: VenueNames) -> Iterator[FillRep
     )
 
 
-def _balances(data: Mapping[str, Any], names: VenueNames) -> BalanceReport:
-    return BalanceReport(tuple(_balance(row, names) for row in data.get("coin") or []))
+def _balances(data: Mapping[str, Any], names: VenueNames, at: datetime | None) -> BalanceReport:
+    return BalanceReport(tuple(_balance(row, names, at) for row in data.get("coin") or []))
 
 
-def _balance(row: Mapping[str, Any], names: VenueNames) -> Balance:
-    total = number(row.get("equity") or row.get("walletBalance"))
-    return Balance(names.currency(row["coin"]), total, EXACT.subtract(total, number(row.get("locked"))))
+def _balance(row: Mapping[str, Any], names: VenueNames, at: datetime | None) -> Balance:
+    total, locked = required(row.get("equity") or row.get("walletBalance")), decimal(row.get("locked"))
+    return Balance(names.currency(row["coin"]), total, None if locked is None else EXACT.subtract(total, locked), at)
 
 
 def market_rules(info: Mapping[str, Any]) -> MarketRules:

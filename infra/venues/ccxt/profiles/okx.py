@@ -13,7 +13,7 @@ from domain.model.orders import OrderStatus, OrderType, TimeInForce
 from domain.model.trading import Balance
 from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import BalanceReport, FillReport, OrderReport
-from infra.venues.ccxt.conversion import CcxtValue, OrderReading, decimal, number, positive
+from infra.venues.ccxt.conversion import CcxtValue, OrderReading, decimal, number, positive, required
 from infra.venues.ccxt.profiles.fill_pages import OKX_PAGE, by_bill
 from infra.venues.ccxt.profiles.lookups import by_request
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
@@ -110,9 +110,10 @@ def _fill(data: Mapping[str, Any], market: MarketSymbol, names: VenueNames) -> F
 
 
 def _balances(data: Mapping[str, Any], names: VenueNames) -> BalanceReport:
+    at = from_milliseconds(int(data["uTime"])) if data.get("uTime") else None
     return BalanceReport(
         tuple(
-            Balance(names.currency(row["ccy"]), total=number(row.get("eq")), free=number(row.get("availBal")))
+            Balance(names.currency(row["ccy"]), required(row.get("eq")), decimal(row.get("availBal")), at)
             for row in data.get("details") or []
         )
     )

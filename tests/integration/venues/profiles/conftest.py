@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.model.client_order_ids import client_order_id
-from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import VenueCredentials
 from infra.clock import SystemClock
@@ -22,7 +21,7 @@ from tests.support.fake_venues.coinbase import FakeCoinbase
 from tests.support.fake_venues.kraken import FakeKraken
 from tests.support.fake_venues.okx import FakeOkx
 from tests.support.fake_venues.server import FakeVenue, running
-from tests.support.venues import new_order
+from tests.support.venues import BTC, new_order
 
 PROTOCOLS: dict[str, type[FakeVenue]] = {each.ccxt_id: each for each in (FakeKraken, FakeCoinbase, FakeOkx, FakeBybit)}
 CREDENTIALS = VenueCredentials("key", "c2VjcmV0", "passphrase")
@@ -55,7 +54,7 @@ def timings() -> UserStreamTimings:
 
 @pytest.fixture
 async def connection(venue: FakeVenue) -> AsyncIterator[VenueConnection]:
-    settings = VenueSettings(venue.ccxt_id, venue.ccxt_id, venue.url, live=True)
+    settings = VenueSettings(BTC.venue, venue.ccxt_id, venue.url, live=True)
     connection = VenueConnection(settings, SystemClock(), Unhurried(SystemClock()))
     yield connection
     await connection.close()
@@ -69,11 +68,11 @@ async def account(connection: VenueConnection, timings: UserStreamTimings) -> As
 
 
 @pytest.fixture
-def limit_order(venue: FakeVenue) -> Order:
+def limit_order() -> Order:
     """An order that rests."""
     now = datetime.now(UTC)
     return new_order(
-        market=MarketSymbol(venue.ccxt_id, venue.symbol),
+        market=BTC,
         client_order_id=id_of(str(uuid4())),
         type=OrderType.LIMIT,
         price=Decimal(100),

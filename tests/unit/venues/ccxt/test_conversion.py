@@ -113,6 +113,13 @@ def test_an_order_of_others_in_quote_has_no_quantity_of_zero() -> None:
     assert convert.order(MARKET, data | {"filled": "1", "remaining": "2"}).quantity == 3
 
 
+def test_a_balance_without_its_total_is_the_sum_of_its_parts_and_never_nothing() -> None:
+    (found,) = convert.balances({"BTC": {"total": None, "free": "1", "used": "2"}})
+    assert (found.total, found.free) == (3, 1)
+    with pytest.raises(ValueError, match="isn't reported"):
+        convert.balances({"BTC": {"total": None, "free": "1", "used": None}})
+
+
 def test_the_venues_own_status_goes_before_ccxts() -> None:
     bybit = profile_of("bybit")
     assert bybit is not None
