@@ -18,7 +18,7 @@ class VenueBooks:
 
 def venue_books(folder: Path) -> VenueBooks:
     """Return the books of the sandbox whose state lies in `folder`; orders of its own flow are left out."""
-    file = next(folder.glob("*.sqlite*"))
+    file = folder / "sandbox.sqlite3"
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         orders = database.execute("SELECT id, client_id, status FROM orders").fetchall()
         fills = database.execute("SELECT order_id, trade_id FROM fills").fetchall()
