@@ -146,7 +146,7 @@ class AccountService:
     async def replace_credentials(self, user_id: UUID, account_id: UUID, credentials: VenueCredentials) -> Account:
         """Give a LIVE account other credentials.
 
-        Raises CREDENTIALS_REJECTED if the venue refuses them, and CONFLICT if their key is that of another account.
+        Raises CREDENTIALS_REJECTED if the venue rejects them, and CONFLICT if their key is that of another account.
         """
         errors = credential_errors(credentials, REPLACED.credentials)
         if errors:
@@ -262,15 +262,15 @@ class AccountService:
     async def _fetch_balances(
         self, account: Account, credentials: VenueCredentials, paths: Paths
     ) -> tuple[Balance, ...]:
-        """Return the account's balances at its venue; an error has the path of the input that the venue refuses."""
+        """Return the account's balances at its venue; an error has the path of the input that the venue rejects."""
         connection = self._venues.account(account, credentials)
         try:
             return await _query_venue(connection.balances(), paths.credentials)
-        except CredentialsRejected as refusal:
-            message = f"{account.venue} refuses these credentials: {refusal}"
+        except CredentialsRejected as rejection:
+            message = f"{account.venue} rejects these credentials: {rejection}"
             raise InputError(ErrorCode.CREDENTIALS_REJECTED, message, paths.credentials) from None
-        except RequestRejected as refusal:
-            message = f"{account.venue} doesn't tell this account's balances: {refusal}"
+        except RequestRejected as rejection:
+            message = f"{account.venue} doesn't report this account's balances: {rejection}"
             raise InputError(ErrorCode.UNSUPPORTED, message, paths.venue) from None
         finally:
             await connection.close()
@@ -293,7 +293,7 @@ class AccountService:
 async def _query_venue(query: Awaitable[T], path: tuple[str, ...]) -> T:
     """Return the venue's answer; the time-out is short, since a transaction waits for it.
 
-    Raises `Unavailable` if there is none; an unexpected definite refusal is INVALID at `path`.
+    Raises `Unavailable` if there is none; an unexpected definite rejection is INVALID at `path`.
     """
     try:
         async with asyncio.timeout(QUERY_TIMEOUT_SECONDS):
@@ -303,8 +303,8 @@ async def _query_venue(query: Awaitable[T], path: tuple[str, ...]) -> T:
     except NoSuchPaperAccount:
         message = "The sandbox doesn't know this account: its state was replaced. Open another one."
         raise InputError(ErrorCode.NOT_FOUND, message, ("id",)) from None
-    except PaperRefused as refusal:
-        raise InputError(ErrorCode.INVALID, f"The sandbox refuses it: {refusal}", path) from None
+    except PaperRefused as rejection:
+        raise InputError(ErrorCode.INVALID, f"The sandbox rejects it: {rejection}", path) from None
     except (VenueUnreachable, TimeoutError):
         message = "The venue doesn't answer now; try again, with the same idempotencyKey where one was given."
         raise Unavailable(message) from None

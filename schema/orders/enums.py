@@ -181,7 +181,7 @@ describe_enum(
     RiskCode,
     "The risk check that an order failed.",
     {
-        "TRADING_HALTED": "Trading is halted for the session, the account, the user or the engine.",
+        "TRADING_HALTED": "Trading is halted for the trading session, the account, the user or the engine.",
         "REDUCE_ONLY": (
             "The order would open or enlarge a position, but a halt or `reduceOnly` forbids it. The limit is in base "
             "currency."
@@ -190,7 +190,7 @@ describe_enum(
         "MARKET_INACTIVE": "The venue doesn't trade the market now.",
         "NOT_RECONCILED": (
             "The account has not been compared with the venue since the engine started or reconnected, or the venue "
-            "refuses its credentials."
+            "rejects its credentials."
         ),
         "PRICE_PRECISION": "A price is not a multiple of `Market.priceIncrement`.",
         "QUANTITY_PRECISION": "The quantity is not a multiple of `Market.quantityIncrement`.",

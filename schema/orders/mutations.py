@@ -56,7 +56,7 @@ class OrderMutation:
         description=(
             "Place an order. The request returns when the order is neither PENDING nor SUBMITTED any more, or after 2 "
             "seconds with the status that it has then. An order that fails the risk checks is stored with status "
-            "DENIED, and the result has the error ORDER_DENIED. An order that the venue refuses has status REJECTED, "
+            "DENIED, and the result has the error ORDER_DENIED. An order that the venue rejects has status REJECTED, "
             "and the result has the error ORDER_REJECTED. If the input is invalid, no order is stored."
         ),
     )
