@@ -38,7 +38,7 @@ class IllegalTransition(Exception):
 
 
 def rejected_by_absence(order: Order) -> bool:
-    """Return whether the order is REJECTED because the venue didn't know it, not because the venue itself rejected it."""
+    """Return whether the order is REJECTED because the venue didn't know it, not because it rejected it."""
     return order.status is OrderStatus.REJECTED and order.absences >= ABSENCES_TO_REJECT
 
 

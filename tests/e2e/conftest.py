@@ -11,7 +11,7 @@ from tests.support.run_folder import new_folder
 from tests.support.trader_client import TraderClient, new_trader
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_engine() -> Iterator[Engine]:
     """A running engine with the sandbox's synthetic market."""
     folder = new_folder()
@@ -42,7 +42,7 @@ async def trader(engine: Engine) -> TraderClient:
     return await new_trader(engine.client())
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_nobody(shared_engine: Engine) -> TraderClient:
     """Somebody with a paper account, on which nothing that is tried may have an effect."""
     return run_aside(new_trader(shared_engine.client()))

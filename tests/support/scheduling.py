@@ -6,16 +6,23 @@ from xdist.scheduler import LoadScopeScheduling
 _ON_THE_SHARED_ENGINE = (
     "tests/e2e/test_bad_",
     "tests/e2e/test_first_session.py",
+    "tests/e2e/test_logs.py",
+    "tests/e2e/test_money_of_accounts.py",
+    "tests/e2e/test_partial_answers.py",
     "tests/e2e/test_acceptance.py::test_the_main_job_holds",
 )
-_APART = ("tests/e2e/test_acceptance.py::test_the_main_job_holds_on_a_recording_while_the_engine_is_killed",)
+_APART = (
+    "tests/e2e/test_acceptance.py::test_the_main_job_holds_on_a_recording_while_the_engine_is_killed",
+    "tests/e2e/test_logs.py::test_nothing_secret_is_logged_at_any_level",
+    "tests/e2e/test_money_of_accounts.py::test_the_first_report_of_a_new_account",
+)
 _WITH_PROGRAMS_OF_THEIR_OWN = ("tests/e2e/", "tests/faults/")
-_SHARING_IN_THEIR_FOLDER = ("tests/integration/trading/", "tests/integration/cache_bus/")
+_SHARING_IN_THEIR_FOLDER = ("tests/integration/cache_bus/",)
 
 
 def process_of(test: str) -> str:
     """Return the name of what a test, named by its node id, runs in one process with."""
-    if test in _APART:
+    if test.startswith(_APART):
         return test
     if test.startswith(_ON_THE_SHARED_ENGINE):
         return "the shared engine"

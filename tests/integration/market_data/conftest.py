@@ -1,6 +1,6 @@
 """A node that collects from a real sandbox exchange: the test's own if it asks for `sandbox`, else one for all."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,18 +8,12 @@ import pytest
 from domain.market_data.timings import FeedTimings
 from infra.postgres.database import PostgresDatabase
 from tests.support.markets import MarketNode, running_node
-from tests.support.sandbox import SandboxProcess, running_sandbox, session_sandbox
+from tests.support.sandbox import SandboxProcess, running_sandbox
 
 
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
     async with running_sandbox(tmp_path / "sandbox", seed=7) as process:
-        yield process
-
-
-@pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[SandboxProcess]:
-    with session_sandbox() as process:
         yield process
 
 

@@ -18,7 +18,7 @@ class SandboxAddress:
     token: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_sandbox() -> Iterator[SandboxAddress]:
     with session_sandbox() as sandbox:
         yield SandboxAddress(sandbox.url, sandbox.admin_token)

@@ -1,6 +1,6 @@
 """A sandbox exchange and the venues that reach it: the test's own if it asks for `sandbox`, else one for all."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
@@ -10,19 +10,13 @@ import pytest
 from infra.clock import SystemClock
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
-from tests.support.sandbox import SandboxProcess, running_sandbox, session_sandbox
+from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.venues import Trader, open_trader
 
 
 @pytest.fixture
 async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
     async with running_sandbox(tmp_path / "sandbox", seed=7, expect_errors=True) as process:
-        yield process
-
-
-@pytest.fixture(scope="session")
-def shared_sandbox() -> Iterator[SandboxProcess]:
-    with session_sandbox() as process:
         yield process
 
 
