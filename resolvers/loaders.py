@@ -10,7 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.model.events import UserEvent
 from domain.model.orders import Fill, Order, OrderEvent
-from domain.model.protection import PositionProtection
+from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.reports import Job, PerformanceMetrics, ReportResult
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, TradingSession
@@ -106,6 +106,7 @@ class Loaders:
         async def load(ids: list[UUID]) -> list[list[PositionProtection]]:
             async with self._database.read_only() as reading:
                 found = await reading.protection.list_of_positions(ids)
+            found = [protection for protection in found if not protection.rules.is_empty]
             return [[protection for protection in found if protection.position_id == key] for key in ids]
 
         return DataLoader(load)
@@ -115,6 +116,13 @@ class Loaders:
         """What protects the fills of an entry order."""
         return self._by(
             lambda reading, ids: reading.protection.list_of_entries(ids), lambda protection: protection.entry_order_id
+        )
+
+    @cached_property
+    def position_intents(self) -> DataLoader[UUID, PositionIntent | None]:
+        """The newest intent to close a position, or a part of it."""
+        return self._by(
+            lambda reading, ids: reading.protection.list_intents_of_positions(ids), lambda intent: intent.position_id
         )
 
     @cached_property

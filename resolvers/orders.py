@@ -100,7 +100,8 @@ async def protections(context: RequestContext, order: Order) -> list[Order]:
 
 async def protection(context: RequestContext, order: Order) -> PositionProtection | None:
     """Return what protects the fills of an entry order; None if nothing does."""
-    return await context.loaders.entry_protections.load(order.id)
+    protection = await context.loaders.entry_protections.load(order.id)
+    return None if protection is None or protection.rules.is_empty else protection
 
 
 async def replaced_by(context: RequestContext, order: Order) -> Order | None:

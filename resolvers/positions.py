@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.model.orders import Order
-from domain.model.protection import PositionProtection, ProtectionRules
+from domain.model.protection import PositionIntent, PositionProtection, ProtectionRules
 from domain.model.trading import Position
 from domain.model.users import ApiScope
 from domain.trading.close_requests import PositionCloseRequest
@@ -27,3 +27,8 @@ async def protect(context: RequestContext, position_id: UUID, rules: ProtectionR
 async def protections(context: RequestContext, position: Position) -> list[PositionProtection]:
     """Return what protects the position, or did, oldest first."""
     return await context.loaders.position_protections.load(position.id)
+
+
+async def closing(context: RequestContext, position: Position) -> PositionIntent | None:
+    """Return why the position was or is being closed; None if the engine has had no reason to."""
+    return await context.loaders.position_intents.load(position.id)

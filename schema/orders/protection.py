@@ -28,6 +28,9 @@ class PositionProtection:
             "unit of the base currency. Null without a trailing stop."
         )
     )
+    exit_at: datetime | None = strawberry.field(
+        description="When `maxHoldingBars` closes the position. Null if it may be held for any time."
+    )
     quantity: Decimal | None = strawberry.field(
         description="What it still protects, in base currency. Null if it protects the whole position."
     )

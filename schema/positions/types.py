@@ -7,6 +7,7 @@ import strawberry
 
 from domain.core.money import rounded
 from domain.model import trading as domain
+from domain.model.orders import OrderRole
 from resolvers import markets, positions, trading
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
@@ -14,6 +15,24 @@ from schema.common.rounded import rounded_field
 from schema.common.types import Info, lazy
 from schema.orders.lists import OrderLists
 from schema.orders.protection import PositionProtection
+
+
+@strawberry.type(description="Why the engine closes a position, or a part of it, and how far that is.")
+class PositionClosing:
+    role: OrderRole = strawberry.field(description="The role of the orders that close it.")
+    reason: str = strawberry.field(description="Why it is closed, in words.")
+    since: datetime = strawberry.field(description="When the reason arose.")
+    quantity: Decimal | None = strawberry.field(
+        description="The part to close, in base currency. Null if all of it is closed."
+    )
+    tries: int = strawberry.field(description="How many orders were made for it so far.")
+    next_try_at: datetime | None = strawberry.field(
+        description="When the next order is made, after one that closed nothing. Null while none waits."
+    )
+    last_refusal: str | None = strawberry.field(
+        description="Why the last order that closed nothing did so. Null if there was none."
+    )
+    ended_at: datetime | None = strawberry.field(description="When that was done. Null while it goes on.")
 
 
 @strawberry.type
@@ -30,6 +49,12 @@ class PositionFacts:
         description=(
             "The quantity that was left when the position closed, in base currency: less than the market's "
             "minimum quantity or minimum value."
+        )
+    )
+    missing: Decimal = strawberry.field(
+        description=(
+            "The quantity that the position had and the account no longer held when it closed, in base currency: it "
+            "was sold, withdrawn or spent elsewhere. `realizedProfit` doesn't count it."
         )
     )
     average_price: Decimal | None = rounded_field(
@@ -106,6 +131,16 @@ class Position(Node, PositionFacts, OrderLists):
     def unrealized_profit(parent: strawberry.Parent[domain.Position], info: Info) -> Decimal | None:
         profit = trading.unrealized_profit(info.context, parent)
         return None if profit is None else rounded(profit)
+
+    @strawberry.field(
+        graphql_type=PositionClosing | None,
+        description=(
+            "Why the engine closes the position, or a part of it, and how far that is; of several reasons the newest. "
+            "Null if it has had none so far."
+        ),
+    )
+    async def closing(parent: strawberry.Parent[domain.Position], info: Info) -> object:
+        return await positions.closing(info.context, parent)
 
 
 PositionConnection = connection(Position, "positions")

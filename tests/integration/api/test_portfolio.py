@@ -13,6 +13,8 @@ from domain.market_data import codec
 from domain.market_data.topics import ticker_topic
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import MarketSymbol, Ticker
+from domain.model.orders import OrderRole
+from domain.model.protection import ExitLevel, PositionIntent, PositionProtection, ProtectionRules
 from domain.model.trading import Account, Balance, Position
 from resolvers.ids import encode_id
 from tests.support.api import Api, Stream
@@ -223,3 +225,47 @@ async def test_the_positions_of_an_archived_account_are_an_ended_stream(live: Ap
         await transaction.accounts.add(account, b"sealed")
     async with await live.subscribe(UPDATES, account=encode_id("Account", account.id)) as stream:
         assert await anext(stream.results, None) is None
+
+
+CLOSING = """query($id: ID!) { node(id: $id) { ... on Position { missing
+  protections { stopLossPrice exitAt quantity endedAt }
+  closing { role reason tries lastRefusal nextTryAt endedAt } } } }"""
+
+
+async def test_what_closes_a_position_and_how_far_that_is_can_be_read(api: Api) -> None:
+    position = opened(api, missing=Decimal("0.25"))
+    waiting = PositionProtection(
+        new_id(), position.user_id, position.account_id, BTC, ProtectionRules(ExitLevel(price=Decimal(80))), at(0)
+    )
+    active = waiting.changed(
+        id=new_id(),
+        position_id=position.id,
+        quantity=Decimal(2),
+        reference_price=Decimal(90),
+        stop_loss_price=Decimal(80),
+    )
+    ended = active.changed(id=new_id(), ended_at=at(1))
+    intent = PositionIntent(
+        new_id(), position.user_id, position.account_id, BTC, OrderRole.STOP_LOSS, "It was reached.", at(2),
+        position_id=position.id, tries=3, failures=3, next_try_at=at(9), last_refusal="It isn't traded.",
+    )  # fmt: skip
+    await store_positions(api, position)
+    node = encode_id("Position", position.id)
+    before = (await api.run(CLOSING, id=node))["node"]
+    assert before == {"missing": "0.25", "protections": [], "closing": None}
+    async with api.database.transaction() as transaction:
+        for protection in (waiting, active, ended):
+            await transaction.protection.add(protection)
+        await transaction.protection.add_intent(intent)
+    after = (await api.run(CLOSING, id=node))["node"]
+    assert [(row["stopLossPrice"], row["quantity"], row["endedAt"]) for row in after["protections"]] == [
+        ("80", "2", None),
+        ("80", "2", at(1).isoformat(timespec="microseconds").replace("+00:00", "Z")),
+    ]
+    assert {name: after["closing"][name] for name in ("role", "reason", "tries", "lastRefusal", "endedAt")} == {
+        "role": "STOP_LOSS",
+        "reason": "It was reached.",
+        "tries": 3,
+        "lastRefusal": "It isn't traded.",
+        "endedAt": None,
+    }
