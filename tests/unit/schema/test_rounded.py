@@ -48,7 +48,7 @@ EXACT = {
         *("quantity", "price", "stop_price", "trail_percent", "trail_absolute"),
         *("filled_quantity", "remaining_quantity", "arrival_price"),
     },
-    PositionFacts: {"quantity", "dust"},
+    PositionFacts: {"quantity", "dust", "missing"},
     RoundTrip: {"quantity"},
 }
 """The decimals that users and venues report, and their sums, by type."""
