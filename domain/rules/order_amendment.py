@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import ZERO, plain
-from domain.model.orders import Order, OrderStatus, OrderType
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 
 _IMMEDIATE = frozenset({OrderType.MARKET, OrderType.TRAILING_STOP})
 
@@ -60,7 +60,10 @@ def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, clien
 
 
 def _state_errors(order: Order, replacement: Order | None) -> Iterator[InputError]:
-    if order.status.is_final:
+    if order.cancel_code is CancelCode.AMENDED and replacement is not None and order.status.is_final:
+        message = f"The order was replaced by {replacement.client_order_id}; amend that one."
+        yield _error(("id",), message, ErrorCode.CONFLICT)
+    elif order.status.is_final:
         yield _error(("id",), f"The order is {order.status} and can't be amended any more.", ErrorCode.CONFLICT)
     elif order.type in _IMMEDIATE:
         message = f"A {order.type} order has nothing to amend; cancel it and place another."

@@ -17,7 +17,7 @@ from tests.support.trader_client import BOOK, MARKET, TraderClient, new_trader
 from tests.support.waiting import read_until
 
 CHAINS = 5
-AMENDMENTS = 20
+AMENDMENTS = 14
 AWAY = (httpx.TransportError, OSError)
 FINAL = {"FILLED", "CANCELED", "REJECTED", "DENIED", "EXPIRED"}
 FIELDS = "id status clientOrderId venueOrderId quantity filledQuantity cancelCode replaces { id }"
@@ -85,7 +85,7 @@ async def _lose_answers(sandbox: SandboxProcess, chance: random.Random) -> None:
 
 
 async def _kill_now_and_then(engine: Engine, chance: random.Random) -> None:
-    for _ in range(3):
+    for _ in range(2):
         await asyncio.sleep(chance.uniform(1.0, 3.0))
         engine.kill()
         await engine.start()

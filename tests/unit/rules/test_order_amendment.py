@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from domain.core.errors import ErrorCode
-from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
+from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
 from tests.support.orders import NOW, D, an_order
 
@@ -75,6 +75,12 @@ def test_bad_numbers_are_refused_with_the_right_ones(
         (replace(OPEN, type=OrderType.MARKET, price=None), None, ErrorCode.UNSUPPORTED, "MARKET"),
         (replace(OPEN, cancel_requested_at=NOW), None, ErrorCode.CONFLICT, "being cancelled"),
         (OPEN, WAITING, ErrorCode.CONFLICT, "being replaced by r3-7"),
+        (
+            replace(OPEN, status=OrderStatus.CANCELED, cancel_code=CancelCode.AMENDED),
+            replace(WAITING, status=OrderStatus.OPEN),
+            ErrorCode.CONFLICT,
+            "was replaced by r3-7",
+        ),
         (replace(OPEN, status=OrderStatus.PENDING, replaces_id=UUID(int=3)), None, ErrorCode.CONFLICT, "amendment"),
     ],
 )
