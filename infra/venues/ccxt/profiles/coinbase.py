@@ -96,7 +96,7 @@ def _order_reports(data: Mapping[str, Any], names: VenueNames) -> Iterator[Order
 
 def _market_buy_in_base(order: Order, arguments: OrderArguments, _venue_now: datetime) -> OrderArguments:
     """Size a market order to buy in base, which ccxt would take for the amount of quote to spend."""
-    if order.type is not OrderType.MARKET or order.side is not OrderSide.BUY:
+    if arguments.type != "market" or order.side is not OrderSide.BUY:
         return arguments
     configuration = {"market_market_ioc": {"base_size": arguments.amount}}
     in_base = {"order_configuration": configuration, "createMarketBuyOrderRequiresPrice": False}

@@ -185,18 +185,25 @@ async def test_an_absence_proves_nothing_while_the_order_may_still_arrive(
         await account.query_order(limit_order)
 
 
-@pytest.mark.parametrize("change", [{"type": OrderType.TRAILING_STOP, "price": None}, {"type": OrderType.STOP}])
+@pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.TAKE_PROFIT])
 async def test_an_order_that_the_profile_lacks_never_leaves_as_another(
-    venue: FakeVenue, connection: VenueConnection, account: CcxtExecutionClient, limit_order: Order, change: dict
+    venue: FakeVenue, connection: VenueConnection, account: CcxtExecutionClient, limit_order: Order, kind: OrderType
 ) -> None:
-    order = replace(limit_order, stop_price=Decimal(90), **change)
     assert connection.profile is not None
-    if order.type in connection.profile.order_types:
+    if kind in connection.profile.order_types:
         return
     with pytest.raises(VenueRefused) as refused:
-        await account.place(order, allow)
+        await account.place(replace(limit_order, type=kind, price=None, stop_price=Decimal(90)), allow)
     assert refused.value.code is RejectCode.UNSUPPORTED
     assert venue.sent_to(venue.place_path) == []
+
+
+async def test_a_trailing_stop_that_was_triggered_leaves_as_a_market_order(
+    venue: FakeVenue, account: CcxtExecutionClient, limit_order: Order
+) -> None:
+    await account.place(replace(limit_order, type=OrderType.TRAILING_STOP, price=None), allow)
+    (order,) = venue.orders.values()
+    assert (order.type, order.quantity) == ("market", limit_order.quantity)
 
 
 async def test_a_time_in_force_is_sent_or_refused_and_never_dropped(
