@@ -1,15 +1,18 @@
 """What the executor of an account asks for, and how others tell it what to do."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
+from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
+from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.orders import PostgresOrders
-from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at
+from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at, new_id
 
 HALT = CancelCode.HALT
 COMMANDED = (OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
@@ -99,6 +102,29 @@ async def test_cancels_are_requested_by_market_session_and_owner(
     assert len(await orders.request_cancels(user, OrderFilter(account, market=ETH), HALT, NOW)) == 1
     assert len(await orders.request_cancels(user, OrderFilter(account, world.session.id), HALT, NOW)) == 1
     assert len(await orders.request_cancels(user, OrderFilter(account, market=BTC), HALT, NOW)) == 1
+
+
+async def test_a_halt_of_a_session_cancels_the_entries_of_that_session_on_the_accounts_that_are_asked_for(
+    connection: Connection, orders: PostgresOrders, world: World
+) -> None:
+    await PostgresHalts(connection).put(
+        Halt(
+            HaltLevel.TRADING_SESSION, world.session.id, TradingState.HALTED, NOW, HaltAuthor.SELF, None,
+            cancel_orders=True,
+        )
+    )  # fmt: skip
+    entry = world.order(status=OrderStatus.OPEN, role=OrderRole.ENTRY, trading_session_id=world.session.id)
+    for order in (
+        entry,
+        world.order(status=OrderStatus.OPEN),
+        replace(entry, id=new_id(), client_order_id="unsent", status=OrderStatus.PENDING),
+    ):
+        await orders.add(order)
+    assert await orders.request_cancels_by_halts([new_id()], NOW, NOW) == []
+    assert await orders.request_cancels_by_halts([], NOW, NOW) == []
+    (cancelled,) = await orders.request_cancels_by_halts(None, NOW, NOW)
+    assert (cancelled.id, cancelled.cancel_code, cancelled.cancel_requested_at) == (entry.id, HALT, NOW)
+    assert await orders.request_cancels_by_halts([world.account.id], NOW, NOW) == []
 
 
 async def test_cancels_are_requested_by_role(orders: PostgresOrders, world: World) -> None:

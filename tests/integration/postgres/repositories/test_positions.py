@@ -7,9 +7,14 @@ import asyncpg
 import pytest
 
 from domain.core.pagination import KeysetPage
+from domain.model.orders import OrderRole
+from domain.model.protection import PositionIntent
 from domain.model.trading import Position
+from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from infra.postgres.connection import Connection
+from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.positions import PostgresPositions
+from infra.postgres.repositories.protection import PostgresProtection
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from tests.support.trading import BTC, ETH, World, at, new_id
 
@@ -125,3 +130,31 @@ async def test_the_newest_position_of_each_session_is_found(
         await positions.save(position)
     found = await positions.latest_by_session([other.id, world.session.id, other.id, new_id()])
     assert sorted(found, key=lambda position: position.id) == [newest, of_other]
+
+
+@pytest.mark.parametrize("level", HaltLevel)
+async def test_open_positions_below_a_halt_that_closes_them_are_found_until_they_are_being_closed(
+    connection: Connection, positions: PostgresPositions, world: World, level: HaltLevel
+) -> None:
+    by_hand = world.position(quantity=Decimal(1))
+    of_session = world.position(trading_session_id=world.session.id, quantity=Decimal(1))
+    for position in (by_hand, of_session, world.position(market=ETH, closed_at=at(1))):
+        await positions.save(position)
+    subjects = {HaltLevel.ENGINE: ENGINE_ID, HaltLevel.USER: world.user.id, HaltLevel.ACCOUNT: world.account.id}
+    halt = Halt(
+        level, subjects.get(level, world.session.id), TradingState.HALTED, at(0), HaltAuthor.SELF, None,
+        close_positions=True,
+    )  # fmt: skip
+    assert await positions.list_halted(None) == []
+    await PostgresHalts(connection).put(halt)
+    expected = [of_session] if level is HaltLevel.TRADING_SESSION else [by_hand, of_session]
+    assert await positions.list_halted([world.account.id]) == await positions.list_halted(None) == expected
+    assert await positions.list_halted([new_id()]) == []
+    for position in expected:
+        assert await PostgresProtection(connection).add_intent(
+            PositionIntent(
+                new_id(), world.user.id, world.account.id, BTC, OrderRole.CLOSE, "halt", at(1),
+                position.trading_session_id, position.id,
+            )
+        )  # fmt: skip
+    assert await positions.list_halted(None) == []
