@@ -10,6 +10,8 @@ BENCHES = (
     "ready_time",
     "memory_at_rest",
     "order_latency",
+    "order_burst",
+    "accounts_at_rest",
     "fill_to_frame",
     "candle_import",
     "candle_page",

@@ -1,5 +1,6 @@
 """A client of the engine as a front end is one: GraphQL over kept-alive HTTP, and over a WebSocket."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -22,6 +23,8 @@ PLACE = "mutation($i: OrderPlaceInput!) { orderPlace(input: $i) { order { id sta
 CANCEL_ALL = "mutation($i: OrdersCancelInput!) { ordersCancel(input: $i) { requested errors { message } } }"
 ORDER = """query($id: ID!) { node(id: $id) { ... on Order { status createdAt
   events(first: 20) { nodes { kind at } } } } }"""
+OPEN_ORDERS = """{ viewer { orders(first: 1, status: [PENDING, SUBMITTED, IN_DOUBT, OPEN,
+  PARTIALLY_FILLED, PENDING_CANCEL]) { nodes { id } } } }"""
 BOOK = "query($m: MarketSymbol!) { market(symbol: $m) { priceIncrement depth { bids { price } asks { price } } } }"
 
 
@@ -81,6 +84,15 @@ class Client:
     async def cancel_all(self) -> None:
         """Cancel all of the account's orders."""
         await self.change(CANCEL_ALL, account=self.account)
+
+    async def until_all_ended(self) -> None:
+        """Return once none of the account's orders is open."""
+        while await self._open_orders():  # noqa: ASYNC110  # the API is asked, as a client would
+            await asyncio.sleep(0.02)
+
+    async def _open_orders(self) -> int:
+        answer = await self.run(OPEN_ORDERS)
+        return len(answer["orders"]["nodes"])
 
     async def price(self, side: str, factor: str) -> str:
         """Return the best price of a side of the book times `factor`, on the market's increment."""

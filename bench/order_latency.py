@@ -4,6 +4,7 @@ Orders of both ways alternate in one run. The engine's are timed at an HTTP clie
 read afterwards from the orders' events.
 """
 
+import asyncio
 import sys
 import time
 from datetime import datetime
@@ -13,13 +14,16 @@ import uvloop
 from bench.client import ORDER, Client, client
 from bench.direct import Direct, direct
 from bench.figures import Figure, percentile, report, spread
-from bench.parts import engine, exchange, scratch
+from bench.parts import Engine, engine, exchange, scratch
+from bench.processes import cpu_seconds
 
 ORDERS = 1_000
 WARM_UP = 50
 BATCH = 25
 QUANTITY = "0.001"
-P50_MS, P99_MS = 5.0, 20.0
+CPU_ORDERS = 150
+AT_REST_SECONDS = 3.0
+RATIO, P99_MS, CPU_MS = 2.5, 20.0, 3.0
 
 
 async def measure(orders: int) -> None:
@@ -34,7 +38,8 @@ async def measure(orders: int) -> None:
         await _place(user, baseline, price, WARM_UP)
         ours, theirs, ids = await _place(user, baseline, price, orders)
         steps = [await _steps(user, order_id) for order_id in ids]
-    _report(ours, theirs, steps)
+        cpu_ms = await _cpu_an_order(running, user, price)
+    _report(ours, theirs, steps, cpu_ms)
 
 
 async def _place(user: Client, baseline: Direct, price: str, orders: int) -> tuple[list[float], list[float], list[str]]:
@@ -54,6 +59,19 @@ async def _place(user: Client, baseline: Direct, price: str, orders: int) -> tup
     return ours, theirs, ids
 
 
+async def _cpu_an_order(running: Engine, user: Client, price: str) -> float:
+    """Return the engine's CPU milliseconds an order, from HTTP to its last event, without what it uses at rest."""
+    pid = running.process.pid
+    began, before = time.perf_counter(), cpu_seconds(pid)
+    await asyncio.sleep(AT_REST_SECONDS)
+    at_rest = (cpu_seconds(pid) - before) / (time.perf_counter() - began)
+    began, before = time.perf_counter(), cpu_seconds(pid)
+    for _ in range(CPU_ORDERS):
+        await user.place_limit("BUY", price, QUANTITY)
+    seconds = cpu_seconds(pid) - before - at_rest * (time.perf_counter() - began)
+    return seconds / CPU_ORDERS * 1000
+
+
 async def _ended(user: Client, id: str) -> None:
     while (await user.run(ORDER, id=id))["status"] != "CANCELED":
         pass
@@ -69,7 +87,7 @@ async def _steps(user: Client, id: str) -> dict[str, float]:
     }
 
 
-def _report(ours: list[float], theirs: list[float], steps: list[dict[str, float]]) -> None:
+def _report(ours: list[float], theirs: list[float], steps: list[dict[str, float]], cpu_ms: float) -> None:
     p50, p99 = ((percentile(ours, at) - percentile(theirs, at)) * 1000 for at in (50, 99))
     timed = {
         "orderPlace, at the client": ours,
@@ -82,8 +100,12 @@ def _report(ours: list[float], theirs: list[float], steps: list[dict[str, float]
     ratio = percentile(ours, 50) / percentile(theirs, 50)
     name = "`orderPlace` to the venue's acknowledgement, over the same ccxt call made directly"
     measured = f"p50 +{p50:.1f} ms, p99 +{p99:.1f} ms ({ratio:.1f} times the direct call)"
-    figure = Figure(name, measured, f"p50 ≤ {P50_MS:g} ms, p99 ≤ {P99_MS:g} ms", p50 <= P50_MS and p99 <= P99_MS)
-    report("order_latency", ["what", "orders", "p50 ms", "p99 ms", "max ms"], rows, [figure])
+    target = f"p50 ≤ {RATIO:g} times the direct call, p99 ≤ {P99_MS:g} ms over it"
+    figures = [
+        Figure(name, measured, target, ratio <= RATIO and p99 <= P99_MS),
+        Figure("engine CPU an order", f"{cpu_ms:.1f} ms", f"≤ {CPU_MS:g} ms", cpu_ms <= CPU_MS),
+    ]
+    report("order_latency", ["what", "orders", "p50 ms", "p99 ms", "max ms"], rows, figures)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""The memory of an engine's processes, by the parts that they are (Linux alone)."""
+"""Memory and CPU time of an engine's processes, by the parts that they are (Linux alone)."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +41,23 @@ def memory_by_part(root: int) -> dict[str, Memory]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
     return parts
+
+
+def cpu_seconds_by_part(root: int) -> dict[str, float]:
+    """Return the CPU time, of user and system, that the parts of the engine that runs as process `root` have used."""
+    parts = dict.fromkeys(PARTS, 0.0)
+    for pid in _family(root):
+        try:
+            parts[_part(pid)] += cpu_seconds(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return parts
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time, of user and system, that one process has used."""
+    fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _family(root: int) -> list[int]:

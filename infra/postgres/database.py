@@ -129,11 +129,17 @@ class PostgresDatabase:
         self._clock = clock
         self._notifier = EventNotifier(bus)
         self._read_slots: asyncio.Semaphore | None = None
+        self._write_slots: asyncio.Semaphore | None = None
 
-    def with_read_limit(self, limit: int) -> Self:
-        """Return the same database with at most `limit` reads at once, so that connections are left for writes."""
+    def with_limits(self, *, reads: int, writes: int) -> Self:
+        """Return the same database with at most so many reads and transactions at once.
+
+        Connections are then left for others, and others' transactions don't wait behind all of these for the same rows,
+        such as the head of a user's event log.
+        """
         bounded = copy(self)
-        bounded._read_slots = asyncio.Semaphore(limit)  # noqa: SLF001  # its own
+        bounded._read_slots = asyncio.Semaphore(reads)  # noqa: SLF001  # its own
+        bounded._write_slots = asyncio.Semaphore(writes)  # noqa: SLF001  # its own
         return bounded
 
     async def close(self) -> None:
@@ -142,6 +148,11 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        async with self._slot(self._write_slots, "written to"), self._transaction() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[PostgresTransaction]:
         # The transaction begins with the first statement.
         driver = await acquire(self._pool, self._acquire_timeout_seconds)
         connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds)
@@ -160,12 +171,12 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[PostgresTransaction]:
-        async with self._read_slot(), self._read() as transaction:
+        async with self._slot(self._read_slots, "read from"), self._read() as transaction:
             yield transaction
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresTransaction]:
-        async with self._read_slot():
+        async with self._slot(self._read_slots, "read from"):
             driver = await acquire(self._pool, self._acquire_timeout_seconds)
             connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds, _SNAPSHOT)
             try:
@@ -177,19 +188,19 @@ class PostgresDatabase:
                     await connection.release()
 
     @asynccontextmanager
-    async def _read_slot(self) -> AsyncIterator[None]:
-        if self._read_slots is None:
+    async def _slot(self, slots: asyncio.Semaphore | None, what: str) -> AsyncIterator[None]:
+        if slots is None:
             yield
             return
         try:
             async with asyncio.timeout(self._acquire_timeout_seconds):
-                await self._read_slots.acquire()
+                await slots.acquire()
         except TimeoutError:
-            raise Unavailable("Too much is read from the database now.") from None
+            raise Unavailable(f"Too much is {what} the database now.") from None
         try:
             yield
         finally:
-            self._read_slots.release()
+            slots.release()
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[PostgresTransaction]:

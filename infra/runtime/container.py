@@ -30,6 +30,10 @@ from resolvers.services import EngineInfo, Services
 CONNECTIONS_KEPT_FREE = 8
 """Connections that clients' reads never take: leases, orders and the market data writer need theirs."""
 
+WRITES_AT_ONCE = 4
+"""Transactions of clients at once: a user's wait for one another anyway, at the head of the user's event log, and the
+executors that carry out a burst of orders mustn't wait behind all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Container:
@@ -59,7 +63,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     backends, hub = container.backends, container.hub
     reading_connections = max(settings.database_pool_size - CONNECTIONS_KEPT_FREE, 1)
     database, bus, clock, ids = (
-        backends.database.with_read_limit(reading_connections),
+        backends.database.with_limits(reads=reading_connections, writes=WRITES_AT_ONCE),
         backends.bus,
         backends.clock,
         backends.ids,
@@ -95,7 +99,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
         protection=ProtectionService(database, hub, bus, ids),
-        halts=HaltService(database, bus, clock, ids),
+        halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
         reports=ReportService(database, bus, clock, ids),
         events=events,
         portfolios=Portfolios(database, hub, events, clock),
