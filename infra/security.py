@@ -67,7 +67,7 @@ class Argon2Hasher:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password_hash: str | None, password: str) -> bool:
-        dummy_hash = self._dummy_hash  # always, so that the first comparison takes as long whoever it is of
+        dummy_hash = self._dummy_hash  # always, so that the first comparison takes as long for anybody
         try:
             # Half of a surrogate pair, which no stored password has, can't be written as UTF-8.
             self._hasher.verify(password_hash or dummy_hash, password.encode(errors="surrogatepass"))
