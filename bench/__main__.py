@@ -18,6 +18,7 @@ BENCHES = (
     "compression",
     "volume_profile",
     "indicators",
+    "risk_checks",
     "book_latency",
     "ingest",
 )

@@ -6,9 +6,14 @@ from collections.abc import Awaitable, Callable
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
-from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderStatus, RejectCode
 from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.rules.order_lifecycle import Transition, cancel_unsent, mark_in_doubt, reject
+
+_OF_FILTERS = frozenset(
+    {RejectCode.PRICE, RejectCode.QUANTITY, RejectCode.NOTIONAL, RejectCode.MARKET_CLOSED, RejectCode.UNSUPPORTED}
+)
+"""Rejections that say that the market's filters are others than those that the order was checked by."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +60,9 @@ class OrderSender:
             if isinstance(outcome, OrderReport):
                 await self._resolver.report_handler.on_order(outcome)
             else:
-                await self._context.update(order.id, outcome)
+                after = await self._context.update(order.id, outcome)
+                if after is not None and after.reject_code in _OF_FILTERS:
+                    await self._context.markets.request_reload(order.market.venue)
         except Unavailable:
             # It was sent, and the outcome can't be saved now: the resolver saves it when it can.
             self._resolve(order)

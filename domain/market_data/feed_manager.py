@@ -16,7 +16,7 @@ from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector
 from domain.market_data.timings import FeedTimings
-from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED
+from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED, MARKETS_DEMAND
 from domain.market_data.trade_feed import FeedOutputs
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import MarketSymbol
@@ -69,6 +69,7 @@ class FeedManager:
         self._in_use_at = float("-inf")
         self._running: dict[MarketSymbol, _Running] = {}
         self._wake = Wakeup()
+        self._reloads = {name: Wakeup() for name in sources}
         self._tasks = BackgroundTasks()
         self._subscriptions: list[BusSubscription] = []
 
@@ -92,6 +93,7 @@ class FeedManager:
         self._subscriptions = [
             await self._bus.subscribe(FEED_DEMAND, self._on_feed_demand),
             await self._bus.subscribe(CANDLES_DEMAND, self._on_candles_demand),
+            await self._bus.subscribe(MARKETS_DEMAND, self._on_markets_demand),
         ]
         loops = [self._market_list_loop(name, source) for name, source in self._sources.items()]
         loops += [self._feed_loop(), self.writer.run(), self._backfill.run()]
@@ -115,6 +117,11 @@ class FeedManager:
         if market not in self._running:
             self._wake.set()
 
+    def _on_markets_demand(self, message: bytes) -> None:
+        reload = self._reloads.get(message.decode(errors="replace"))
+        if reload is not None:
+            reload.set()
+
     def _on_candles_demand(self, message: bytes) -> None:
         demand = decode_demand(message)
         if demand.market in self._running:
@@ -126,13 +133,21 @@ class FeedManager:
             try:
                 await self._load_markets(name, source)
                 backoff.reset()
-                await asyncio.sleep(self._timings.reload_markets_every)
+                await self._wait_for_reload(name)
             except VenueUnreachable as error:
                 log.warning("the markets of %s could not be loaded: %s", name, error)
                 await asyncio.sleep(backoff.next_delay(error.retry_after_seconds))
             except Unavailable as error:
                 log.warning("the markets of %s could not be stored: %s", name, error.message)
                 await asyncio.sleep(backoff.next_delay())
+
+    async def _wait_for_reload(self, name: str) -> None:
+        """Wait until the markets are due, or requested; requests that come soon after a load wait for the next."""
+        at_least = min(self._timings.reload_markets_at_most_every, self._timings.reload_markets_every)
+        await asyncio.sleep(at_least)
+        reload = self._reloads[name]
+        await reload.wait(self._timings.reload_markets_every - at_least)
+        reload.clear()
 
     async def _load_markets(self, name: str, source: MarketDataSource) -> None:
         markets = await source.load_markets()

@@ -20,7 +20,7 @@ from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE, FeedLimit, FeedRe
 from domain.market_data.followed_markets import FollowedMarkets
 from domain.market_data.market_state import MarketState
 from domain.market_data.timings import HubTimings
-from domain.market_data.topics import MARKETS_CHANGED
+from domain.market_data.topics import MARKETS_CHANGED, MARKETS_DEMAND
 from domain.model.conversion import CurrencyGraph, convert
 from domain.model.markets import Candle, Depth, FeedStatus, MarketSymbol, Ticker, Timeframe, Trade
 from domain.ports.bus import BusSubscription, MessageBus
@@ -143,6 +143,10 @@ class MarketDataHub:
     def graph(self, venue: str) -> CurrencyGraph:
         """Return the currencies of a venue and the markets between them."""
         return self.catalogue.graph(venue)
+
+    async def request_reload(self, venue: str) -> None:
+        """Have a collector load the venue's markets again, since their filters seem to have changed."""
+        await self._bus.publish(MARKETS_DEMAND, venue.encode())
 
     def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount's worth in another currency at present prices, over as many markets as it needs."""

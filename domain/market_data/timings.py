@@ -45,7 +45,11 @@ class FeedTimings:
     in_use_every: float = 5.0
     """How often it is read in which markets something is traded."""
 
-    reload_markets_every: float = 3_600.0
+    reload_markets_every: float = 600.0
+    """How often the markets of a venue are loaded: their filters change, and orders off them are refused."""
+
+    reload_markets_at_most_every: float = 10.0
+    """How soon markets are loaded again that were requested because the venue has refused an order for a filter."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ FEED_DEMAND = "feed-demand"
 CANDLES_DEMAND = "candles-demand"
 """A node requests that past candles be stored; the message is `domain.market_data.codec.CandlesDemand`."""
 
+MARKETS_DEMAND = "markets-demand"
+"""A node requests that the markets of the venue that the message names be loaded again: their filters have changed."""
+
 MARKETS_CHANGED = "markets-changed"
 """The stored markets of the venue that the message names have changed."""
 

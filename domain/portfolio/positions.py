@@ -76,11 +76,12 @@ def close_dust(position: Position, market: Market, price: Decimal, at: datetime)
 
 
 def is_dust(quantity: Decimal, market: Market, price: Decimal) -> bool:
-    """Return whether a signed base quantity is too small to be traded at `price`."""
+    """Return whether a signed base quantity is too small to be traded at `price` by a MARKET order."""
     size = abs(quantity)
-    if size < max(market.quantity_increment, market.minimum_quantity):
+    if size < max(market.quantity_increment, market.minimum_order_quantity(at_market=True)):
         return True
-    return market.minimum_notional is not None and EXACT.multiply(size, price) < market.minimum_notional
+    least = market.minimum_order_notional(at_market=True)
+    return least is not None and EXACT.multiply(size, price) < least
 
 
 def unrealized_profit(position: Position, price: Decimal) -> Decimal:

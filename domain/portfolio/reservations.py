@@ -19,7 +19,7 @@ Need = Callable[[Order], Decimal | None]
 def spent_currency(order: Order) -> str:
     """Return the currency that the order spends: the quote for a BUY, the base for a SELL."""
     base, _, quote = order.market.symbol.partition("/")
-    return base if order.side is OrderSide.SELL else quote
+    return quote if order.side is OrderSide.BUY else base
 
 
 def free_balance(balance: Balance | None, currency: str, orders: Iterable[Order], need: Need) -> Decimal:
@@ -32,7 +32,8 @@ def free_balance(balance: Balance | None, currency: str, orders: Iterable[Order]
         return ZERO
     free = balance.total if balance.free is None else balance.free
     for order in orders:
-        if spent_currency(order) == currency:
+        is_shown = balance.free is not None and is_included(order, balance)
+        if not is_shown and spent_currency(order) == currency:
             free = EXACT.subtract(free, _taken(order, balance, need))
     return free
 

@@ -254,6 +254,10 @@ class MarketView(Protocol):
         """Return the graph of a venue's currencies, whose edges are markets."""
         ...
 
+    async def request_reload(self, venue: str) -> None:
+        """Request that the venue's markets be loaded again: it has refused an order for one of their filters."""
+        ...
+
     def convert(self, venue: str, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount converted into another currency at present prices; None if a price is missing."""
         ...

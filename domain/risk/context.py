@@ -94,6 +94,15 @@ class RiskContext:
         """Return how much the levels that are known would give to an order of `side`, in base."""
         return sum((level.quantity for level in self.levels(side)), ZERO)
 
+    def is_covered(self, order: Order) -> bool:
+        """Return whether the levels that are known give as much as a market order asks for."""
+        left = order.quantity
+        for level in self.levels(order.side):
+            left = EXACT.subtract(left, level.quantity)
+            if left <= 0:
+                return True
+        return False
+
     def worst_price(self, order: Order) -> Decimal | None:
         """Return the price of the last level that the order would reach as a market order.
 

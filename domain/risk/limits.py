@@ -31,7 +31,7 @@ def price_collar(order: Order, context: RiskContext, scope: LimitScope) -> Itera
     collar = scope.limits.price_collar_percent
     if collar is None or order.reduces_risk:
         return
-    if order.type.trades_at_market and order.quantity > context.visible_quantity(order.side):
+    if order.type.trades_at_market and not context.is_covered(order):
         visible = context.visible_quantity(order.side)
         message = (
             f"The book shows {plain(visible)} {context.base} of the {plain(order.quantity)} of the order, so its price "

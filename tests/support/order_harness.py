@@ -56,6 +56,7 @@ class FixedMarkets:
     state: FeedState = FeedState.LIVE
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
     depth_requests: int = 0
+    reload_requests: list[str] = field(default_factory=list)
     trades: asyncio.Queue[tuple[Trade, ...]] = field(default_factory=asyncio.Queue)
     traded: int = 0
     readers: int = 0
@@ -77,6 +78,9 @@ class FixedMarkets:
     def graph(self, venue: str) -> CurrencyGraph:
         bnb = MarketSymbol(venue, "BNB/USDT")
         return CurrencyGraph([a_market(), a_market(symbol=bnb, base="BNB")])
+
+    async def request_reload(self, venue: str) -> None:
+        self.reload_requests.append(venue)
 
     def price_of(self, market: MarketSymbol) -> Decimal | None:
         return Decimal(100) if market == BTC and self.book is not None else None

@@ -61,6 +61,7 @@ class ScriptedVenue:
         self.answers_with_fills = True
         self.unreachable = False
         self.refusal: VenueUnreachable | None = None
+        self.refusal_code = RejectCode.INSUFFICIENT_BALANCE
         self.query_count = 0
         self.owner_queries: list[str] = []
         self.clock_ahead = timedelta(0)
@@ -75,7 +76,7 @@ class ScriptedVenue:
         self.sent += 1
         fate = self.fates.popleft() if self.fates else Fate.ANSWERED
         if fate is Fate.REFUSED:
-            raise VenueRefused("insufficient balance", RejectCode.INSUFFICIENT_BALANCE)
+            raise VenueRefused("insufficient balance", self.refusal_code)
         if fate is Fate.LOST:
             raise OutcomeUnknown("no answer within 10 s")
         if fate is Fate.HANGS_BEFORE:

@@ -13,7 +13,7 @@ from domain.model.orders import OrderStatus, OrderType, RejectCode, RiskCode
 from infra.embedded.bus import EmbeddedBus
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 async def test_a_market_order_is_filled_and_has_all_events(harness: OrderHarness, venue: ScriptedVenue) -> None:
@@ -168,3 +168,16 @@ async def test_the_sale_of_what_one_holds_opens_no_short_position(harness: Order
     sold = await harness.place("more", side=OrderSide.SELL, quantity=Decimal(3))
     assert sold.filled_quantity == 3
     assert await harness.positions() == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reloads"), [(RejectCode.QUANTITY, ["sandbox"]), (RejectCode.INSUFFICIENT_BALANCE, [])]
+)
+async def test_the_markets_are_loaded_again_when_the_venue_refuses_an_order_for_a_filter(
+    harness: OrderHarness, venue: ScriptedVenue, code: RejectCode, reloads: list[str]
+) -> None:
+    await harness.start()
+    venue.fates.append(Fate.REFUSED)
+    venue.refusal_code = code
+    assert (await harness.place()).status is OrderStatus.REJECTED
+    await eventually(lambda: harness.markets.reload_requests == reloads, "they are loaded again, or not")
