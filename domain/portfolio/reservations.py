@@ -44,6 +44,8 @@ def is_included(order: Order, balance: Balance) -> bool:
 
 
 def _taken(order: Order, balance: Balance, need: Need) -> Decimal:
+    if order.is_held:
+        return ZERO  # The venue doesn't know of it; what it needs is checked when it is triggered.
     is_shown = is_included(order, balance)
     still_needed = ZERO if order.status.is_final else need(order) or ZERO
     if is_shown:

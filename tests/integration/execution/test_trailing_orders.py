@@ -138,3 +138,17 @@ async def test_a_stop_order_at_the_venue_tells_that_it_was_triggered(
     filled = await harness.until(order.id, "FILLED")
     assert await harness.kinds(order.id) == ["PENDING", "SUBMITTED", "ACCEPTED", "TRIGGERED", "FILL"]
     assert filled.triggered_at is not None
+
+
+async def test_what_is_held_can_be_sold_meanwhile_and_the_held_order_then_has_nothing_left(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    held = await trailing(harness, quantity=D(10))
+    sold = await harness.place("s", side=OrderSide.SELL, quantity=D(10))
+    assert sold.status is OrderStatus.FILLED
+    async with harness.database.transaction() as transaction:
+        await transaction.accounts.replace_balances(harness.account.id, ())
+    harness.markets.trade(90)
+    assert (await harness.until(held.id, "CANCELED")).cancel_code is CancelCode.DENIED
+    assert len(venue.received) == 1

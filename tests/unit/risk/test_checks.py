@@ -211,6 +211,10 @@ class TestReducing:
         waiting = an_order(side=OrderSide.SELL, status=OrderStatus.OPEN, type=OrderType.TRAILING_STOP, price=None)
         held = context(position=position(1), active=(waiting,))
         assert codes(an_order(side=OrderSide.SELL, reduce_only=True), held) == []
+        assert codes(an_order(side=OrderSide.SELL, quantity=D("0.9")), context(active=(waiting,))) == codes(
+            an_order(side=OrderSide.SELL, quantity=D("0.9")), context()
+        )
+        assert context(active=(waiting,)).free("BTC") == context().free("BTC")
         sent = replace(waiting, venue_order_id="v-1")
         assert codes(an_order(side=OrderSide.SELL, reduce_only=True), replace(held, active=(sent,))) == [R.REDUCE_ONLY]
 
