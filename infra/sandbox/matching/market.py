@@ -112,7 +112,7 @@ class SimulatedMarket:
         number = self._trade_ids.next() if number is None else number
         trade = PublicTrade(number, price, quantity, time_ms, buyer_is_maker)
         self.last_price = price
-        if self.stops.orders:
+        if self.stops.orders and self.closed_because is None:
             self.stops.prices.append(price)
         self.trades.append(trade)
         if time_ms >= self._minute.open_ms:
@@ -138,7 +138,7 @@ class SimulatedMarket:
         if not self._open_aggregate:
             return
         first, last = self._open_aggregate[0], self._open_aggregate[-1]
-        quantity = sum(trade.quantity for trade in self._open_aggregate)
+        quantity = first.quantity if first is last else sum(trade.quantity for trade in self._open_aggregate)
         self._open_aggregate = []
         aggregate = AggregateTrade(
             self._aggregate_ids.next(), first.price, quantity, first.id, last.id, last.time_ms, first.buyer_is_maker

@@ -5,12 +5,13 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import websockets
+from binance.spot import Spot
 from ccxt.base.errors import AuthenticationError, DDoSProtection, ExchangeNotAvailable, InvalidNonce, NetworkError
 
 from tests.support.ccxt_client import Client, Connect
@@ -201,3 +202,44 @@ async def test_a_second_process_is_kept_off_the_folder(sandbox: SandboxProcess) 
 
 async def test_the_token_is_readable_by_its_owner_alone(sandbox: SandboxProcess) -> None:
     assert (sandbox.folder / "admin-token").stat().st_mode & 0o077 == 0
+
+
+def place_pairs(client: Spot, last: Decimal) -> None:
+    """Place three pairs that sell 0.5 BTC each, 2 % above and below the price."""
+    above, below = (str((last * Decimal(share)).quantize(Decimal("0.01"))) for share in ("1.02", "0.98"))
+    for _ in range(3):
+        client.new_oco_order(
+            "BTCUSDT", "SELL", "0.5", aboveType="LIMIT_MAKER", abovePrice=above, belowType="STOP_LOSS",
+            belowStopPrice=below,
+        )  # fmt: skip
+
+
+def check_pairs(client: Spot) -> None:
+    """Assert that each pair is open, or has been decided, or was cancelled, and that open ones hold their funds."""
+    orders = {order["orderId"]: order for order in client.get_orders("BTCUSDT")}
+    for found in client.get_oco_orders():
+        statuses = tuple(orders[order["orderId"]]["status"] for order in found["orders"])
+        assert statuses in {("NEW", "NEW"), ("FILLED", "EXPIRED"), ("CANCELED", "CANCELED")}
+        assert (found["listOrderStatus"] == "EXECUTING") == (statuses == ("NEW", "NEW"))
+    pairs = len(client.get_oco_open_orders())
+    locked = {balance["asset"]: Decimal(balance["locked"]) for balance in client.account()["balances"]}
+    assert locked["BTC"] == pairs * Decimal("0.5")
+    if pairs:
+        client.cancel_open_orders("BTCUSDT")
+
+
+async def test_a_kill_while_pairs_trigger_leaves_each_open_or_decided(
+    sandbox: SandboxProcess, keys: SandboxKeys
+) -> None:
+    for delay_ms in (0, 5):
+        client = Spot(api_key=keys.api_key, api_secret=keys.secret, base_url=sandbox.url)
+        with closing(client.session):
+            last = Decimal((await asyncio.to_thread(client.ticker_price, "BTCUSDT"))["price"])
+            await asyncio.to_thread(place_pairs, client, last)
+            moving = asyncio.create_task(sandbox.move_price("BTC/USDT", str(last * Decimal("0.97"))))
+            await asyncio.sleep(delay_ms / 1000)
+            await sandbox.restart()
+            await asyncio.wait([moving])
+            moving.exception()
+            await asyncio.to_thread(check_pairs, client)
+            await sandbox.move_price("BTC/USDT", str(last))

@@ -242,7 +242,7 @@ def shown_state(small: InMemoryExchange, accounts: list[Account]) -> object:
     return seen, balances, sorted(waiting)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(steps=st.lists(STEPS, min_size=8, max_size=30))
 def test_a_restart_changes_nothing_that_accounts_see(steps: list[object]) -> None:
     with TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from infra.sandbox.errors import UnlistedMarketError
 from infra.sandbox.fixed_point import format_units
 from infra.sandbox.market_data.sleeping_markets import MOST_AWAKE
 from infra.sandbox.matching.market_file import MarketFileError, read_market_file
@@ -78,8 +79,8 @@ def test_a_missing_file_says_so(tmp_path: Path) -> None:
 
 @pytest.fixture
 def many(tmp_path: Path) -> Any:
-    """Return a simulation of 1,500 markets beside the usual ones."""
-    path = written(tmp_path, markets(1_500))
+    """Return a simulation of 300 markets beside the usual ones."""
+    path = written(tmp_path, markets(300))
     with StateFolder(tmp_path / "state") as folder:
         yield Simulation(folder, SandboxOptions(tmp_path / "state", seed=1, markets=path))
 
@@ -120,7 +121,24 @@ def test_no_more_markets_are_awake_than_the_limit_but_those_with_orders_stay(man
     assert awake == {"C0USDT"}
 
 
-@settings(max_examples=20, deadline=None)
+def test_a_folder_with_orders_in_a_market_needs_the_file_that_lists_it(tmp_path: Path) -> None:
+    path, options = written(tmp_path, [PEPE]), SandboxOptions(tmp_path / "state", seed=1)
+    with StateFolder(tmp_path / "state") as folder:
+        exchange = Simulation(folder, replace(options, markets=path)).exchange
+        ann = exchange.create_account("ann", {"USDT": units(100)})
+        tick = exchange.markets["PEPEUSDT"].spec.tick
+        order = NewOrder(
+            "PEPEUSDT", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, "a", 100 // tick * tick, units(100_000)
+        )  # fmt: skip
+        exchange.place(ann, order)
+        with pytest.raises(UnlistedMarketError, match="PEPEUSDT"):
+            Simulation(folder, options)
+        again = Simulation(folder, replace(options, markets=path)).exchange
+        assert again.open_orders(ann.uid)
+        assert not again.markets["PEPEUSDT"].is_asleep
+
+
+@settings(max_examples=8, deadline=None)
 @given(price=st.integers(1, 10**13))
 def test_a_market_of_any_price_trades_on_its_grid(price: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder_path = tmp_path_factory.mktemp("any")
