@@ -10,7 +10,7 @@ from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.model.client_order_ids import OrderIdForm
 from domain.model.markets import Market, MarketSymbol, Timeframe, Venue
-from domain.model.orders import OrderType, TimeInForce
+from domain.model.orders import OrderType
 from domain.model.trading import VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
 from domain.ports.market_data import VenueUnreachable
@@ -28,8 +28,6 @@ from infra.venues.rate_limit.rate_limiter import RateLimiter
 from infra.venues.rate_limit.usage import OrderCountTracker, ResponseCounter
 
 log = logging.getLogger(__name__)
-
-_IMMEDIATE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 class VenueConnection:
@@ -203,14 +201,11 @@ class ConnectionNames:
 
 
 def venue_abilities(exchange: CcxtValue, profile: VenueProfile | None = None) -> VenueAbilities:
-    """Return the abilities of a venue by its profile, or what ccxt declares of a venue without one.
-
-    Source: https://docs.ccxt.com/#/README?id=features. ccxt's declarations promise more than its classes do.
-    """
+    """Return the abilities of a venue by its profile; a venue without one takes no orders, and has candles alone."""
     offered = exchange.timeframes or {}
     timeframes = tuple(timeframe for timeframe in Timeframe if source_timeframe(timeframe, offered) is not None)
     if profile is None:
-        return _declared_abilities(exchange, timeframes)
+        return VenueAbilities(order_types=(), times_in_force=(), post_only=False, timeframes=timeframes)
     return VenueAbilities(
         order_types=_with_held_types(profile.order_types),
         times_in_force=profile.times_in_force,
@@ -230,21 +225,3 @@ def venue_abilities(exchange: CcxtValue, profile: VenueProfile | None = None) ->
 def _with_held_types(types: Sequence[OrderType]) -> tuple[OrderType, ...]:
     """Return the types with those that the engine holds itself, and sends as market orders when they are triggered."""
     return (*types, OrderType.TRAILING_STOP) if OrderType.MARKET in types else tuple(types)
-
-
-def _declared_abilities(exchange: CcxtValue, timeframes: tuple[Timeframe, ...]) -> VenueAbilities:
-    features = ((exchange.features or {}).get("spot") or {}).get("createOrder") or {}
-    in_force = features.get("timeInForce") or {}
-    types = [OrderType.MARKET] if exchange.has.get("createMarketOrder") is not False else []
-    types.append(OrderType.LIMIT)
-    if features.get("stopLossPrice"):
-        types += [OrderType.STOP, OrderType.STOP_LIMIT]
-    if features.get("takeProfitPrice"):
-        types += [OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT]
-    immediate = (time_in_force for time_in_force in _IMMEDIATE if in_force.get(time_in_force.value))
-    return VenueAbilities(
-        order_types=_with_held_types(types),
-        times_in_force=(TimeInForce.GTC, *immediate, TimeInForce.GTD),
-        post_only=bool(in_force.get("PO")),
-        timeframes=timeframes,
-    )

@@ -20,6 +20,9 @@ from infra.venues.ccxt.profiles.verdicts import ErrorTable, VenueError, Verdict,
 DEADLINE = timedelta(seconds=5)
 """After this the matching engine drops an order that was sent; Kraken takes from 2 to 60 s."""
 
+LISTS_LAG = timedelta(seconds=60)
+"""How far the lists of orders have been seen to lag behind the streams."""
+
 
 def read_errors(body: Mapping[str, Any]) -> Iterator[VenueError]:
     """Yield the errors of a body such as `{"error":["EOrder:Insufficient funds"]}`; the code is the text."""
@@ -76,7 +79,7 @@ PROFILE = VenueProfile(
     reports_free=False,
     amend=AmendAbility.IN_PLACE,
     trailing_stop=True,
-    absent_after_seconds=DEADLINE.total_seconds() + 1,
+    absent_after_seconds=DEADLINE.total_seconds() + LISTS_LAG.total_seconds(),
     reader=kraken_streams,
     streams=(methodcaller("watch_orders"), methodcaller("watch_balance")),
     placing=_with_deadline,

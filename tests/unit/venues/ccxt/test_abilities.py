@@ -1,4 +1,4 @@
-"""A venue's abilities by its profile, and what ccxt declares of a venue without one."""
+"""A venue's abilities by its profile; ccxt's own declarations promise more than its classes do."""
 
 import ccxt
 import pytest
@@ -11,14 +11,6 @@ from infra.venues.ccxt.profiles.registry import profile_of
 
 HELD = {OrderType.TRAILING_STOP}
 STOPS = {OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
-
-
-@pytest.mark.parametrize("name", ["binance", "kraken", "okx", "bybit", "coinbase"])
-def test_without_a_profile_ccxts_declarations_are_shown(name: str) -> None:
-    abilities = venue_abilities(getattr(ccxt, name)())
-    assert HELD | {OrderType.MARKET, OrderType.LIMIT} | STOPS == set(abilities.order_types)
-    assert set(abilities.times_in_force) == set(TimeInForce)
-    assert abilities.post_only
 
 
 def of_profile(name: str) -> VenueAbilities:
@@ -54,27 +46,24 @@ def test_a_venue_that_streams_no_balances_is_polled() -> None:
     assert (abilities.fills, abilities.balances) == (ReportSource.POLL, ReportSource.POLL)
 
 
-def test_a_venue_without_a_profile_takes_no_live_accounts() -> None:
+def test_a_venue_without_a_profile_takes_no_orders_and_has_candles() -> None:
     assert profile_of("gemini") is None
-    assert not venue_abilities(ccxt.gemini()).live_accounts
+    abilities = venue_abilities(ccxt.gemini())
+    assert (abilities.live_accounts, abilities.order_types, abilities.times_in_force) == (False, (), ())
+    assert not abilities.post_only
+    assert Timeframe.M1 in abilities.timeframes
 
 
 def test_a_trailing_stop_is_the_engines_own_where_market_orders_are_taken() -> None:
     abilities = of_profile("bybit")
     assert (OrderType.TRAILING_STOP in abilities.order_types, abilities.trailing_stop) == (True, False)
-    exchange = ccxt.binance()
-    exchange.has["createMarketOrder"] = False
-    assert OrderType.TRAILING_STOP not in venue_abilities(exchange).order_types
 
 
 def test_what_a_venue_lacks_of_timeframes_is_made_of_shorter_ones() -> None:
     assert set(venue_abilities(ccxt.kraken()).timeframes) == set(Timeframe)
 
 
-def test_a_venue_of_which_nothing_is_known_takes_the_plainest_orders() -> None:
+def test_a_venue_without_candles_has_no_timeframes() -> None:
     exchange = ccxt.binance()
-    exchange.features, exchange.timeframes = None, None
-    abilities = venue_abilities(exchange)
-    assert abilities.order_types == (OrderType.MARKET, OrderType.LIMIT, OrderType.TRAILING_STOP)
-    assert abilities.times_in_force == (TimeInForce.GTC, TimeInForce.GTD)
-    assert (abilities.post_only, abilities.timeframes) == (False, ())
+    exchange.timeframes = None
+    assert venue_abilities(exchange).timeframes == ()
