@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -44,16 +45,23 @@ def remove_left_over(place: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """Make the folder of a run for a program that uses these parts without pytest; remove it after the block."""
+    folder = _make()
+    _run.append(folder)
+    try:
+        yield folder
+    finally:
+        _run.remove(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the run's folder, or take that of the run that this is a process of."""
     inherited = getattr(config, "workerinput", {}).get("run_folder")
     if inherited is None:
-        for place in _places():
-            remove_left_over(place)
-        # Named by the process, by which the next run sees whether this one has been killed.
-        folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_places()[0]))
-        folder.chmod(0o711)  # the user that runs PostgreSQL for root passes it
-        config.stash[_KEY] = folder
+        folder = config.stash[_KEY] = _make()
     _run.append(Path(inherited) if inherited else folder)
 
 
@@ -67,6 +75,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     folder = config.stash.get(_KEY, None)
     if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make() -> Path:
+    for place in _places():
+        remove_left_over(place)
+    # Named by the process, by which the next run sees whether this one has been killed.
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_places()[0]))
+    folder.chmod(0o711)  # the user that runs PostgreSQL for root passes it
+    return folder
 
 
 def _places() -> list[Path]:

@@ -5,11 +5,13 @@ engine under which something was violated is kept.
 """
 
 import asyncio
+import itertools
 import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,12 +21,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from tests.faults.model.run import RunResult, run_seed
-from tests.faults.model.world import running_world
+from tests.faults.model.world import World
+from tests.support.run_folder import new_folder, run_folder
 
 _RUNS_A_WORLD = 20
 """After so many runs the engine starts on empty folders: its database must not grow into what is measured."""
 
 _console = Console()
+
+Report = Callable[[RunResult], None]
 
 
 def main() -> None:
@@ -44,7 +49,8 @@ def faults(
     done = {row["seed"] for row in _results(folder)}
     seeds = [number for number in range(seed, seed + runs) if number not in done]
     deadline = None if minutes is None else time.monotonic() + minutes * 60
-    asyncio.run(_run_all(folder, seeds, engines, deadline))
+    with run_folder():
+        asyncio.run(_run_all(folder, seeds, engines, deadline))
     rows = [row for row in _results(folder) if seed <= row["seed"] < seed + runs]
     _print_table(rows)
     raise SystemExit(any(row["violations"] for row in rows) or len(rows) < runs)
@@ -65,32 +71,39 @@ async def _run_all(folder: Path, seeds: list[int], engines: int, deadline: float
             for violation in result.violations:
                 progress.console.print(f"seed {result.seed}: {violation}", markup=False, highlight=False)
 
-        await asyncio.gather(*(_run_engine(folder, index, left, deadline, report) for index in range(engines)))
+        await asyncio.gather(*(_run_engine(folder, left, deadline, report) for _ in range(engines)))
 
 
-async def _run_engine(folder: Path, index: int, left: Iterator[int], deadline: float | None, report: Any) -> None:
+async def _run_engine(folder: Path, left: Iterator[int], deadline: float | None, report: Report) -> None:
     """Take seeds until none is left, in one world after the other."""
-    while True:
-        batch: list[int] = []
-        results: list[RunResult] = []
-        place = folder / f"engine-{index}-{time.time_ns()}"
-        first = next(left, None)
-        if first is None or (deadline is not None and time.monotonic() > deadline):
-            return
-        batch.append(first)
-        async with running_world(place, first) as world:
-            while batch:
-                result = await run_seed(world, batch.pop())
-                results.append(result)
-                report(result)
-                is_over = deadline is not None and time.monotonic() > deadline
-                if result.violations or is_over or len(results) >= _RUNS_A_WORLD:
-                    break
-                batch += [number for number in (next(left, None),) if number is not None]
-            if any(result.violations for result in results):
-                shutil.copy(world.engine.log_file, place / "engine.log")
-        if not any(result.violations for result in results):
-            shutil.rmtree(place, ignore_errors=True)
+    while (deadline is None or time.monotonic() < deadline) and (first := next(left, None)) is not None:
+        place = new_folder()
+        violated = await _run_world(place, itertools.chain([first], left), deadline, report)
+        if violated:
+            kept = folder / f"seed-{violated[0]}"
+            shutil.copytree(place, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock*", "*.s.PGSQL*"))
+        shutil.rmtree(place, ignore_errors=True)
+
+
+async def _run_world(place: Path, seeds: Iterator[int], deadline: float | None, report: Report) -> list[int]:
+    """Run seeds on one world until it is old, the time is over or something is violated; return those violated."""
+    violated: list[int] = []
+    world = World(place, 1)
+    try:
+        await world.start()
+        for seed in itertools.islice(seeds, _RUNS_A_WORLD):
+            result = await run_seed(world, seed)
+            report(result)
+            violated += [seed] if result.violations else []
+            if violated or (deadline is not None and time.monotonic() > deadline):
+                break
+    finally:
+        with suppress(AssertionError):  # what doesn't end cleanly is killed with its folder
+            await world.close()
+        if violated:
+            shutil.copy(world.engine.log_file, place / "engine.log")
+        world.engine.clean_up()
+    return violated
 
 
 def _results(folder: Path) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ The steps are methods of the adapters that talk to the venue and to the database
 the file that `FAULTS_CONTROL` names and sends SIGUSR1.
 """
 
+import asyncio
 import functools
 import json
 import os
@@ -42,6 +43,12 @@ class Switch:
         self._step, self._left = wanted.get("step", ""), wanted.get("count", 0)
         self._offset = timedelta(seconds=wanted.get("clockOffset", 0))
 
+    def dump_tasks(self, *_: object) -> None:
+        """Write where every task waits beside the control file; called by SIGUSR2."""
+        with self._control.with_suffix(".tasks").open("w") as file:
+            for task in list(asyncio.tasks._all_tasks):  # type: ignore[attr-defined]
+                task.print_stack(file=file)
+
     def passes(self, step: str) -> None:
         """Die here if this is the passage to die at."""
         if step == self._step:
@@ -78,4 +85,5 @@ if __name__ == "__main__":
     the_switch.read()
     install(the_switch)
     signal.signal(signal.SIGUSR1, the_switch.read)
+    signal.signal(signal.SIGUSR2, the_switch.dump_tasks)
     main()

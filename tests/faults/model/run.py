@@ -48,6 +48,8 @@ async def run_seed(world: World, seed: int) -> RunResult:
         await _enter(world, traders)
         await _carry_out(world, plan, Operator(world, traders, seed))
         violations += await settle(world, traders)
+        if violations:
+            await world.dump_tasks()
         violations += await compare(world, traders)
         for trader in traders:
             orders = await trader.orders()

@@ -132,6 +132,12 @@ class World:
         self._clock_offset = seconds
         self._apply_control()
 
+    async def dump_tasks(self) -> None:
+        """Have the engine write where each of its tasks waits, to be read beside a violation."""
+        if self.engine.is_running():
+            os.kill(self.engine.pid, signal.SIGUSR2)
+            await asyncio.sleep(1)
+
     def kill_postgres(self) -> None:
         """Kill the engine's PostgreSQL; the engine starts it again."""
         with suppress(ProcessLookupError, OSError):
