@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.core.backoff import Backoff
@@ -39,11 +39,13 @@ _QUICK_QUERIES = 9
 class PendingQuery:
     """An order to be queried. `sent_at` is when the last request about it was sent, `next_at` when to query next.
 
-    Both are in monotonic seconds. `cancel_refusal` is the venue's reason if it refused to cancel the order.
-    `alert_at` is when the user is alerted of the doubt; `obstacle` is what the last attempt has failed by.
+    Both are in monotonic seconds, as is `since`, from which on the order is in doubt: a wall clock may be set back.
+    `cancel_refusal` is the venue's reason if it refused to cancel the order. `alert_at` is when the user is alerted of
+    the doubt; `obstacle` is what the last attempt has failed by.
     """
 
     order_id: UUID
+    since: float
     sent_at: float
     next_at: float
     backoff: Backoff
@@ -77,7 +79,10 @@ class InDoubtResolver:
         now = self._context.clock.monotonic()
         before = self._queries.get(order_id)
         last_sent_at = sent_at if sent_at is not None else before.sent_at if before else now
-        self._queries[order_id] = self._query(order_id, last_sent_at, now, cancel_refusal)
+        query = self._query(order_id, last_sent_at, now, cancel_refusal)
+        if before is not None:
+            query.since = before.since
+        self._queries[order_id] = query
         self._wakeup.set()
 
     def enqueue_later(self, order_id: UUID) -> None:
@@ -109,7 +114,8 @@ class InDoubtResolver:
     def _query(self, order_id: UUID, sent_at: float, next_at: float, cancel_refusal: str | None = None) -> PendingQuery:
         timings = self._context.timings
         backoff = Backoff(timings.first_query_delay * 2, timings.longest_query_delay)
-        return PendingQuery(order_id, sent_at, next_at, backoff, cancel_refusal=cancel_refusal)
+        since = min(sent_at, self._context.clock.monotonic())
+        return PendingQuery(order_id, since, sent_at, next_at, backoff, cancel_refusal=cancel_refusal)
 
     async def _resolve_or_reschedule(self, query: PendingQuery) -> None:
         try:
@@ -128,7 +134,7 @@ class InDoubtResolver:
     async def _resolve(self, query: PendingQuery) -> None:
         query.attempts += 1
         order = await self._read(query.order_id)
-        query.alert_at = None if order is None else self._alert_at(order)
+        query.alert_at = None if order is None else self._alert_at(query, order)
         if order is None or order.status is OrderStatus.PENDING or order.status is OrderStatus.DENIED:
             self._discard(query)
         elif order.id in self._context.in_flight:
@@ -196,7 +202,7 @@ class InDoubtResolver:
     async def _resolve_order_not_found(self, query: PendingQuery, order: Order) -> None:
         if order.status.is_final:
             self._discard(query)
-        elif self._may_still_arrive(query) or await self._has_trade(order):
+        elif self._may_still_arrive(query) or await self._has_trade(query, order):
             query.obstacle = "the venue does not find it, and it may still arrive or have traded"
             self._reschedule(query)
         else:
@@ -207,11 +213,10 @@ class InDoubtResolver:
             else:
                 self._reschedule(query)
 
-    async def _has_trade(self, order: Order) -> bool:
+    async def _has_trade(self, query: PendingQuery, order: Order) -> bool:
         """Return whether the venue has a trade that is the order's, or that may be for as long as that is not known."""
-        since = (order.submitted_at or order.created_at) - _FILLS_MARGIN
-        may_be_unknown = self._in_doubt_for(order) < self._context.timings.doubt_limit
-        for fill in await self._context.venue.fills(order.market, self._context.to_venue_time(since)):
+        may_be_unknown = self._in_doubt_for(query) < self._context.timings.doubt_limit
+        for fill in await self._context.venue.fills(order.market, self._sent_at_earliest(query, order)):
             if fill.client_order_id == order.client_order_id or fill.venue_order_id == order.venue_order_id:
                 await self.report_handler.on_fill(replace(fill, client_order_id=order.client_order_id))
                 return True
@@ -221,18 +226,21 @@ class InDoubtResolver:
         current = await self._read(order.id)
         return current is None or current.status is not order.status  # One of the fills was the order's.
 
-    def _in_doubt_for(self, order: Order) -> float:
-        """Return for how many seconds the outcome of the order's last request has been unknown."""
-        is_cancel = order.status is OrderStatus.PENDING_CANCEL
-        since = (order.cancel_requested_at if is_cancel else order.submitted_at) or order.updated_at
-        return (self._context.clock.now() - since).total_seconds()
+    def _sent_at_earliest(self, query: PendingQuery, order: Order) -> datetime:
+        """Return the venue's time before which the order wasn't sent, even if this node's clock has been set back."""
+        by_wall_clock = self._context.to_venue_time(order.submitted_at or order.created_at)
+        by_monotonic_clock = self._context.venue.venue_now() - timedelta(seconds=self._in_doubt_for(query))
+        return min(by_wall_clock, by_monotonic_clock) - _FILLS_MARGIN
 
-    def _alert_at(self, order: Order) -> float | None:
+    def _in_doubt_for(self, query: PendingQuery) -> float:
+        """Return for how many seconds this process has not known the outcome of the order's request."""
+        return self._context.clock.monotonic() - query.since
+
+    def _alert_at(self, query: PendingQuery, order: Order) -> float | None:
         """Return when the user is to be alerted of the order's doubt, in monotonic seconds; None if there is none."""
         if order.status not in _WITHOUT_OUTCOME:
             return None
-        left = self._context.timings.doubt_alert_after - self._in_doubt_for(order)
-        return self._context.clock.monotonic() + max(left, 0)
+        return query.since + self._context.timings.doubt_alert_after
 
     async def _alert_of_doubts(self) -> None:
         now = self._context.clock.monotonic()
@@ -268,10 +276,14 @@ class InDoubtResolver:
         return orders[0] if orders else None
 
     def _may_still_arrive(self, query: PendingQuery) -> bool:
-        return self._context.clock.monotonic() - query.sent_at < self._context.timings.absence_after
+        return self._context.clock.monotonic() - query.sent_at < self._absence_after
+
+    @property
+    def _absence_after(self) -> float:
+        return max(self._context.timings.absence_after, self._context.venue.absent_after_seconds)
 
     def _reschedule(self, query: PendingQuery, retry_after_seconds: float | None = None) -> None:
-        now, absence_after = self._context.clock.monotonic(), self._context.timings.absence_after
+        now, absence_after = self._context.clock.monotonic(), self._absence_after
         delay = query.backoff.next_delay()
         absence_counts_at = query.sent_at + absence_after
         if now < absence_counts_at:

@@ -113,6 +113,11 @@ SendGuard = Callable[[], None]
 class ExecutionClient(Protocol):
     """One account at one venue. Queries raise `VenueUnreachable` (of `domain.ports.market_data`) without an answer."""
 
+    @property
+    def absent_after_seconds(self) -> float:
+        """For how long after an order was sent the venue's answer "no such order" proves nothing."""
+        ...
+
     async def place(self, order: Order, guard: SendGuard) -> OrderReport:
         """Send the order once, never again; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`."""
         ...

@@ -1,6 +1,8 @@
-"""A clock that a test owns."""
+"""Clocks that a test owns."""
 
 from datetime import UTC, datetime, timedelta
+
+from infra.clock import SystemClock
 
 
 class ManualClock:
@@ -18,3 +20,13 @@ class ManualClock:
 
     def move(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+class AdjustableClock(SystemClock):
+    """The machine's clock, whose wall clock a test sets forward or back; the monotonic one goes on."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead

@@ -24,10 +24,11 @@ from domain.model.users import User
 from domain.ports.execution_client import ExecutionClient
 from domain.ports.leases import Lease
 from domain.rules.order_request import OrderRequest
-from infra.clock import SystemClock, TimeOrderedIds
+from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
+from tests.support.clocks import AdjustableClock
 from tests.support.orders import BTC, a_book, a_market
 from tests.support.trading import new_account, new_user
 from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
@@ -135,7 +136,7 @@ class OrderHarness:
     """The dependencies of one account's execution; `start` starts the executor, which may be killed and restarted."""
 
     def __init__(self, pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets) -> None:
-        self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
+        self.clock, self.ids, self.bus = AdjustableClock(), TimeOrderedIds(), EmbeddedBus()
         self.pool = pool
         self.database = PostgresDatabase(pool, self.bus, self.clock)
         self.notifier = OrderNotifier(self.bus)

@@ -164,6 +164,8 @@ class ScriptedVenue:
         while True:
             yield await self._inbox.get()
 
+    absent_after_seconds = 0.0
+
     def venue_now(self) -> datetime:
         return datetime.now(UTC) + self.clock_ahead
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
@@ -112,10 +111,6 @@ class VenueConnection:
         exchange.set_markets_from_exchange(self._public)
         exchange.ssl_context = self._public.ssl_context
         return exchange
-
-    def local_now(self) -> datetime:
-        """Return this node's own time."""
-        return self._local_clock.now()
 
     async def measure_clock(self) -> None:
         """Measure the venue's clock now: it has refused a request for its time. Raises `VenueUnreachable`."""

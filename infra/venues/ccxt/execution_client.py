@@ -39,9 +39,6 @@ log = logging.getLogger(__name__)
 _MARGIN = timedelta(seconds=10)
 """How much earlier than it was sent an order and its executions are looked for, since clocks differ."""
 
-_SHARE_OF_DOUBT = 5
-"""Into how many parts the time is cut after which an absence counts: one lies between two questions."""
-
 
 class CcxtExecutionClient:
     """`domain.ports.execution_client.ExecutionClient` with its own credentials over a shared connection."""
@@ -72,6 +69,10 @@ class CcxtExecutionClient:
     def venue_now(self) -> datetime:
         """Return the venue's time by the measured offset."""
         return self._connection.clock.now()
+
+    @property
+    def absent_after_seconds(self) -> float:
+        return self._profile.absent_after_seconds
 
     async def place(self, order: Order, guard: SendGuard) -> OrderReport:
         """Send the order once; raises `VenueRefused`, `OutcomeUnknown` or `NotSent`.
@@ -139,7 +140,6 @@ class CcxtExecutionClient:
             with request_priority(Priority.TRADING):
                 data = await self._find(order)
                 if data is None:
-                    self._check_absence(order)
                     return None
                 report = self._to_report(order, data)
                 fills = await self._order_fills(order, report) if report.filled_quantity else []
@@ -249,15 +249,6 @@ class CcxtExecutionClient:
             if is_order_not_found(error):
                 return None
             raise
-
-    def _check_absence(self, order: Order) -> None:
-        """Raise `VenueUnreachable` if it proves nothing yet that the venue doesn't have the order."""
-        if order.submitted_at is not None:
-            sent_for = self._connection.local_now() - order.submitted_at
-            left = self._profile.absent_after_seconds - sent_for.total_seconds()
-            if left > 0:
-                message = "the order may still reach the venue, or its lists"
-                raise VenueUnreachable(message, min(left, self._profile.absent_after_seconds / _SHARE_OF_DOUBT))
 
     async def _order_fills(self, order: Order, report: OrderReport) -> list[FillReport]:
         exchange, by_order = await self._requests.exchange_for_requests(), self._profile.order_fills

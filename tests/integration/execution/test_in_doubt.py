@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -66,6 +67,32 @@ async def test_while_the_venue_is_unreachable_an_order_stays_in_doubt(
     await asyncio.sleep(4 * harness.timings.absence_after)  # far longer than it takes if the venue answers
     assert (await harness.read(order.id)).status is OrderStatus.IN_DOUBT
     venue.unreachable = False
+    await harness.until(order.id, "REJECTED")
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=40), timedelta(minutes=-40)])
+async def test_a_doubt_ends_although_the_clock_of_the_node_is_set_back_or_forward(
+    harness: OrderHarness, venue: ScriptedVenue, ahead: timedelta
+) -> None:
+    await harness.start()
+    harness.clock.ahead = ahead
+    venue.fates.append(Fate.LOST)
+    order = await harness.place()
+    assert order.status is OrderStatus.IN_DOUBT
+    harness.clock.ahead = timedelta(0)
+    await harness.until(order.id, "REJECTED")
+
+
+async def test_an_absence_proves_nothing_for_as_long_as_the_venue_says(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    venue.absent_after_seconds = 3600.0
+    await harness.start()
+    venue.fates.append(Fate.LOST)
+    order = await harness.place()
+    await asyncio.sleep(4 * harness.timings.absence_after)
+    assert (await harness.read(order.id)).absences == 0
+    venue.absent_after_seconds = 0.0
     await harness.until(order.id, "REJECTED")
 
 

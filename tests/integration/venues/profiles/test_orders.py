@@ -11,7 +11,6 @@ from domain.model.client_order_ids import OrderIdForm
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType, RejectCode, TimeInForce
 from domain.ports.execution_client import NotSent, OutcomeUnknown, VenueRefused
-from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.integration.venues.profiles.conftest import id_of
@@ -174,15 +173,12 @@ async def test_an_order_refused_for_its_time_is_sent_again_under_the_same_id(
     assert abs((account.venue_now().timestamp() * 1000) - venue.now_ms()) < 5_000
 
 
-async def test_an_absence_proves_nothing_while_the_order_may_still_arrive(
+async def test_an_order_that_the_venue_does_not_find_is_absent_and_the_profile_says_from_when_on_that_counts(
     connection: VenueConnection, account: CcxtExecutionClient, limit_order: Order
 ) -> None:
     assert connection.profile is not None
-    if not connection.profile.absent_after_seconds:
-        assert await account.query_order(limit_order) is None
-        return
-    with pytest.raises(VenueUnreachable, match="may still reach"):
-        await account.query_order(limit_order)
+    assert await account.query_order(limit_order) is None
+    assert account.absent_after_seconds == connection.profile.absent_after_seconds
 
 
 @pytest.mark.parametrize("kind", [OrderType.STOP, OrderType.TAKE_PROFIT])
