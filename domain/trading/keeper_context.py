@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from domain.model.events import NewEvent, UserEventKind
+from domain.model.protection import PositionProtection
 from domain.model.trading import Account, Position
 from domain.ports.leases import Lease
 from domain.ports.unit_of_work import UnitOfWork
@@ -65,3 +66,10 @@ class KeeperContext:
             event = NewEvent(self.account.user_id, now, UserEventKind.ALERT, None, message)
             unit_of_work.events.append([event])
             log.warning("alert", extra={**self.log_ids, "reason": message})
+
+    async def report(self, protection: PositionProtection, error: Exception) -> None:
+        """Log an error of the engine's own about one protection, and alert of it; the others go on."""
+        log.error("protection %s failed", protection.id, exc_info=error, extra=self.log_ids)
+        async with self.transaction() as unit_of_work:
+            message = f"The engine met an error of its own while it protected a position on {protection.market}."
+            await self.alert(unit_of_work, f"protection:{protection.id}", message)

@@ -1,7 +1,6 @@
 """Carries out the intent to close a position: one order after another, until nothing of it is left."""
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -12,11 +11,12 @@ from domain.model.client_order_ids import client_order_id
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, RejectCode, RiskCode
-from domain.model.protection import PositionIntent, PositionProtection
+from domain.model.protection import PositionIntent
 from domain.model.trading import Balance, Position
 from domain.portfolio.positions import close_dust, is_dust
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
+from domain.trading.closing import PositionClosing, load_closing
 from domain.trading.exit_plan import ExitPlan, plan_exit
 from domain.trading.keeper_context import KeeperContext
 
@@ -26,6 +26,8 @@ LONGEST_RETRY_SECONDS = 30.0
 PATIENT_RETRY_SECONDS = 60.0
 PATIENT_AFTER = 10
 """After how many failures in a row an exit is tried at the slower pace."""
+MISSING_SEEN = 2
+"""How often the venue has to say that coins are gone: right after a fill its balances may lag behind."""
 
 _REFUSED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED})
 
@@ -35,43 +37,6 @@ def retry_delay(failures: int) -> timedelta:
     if failures > PATIENT_AFTER:
         return timedelta(seconds=PATIENT_RETRY_SECONDS)
     return timedelta(seconds=min(2.0 ** (failures - 1), LONGEST_RETRY_SECONDS))
-
-
-@dataclass(frozen=True, slots=True)
-class _Closing:
-    """An intent whose row is locked, the position that it closes, and the active orders that concern it."""
-
-    intent: PositionIntent
-    position: Position | None
-    protection: PositionProtection | None
-    entry_order_id: UUID | None
-    orders: tuple[Order, ...]
-
-    @property
-    def entries(self) -> tuple[Order, ...]:
-        """The orders that may still enlarge the position."""
-        return tuple(o for o in self.orders if o.role is OrderRole.ENTRY or o.id == self.entry_order_id)
-
-    @property
-    def exits(self) -> tuple[Order, ...]:
-        """The other orders that close the position, such as a take-profit that rests; they lock what is to be sold."""
-        return tuple(order for order in self.orders if order.role.is_exit or order.reduce_only)
-
-    @property
-    def closes_part(self) -> bool:
-        """Whether only a part of the position is to be closed."""
-        return self.intent.quantity is not None
-
-    @property
-    def target(self) -> Decimal:
-        """The quantity that is still to be closed, in base."""
-        assert self.position is not None
-        held = abs(self.position.quantity)
-        if self.intent.quantity is not None:
-            return max(min(held, EXACT.subtract(self.intent.quantity, self.intent.sold)), ZERO)
-        if self.protection is not None and self.protection.quantity is not None:
-            return min(held, self.protection.quantity)
-        return held
 
 
 class PositionCloser:
@@ -90,15 +55,16 @@ class PositionCloser:
     async def advance(self, intent: PositionIntent) -> None:
         """Do the next step of an intent whose last order, if it had one, isn't active any more."""
         lacks_balance = intent.order_id is not None and await self._settle_last_order(intent.id)
-        balances_known = lacks_balance and await self._context.executor.refresh_balances()
+        has_to_know = lacks_balance or intent.missing > 0
+        balances_known = has_to_know and await self._context.executor.refresh_balances()
         async with self._context.transaction() as unit_of_work:
             locked = await unit_of_work.protection.get_intent_for_update(intent.id)
             if locked is None or locked.ended_at is not None or locked.order_id is not None:
                 return
             is_due = locked.next_try_at is None or locked.next_try_at <= self._context.clock.now()
-            if not is_due and not (balances_known and locked.failures == 1):
+            if not is_due and not (balances_known and locked.failures <= MISSING_SEEN):
                 return
-            closing = await self._load(unit_of_work, locked)
+            closing = await load_closing(unit_of_work, locked)
             order_id = await self._next_step(unit_of_work, closing, by_balance=balances_known)
         self._context.executor.wake(order_id)
 
@@ -126,9 +92,8 @@ class PositionCloser:
                 await unit_of_work.protection.save_intent(intent.changed(failures=0, next_try_at=None))
                 return False
             lacks_balance = _lacks_balance(order)
-            await self._record_failure(
-                unit_of_work, intent, _refusal(order), alert=order.status in _REFUSED and not lacks_balance
-            )
+            silent = MISSING_SEEN if lacks_balance else int(order.status not in _REFUSED)
+            await self._record_failure(unit_of_work, intent, _refusal(order), silent=silent)
         return lacks_balance
 
     async def _reduce_protection(self, unit_of_work: UnitOfWork, intent: PositionIntent, sold: Decimal) -> None:
@@ -140,9 +105,9 @@ class PositionCloser:
             await unit_of_work.protection.save(protection.changed(quantity=left))
 
     async def _record_failure(
-        self, unit_of_work: UnitOfWork, intent: PositionIntent, refusal: str, *, alert: bool
+        self, unit_of_work: UnitOfWork, intent: PositionIntent, refusal: str, *, silent: int = 0
     ) -> None:
-        """Store that nothing was closed, and when it is tried again; alert of it once."""
+        """Store that nothing was closed, and when it is tried again; alert of it once, after `silent` failures."""
         failures = intent.failures + 1
         failed = intent.changed(
             failures=failures,
@@ -150,7 +115,7 @@ class PositionCloser:
             next_try_at=self._context.clock.now() + retry_delay(failures),
         )
         await unit_of_work.protection.save_intent(failed)
-        if alert or failures > 1:
+        if failures > silent:
             message = (
                 f"A position on {intent.market} can't be closed ({intent.role.value}: {intent.reason}) {refusal} "
                 "It is tried again until it is closed."
@@ -159,24 +124,7 @@ class PositionCloser:
 
     # -- the next order ----------------------------------------------------------------------------------------------
 
-    async def _load(self, unit_of_work: UnitOfWork, intent: PositionIntent) -> _Closing:
-        """Return what the intent is about."""
-        active = await unit_of_work.orders.list_active(intent.account_id)
-        known = await unit_of_work.protection.list_open(intent.account_id)
-        protection = next((row for row in reversed(known) if _is_of(row, intent)), None)
-        entry_order_id = None if protection is None else protection.entry_order_id
-        if intent.trading_session_id is not None:
-            related = tuple(o for o in active if o.trading_session_id == intent.trading_session_id)
-        elif intent.protection_id is None:
-            by_hand = tuple(o for o in active if o.market == intent.market and o.trading_session_id is None)
-            related = tuple(o for o in by_hand if o.reduce_only)
-        else:
-            related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
-        positions = await unit_of_work.positions.list_open(intent.account_id)
-        position = next((position for position in positions if _concerns(position, intent, protection)), None)
-        return _Closing(intent, position, protection, entry_order_id, related)
-
-    async def _next_step(self, unit_of_work: UnitOfWork, closing: _Closing, *, by_balance: bool) -> UUID | None:
+    async def _next_step(self, unit_of_work: UnitOfWork, closing: PositionClosing, *, by_balance: bool) -> UUID | None:
         """Do what comes next, and return the order that is to be sent, if there is one.
 
         What may enlarge the position, or locks what is to be sold, is cancelled first.
@@ -193,26 +141,31 @@ class PositionCloser:
         market = self._context.feed.catalogue.get(closing.position.market)
         if market is None:
             refusal = f"{closing.position.market} isn't listed at its venue."
-            await self._record_failure(unit_of_work, closing.intent, refusal, alert=True)
+            await self._record_failure(unit_of_work, closing.intent, refusal)
             return None
         return await self._close(unit_of_work, closing, closing.position, market, by_balance=by_balance)
 
     async def _close(
-        self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, market: Market, *, by_balance: bool
+        self,
+        unit_of_work: UnitOfWork,
+        closing: PositionClosing,
+        position: Position,
+        market: Market,
+        *,
+        by_balance: bool,
     ) -> UUID | None:
         price = self._context.feed.price_of(market.symbol) or position.average_price or ZERO
-        present = EXACT.subtract(closing.target, closing.intent.missing)
-        if not closing.closes_part and is_dust(present, market, price) and closing.intent.missing > 0:
-            await self._close_without(unit_of_work, closing, position, closing.intent.missing)
-            return None
         held = await self._held(unit_of_work, market) if by_balance else None
-        plan = plan_exit(present, market, price, held)
+        if held is None and closing.intent.missing > 0:
+            return None
+        plan = plan_exit(closing.target, market, price, held)
         if plan.quantity > 0:
             return await self._place(unit_of_work, closing, position, plan)
         if plan.locked > 0 and not is_dust(plan.locked, market, price):
             await self._unlock(unit_of_work, closing.intent, market, plan.locked)
         elif plan.missing > 0 and not closing.closes_part:
-            await self._close_without(unit_of_work, closing, position, plan.missing)
+            if closing.intent.missing > 0 or closing.intent.failures >= MISSING_SEEN:
+                await self._close_without(unit_of_work, closing, position, plan.missing)
         else:
             await self._close_dust(unit_of_work, closing, position, market, price)
         return None
@@ -222,7 +175,9 @@ class PositionCloser:
         known = (balance for balance in balances if balance.currency == market.base)
         return next(known, Balance(market.base, ZERO, ZERO))
 
-    async def _place(self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, plan: ExitPlan) -> UUID:
+    async def _place(
+        self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, plan: ExitPlan
+    ) -> UUID:
         intent = closing.intent
         order = self._order(closing, position, plan.quantity)
         await place_order(unit_of_work, order)
@@ -233,12 +188,12 @@ class PositionCloser:
             order_id=order.id,
             tries=intent.tries + 1,
             next_try_at=None,
-            missing=EXACT.add(intent.missing, plan.missing),
+            missing=plan.missing,
         )
         await unit_of_work.protection.save_intent(placed)
         return order.id
 
-    def _order(self, closing: _Closing, position: Position, quantity: Decimal) -> Order:
+    def _order(self, closing: PositionClosing, position: Position, quantity: Decimal) -> Order:
         """Return the market order of the next try; the same try gives the same client order id."""
         intent, now = closing.intent, self._context.clock.now()
         return Order(
@@ -279,10 +234,10 @@ class PositionCloser:
             )
             await self._context.alert(unit_of_work, f"unlocked:{order.id}", message)
         refusal = f"{plain(locked)} {market.base} are locked by other orders of the account."
-        await self._record_failure(unit_of_work, intent, refusal, alert=not chosen)
+        await self._record_failure(unit_of_work, intent, refusal, silent=intent.failures + len(chosen))
 
     async def _close_without(
-        self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, missing: Decimal
+        self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, missing: Decimal
     ) -> None:
         """Close the position without what the account doesn't hold any more, and alert of it once."""
         locked = await self._lock(unit_of_work, position)
@@ -302,7 +257,7 @@ class PositionCloser:
         await self._end(unit_of_work, closing.intent.changed(missing=missing))
 
     async def _close_dust(
-        self, unit_of_work: UnitOfWork, closing: _Closing, position: Position, market: Market, price: Decimal
+        self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, market: Market, price: Decimal
     ) -> None:
         """End with a remainder that is too small to be sold, once no order can change it any more."""
         if closing.orders and not closing.closes_part:
@@ -343,21 +298,6 @@ class PositionCloser:
                 await unit_of_work.protection.save(protection.changed(ended_at=now))
         if intent.failures:
             await unit_of_work.accounts.delete_alert(intent.account_id, _failure_key(intent))
-
-
-def _is_of(protection: PositionProtection, intent: PositionIntent) -> bool:
-    """Return whether a protection is that of what the intent closes."""
-    if intent.trading_session_id is None:
-        return protection.id == intent.protection_id
-    return (protection.market, protection.trading_session_id) == (intent.market, intent.trading_session_id)
-
-
-def _concerns(position: Position, intent: PositionIntent, protection: PositionProtection | None) -> bool:
-    """Return whether the open position is the one that the intent is to close."""
-    is_of_owner = position.market == intent.market and position.trading_session_id == intent.trading_session_id
-    if protection is None or intent.trading_session_id is not None:
-        return is_of_owner
-    return is_of_owner and position.id == protection.position_id
 
 
 def _failure_key(intent: PositionIntent) -> str:

@@ -6,7 +6,6 @@ orders are rows, and what a restart loses of the trades that were seen is found 
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import NoReturn
@@ -16,52 +15,22 @@ from domain.core.errors import Unavailable
 from domain.core.money import EXACT
 from domain.core.wakeup import Wakeup
 from domain.model.markets import MarketSymbol
-from domain.model.orders import Order, OrderStatus
 from domain.model.protection import PositionIntent, PositionProtection
-from domain.model.trading import Position
 from domain.ports.leases import StaleLease
-from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
-from domain.rules.protected_position import EXIT_ROLES, exit_reason, targets_share, with_fills
+from domain.rules.protected_position import EXIT_ROLES, exit_reason, targets_share
 from domain.rules.protection import Exit, ExitCause
 from domain.trading.close_requests import close_halted_positions
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
 from domain.trading.position_closer import PositionCloser
+from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdater
 
 log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
 UNFILLED_FOR = timedelta(minutes=10)
 """How long after the end of an entry order without a fill a late one may still come and be protected."""
-
-
-@dataclass(frozen=True, slots=True)
-class _AccountState:
-    """What is stored of the account: what protects its positions, what closes them, and the orders under way.
-
-    `entries` are the entry orders of the protections, by id.
-    """
-
-    protections: tuple[PositionProtection, ...]
-    intents: tuple[PositionIntent, ...]
-    positions: tuple[Position, ...]
-    active: frozenset[UUID]
-    entries: dict[UUID, Order]
-
-    def position_of(self, protection: PositionProtection) -> Position | None:
-        """Return the open position that the protection is of, or will be."""
-        for position in self.positions:
-            is_of_owner = (
-                position.market == protection.market and position.trading_session_id == protection.trading_session_id
-            )
-            if is_of_owner and protection.position_id in {None, position.id}:
-                return position
-        return None
-
-    def is_being_closed(self, protection: PositionProtection) -> bool:
-        """Return whether an intent closes all that the protection protects."""
-        return any(intent.quantity is None and _is_about(intent, protection) for intent in self.intents)
 
 
 class PositionKeeper:
@@ -74,6 +43,7 @@ class PositionKeeper:
         self._watches: dict[MarketSymbol, MarketWatch] = {}
         self._tasks: dict[MarketSymbol, asyncio.Task[None]] = {}
         self._retry_at: dict[UUID, float] = {}
+        self._updater = ProtectionUpdater(context, self._live_high_water)
 
     def __repr__(self) -> str:
         return f"PositionKeeper({self._context.account.id}, markets={len(self._watches)})"
@@ -112,7 +82,7 @@ class PositionKeeper:
         await self._close_halted()
         state = await self._load()
         self._watch(state, group)
-        if await self._update_protections(state):
+        if await self._updater.update(state):
             state = await self._load()
             self._watch(state, group)
         if await self._form_intents():
@@ -124,18 +94,22 @@ class PositionKeeper:
             return timings.poll_interval
         return self._seconds_to_next_exit() if state.protections else timings.rest_interval
 
-    async def _load(self) -> _AccountState:
+    async def _load(self) -> ProtectedAccount:
         account_id = self._context.account.id
         async with self._context.database.read_only() as reading:
             protections = await reading.protection.list_open(account_id)
             intents = await reading.protection.list_open_intents(account_id)
-            if not protections and not intents:
-                return _AccountState((), (), (), frozenset(), {})
+        if not protections and not intents:
+            return ProtectedAccount((), (), (), frozenset(), {})
+        # One moment for all of it: an order with fills but no position has none any more.
+        async with self._context.database.snapshot() as reading:
+            protections = await reading.protection.list_open(account_id)
+            intents = await reading.protection.list_open_intents(account_id)
             positions = await reading.positions.list_open(account_id)
             active = frozenset(order.id for order in await reading.orders.list_active(account_id))
             entry_ids = [row.entry_order_id for row in protections if row.entry_order_id is not None]
             entries = {order.id: order for order in await reading.orders.get_many(entry_ids)}
-        return _AccountState(tuple(protections), tuple(intents), tuple(positions), active, entries)
+        return ProtectedAccount(tuple(protections), tuple(intents), tuple(positions), active, entries)
 
     async def _close_halted(self) -> None:
         """Form the intents to close what a halt in force closes, also if a fill has just opened it."""
@@ -146,80 +120,9 @@ class PositionKeeper:
         async with self._context.transaction() as unit_of_work:
             await close_halted_positions(unit_of_work, accounts, self._context.ids, self._context.clock.now())
 
-    # -- protections and their fills ---------------------------------------------------------------------------------
-
-    async def _update_protections(self, state: _AccountState) -> bool:
-        """Bring the protections up to the fills of their entry orders, and end those that have nothing to protect.
-
-        Return whether any has changed.
-        """
-        has_changed = False
-        for protection in state.protections:
-            position = state.position_of(protection)
-            entry = None if protection.entry_order_id is None else state.entries.get(protection.entry_order_id)
-            if position is not None and (entry is None or entry.filled_quantity):
-                has_changed |= await self._grow(protection)
-            elif position is None and self._is_over(protection, entry):
-                has_changed |= await self._end(protection)
-        return has_changed
-
-    def _is_over(self, protection: PositionProtection, entry: Order | None) -> bool:
-        """Return whether a protection without an open position will not get one any more."""
-        if entry is None or not entry.status.is_final:
-            return entry is None
-        if protection.position_id is not None or entry.status is OrderStatus.DENIED:
-            return True
-        return not entry.filled_quantity and self._context.clock.now() - entry.updated_at > UNFILLED_FOR
-
-    async def _grow(self, known: PositionProtection) -> bool:
-        """Compute the protection from its fills again; return whether it changed."""
-        market = self._context.feed.catalogue.get(known.market)
-        if market is None:
-            return False
-        async with self._context.transaction() as unit_of_work:
-            protection = await unit_of_work.protection.get_for_update(known.id)
-            if protection is None or protection.ended_at is not None:
-                return False
-            position = await unit_of_work.positions.get_open_for_update(
-                protection.account_id, protection.market, protection.trading_session_id
-            )
-            if position is None or protection.position_id not in {None, position.id}:
-                return False
-            entry_id = protection.entry_order_id
-            fills = [] if entry_id is None else await unit_of_work.orders.list_fills_of_order(entry_id)
-            grown = with_fills(protection, position, fills, market, self._live_high_water(protection))
-            if grown is protection:
-                return False
-            await self._end_others(unit_of_work, grown)
-            await unit_of_work.protection.save(grown)
-            self._context.publish_position(unit_of_work, position, "protected")
-        return True
-
-    def _live_high_water(self, protection: PositionProtection) -> Decimal | None:
-        """Return how far the trades of the last minute have moved a trailing stop: what a fill changes goes on from."""
-        watch = self._watches.get(protection.market)
-        watched = None if watch is None else watch.watched.get(protection.id)
-        return None if watched is None else watched.high_water
-
-    async def _end_others(self, unit_of_work: UnitOfWork, newest: PositionProtection) -> None:
-        """End older protections of a trading session's position: the newest entry's is that of all of it."""
-        if newest.trading_session_id is None or newest.position_id is None:
-            return
-        for other in await unit_of_work.protection.list_of_positions([newest.position_id]):
-            if other.id < newest.id and other.ended_at is None:
-                await unit_of_work.protection.save(other.changed(ended_at=self._context.clock.now()))
-
-    async def _end(self, known: PositionProtection) -> bool:
-        async with self._context.transaction() as unit_of_work:
-            protection = await unit_of_work.protection.get_for_update(known.id)
-            if protection is None or protection.ended_at is not None:
-                return False
-            await unit_of_work.protection.save(protection.changed(ended_at=self._context.clock.now()))
-        return True
-
     # -- watching ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, state: _AccountState, group: asyncio.TaskGroup) -> None:
+    def _watch(self, state: ProtectedAccount, group: asyncio.TaskGroup) -> None:
         """Follow the markets of the protections, and forget those that ended or whose position is being closed.
 
         A market is followed before the entry is filled, so that no trade after the fill is missed.
@@ -260,6 +163,12 @@ class PositionKeeper:
                     seconds = min(seconds, max((exit_at - now).total_seconds(), 0.0))
         return max(seconds, DEBOUNCE_SECONDS)
 
+    def _live_high_water(self, protection: PositionProtection) -> Decimal | None:
+        """Return how far the trades of the last minute have moved a trailing stop: what a fill changes goes on from."""
+        watch = self._watches.get(protection.market)
+        watched = None if watch is None else watch.watched.get(protection.id)
+        return None if watched is None else watched.high_water
+
     # -- from what is due to intents ---------------------------------------------------------------------------------
 
     async def _form_intents(self) -> bool:
@@ -270,7 +179,13 @@ class PositionKeeper:
             for watched in list(watch.watched.values()):
                 watched.on_time(now)
                 if watched.due is not None:
-                    await self._form_intent(watched, watched.due)
+                    try:
+                        await self._form_intent(watched, watched.due)
+                    except (StaleLease, Unavailable):
+                        raise
+                    except Exception as error:  # noqa: BLE001  # of one protection, which must harm no other
+                        await self._context.report(watched.protection, error)
+                        continue
                     watched.due = None
                     has_formed = True
         return has_formed
@@ -310,7 +225,7 @@ class PositionKeeper:
 
     # -- from intents to orders --------------------------------------------------------------------------------------
 
-    async def _advance(self, intent: PositionIntent, state: _AccountState) -> None:
+    async def _advance(self, intent: PositionIntent, state: ProtectedAccount) -> None:
         """Do the next step of an intent; an error of the engine's own in it harms no other."""
         if intent.order_id is not None and intent.order_id in state.active:
             return
@@ -330,15 +245,6 @@ class PositionKeeper:
             async with self._context.transaction() as unit_of_work:
                 message = f"The engine met an error of its own while it closed a position on {intent.market}."
                 await self._context.alert(unit_of_work, f"exit:{intent.id}", message)
-
-
-def _is_about(intent: PositionIntent, protection: PositionProtection) -> bool:
-    """Return whether an intent closes what the protection protects."""
-    if intent.trading_session_id is not None:
-        return (intent.market, intent.trading_session_id) == (protection.market, protection.trading_session_id)
-    return intent.protection_id in {None, protection.id} and (
-        (intent.market, None) == (protection.market, protection.trading_session_id)
-    )
 
 
 def _supersedes(other: PositionIntent, part: PositionIntent) -> bool:

@@ -394,6 +394,29 @@ async def place_bracket(node: TradingNode, account: Account, key: str, rules: Pr
     return protection
 
 
+async def test_a_bracket_by_hand_ends_with_what_it_bought(node: TradingNode) -> None:
+    account = await node.account()
+    await node.session(account, strategy(enter_long="close < 0"))
+    await place_bracket(node, account, "first", ProtectionRules(ExitLevel(price=cents(node.feed.price / 2))))
+    first = await _until_open(node, account.id)
+    await place_by_hand(node, account, "sold", quantity=Decimal("0.00999"))
+    await place_by_hand(node, account, "again", side=OrderSide.BUY, quantity=Decimal("0.02"))
+    second = await _until_open(node, account.id)
+    assert second.id != first.id
+    deadline = node.clock.monotonic() + PATIENCE_SECONDS
+    while True:
+        async with node.database.read_only() as reading:
+            left = await reading.protection.list_open(account.id)
+        if not left:
+            break
+        assert node.clock.monotonic() < deadline, left
+        await asyncio.sleep(0.02)
+    await node.feed.trade(cents(node.feed.price / 3))
+    async with node.database.read_only() as reading:
+        assert [row.position_id for row in await reading.protection.list_of_positions([second.id])] == []
+        assert await reading.protection.list_open_intents(account.id) == []
+
+
 async def test_a_bracket_by_hand_sells_what_its_own_order_bought(node: TradingNode) -> None:
     account = await node.account()
     await node.session(account, strategy(enter_long="close < 0"))

@@ -1,0 +1,81 @@
+"""What an intent to close a position is about: the position, its protection, and the orders that concern it."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from domain.core.money import EXACT, ZERO
+from domain.model.orders import Order, OrderRole
+from domain.model.protection import PositionIntent, PositionProtection
+from domain.model.trading import Position
+from domain.ports.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class PositionClosing:
+    """An intent whose row is locked, the position that it closes, and the active orders that concern it."""
+
+    intent: PositionIntent
+    position: Position | None
+    protection: PositionProtection | None
+    entry_order_id: UUID | None
+    orders: tuple[Order, ...]
+
+    @property
+    def entries(self) -> tuple[Order, ...]:
+        """The orders that may still enlarge the position."""
+        return tuple(o for o in self.orders if o.role is OrderRole.ENTRY or o.id == self.entry_order_id)
+
+    @property
+    def exits(self) -> tuple[Order, ...]:
+        """The other orders that close the position, such as a take-profit that rests; they lock what is to be sold."""
+        return tuple(order for order in self.orders if order.role.is_exit or order.reduce_only)
+
+    @property
+    def closes_part(self) -> bool:
+        """Whether only a part of the position is to be closed."""
+        return self.intent.quantity is not None
+
+    @property
+    def target(self) -> Decimal:
+        """The quantity that is still to be closed, in base."""
+        assert self.position is not None
+        held = abs(self.position.quantity)
+        if self.intent.quantity is not None:
+            return max(min(held, EXACT.subtract(self.intent.quantity, self.intent.sold)), ZERO)
+        if self.protection is not None and self.protection.quantity is not None:
+            return min(held, self.protection.quantity)
+        return held
+
+
+async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> PositionClosing:
+    """Return what the intent is about."""
+    active = await unit_of_work.orders.list_active(intent.account_id)
+    known = await unit_of_work.protection.list_open(intent.account_id)
+    protection = next((row for row in reversed(known) if _is_of(row, intent)), None)
+    entry_order_id = None if protection is None else protection.entry_order_id
+    if intent.trading_session_id is not None:
+        related = tuple(o for o in active if o.trading_session_id == intent.trading_session_id)
+    elif intent.protection_id is None:
+        by_hand = tuple(o for o in active if o.market == intent.market and o.trading_session_id is None)
+        related = tuple(o for o in by_hand if o.reduce_only)
+    else:
+        related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
+    positions = await unit_of_work.positions.list_open(intent.account_id)
+    position = next((position for position in positions if _concerns(position, intent, protection)), None)
+    return PositionClosing(intent, position, protection, entry_order_id, related)
+
+
+def _is_of(protection: PositionProtection, intent: PositionIntent) -> bool:
+    """Return whether a protection is that of what the intent closes."""
+    if intent.trading_session_id is None:
+        return protection.id == intent.protection_id
+    return (protection.market, protection.trading_session_id) == (intent.market, intent.trading_session_id)
+
+
+def _concerns(position: Position, intent: PositionIntent, protection: PositionProtection | None) -> bool:
+    """Return whether the open position is the one that the intent is to close."""
+    is_of_owner = position.market == intent.market and position.trading_session_id == intent.trading_session_id
+    if protection is None or intent.trading_session_id is not None:
+        return is_of_owner
+    return is_of_owner and position.id == protection.position_id

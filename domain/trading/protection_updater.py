@@ -1,0 +1,173 @@
+"""Brings the protections of an account up to the fills of their entry orders, and ends those without a position."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from domain.core.errors import Unavailable
+from domain.core.money import ZERO
+from domain.model.markets import Market
+from domain.model.orders import Order, OrderStatus
+from domain.model.protection import PositionIntent, PositionProtection
+from domain.model.trading import Position
+from domain.ports.leases import StaleLease
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.protected_position import with_fills
+from domain.trading.keeper_context import KeeperContext
+
+UNFILLED_FOR = timedelta(minutes=10)
+"""How long after the end of an entry order without a fill a late one may still come and be protected."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectedAccount:
+    """What is stored of the account: what protects its positions, what closes them, and the orders under way.
+
+    `entries` are the entry orders of the protections, by id.
+    """
+
+    protections: tuple[PositionProtection, ...]
+    intents: tuple[PositionIntent, ...]
+    positions: tuple[Position, ...]
+    active: frozenset[UUID]
+    entries: dict[UUID, Order]
+
+    def position_of(self, protection: PositionProtection) -> Position | None:
+        """Return the open position that the protection is of, or may be of once its entry is filled."""
+        for position in self.positions:
+            is_of_owner = (
+                position.market == protection.market and position.trading_session_id == protection.trading_session_id
+            )
+            if is_of_owner and (protection.entry_order_id is not None or protection.position_id == position.id):
+                return position
+        return None
+
+    def is_being_closed(self, protection: PositionProtection) -> bool:
+        """Return whether an intent closes all that the protection protects."""
+        return any(intent.quantity is None and is_about(intent, protection) for intent in self.intents)
+
+
+class ProtectionUpdater:
+    """Computes protections from the fills of their entries; `high_water` returns how far trades have moved a stop."""
+
+    def __init__(self, context: KeeperContext, high_water: Callable[[PositionProtection], Decimal | None]) -> None:
+        self._context = context
+        self._high_water = high_water
+        self._seen: dict[UUID, tuple[UUID, Decimal | None, int | None]] = {}
+        """The position, its price and the entry's revision that each protection was last computed from."""
+
+    def __repr__(self) -> str:
+        return f"ProtectionUpdater({self._context!r}, seen={len(self._seen)})"
+
+    async def update(self, state: ProtectedAccount) -> bool:
+        """Bring the protections up to the fills of their entry orders, and end those that have nothing to protect.
+
+        Return whether any has changed.
+        """
+        has_changed = False
+        open_ids = {protection.id for protection in state.protections}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in open_ids}
+        for protection in state.protections:
+            try:
+                has_changed |= await self._update(protection, state)
+            except (StaleLease, Unavailable):
+                raise
+            except Exception as error:  # noqa: BLE001  # of one protection, which must harm no other
+                await self._context.report(protection, error)
+        return has_changed
+
+    async def _update(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
+        position = state.position_of(protection)
+        entry = None if protection.entry_order_id is None else state.entries.get(protection.entry_order_id)
+        if position is None:
+            return self._is_over(entry) and await self._end(protection)
+        if entry is not None and not entry.filled_quantity:
+            return self._is_over(entry) and await self._end(protection)
+        seen = (position.id, position.average_price, None if entry is None else entry.revision)
+        market = self._context.feed.catalogue.get(protection.market)
+        if market is None or self._seen.get(protection.id) == seen:
+            return False
+        has_changed = await self._grow(protection, market, is_entered=entry is None or entry.status.is_final)
+        self._seen[protection.id] = seen
+        return has_changed
+
+    def _is_over(self, entry: Order | None) -> bool:
+        """Return whether a protection without an open position will not get one any more."""
+        if entry is None or not entry.status.is_final:
+            return entry is None
+        if entry.filled_quantity or entry.status is OrderStatus.DENIED:
+            return True
+        return self._context.clock.now() - entry.updated_at > UNFILLED_FOR
+
+    async def _grow(self, known: PositionProtection, market: Market, *, is_entered: bool) -> bool:
+        """Compute the protection from its fills again; return whether it changed.
+
+        Fills from before the position was opened belong to one that is closed. If the order `is_entered`, so that no
+        more can come, a protection without others ends.
+        """
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            if protection is None or protection.ended_at is not None:
+                return False
+            position = await unit_of_work.positions.get_open_for_update(
+                protection.account_id, protection.market, protection.trading_session_id
+            )
+            if position is None:
+                return False
+            entry_id = protection.entry_order_id
+            known_fills = [] if entry_id is None else await unit_of_work.orders.list_fills_of_order(entry_id)
+            fills = [fill for fill in known_fills if fill.at >= position.opened_at]
+            if entry_id is not None and not fills:
+                return is_entered and await self._save_ended(unit_of_work, protection)
+            if protection.position_id not in {None, position.id}:
+                protection = _of_no_position(protection)
+            grown = with_fills(protection, position, fills, market, self._high_water(protection))
+            if grown is protection:
+                return False
+            await self._end_others(unit_of_work, grown)
+            await unit_of_work.protection.save(grown)
+            self._context.publish_position(unit_of_work, position, "protected")
+        return True
+
+    async def _end_others(self, unit_of_work: UnitOfWork, newest: PositionProtection) -> None:
+        """End older protections of a trading session's position: the newest entry's is that of all of it."""
+        if newest.trading_session_id is None or newest.position_id is None:
+            return
+        for other in await unit_of_work.protection.list_of_positions([newest.position_id]):
+            if other.id < newest.id and other.ended_at is None:
+                await unit_of_work.protection.save(other.changed(ended_at=self._context.clock.now()))
+
+    async def _end(self, known: PositionProtection) -> bool:
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            if protection is None or protection.ended_at is not None:
+                return False
+            return await self._save_ended(unit_of_work, protection)
+
+    async def _save_ended(self, unit_of_work: UnitOfWork, protection: PositionProtection) -> bool:
+        await unit_of_work.protection.save(protection.changed(ended_at=self._context.clock.now()))
+        return True
+
+
+def _of_no_position(protection: PositionProtection) -> PositionProtection:
+    """Return a protection as it was before the first fill: the position that it was of is closed."""
+    return protection.changed(
+        position_id=None,
+        quantity=None if protection.quantity is None else ZERO,
+        entry_quantity=ZERO,
+        reference_price=None,
+        high_water=None,
+        watched_until=None,
+        targets_done=(),
+    )
+
+
+def is_about(intent: PositionIntent, protection: PositionProtection) -> bool:
+    """Return whether an intent closes what the protection protects."""
+    if intent.trading_session_id is not None:
+        return (intent.market, intent.trading_session_id) == (protection.market, protection.trading_session_id)
+    return intent.protection_id in {None, protection.id} and (
+        (intent.market, None) == (protection.market, protection.trading_session_id)
+    )
