@@ -4,15 +4,13 @@ import asyncio
 import itertools
 import json
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from aiohttp import WSMsgType, web
-
-from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 
@@ -95,7 +93,6 @@ class FakeVenue:
     refuse_streams: bool = False
     ignore_streams: bool = False
     clock_ahead_ms: int = 0
-    connections: int = 0
 
     ccxt_id = ""
     market_id = ""
@@ -135,10 +132,6 @@ class FakeVenue:
         text = message if isinstance(message, str) else json.dumps(message)
         for socket in [each for each in self.sockets if not each.closed]:
             await socket.send_str(text)
-
-    async def until_subscribed(self, *topics: str) -> None:
-        """Wait until the topics are subscribed to."""
-        await eventually(lambda: all(self.subscribed[topic] for topic in topics), f"subscription to {topics}")
 
     # What protocols use
 
@@ -182,10 +175,6 @@ class FakeVenue:
         """Answer a message of the client's."""
         raise NotImplementedError
 
-    def error_body(self, error: ProtocolError) -> Json | list[Any]:
-        """Return the body of an error."""
-        return error.body
-
     def rest(self, app: web.Application, method: str, path: str, handle: Callable[[Json], Json]) -> None:
         """Answer requests to a path by `handle`, which gets the parameters of query and body."""
 
@@ -220,7 +209,6 @@ class FakeVenue:
 
     async def on_socket(self, request: web.Request) -> web.StreamResponse:
         """Serve one WebSocket."""
-        self.connections += 1
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.sockets.append(socket)
@@ -248,6 +236,3 @@ async def running(venue: FakeVenue) -> AsyncIterator[FakeVenue]:
         for socket in venue.sockets:
             await socket.close()
         await runner.cleanup()
-
-
-Handler = Callable[[Json], Awaitable[Json]]

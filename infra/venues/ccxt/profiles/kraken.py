@@ -76,7 +76,6 @@ PROFILE = VenueProfile(
     ),
     times_in_force=(TimeInForce.GTC, TimeInForce.IOC, TimeInForce.GTD),
     api_urls=api_urls,
-    reports_free=False,
     amend=AmendAbility.IN_PLACE,
     trailing_stop=True,
     absent_after_seconds=DEADLINE.total_seconds() + LISTS_LAG.total_seconds(),

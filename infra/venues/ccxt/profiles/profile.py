@@ -47,8 +47,7 @@ class VenueProfile:
 
     `placing_id` and `cancel_id` name the parameters of ccxt that carry the client order id when an order is placed and
     cancelled; a venue without `cancel_id` cancels by its own id alone. `orders`, `fills` and `balances` are how
-    reports of each kind arrive. Where `reports_free` is false the stream's balances are totals, and the balances are
-    fetched instead. `absent_after_seconds` is how long after an order was sent its absence proves nothing.
+    reports of each kind arrive. `absent_after_seconds` is how long after an order was sent its absence proves nothing.
     `answers_with_fills`: whether the answer to a new order has its state and fills.
     """
 
@@ -65,7 +64,6 @@ class VenueProfile:
     orders: ReportSource = ReportSource.STREAM
     fills: ReportSource = ReportSource.STREAM
     balances: ReportSource = ReportSource.STREAM
-    reports_free: bool = True
     answers_with_fills: bool = False
     post_only: bool = True
     amend: AmendAbility = AmendAbility.NONE
