@@ -6,6 +6,7 @@ order goes on from there, by the trades that come then.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NoReturn
@@ -45,7 +46,7 @@ class TrailingOrders:
         self._context = context
         self._wake = wake
         self._held: dict[UUID, _HeldOrder] = {}
-        self._watches: dict[MarketSymbol, asyncio.Task[None]] = {}
+        self._watches: dict[MarketSymbol, asyncio.Task[NoReturn]] = {}
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
@@ -121,9 +122,16 @@ class TrailingOrders:
         for market in markets - self._watches.keys():
             self._watches[market] = group.create_task(self._watch(market), name=f"trailing:{market}")
 
-    async def _watch(self, market: MarketSymbol) -> None:
-        async for trades in self._context.markets.trade_stream(market):
-            self._on_trades(market, trades)
+    async def _watch(self, market: MarketSymbol) -> NoReturn:
+        """Follow a market's trades for ever; what goes wrong with them is no fault of the account's other orders."""
+        while True:
+            try:
+                async for trades in self._context.markets.trade_stream(market):
+                    self._on_trades(market, trades)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
+                with suppress(Unavailable):
+                    await self._context.alerts.raise_error(f"the watch of {market} for trailing stops", error)
+            await asyncio.sleep(self._context.timings.retry_delay)
 
     def _on_trades(self, symbol: MarketSymbol, trades: tuple[Trade, ...]) -> None:
         market = self._context.market(symbol)

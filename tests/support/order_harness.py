@@ -61,6 +61,7 @@ class FixedMarkets:
     trades: asyncio.Queue[tuple[Trade, ...]] = field(default_factory=asyncio.Queue)
     traded: int = 0
     readers: int = 0
+    trade_error: Exception | None = None
     rates: dict[str, Decimal] = field(default_factory=dict)
 
     @property
@@ -93,6 +94,9 @@ class FixedMarkets:
         return None if rate is None else amount * rate
 
     async def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
+        if self.trade_error is not None:
+            error, self.trade_error = self.trade_error, None
+            raise error
         self.readers += 1
         try:
             while True:

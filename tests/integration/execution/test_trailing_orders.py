@@ -152,3 +152,13 @@ async def test_what_is_held_can_be_sold_meanwhile_and_the_held_order_then_has_no
     harness.markets.trade(90)
     assert (await harness.until(held.id, "CANCELED")).cancel_code is CancelCode.DENIED
     assert len(venue.received) == 1
+
+
+async def test_a_feed_that_fails_is_followed_again_and_stops_nothing_else(harness: OrderHarness) -> None:
+    executor = await harness.start()
+    harness.markets.trade_error = RuntimeError("a fault of the feed")
+    order = await trailing(harness)
+    assert ((await harness.place("other")).status, executor.reconciled) == (OrderStatus.FILLED, True)
+    harness.markets.trade(90)
+    await harness.until(order.id, "FILLED")
+    assert any("trailing stops" in alert for alert in await harness.alerts())
