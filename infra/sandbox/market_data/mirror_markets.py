@@ -13,6 +13,8 @@ from infra.sandbox.matching.market_specs import MARKETS, MEASURED, MarketSpec
 from infra.sandbox.state.store import Store
 
 SPECS_KEY = "mirror.markets"
+MOST_COINS = 1 << 60
+"""What an account may hold of a currency, in units, so that the sums of some accounts can be stored."""
 UNLIMITED = 10**16
 """No limit, in units of 1e-8: a hundred million coins."""
 
@@ -63,6 +65,7 @@ def to_spec(market: Market) -> MarketSpec:
         max_notional=UNLIMITED,
         first_price=0,
         flow=MEASURED,
+        max_position=MOST_COINS,
         maker_fee=max(0, units(market.maker_fee or ZERO)),
         taker_fee=max(0, units(market.taker_fee or ZERO)),
     )

@@ -13,6 +13,7 @@ from infra.sandbox.matching.market_specs import MarketSpec, scaled_flow
 
 MOST_COINS = 10**17
 """What an account may hold of a currency, in units: a thousand million, so that sums of all accounts can be stored."""
+HIGHEST_PRICE = 10**16
 TICKS_IN_PRICE = 10_000
 STEP_VALUE = SCALE // 100
 MAX_MARKETS = 10_000
@@ -70,12 +71,12 @@ def _spec(path: Path, entry: _Entry) -> MarketSpec:
         )
     if entry.symbol != entry.base_asset + entry.quote_asset:
         raise MarketFileError(path, f"{entry.symbol!r} isn't {entry.base_asset!r} and {entry.quote_asset!r} together")
-    given = [one for one in entry.filters if one.get("filterType") in FIELDS]
+    given = [one for one in entry.filters if isinstance(kind := one.get("filterType"), str) and kind in FIELDS]
     tick = next((one.get("tickSize") for one in given if one["filterType"] == "PRICE_FILTER"), None)
     try:
         price = parse_units(entry.price) if entry.price else TICKS_IN_PRICE * parse_units(str(tick or "0.01"))
-        if not price:
-            raise FilterError("its price is 0; the lowest is 0.00000001")
+        if not 0 < price <= HIGHEST_PRICE:
+            raise FilterError(f"its price is 0 or too high; it takes 0.00000001 to {format_units(HIGHEST_PRICE)}")
         return _on_tick(with_filters(_default(entry, price), [_known(one) for one in given]))
     except ValueError as error:
         raise MarketFileError(path, f"{entry.symbol}: {error}") from None

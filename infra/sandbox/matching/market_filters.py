@@ -64,7 +64,8 @@ COUNTS = frozenset({
 })  # fmt: skip
 HIGHEST_COUNT = 1_000_000
 MAX_MINUTES = 60
-HIGHEST_AMOUNT = 10**18
+HIGHEST_AMOUNT = (1 << 63) - 1
+"""What the state can hold, in units."""
 NEEDED = frozenset({"tick", "step", "min_price", "min_quantity"})
 """Fields that can't be 0: prices and quantities move in steps, from one step on."""
 
@@ -159,5 +160,5 @@ def _read(where: str, field: str, value: object) -> int | bool:
     except ValueError:
         units = -1
     if not 0 <= units <= HIGHEST_AMOUNT:
-        raise FilterError(f'{where} is {value!r}: it takes a text such as "0.01", at most 8 places, up to 10000000000')
+        raise FilterError(f'{where} is {value!r}: it takes a text such as "0.01", at most 8 places, up to 92233720368')
     return units

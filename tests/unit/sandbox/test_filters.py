@@ -63,6 +63,10 @@ def change(small: InMemoryExchange, kind: str, **values: object) -> None:
         ("MAX_NUM_ALGO_ORDERS", {"maxNumAlgoOrders": 0}, STOP),
         ("MAX_NUM_ICEBERG_ORDERS", {"maxNumIcebergOrders": 0}, BUY | {"icebergQty": "0.5"}),
         ("MAX_POSITION", {"maxPosition": "10.5"}, BUY),
+        (
+            "MAX_POSITION", {"maxPosition": "10.5"},
+            {"type": "MARKET", "side": "BUY", "quoteOrderQty": "60000"},
+        ),
         ("TRAILING_DELTA", {"maxTrailingBelowDelta": 50}, STOP | {"stopPrice": None, "trailingDelta": 100}),
         ("TRAILING_DELTA", {"minTrailingAboveDelta": 200}, {
             "type": "TAKE_PROFIT", "side": "SELL", "quantity": "1", "trailingDelta": 100,

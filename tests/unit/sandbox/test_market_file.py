@@ -46,7 +46,11 @@ def test_what_an_exchange_tells_of_its_markets_can_be_listed(tmp_path: Path) -> 
 
 
 def test_a_market_that_doesnt_trade_and_values_that_arent_known_are_left_out(tmp_path: Path) -> None:
-    filters = [{"filterType": "T_PLUS_SELL", "endTime": 5}, {"filterType": "LOT_SIZE", "stepSize": "1", "more": 1}]
+    filters = [
+        {"filterType": "T_PLUS_SELL", "endTime": 5},
+        {"filterType": ["LOT_SIZE"]},
+        {"filterType": "LOT_SIZE", "stepSize": "1", "maxQty": "46116860414.00000000", "more": 1},
+    ]
     content = [PEPE | {"filters": filters}, markets(1)[0] | {"status": "BREAK"}]
     (spec,) = read_market_file(written(tmp_path, content))
     assert (spec.symbol, spec.step) == ("PEPEUSDT", units(1))
@@ -60,7 +64,8 @@ def test_a_market_that_doesnt_trade_and_values_that_arent_known_are_left_out(tmp
         ([{"symbol": "X"}], "exchangeInfo"),
         ([PEPE | {"symbol": "PEPE/USDT"}], "capital letters"),
         ([PEPE | {"baseAsset": "SHIB"}], "isn't 'SHIB' and 'USDT' together"),
-        ([PEPE | {"price": "0"}], "PEPEUSDT: its price is 0; the lowest is 0.00000001"),
+        ([PEPE | {"price": "0"}], "PEPEUSDT: its price is 0 or too high; it takes 0.00000001 to"),
+        ([PEPE | {"price": "99999999999999999999"}], "too high"),
         ([PEPE | {"price": "0.000000001"}], "PEPEUSDT: '0.000000001' is not a decimal with at most 8 places"),
         ([PEPE | {"price": "-1"}], "PEPEUSDT"),
         ([PEPE | {"filters": [{"filterType": "LOT_SIZE", "stepSize": "0"}]}], "PEPEUSDT: step can't be 0"),
@@ -139,7 +144,7 @@ def test_a_folder_with_orders_in_a_market_needs_the_file_that_lists_it(tmp_path:
 
 
 @settings(max_examples=8, deadline=None)
-@given(price=st.integers(1, 10**13))
+@given(price=st.integers(1, 10**16))
 def test_a_market_of_any_price_trades_on_its_grid(price: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder_path = tmp_path_factory.mktemp("any")
     path = written(folder_path, [PEPE | {"price": format_units(price)}])
