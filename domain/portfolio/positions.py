@@ -19,8 +19,9 @@ from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, divide
 from domain.model.markets import Market
-from domain.model.orders import Fill
+from domain.model.orders import Fill, OrderType
 from domain.model.trading import Position
+from domain.rules.grid import grid_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,7 @@ def close_dust(position: Position, market: Market, price: Decimal, at: datetime)
 
 def is_dust(quantity: Decimal, market: Market, price: Decimal) -> bool:
     """Return whether a signed base quantity is too small to be traded at `price` by a MARKET order."""
-    size = abs(quantity)
-    if size < max(market.quantity_increment, market.minimum_order_quantity(at_market=True)):
-        return True
-    least = market.minimum_order_notional(at_market=True)
-    return least is not None and EXACT.multiply(size, price) < least
+    return grid_of(market, OrderType.MARKET).is_too_small(abs(quantity), price)
 
 
 def unrealized_profit(position: Position, price: Decimal) -> Decimal:

@@ -11,13 +11,13 @@ notional of an order, which guard against the hand.
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from domain.core.money import EXACT, ZERO, is_multiple, plain, rounded
-from domain.model.markets import Market
+from domain.core.money import EXACT, ZERO, plain, rounded
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, RiskCode, RiskDenial
 from domain.model.trading_state import TradingState
 from domain.risk.context import RiskContext
 from domain.risk.limits import limit_checks
+from domain.rules.grid import Grid, grid_of
 
 Check = Callable[[Order, RiskContext], Iterator[RiskDenial]]
 
@@ -75,8 +75,9 @@ def filters(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
     """PRICE_PRECISION, QUANTITY_PRECISION, QUANTITY_TOO_SMALL, _LARGE and NOTIONAL_TOO_SMALL: the market's filters."""
     if context.market is None:
         return
-    yield from _price_filters(order, context.market)
-    yield from _quantity_filters(order.quantity, context.market, at_market=order.type.trades_at_market)
+    grid = grid_of(context.market, order.type)
+    yield from _price_filters(order, grid)
+    yield from _quantity_filters(order.quantity, grid)
     price = context.reference_price(order)
     minimum = context.market.minimum_order_notional(at_market=order.type.trades_at_market)
     if price is None or minimum is None:
@@ -117,23 +118,22 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def _price_filters(order: Order, market: Market) -> Iterator[RiskDenial]:
-    step = market.price_increment
+def _price_filters(order: Order, grid: Grid) -> Iterator[RiskDenial]:
     for name, price in (("price", order.price), ("stop price", order.stop_price)):
-        if price is not None and not is_multiple(price, step):
-            message = f"The {name} {plain(price)} is not a multiple of the market's {plain(step)}."
-            yield RiskDenial(RiskCode.PRICE_PRECISION, message, limit=step, actual=price)
+        if price is not None and not grid.has_price(price):
+            message = f"The {name} {plain(price)} is not a multiple of the market's {plain(grid.tick)}."
+            yield RiskDenial(RiskCode.PRICE_PRECISION, message, limit=grid.tick, actual=price)
 
 
-def _quantity_filters(quantity: Decimal, market: Market, *, at_market: bool) -> Iterator[RiskDenial]:
-    step, least = market.quantity_increment, market.minimum_order_quantity(at_market=at_market)
-    most = market.maximum_order_quantity(at_market=at_market)
-    if not is_multiple(quantity, step):
-        message = f"The quantity {plain(quantity)} is not a multiple of the market's {plain(step)}."
-        yield RiskDenial(RiskCode.QUANTITY_PRECISION, message, limit=step, actual=quantity)
+def _quantity_filters(quantity: Decimal, grid: Grid) -> Iterator[RiskDenial]:
+    if not grid.has_quantity(quantity):
+        message = f"The quantity {plain(quantity)} is not a multiple of the market's {plain(grid.lot)}."
+        yield RiskDenial(RiskCode.QUANTITY_PRECISION, message, limit=grid.lot, actual=quantity)
+    least = grid.quantity(grid.least_lots)
     if quantity < least:
         message = f"The quantity {plain(quantity)} is below the market's {plain(least)}."
         yield RiskDenial(RiskCode.QUANTITY_TOO_SMALL, message, limit=least, actual=quantity)
+    most = None if grid.most_lots is None else grid.quantity(grid.most_lots)
     if most is not None and quantity > most:
         message = f"The quantity {plain(quantity)} is above the market's {plain(most)}."
         yield RiskDenial(RiskCode.QUANTITY_TOO_LARGE, message, limit=most, actual=quantity)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.money import EXACT, divide, round_down
+from domain.core.money import EXACT, divide
 from domain.model.client_order_ids import client_order_id
 from domain.model.definitions import ExitDistance, OrderStyle, StrategyDefinition
 from domain.model.markets import Depth, Market, Timeframe
@@ -12,6 +12,7 @@ from domain.model.orders import Order, OrderRole, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, ProtectionRules
 from domain.model.trading import Signal
 from domain.rules.direction import Direction
+from domain.rules.grid import grid_of
 from domain.rules.session_plan import TradingSessionPlan
 
 _BASIS_POINTS = Decimal(10_000)
@@ -27,7 +28,8 @@ def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: 
         return depth.asks[0].price if depth and depth.asks else close
     best = depth.bids[0].price if depth and depth.bids else close
     offset = divide(EXACT.multiply(best, style.offset_bps or Decimal(0)), _BASIS_POINTS)
-    return round_down(best - offset, market.price_increment)
+    grid = grid_of(market, style.type)
+    return grid.price(grid.ticks_down(best - offset))
 
 
 def entry_order(

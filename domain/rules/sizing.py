@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.core.money import EXACT, ZERO, divide, round_down
+from domain.core.money import EXACT, ZERO, divide
 from domain.model.definitions import ExitDistance, Sizing
 from domain.model.markets import Market, PriceLevel
+from domain.model.orders import OrderType
+from domain.rules.grid import Grid, grid_of
 
 HUNDRED = Decimal(100)
 MARKET_MARGIN = Decimal("1.001")
@@ -46,11 +48,11 @@ def size_entry(sizing: Sizing, context: SizingContext) -> Decimal:
     target = _target_quantity(sizing, context)
     if sizing.quote_amount is None:
         target = _limit(target, context)
-    rounded = round_down(target, context.market.quantity_increment)
-    if rounded <= 0:
-        lot = context.market.quantity_increment
-        raise SizingError(f"{target:f} {context.market.base} is below the lot of {lot:f}")
-    return rounded
+    grid = _grid(context)
+    lots = grid.lots_down(target)
+    if lots <= 0:
+        raise SizingError(f"{target:f} {context.market.base} is below the lot of {grid.lot:f}")
+    return grid.quantity(lots)
 
 
 def exit_distance(exit_: ExitDistance, price: Decimal, atr: Decimal | None) -> Decimal | None:
@@ -90,12 +92,16 @@ def _share(context: SizingContext, percent: Decimal) -> Decimal:
 def _limit(target: Decimal, context: SizingContext) -> Decimal:
     """Return the target limited to what the free balance can pay and the market takes in one order."""
     limits = [target]
-    most = context.market.maximum_order_quantity(at_market=bool(context.asks))
-    if most is not None:
-        limits.append(most)
+    grid = _grid(context)
+    if grid.most_lots is not None:
+        limits.append(grid.quantity(grid.most_lots))
     cost_of_one = EXACT.multiply(_worst_price(target, context), 1 + (context.market.taker_fee or ZERO))
     limits.append(divide(max(context.free_quote, ZERO), cost_of_one))
     return min(limits)
+
+
+def _grid(context: SizingContext) -> Grid:
+    return grid_of(context.market, OrderType.MARKET if context.asks else OrderType.LIMIT)
 
 
 def _worst_price(target: Decimal, context: SizingContext) -> Decimal:

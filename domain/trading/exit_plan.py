@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.core.money import EXACT, ZERO, round_down
+from domain.core.money import EXACT, ZERO
 from domain.model.markets import Market
+from domain.model.orders import OrderType
 from domain.model.trading import Balance
 from domain.portfolio.positions import is_dust
+from domain.rules.grid import grid_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,5 @@ def plan_exit(target: Decimal, market: Market, price: Decimal, held: Balance | N
     missing = ZERO if held is None else max(EXACT.subtract(target, held.total), ZERO)
     present = EXACT.subtract(target, missing)
     free = present if held is None or held.free is None else max(min(present, held.free), ZERO)
-    most = market.maximum_order_quantity(at_market=True)
-    quantity = round_down(free if most is None else min(free, most), market.quantity_increment)
+    quantity = grid_of(market, OrderType.MARKET).largest_order(free)
     return ExitPlan(ZERO if is_dust(quantity, market, price) else quantity, missing, EXACT.subtract(present, free))
