@@ -55,7 +55,7 @@ class AccountWorker:
         try:
             async with AsyncExitStack() as stack:
                 for topic in (commands_topic(self.account.id), events_topic(self.account.user_id)):
-                    subscription = await self._dependencies.bus.subscribe(topic, self._on_message, self._wake)
+                    subscription = await self._dependencies.bus.subscribe(topic, self._on_message, self.wake)
                     stack.push_async_callback(subscription.close)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._watch_lease())
@@ -71,9 +71,10 @@ class AccountWorker:
                 await self._lease_handle.release()
 
     def _on_message(self, _message: bytes) -> None:
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Have all parts but the executor read the account's rows now instead of at their next poll."""
         self._sessions.wake()
         self._keeper.wake()
         self._equity.wake()

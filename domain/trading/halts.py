@@ -132,10 +132,12 @@ class HaltService:
         await self._wake_executors(woken)
 
     async def set_halt_by_machine(self, subject: HaltSubject, request: HaltRequest | None) -> None:
-        """Halt or resume anything for the operator of the machine, who needs no user; the activity log has no entry."""
+        """Halt or resume anything for the operator of the machine, who needs no user; the activity log has no entry.
+
+        The nodes that trade find the halt, since no bus reaches them from here.
+        """
         async with self._database.transaction() as transaction:
-            woken = await self._set(transaction, subject, HaltAuthor.OPERATOR, request)
-        await self._wake_executors(woken)
+            await self._set(transaction, subject, HaltAuthor.OPERATOR, request, at_once=False)
 
     async def _set_by_user(
         self, transaction: UnitOfWork, subject: HaltSubject, user_id: UUID, request: HaltRequest | None
@@ -145,7 +147,13 @@ class HaltService:
         return woken
 
     async def _set(
-        self, transaction: UnitOfWork, subject: HaltSubject, author: HaltAuthor, request: HaltRequest | None
+        self,
+        transaction: UnitOfWork,
+        subject: HaltSubject,
+        author: HaltAuthor,
+        request: HaltRequest | None,
+        *,
+        at_once: bool = True,
     ) -> set[UUID]:
         """Store or delete halts of the subject, with an event for each user concerned; return the accounts to wake."""
         now = self._clock.now()
@@ -165,7 +173,7 @@ class HaltService:
             )
             await transaction.halts.put(halt)
             changed = [halt]
-            woken = await self._carry_out(transaction, subject, halt)
+            woken = await self._carry_out(transaction, subject, halt) if at_once else set()
         users = {subject.user_id} if subject.user_id is not None else await _users_who_trade(transaction)
         transaction.events.append(_events(users, changed, now))
         await _append_event_of_subject(transaction, subject, now)

@@ -91,9 +91,15 @@ class Trader:
             await self._wakeup.wait(self._dependencies.timings.scan_interval)
 
     async def _scan_accounts(self) -> None:
-        """Stop workers of accounts that aren't tradable any more or have new credentials, and start missing ones."""
+        """Stop workers of accounts that aren't tradable any more or have new credentials, and start missing ones.
+
+        Wake those whose positions a halt closes: the node may not have heard of it.
+        """
         async with self._dependencies.database.read_only() as reading:
             tradable = {account.id: account for account in await reading.accounts.list_tradable()}
+            halted = await reading.positions.list_halted(list(self._running))
+        for position in halted:
+            self._running[position.account_id].worker.wake()
         ended = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
         renewed = [key for key in await self._accounts_with_new_credentials() if key not in ended]
         await self._stop_workers(ended + renewed)

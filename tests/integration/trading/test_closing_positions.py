@@ -13,6 +13,7 @@ from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, T
 from domain.model.users import ApiScope, Identity, UserRole
 from domain.rules.order_request import OrderRequest
 from domain.trading.close_requests import PositionCloseRequest
+from domain.trading.dependencies import TradingTimings
 from domain.trading.halts import HaltRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
@@ -133,10 +134,12 @@ async def test_a_halt_that_closes_positions_leaves_none_and_lets_none_be_opened(
     assert [denial.code.value for denial in denied.denials] == ["TRADING_HALTED"]
 
 
-async def test_a_position_that_is_opened_while_the_halt_is_made_is_closed_too(node: TradingNode) -> None:
+async def test_a_halt_that_the_node_has_not_heard_of_closes_positions_too(node: TradingNode) -> None:
+    await node.trader.close()
+    await node.restart(timings=TradingTimings(scan_interval=0.1, rest_interval=3600.0))
     account = await node.account()
     await bought(node, account)
-    async with node.database.transaction() as transaction:  # as a halt whose transaction didn't see the fill
+    async with node.database.transaction() as transaction:  # as a halt from elsewhere, which didn't see the fill either
         await transaction.halts.put(
             Halt(
                 HaltLevel.ENGINE, ENGINE_ID, TradingState.HALTED, node.clock.now(), HaltAuthor.OPERATOR, None,
