@@ -65,7 +65,22 @@ class Client:
 
     async def place_limit(self, side: str, price: str, quantity: str) -> str:
         """Place a limit order, which must be OPEN in the answer; return its id."""
-        order = (
+        order = await self._place_limit(side, price, quantity)
+        if order["status"] != "OPEN":
+            raise RuntimeError(f"the order is {order['status']}")
+        return str(order["id"])
+
+    async def place_limit_patiently(self, side: str, price: str, quantity: str) -> None:
+        """Place a limit order, and return once it is OPEN, also if that takes longer than the answer does."""
+        order = await self._place_limit(side, price, quantity)
+        order_id = order["id"]
+        while order["status"] in {"PENDING", "SUBMITTED"}:
+            order = await self.run(ORDER, id=order_id)
+        if order["status"] != "OPEN":
+            raise RuntimeError(f"the order is {order['status']}")
+
+    async def _place_limit(self, side: str, price: str, quantity: str) -> Any:
+        return (
             await self.change(
                 PLACE,
                 account=self.account,
@@ -77,9 +92,6 @@ class Client:
                 idempotencyKey=uuid.uuid4().hex,
             )
         )["order"]
-        if order["status"] != "OPEN":
-            raise RuntimeError(f"the order is {order['status']}")
-        return str(order["id"])
 
     async def cancel_all(self) -> None:
         """Cancel all of the account's orders."""

@@ -146,6 +146,14 @@ class AccountContext:
             await transaction.leases.check(lease)
             yield transaction
 
+    @asynccontextmanager
+    async def fenced_side_transaction(self) -> AsyncIterator[UnitOfWork]:
+        """Open a transaction that changes no order and no position, so that none waits for it; else as above."""
+        lease = self._require_lease()
+        async with self.database.transaction() as transaction:
+            await transaction.leases.check(lease)
+            yield transaction
+
     async def compare_and_save(self, known: Order, transition: Transition) -> Order:
         """Save a transition of an order as it was last committed, without reading it.
 

@@ -111,7 +111,7 @@ class ReportHandler:
             replace(balance, at=at if balance.at is None else max(balance.at, complete_at or balance.at))
             for balance in report.balances
         ]
-        async with self._context.fenced_transaction() as transaction:
+        async with self._context.fenced_side_transaction() as transaction:
             if complete_at is not None:
                 await transaction.accounts.replace_balances(account_id, balances, complete_at)
             else:
