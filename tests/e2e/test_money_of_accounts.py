@@ -87,10 +87,10 @@ async def test_a_deposit_changes_no_return_and_is_told_beside_the_profit(engine:
 
 
 async def test_the_first_report_of_a_new_account_tells_what_its_coins_are_worth_though_no_price_of_them_was_stored(
-    tmp_path: Path,
+    data_folder: Path,
 ) -> None:
     # An engine of its own, since nobody may have followed the market of the coin before.
-    async with running_engine(tmp_path / "data", "--seed", "7") as engine:
+    async with running_engine(data_folder / "data", "--seed", "7") as engine:
         trader = await new_trader(engine.client(), USDT="10", SOL="1000", BTC="0.5")
         made = await trader.client.change(GENERATE, input={"scope": {"account": trader.account}})
         report = await read_until(

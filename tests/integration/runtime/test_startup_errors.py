@@ -112,16 +112,16 @@ def test_a_port_that_the_user_may_not_take_is_reported_as_such() -> None:
     assert "a --port of 1024 or above" in listen_error("127.0.0.1", 81, PermissionError(13, "Permission denied"))
 
 
-def test_the_engine_reports_that_its_port_is_taken_and_nothing_else(taken_port: int, tmp_path: Path) -> None:
-    copy_migrated_cluster(tmp_path / "postgres")
-    line = error_line(run_program("serve", "--data-dir", str(tmp_path), "--port", str(taken_port)))
+def test_the_engine_reports_that_its_port_is_taken_and_nothing_else(taken_port: int, data_folder: Path) -> None:
+    copy_migrated_cluster(data_folder / "postgres")
+    line = error_line(run_program("serve", "--data-dir", str(data_folder), "--port", str(taken_port)))
     assert line.startswith("r3edge can't start: 127.0.0.1:")
     assert "something listens there already" in line
 
 
 @pytest.mark.parametrize("spoilt", ["folder is a file", "no database", "token unreadable", "database is a folder"])
-def test_a_sandbox_folder_that_cannot_be_used_is_reported(spoilt: str, tmp_path: Path) -> None:
-    folder = tmp_path / "sandbox"
+def test_a_sandbox_folder_that_cannot_be_used_is_reported(spoilt: str, data_folder: Path) -> None:
+    folder = data_folder / "sandbox"
     if spoilt == "folder is a file":
         folder.write_text("x")
     else:
@@ -134,14 +134,14 @@ def test_a_sandbox_folder_that_cannot_be_used_is_reported(spoilt: str, tmp_path:
     assert str(refused.value).startswith(f"{folder} can't be used by the sandbox exchange: ")
 
 
-def test_the_engine_reports_a_sandbox_folder_that_cannot_be_used(tmp_path: Path) -> None:
-    copy_migrated_cluster(tmp_path / "postgres")
-    (tmp_path / "sandbox").mkdir()
-    (tmp_path / "sandbox" / "sandbox.sqlite3").write_text("this is no database at all")
-    done = run_program("serve", "--port", "0", "--data-dir", str(tmp_path))
+def test_the_engine_reports_a_sandbox_folder_that_cannot_be_used(data_folder: Path) -> None:
+    copy_migrated_cluster(data_folder / "postgres")
+    (data_folder / "sandbox").mkdir()
+    (data_folder / "sandbox" / "sandbox.sqlite3").write_text("this is no database at all")
+    done = run_program("serve", "--port", "0", "--data-dir", str(data_folder))
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert f"{tmp_path / 'sandbox'} can't be used by the sandbox exchange: file is not a database" in done.stderr
+    assert f"{data_folder / 'sandbox'} can't be used by the sandbox exchange: file is not a database" in done.stderr
 
 
 def test_the_version_is_printed() -> None:
