@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -122,10 +123,12 @@ async def test_an_order_that_never_was_is_not_found(trader: Trader) -> None:
 
 
 async def test_balances_are_exact_and_leave_out_what_is_nothing(trader: Trader) -> None:
-    assert await trader.venue.balances() == (
+    balances = await trader.venue.balances()
+    assert tuple(replace(balance, at=None) for balance in balances) == (
         Balance("BTC", Decimal(2), Decimal(2)),
         Balance("USDT", Decimal(100_000), Decimal(100_000)),
     )
+    assert all(balance.at is not None for balance in balances)
     placed = await trader.venue.place(new_order(), allow)
     cost = sum(fill.price * fill.quantity for fill in placed.fills)
     held = {balance.currency: balance.total for balance in await trader.venue.balances()}
