@@ -55,6 +55,7 @@ async def load_risk_context(
         active=snapshot.active,
         settling=snapshot.settling,
         quote_rate=markets.convert(order.market.venue, Decimal(1), quote, snapshot.account.currency),
+        currency=snapshot.account.currency,
         scopes=_scopes(order, snapshot, losses),
     )
 

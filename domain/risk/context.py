@@ -53,9 +53,9 @@ class RiskContext:
 
     `state` is the strictest of engine, user, account and trading session. `position` is the open one that the order
     would change. `active` are the account's other orders that may still fill, `settling` those that have filled and
-    ended so lately that the balances may not show it. `quote_rate` is the price of one unit of
-    the market's quote in the account's currency, None if unknown. `refusal` says why the venue rejects all requests of
-    the account; None while it answers.
+    ended so lately that the balances may not show it. `quote_rate` is the price of one unit of the market's quote in
+    the account's `currency`, None if unknown. `refusal` says why the venue rejects all requests of the account; None
+    while it answers.
     """
 
     now: datetime
@@ -71,6 +71,7 @@ class RiskContext:
     active: tuple[Order, ...] = ()
     settling: tuple[Order, ...] = ()
     quote_rate: Decimal | None = _ONE
+    currency: str | None = None
     scopes: tuple[LimitScope, ...] = ()
     refusal: str | None = None
 

@@ -107,7 +107,7 @@ def order_rate(order: Order, context: RiskContext, scope: LimitScope) -> Iterato
 def daily_loss(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
     """MAX_DAILY_LOSS: no new risk once the day's loss has reached the limit, or while it isn't known."""
     limit, actual = scope.limits.max_daily_loss, scope.losses.daily_loss
-    if limit is None or _reduces(order, context):
+    if limit is None or _adds_no_risk(order, context):
         return
     if actual is None:
         yield _unknown_loss(RiskCode.MAX_DAILY_LOSS, "the loss of the day", limit, scope)
@@ -120,7 +120,7 @@ def daily_loss(order: Order, context: RiskContext, scope: LimitScope) -> Iterato
 def drawdown(order: Order, context: RiskContext, scope: LimitScope) -> Iterator[RiskDenial]:
     """MAX_DRAWDOWN: no new risk once equity has fallen by the limit from its peak, or while that isn't known."""
     limit, actual = scope.limits.max_drawdown_percent, scope.losses.drawdown_percent
-    if limit is None or _reduces(order, context):
+    if limit is None or _adds_no_risk(order, context):
         return
     if actual is None:
         yield _unknown_loss(RiskCode.MAX_DRAWDOWN, "the drawdown", limit, scope)
@@ -136,7 +136,7 @@ def cool_down(order: Order, context: RiskContext, scope: LimitScope) -> Iterator
     if losses is None or minutes is None or record.last_loss_at is None or record.losing_streak < losses:
         return
     until = record.last_loss_at + timedelta(minutes=minutes)
-    if context.now < until and not _reduces(order, context):
+    if context.now < until and not _adds_no_risk(order, context):
         message = (
             f"After {record.losing_streak} losses in a row {scope.name} pauses entries until {until:%H:%M:%S} UTC."
         )
@@ -158,6 +158,12 @@ LIMIT_CHECKS: tuple[LimitCheck, ...] = (
 def _reduces(order: Order, context: RiskContext) -> bool:
     """Return whether the order can only close a position; `checks.reduce_only` denies what is more than that."""
     return order.reduce_only or order.quantity <= context.closable(order.side)
+
+
+def _adds_no_risk(order: Order, context: RiskContext) -> bool:
+    """Return whether the order closes a position, or sells what is held for the account's own currency."""
+    sells_for_own = order.side is OrderSide.SELL and context.quote == context.currency
+    return sells_for_own or _reduces(order, context)
 
 
 def _notional(order: Order, context: RiskContext, quantity: Decimal) -> Decimal | None:

@@ -1,7 +1,7 @@
 """The grid of a market: prices in whole ticks, quantities in whole lots, and what one type of order may have of them.
 
-Counts of ticks and lots are integers, so that whoever computes with them, a million candles long or once, gets the same
-digits.
+Counts of ticks and lots are integers, so that a computation over a million candles and one over a single order give
+the same digits.
 """
 
 from dataclasses import dataclass

@@ -325,6 +325,17 @@ class TestLimits:
         ]  # fmt: skip
         assert codes(an_order(), limited(scope=scope, cool_down_losses=3, cool_down_minutes=9)) == []
 
+    def test_losses_do_not_keep_what_is_held_from_being_sold_for_the_accounts_own_currency(self) -> None:
+        record = LossRecord(D(100), D(20), losing_streak=3, last_loss_at=NOW)
+        scope = LimitScope("the account", RiskLimits(), losses=record)
+        lost = limited(
+            scope=scope, max_daily_loss=D(1), max_drawdown_percent=D(1), cool_down_losses=1, cool_down_minutes=60
+        )
+        own, other = replace(lost, currency="USDT"), replace(lost, currency="EUR")
+        assert codes(an_order(side=OrderSide.SELL), own) == []
+        assert len(codes(an_order(side=OrderSide.SELL), other)) == 3
+        assert len(codes(an_order(), own)) == 3
+
     def test_a_loss_that_is_not_known_denies_and_says_what_is_missing(self) -> None:
         scope = LimitScope("the account", RiskLimits(), losses=LossRecord(unknown="there is no price now of SOL"))
         denials = check_order(an_order(), limited(scope=scope, max_daily_loss=D(100), max_drawdown_percent=D(20)))
