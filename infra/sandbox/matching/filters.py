@@ -25,8 +25,8 @@ def check_filters(market: SimulatedMarket, ledger: Ledger, order: Order, mine: S
     if order.side is Side.BUY and spec.max_position:
         held = ledger.balance(order.uid, spec.base)
         open_buys = sum(other.remaining for other in mine if other.side is Side.BUY)
-        wanted = order.quantity or order.quote_quantity * SCALE // market.last_price
-        if held.free + held.locked + open_buys + wanted > spec.max_position:
+        requested = order.quantity or order.quote_quantity * SCALE // market.last_price
+        if held.free + held.locked + open_buys + requested > spec.max_position:
             raise FilterFailureError("MAX_POSITION")
 
 

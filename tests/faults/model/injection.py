@@ -10,6 +10,7 @@ _FREEZE_SECONDS = 7.0
 
 _DELAY_MS = 1_500
 _DRIFT_MS = 2_000
+_COARSE_LOT = "0.001"
 _FAR_AHEAD_SECONDS = 600
 _BEHIND_SECONDS = -30
 
@@ -72,6 +73,10 @@ async def _limit_rate(world: World, fault: Fault) -> None:
     await world.sandbox.inject_faults(answerStatus=429, answerCount=fault.count)
 
 
+async def _change_filters(world: World, fault: Fault) -> None:
+    await world.set_lot_size(_COARSE_LOT)
+
+
 async def _move_venue_clock(world: World, fault: Fault) -> None:
     await world.move_venue_clock(_DRIFT_MS * fault.count)
 
@@ -89,6 +94,7 @@ _STRIKES: dict[FaultKind, Callable[[World, Fault], Awaitable[None]]] = {
     FaultKind.DELAYED_ANSWERS: _delay_answers,
     FaultKind.SERVER_ERROR: _answer_server_errors,
     FaultKind.RATE_LIMITED: _limit_rate,
+    FaultKind.FILTERS: _change_filters,
     FaultKind.VENUE_CLOCK: _move_venue_clock,
     FaultKind.NODE_CLOCK: _move_node_clock,
 }

@@ -55,7 +55,7 @@ async def compare(world: World, traders: list[Trader]) -> Violations:
         found += _acknowledged_orders_exist(trader, orders)
         found += _orders_agree(trader, orders, at_venue, trades)
         found += await _balances_agree(trader)
-        found += await _log_tells_the_end(trader, orders)
+        found += await _log_agrees(trader, orders)
         found += _exits_are_justified(world, orders)
     return found
 
@@ -193,7 +193,7 @@ async def _balances_agree(trader: Trader) -> Violations:
     return [f"balances here {left[0]}, at the venue {left[1]}"] if left else []
 
 
-async def _log_tells_the_end(trader: Trader, orders: list[dict[str, Any]]) -> Violations:
+async def _log_agrees(trader: Trader, orders: list[dict[str, Any]]) -> Violations:
     """The log has no gap, and its last state of each order is the order."""
     head = (await trader.read(HEAD))["eventCursor"]
     async with trader.client.client.subscribed(EVENTS, after=trader.start_cursor) as events:
@@ -243,5 +243,5 @@ def _at(fill: dict[str, Any]) -> int:
 
 
 def _name(order: dict[str, Any]) -> str:
-    told = ("clientOrderId", "side", "type", "role", "status", "quantity", "filledQuantity", "rejectCode")
-    return " ".join(str(order[name]) for name in told)
+    names = ("clientOrderId", "side", "type", "role", "status", "quantity", "filledQuantity", "rejectCode")
+    return " ".join(str(order[name]) for name in names)

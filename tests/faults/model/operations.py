@@ -16,6 +16,8 @@ CANCEL_ALL = (
 )
 AMEND = """mutation($id: ID!, $input: OrderAmendInput!) { orderAmend(id: $id, input: $input) {
   order { id } errors { code message } } }"""
+CLOSE = """mutation($id: ID!, $input: PositionCloseInput!) { positionClose(id: $id, input: $input) {
+  errors { code message } } }"""
 HALT = """mutation($id: ID!, $input: TradingHaltInput) { tradingHalt(id: $id, input: $input) {
   errors { code message } } }"""
 RESUME = "mutation($id: ID!) { tradingResume(id: $id) { errors { code message } } }"
@@ -46,6 +48,7 @@ class Operator:
             Action.CANCEL: self._cancel,
             Action.CANCEL_ALL: self._cancel_all,
             Action.AMEND: self._amend,
+            Action.CLOSE_POSITION: self._close_position,
             Action.HALT: self._halt,
             Action.REDUCE_ONLY_HALT: self._halt,
             Action.RESUME: self._resume,
@@ -114,6 +117,12 @@ class Operator:
 
     # ---- positions, sessions, halts
 
+    async def _close_position(self, trader: Trader, operation: Operation, key: str) -> None:
+        positions = await trader.open_positions()
+        if positions:
+            position = positions[int(operation.pick * len(positions))]
+            await trader.insist(CLOSE, id=position["id"], input={"idempotencyKey": key})
+
     async def _halt(self, trader: Trader, operation: Operation, key: str) -> None:
         reduce_only = operation.action is Action.REDUCE_ONLY_HALT
         await trader.insist(HALT, id=trader.account, input={"cancelOrders": True, "reduceOnly": reduce_only})
@@ -131,7 +140,6 @@ class Operator:
 
     async def _stop_session(self, trader: Trader, operation: Operation, key: str) -> None:
         await trader.insist(STOP_SESSION, id=trader.session)
-        trader.told_to_stop = True
 
     # ---- the market, and others
 

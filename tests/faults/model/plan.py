@@ -26,6 +26,7 @@ class Action(StrEnum):
     CANCEL = "cancel"
     CANCEL_ALL = "cancel all"
     AMEND = "amend"
+    CLOSE_POSITION = "close position"
     HALT = "halt"
     REDUCE_ONLY_HALT = "reduce-only halt"
     RESUME = "resume"
@@ -60,6 +61,7 @@ class FaultKind(StrEnum):
     CUT_MARKET_STREAM = "market stream cut"
     SILENT_MARKET = "market data silent"
     REFUSED_SOCKETS = "sockets refused"
+    FILTERS = "filters changed"
     VENUE_CLOCK = "venue's clock drifts"
     NODE_CLOCK = "node's clock jumps"
 
@@ -120,6 +122,7 @@ _WEIGHTS = {
     Action.CANCEL: 4,
     Action.CANCEL_ALL: 1,
     Action.AMEND: 4,
+    Action.CLOSE_POSITION: 2,
     Action.HALT: 1,
     Action.REDUCE_ONLY_HALT: 1,
     Action.RESUME: 2,

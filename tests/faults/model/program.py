@@ -1,7 +1,7 @@
 """`r3edge` with a switch outside the product: kills itself at a named step, and moves its own wall clock.
 
-The steps are methods of the adapters that talk to the venue and to the database. The test writes what is wanted into
-the file that `FAULTS_CONTROL` names and sends SIGUSR1.
+The steps are methods of the adapters that talk to the venue and to the database. The test writes its request into the
+file that `FAULTS_CONTROL` names and sends SIGUSR1.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _STEPS = {
 
 
 class Switch:
-    """What the test wants: a step to die at, after how many passages, and how far the clock is off."""
+    """What the test asks for: a step to die at, after how many passages, and how far the clock is off."""
 
     def __init__(self, control: Path) -> None:
         self._control = control
@@ -39,9 +39,9 @@ class Switch:
 
     def read(self, *_: object) -> None:
         """Read the control file; called by SIGUSR1."""
-        wanted = json.loads(self._control.read_text())
-        self._step, self._left = wanted.get("step", ""), wanted.get("count", 0)
-        self._offset = timedelta(seconds=wanted.get("clockOffset", 0))
+        control = json.loads(self._control.read_text())
+        self._step, self._left = control.get("step", ""), control.get("count", 0)
+        self._offset = timedelta(seconds=control.get("clockOffset", 0))
 
     def dump_tasks(self, *_: object) -> None:
         """Write where every task waits beside the control file; called by SIGUSR2."""

@@ -46,7 +46,6 @@ class Trader:
     acknowledged: dict[str, str] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
     by_hand: set[str] = field(default_factory=set)
-    told_to_stop: bool = False
     halted: str = ""
 
     @property

@@ -33,6 +33,7 @@ _NEXT_MINUTE_SECONDS = 1
 _REFUSED = (httpx.HTTPError, OSError, AssertionError)
 _INSIST_SECONDS = 60
 _RECORD_SECONDS = 0.5
+_LOT = "0.00001"
 _TRADES_KEPT = 200_000
 
 
@@ -122,9 +123,9 @@ class World:
     async def freeze(self, seconds: float) -> None:
         """Stop the engine's process for so long, then let it go on as if nothing had been."""
         pid = self.engine.pid
-        os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(seconds)
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):  # an earlier fault may have killed it
+            os.kill(pid, signal.SIGSTOP)
+            await asyncio.sleep(seconds)
             os.kill(pid, signal.SIGCONT)
 
     def move_node_clock(self, seconds: int) -> None:
@@ -153,6 +154,7 @@ class World:
         self._crash, self._clock_offset = {}, 0
         self._apply_control()
         await self.sandbox.inject_faults(clear=True, silenceMarketStreams=False)
+        await self.set_lot_size(_LOT)
         await self.ready()
 
     async def ready(self) -> None:
@@ -176,6 +178,11 @@ class World:
         """Move the venue's clock forward."""
         self._drift_ms += milliseconds
         await self.sandbox.inject_faults(driftMs=self._drift_ms)
+
+    async def set_lot_size(self, lot: str) -> None:
+        """Change the step of quantities at the venue, which tells nobody."""
+        lot_size = {"filterType": "LOT_SIZE", "minQty": lot, "stepSize": lot}
+        await self.sandbox.admin("filters", {"market": "BTC/USDT", "filters": [lot_size]})
 
     async def price(self) -> float:
         """Return the last price at the venue."""
