@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 from domain.core.clock import from_milliseconds
 from domain.core.money import EXACT, ZERO, plain, round_nearest
 from domain.model.client_order_ids import OrderIdForm
-from domain.model.markets import Candle, Market, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.model.markets import Candle, Market, MarketSymbol, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Balance
@@ -292,43 +292,6 @@ def order_type(data: CcxtStructure) -> OrderType:
     """Return the type of an own order: by the venue's own name if we know it, else by ccxt's."""
     raw = str(data.get("info", {}).get("type") or data.get("type") or "").upper()
     return _TYPES.get(raw) or _TYPES.get(str(data.get("type")).upper(), OrderType.LIMIT)
-
-
-LevelKey = tuple[float | str, float | str]
-"""A level's price and quantity in the venue's own digits, or as ccxt's floats."""
-
-
-def levels(
-    side: Sequence[Sequence[Any]], grid: Market, known: Mapping[LevelKey, PriceLevel]
-) -> tuple[tuple[PriceLevel, ...], dict[LevelKey, PriceLevel]]:
-    """Return one side of the book, and the `known` levels to pass the next time; raises ValueError.
-
-    Most levels don't change from one book to the next, so their objects are reused.
-    """
-    seen: dict[LevelKey, PriceLevel] = {}
-    for row in side:
-        key = (row[0], row[1])
-        seen[key] = known.get(key) or _level(key, grid)
-    return tuple(level for level in seen.values() if level.quantity), seen
-
-
-def _level(key: LevelKey, grid: Market) -> PriceLevel:
-    price, quantity = _on_grid(key[0], grid.price_increment), _on_grid(key[1], grid.quantity_increment)
-    if price <= ZERO or quantity < ZERO:
-        raise ValueError(f"{quantity} at {price} is no level")
-    return PriceLevel(price, quantity)
-
-
-def _on_grid(value: float | str, step: Decimal) -> Decimal:
-    """Return a number of the book rounded to the market's increment, which ccxt's floats may miss.
-
-    A number in the venue's own digits is exact, even if it is finer than the increment that the venue last published.
-    """
-    exact = Decimal(str(value))
-    if not exact.is_finite():
-        raise ValueError(f"{value!r} is not a finite number")
-    nearest = round_nearest(exact, step)
-    return nearest if nearest == exact or isinstance(value, float) else Decimal(plain(exact))
 
 
 def _fills(data: CcxtStructure) -> list[CcxtStructure]:

@@ -1,11 +1,18 @@
 """Converts ccxt's mutable books into immutable ones, and rejects those that are crossed or unreadable."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
 from domain.core.clock import Clock, from_milliseconds, to_milliseconds
+from domain.core.money import ZERO, plain, round_nearest
 from domain.model.depth import MAX_LEVELS, is_crossed
 from domain.model.markets import Depth, Market, PriceLevel
 from domain.ports.market_data import CrossedBook, VenueGap
-from infra.venues.ccxt import conversion as convert
 from infra.venues.ccxt.conversion import CcxtValue
+
+LevelKey = tuple[float | str, float | str]
+"""A level's price and quantity in the venue's own digits, or as ccxt's floats."""
 
 
 class DepthReader:
@@ -14,7 +21,7 @@ class DepthReader:
     def __init__(self, grid: Market, clock: Clock) -> None:
         self._grid = grid
         self._clock = clock
-        self._known: dict[convert.LevelKey, PriceLevel] = {}
+        self._known: dict[LevelKey, PriceLevel] = {}
         self._sequence: int | None = None
         self._book: CcxtValue = None
 
@@ -74,9 +81,42 @@ class DepthReader:
         return None if sequence == self._sequence and not data.get("confirmed") else sequence
 
     def _depth(self, data: CcxtValue, sequence: int) -> Depth:
-        bids, known_bids = convert.levels(data["bids"][:MAX_LEVELS], self._grid, self._known)
-        asks, known_asks = convert.levels(data["asks"][:MAX_LEVELS], self._grid, self._known)
+        bids, known_bids = levels(data["bids"][:MAX_LEVELS], self._grid, self._known)
+        asks, known_asks = levels(data["asks"][:MAX_LEVELS], self._grid, self._known)
         self._known = known_bids | known_asks
         milliseconds = data["timestamp"]
         venue_time = None if milliseconds is None else from_milliseconds(milliseconds)
         return Depth(self._grid.symbol, "", sequence, bids, asks, venue_time, self._clock.now())
+
+
+def levels(
+    side: Sequence[Sequence[Any]], grid: Market, known: Mapping[LevelKey, PriceLevel]
+) -> tuple[tuple[PriceLevel, ...], dict[LevelKey, PriceLevel]]:
+    """Return one side of the book, and the `known` levels to pass the next time; raises ValueError.
+
+    Most levels don't change from one book to the next, so their objects are reused.
+    """
+    seen: dict[LevelKey, PriceLevel] = {}
+    for row in side:
+        key = (row[0], row[1])
+        seen[key] = known.get(key) or _level(key, grid)
+    return tuple(level for level in seen.values() if level.quantity), seen
+
+
+def _level(key: LevelKey, grid: Market) -> PriceLevel:
+    price, quantity = _on_grid(key[0], grid.price_increment), _on_grid(key[1], grid.quantity_increment)
+    if price <= ZERO or quantity < ZERO:
+        raise ValueError(f"{quantity} at {price} is no level")
+    return PriceLevel(price, quantity)
+
+
+def _on_grid(value: float | str, step: Decimal) -> Decimal:
+    """Return a number of the book rounded to the market's increment, which ccxt's floats may miss.
+
+    A number in the venue's own digits is exact, even if it is finer than the increment that the venue last published.
+    """
+    exact = Decimal(str(value))
+    if not exact.is_finite():
+        raise ValueError(f"{value!r} is not a finite number")
+    nearest = round_nearest(exact, step)
+    return nearest if nearest == exact or isinstance(value, float) else Decimal(plain(exact))

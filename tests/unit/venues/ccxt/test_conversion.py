@@ -9,6 +9,7 @@ from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus, OrderType
 from infra.venues.ccxt import conversion as convert
+from infra.venues.ccxt.depth_reader import levels
 from infra.venues.ccxt.profiles.registry import profile_of
 from infra.venues.ccxt.user_stream import execution_report
 from tests.support.venues import new_order
@@ -26,14 +27,14 @@ def grid(price: str, quantity: str) -> Market:
 def test_a_level_is_exact_though_ccxt_holds_it_as_floats(price: int, quantity: int, step: str) -> None:
     market = grid(step, "0.00001")
     exact = (price * Decimal(step), quantity * Decimal("0.00001"))
-    (level,), _ = convert.levels([[float(exact[0]), float(exact[1])]], market, {})
+    (level,), _ = levels([[float(exact[0]), float(exact[1])]], market, {})
     assert (level.price, level.quantity) == exact
 
 
 def test_levels_that_stay_keep_their_objects_and_empty_ones_go() -> None:
     market = grid("0.01", "0.00001")
-    first, known = convert.levels([[1.25, 0.5], [1.2, 0.0]], market, {})
-    second, _ = convert.levels([[1.25, 0.5], [1.1, 3.0]], market, known)
+    first, known = levels([[1.25, 0.5], [1.2, 0.0]], market, {})
+    second, _ = levels([[1.25, 0.5], [1.1, 3.0]], market, known)
     assert len(first) == 1
     assert second[0] is first[0]
 
