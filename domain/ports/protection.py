@@ -18,6 +18,13 @@ class ProtectionRepository(Protocol):
         """Store a changed protection."""
         ...
 
+    async def needs_keeper(self, account_id: UUID) -> bool:
+        """Return whether the account has a protection or an intent that has not ended, or a position to be closed.
+
+        The latter is one that `PositionRepository.list_halted` returns.
+        """
+        ...
+
     async def get_for_update(self, protection_id: UUID) -> PositionProtection | None:
         """Return a protection and lock its row until the transaction ends."""
         ...

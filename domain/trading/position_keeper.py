@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 DEBOUNCE_SECONDS = 0.02
 UNFILLED_FOR = timedelta(minutes=10)
 """How long after the end of an entry order without a fill a late one may still come and be protected."""
+_NOTHING = ProtectedAccount((), (), (), frozenset(), {})
 
 
 class PositionKeeper:
@@ -79,6 +80,9 @@ class PositionKeeper:
         timings = self._context.timings
         if not self._context.executor.has_reconciled:
             return timings.keeper_wait
+        if not await self._is_needed():
+            self._watch(_NOTHING, group)
+            return timings.rest_interval
         await self._close_halted()
         state = await self._load()
         self._watch(state, group)
@@ -94,13 +98,13 @@ class PositionKeeper:
             return timings.poll_interval
         return self._seconds_to_next_exit() if state.protections else timings.rest_interval
 
+    async def _is_needed(self) -> bool:
+        """Return whether there is anything to do or to watch, which most events of the account's user don't change."""
+        async with self._context.database.read_only() as reading:
+            return await reading.protection.needs_keeper(self._context.account.id)
+
     async def _load(self) -> ProtectedAccount:
         account_id = self._context.account.id
-        async with self._context.database.read_only() as reading:
-            protections = await reading.protection.list_open(account_id)
-            intents = await reading.protection.list_open_intents(account_id)
-        if not protections and not intents:
-            return ProtectedAccount((), (), (), frozenset(), {})
         # One moment for all of it: an order with fills but no position has none any more.
         async with self._context.database.snapshot() as reading:
             protections = await reading.protection.list_open(account_id)

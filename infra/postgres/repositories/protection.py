@@ -5,6 +5,7 @@ from uuid import UUID
 
 from domain.model.protection import PositionIntent, PositionProtection
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.positions import LIST_HALTED
 from infra.postgres.rows.protection import (
     INSERT_INTENT,
     INSERT_PROTECTION,
@@ -27,6 +28,10 @@ LIST_OF_POSITIONS = SELECT_PROTECTION + _OF_POSITIONS
 LIST_OF_ENTRIES = SELECT_PROTECTION + " WHERE entry_order_id = ANY($1::uuid[]) ORDER BY id"
 GET_INTENT_FOR_UPDATE = SELECT_INTENT + _ROW_FOR_UPDATE
 LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
+NEEDS_KEEPER = f"""
+SELECT EXISTS (SELECT FROM position_protections WHERE account_id = ANY($1::uuid[]) AND ended_at IS NULL)
+    OR EXISTS (SELECT FROM position_intents WHERE account_id = ANY($1) AND ended_at IS NULL)
+    OR EXISTS ({LIST_HALTED})"""
 LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
 
 
@@ -38,6 +43,9 @@ class PostgresProtection(Repository):
 
     async def save(self, protection: PositionProtection) -> None:
         await self._connection.execute(UPDATE_PROTECTION, *protection_params(protection))
+
+    async def needs_keeper(self, account_id: UUID) -> bool:
+        return bool(await self._connection.fetchval(NEEDS_KEEPER, [account_id]))
 
     async def get_for_update(self, protection_id: UUID) -> PositionProtection | None:
         row = await self._connection.fetchrow(GET_FOR_UPDATE, protection_id)

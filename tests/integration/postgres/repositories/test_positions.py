@@ -146,7 +146,9 @@ async def test_open_positions_below_a_halt_that_closes_them_are_found_until_they
         close_positions=True,
     )  # fmt: skip
     assert await positions.list_halted(None) == []
+    assert not await PostgresProtection(connection).needs_keeper(world.account.id)
     await PostgresHalts(connection).put(halt)
+    assert await PostgresProtection(connection).needs_keeper(world.account.id)
     expected = [of_session] if level is HaltLevel.TRADING_SESSION else [by_hand, of_session]
     assert await positions.list_halted([world.account.id]) == await positions.list_halted(None) == expected
     assert await positions.list_halted([new_id()]) == []

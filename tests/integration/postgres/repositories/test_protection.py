@@ -81,6 +81,22 @@ async def test_a_protection_comes_back_as_it_was_stored(
     assert await protection.list_open(world.account.id) == [bare]
 
 
+async def test_the_keeper_is_needed_while_a_protection_or_an_intent_is_open(
+    protection: PostgresProtection, world: World, stranger: World
+) -> None:
+    assert not await protection.needs_keeper(world.account.id)
+    held, intent = a_protection(world), an_intent(world)
+    await protection.add(held)
+    assert await protection.needs_keeper(world.account.id)
+    assert not await protection.needs_keeper(stranger.account.id)
+    await protection.save(held.changed(ended_at=at(9)))
+    assert not await protection.needs_keeper(world.account.id)
+    await protection.add_intent(intent)
+    assert await protection.needs_keeper(world.account.id)
+    await protection.save_intent(intent.changed(ended_at=at(9)))
+    assert not await protection.needs_keeper(world.account.id)
+
+
 async def test_an_intent_comes_back_as_it_was_stored(
     protection: PostgresProtection, world: World, connection: Connection
 ) -> None:
