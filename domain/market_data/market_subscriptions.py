@@ -32,22 +32,19 @@ class MarketSubscriptions:
         await self.set_markets(frozenset())
 
 
-async def markets_needed(
+async def pricing_markets_of_sessions(
     reading: UnitOfWork, account: Account, sessions: list[TradingSession], hub: MarketDataProvider
 ) -> frozenset[MarketSymbol]:
-    """Return the markets of trading sessions, open positions and active orders, and those that price the balances.
+    """Return the markets that price the account's balances, if it has trading sessions.
 
-    Without the latter, an account that trades by shares of its equity couldn't be valued.
+    Without them, an account that trades by shares of its equity couldn't be valued.
     """
-    needed = {session.market for session in sessions}
-    needed |= {order.market for order in await reading.orders.list_active(account.id)}
-    needed |= {position.market for position in await reading.positions.list_open(account.id)}
-    if sessions:
-        held = (await reading.accounts.balances([account.id])).get(account.id, [])
-        currencies = {balance.currency for balance in held if balance.total}
-        currencies |= {session.market.symbol.partition("/")[2] for session in sessions}
-        needed |= {symbol for currency in currencies for symbol in pricing_markets(account, currency, hub)}
-    return frozenset(needed)
+    if not sessions:
+        return frozenset()
+    held = (await reading.accounts.balances([account.id])).get(account.id, [])
+    currencies = {balance.currency for balance in held if balance.total}
+    currencies |= {session.market.symbol.partition("/")[2] for session in sessions}
+    return frozenset(symbol for currency in currencies for symbol in pricing_markets(account, currency, hub))
 
 
 def pricing_markets(account: Account, currency: str, hub: MarketDataProvider) -> list[MarketSymbol]:

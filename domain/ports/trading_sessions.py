@@ -51,6 +51,10 @@ class TradingSessionRepository(Protocol):
         """Return the markets of live trading sessions, of open positions and of active orders, sorted."""
         ...
 
+    async def markets_of_account(self, account_id: UUID) -> list[MarketSymbol]:
+        """Return the same of one account, sorted."""
+        ...
+
     async def list_page(
         self, user_id: UUID, page: KeysetPage, session_filter: TradingSessionFilter
     ) -> list[TradingSession]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.core.backoff import Backoff
 from domain.core.errors import InputErrors, Unavailable
 from domain.core.wakeup import Wakeup
-from domain.market_data.market_subscriptions import MarketSubscriptions, markets_needed
+from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets_of_sessions
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import OrderRole
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
@@ -76,11 +76,13 @@ class TradingSessionSupervisor:
         """Start a task for each live trading session that has none, and subscribe to the markets that they need."""
         try:
             async with self._dependencies.database.read_only() as reading:
-                sessions = await reading.trading_sessions.list_live(self._account.id)
-                needed = await markets_needed(reading, self._account, sessions, self._dependencies.feed)
+                in_use = await reading.trading_sessions.markets_of_account(self._account.id)
+                # A live trading session has its market in use, so most accounts take one statement.
+                sessions = await reading.trading_sessions.list_live(self._account.id) if in_use else []
+                pricing = await pricing_markets_of_sessions(reading, self._account, sessions, self._dependencies.feed)
         except Unavailable:
             return
-        await self._subscriptions.set_markets(needed)
+        await self._subscriptions.set_markets(pricing.union(in_use, (session.market for session in sessions)))
         for session in sessions:
             running = self._tasks.get(session.id)
             if running is None or running.done():

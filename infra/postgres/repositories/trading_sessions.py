@@ -34,6 +34,7 @@ SELECT market FROM trading_sessions WHERE {IS_LIVE}
 UNION SELECT market FROM positions WHERE closed_at IS NULL
 UNION SELECT market FROM orders
     WHERE status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"""
+MARKETS_OF_ACCOUNT = MARKETS_IN_USE.replace("WHERE", "WHERE account_id = $1 AND")
 
 OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions AS version WHERE strategy_id = {})"
 
@@ -65,6 +66,10 @@ class PostgresTradingSessions(Repository):
 
     async def markets_in_use(self) -> list[MarketSymbol]:
         return sorted(market_symbol(row["market"]) for row in await self._connection.fetch(MARKETS_IN_USE))
+
+    async def markets_of_account(self, account_id: UUID) -> list[MarketSymbol]:
+        rows = await self._connection.fetch(MARKETS_OF_ACCOUNT, account_id)
+        return sorted(market_symbol(row["market"]) for row in rows)
 
     async def list_page(
         self, user_id: UUID, page: KeysetPage, session_filter: TradingSessionFilter

@@ -16,6 +16,7 @@ from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
+from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from tests.support.trading import BTC, NOW, World, new_id
 
 ORDERS = """
@@ -97,6 +98,10 @@ async def test_what_the_executor_asks_for(explaining: Explaining, world: World) 
     assert "Seq Scan on orders" not in explaining.plan, explaining.plan
     await orders.list_active(account)
     assert explaining.used("orders_active"), explaining.plan
+    await PostgresTradingSessions(explaining).markets_of_account(account)
+    assert "orders_active" in explaining.plan, explaining.plan
+    assert "Seq Scan on orders" not in explaining.plan, explaining.plan
+    assert "Seq Scan on positions" not in explaining.plan, explaining.plan
     await orders.list_expired(account, NOW)
     assert explaining.used("orders_expiring"), explaining.plan
     await orders.risk_snapshot(world.order(), NOW.replace(year=2027))

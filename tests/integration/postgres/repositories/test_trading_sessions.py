@@ -98,7 +98,7 @@ async def test_live_sessions_are_those_that_have_not_ended(
 
 
 async def test_markets_in_use_are_those_of_live_sessions_open_positions_and_active_orders(
-    sessions: PostgresTradingSessions, world: World, connection: Connection, orders: PostgresOrders
+    sessions: PostgresTradingSessions, world: World, stranger: World, connection: Connection, orders: PostgresOrders
 ) -> None:
     def market(name: str) -> MarketSymbol:
         return MarketSymbol("sandbox", f"{name}/USDT")
@@ -111,7 +111,10 @@ async def test_markets_in_use_are_those_of_live_sessions_open_positions_and_acti
     await orders.add(world.order(market=market("C1"), status=OrderStatus.IN_DOUBT))
     await orders.add(world.order(market=market("C0"), status=OrderStatus.FILLED))
     await orders.add(world.order(market=BTC))
-    assert await sessions.markets_in_use() == [market("A1"), market("B1"), BTC, market("C1")]
+    await orders.add(stranger.order(market=market("D1")))
+    mine = [market("A1"), market("B1"), BTC, market("C1")]
+    assert await sessions.markets_in_use() == [*mine, market("D1")]
+    assert await sessions.markets_of_account(world.account.id) == mine
 
 
 async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresTradingSessions, world: World) -> None:
