@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
-from domain.model.orders import CancelCode, Order, OrderStatus, RejectCode
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode
 from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.rules.order_lifecycle import Transition, cancel_unsent, mark_in_doubt, reject
 
@@ -114,10 +114,12 @@ class OrderSender:
     def _check_sendable(self, order: Order) -> None:
         """Raise `NotSent` if the lease may have been lost, or if the order has waited too long for its turn."""
         self._context.check_lease()
-        age = (self._context.clock.now() - order.created_at).total_seconds()
+        # A trailing stop was placed long ago: it is due since the price triggered it and it passed the risk checks.
+        due_at = order.submitted_at if order.type is OrderType.TRAILING_STOP else None
+        age = (self._context.clock.now() - (due_at or order.created_at)).total_seconds()
         maximum_age = self._context.timings.maximum_age(order)
         if age >= maximum_age:
-            raise _TooOld(f"its turn came {age:.1f} s after it was placed, and it may be sent within {maximum_age:g} s")
+            raise _TooOld(f"its turn came {age:.1f} s after it was due, and it may be sent within {maximum_age:g} s")
 
     def _resolve(self, order: Order, *, cancel_refusal: str | None = None) -> None:
         self._resolver.enqueue(order.id, sent_at=self._context.clock.monotonic(), cancel_refusal=cancel_refusal)

@@ -224,7 +224,9 @@ def _exits_are_justified(world: World, orders: list[dict[str, Any]]) -> Violatio
             found.append(f"an exit without an entry: {_name(order)}")
             continue
         start = max(_at(fill) for fill in before)
-        traded = world.traded_prices(start, end)
+        # The exchange forgets its newest trades when it is killed, but the account's own are known.
+        own = [fill for other in orders for fill in other["fills"]["nodes"] if start <= _at(fill) < end]
+        traded = world.traded_prices(start, end) + [Decimal(fill["price"]) for fill in own]
         paid = [Decimal(fill["price"]) for fill in before if _at(fill) >= start - 1_000]
         if order["role"] == "STOP_LOSS":
             bound = max(paid) * (1 - Decimal(STOP_PERCENT) / 100) * (1 + _TOLERANCE)

@@ -1,5 +1,6 @@
 """Trailing stops by hand, which the engine holds: followed, triggered, cancelled, and found again after a crash."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -65,6 +66,16 @@ async def test_a_crash_loses_neither_the_order_nor_how_far_it_has_come(
     harness.markets.trade(114)
     assert (await harness.until(order.id, "FILLED")).stop_price == D(115)
     assert len(venue.received) == 1
+
+
+async def test_an_order_that_has_waited_for_days_is_sent_when_the_price_triggers_it(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    harness.clock.ahead = timedelta(days=3)
+    harness.markets.trade(90)
+    await harness.until(order.id, "FILLED")
 
 
 async def test_it_is_cancelled_without_the_venue(harness: OrderHarness, venue: ScriptedVenue) -> None:
