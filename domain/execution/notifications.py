@@ -36,6 +36,10 @@ class OrderNotifier:
         """The accounts whose executors run on this node."""
         return frozenset(self._listeners)
 
+    def listens_here(self, account_id: UUID) -> bool:
+        """Return whether the account's executor runs on this node, so that all its changes pass `publish` here."""
+        return account_id in self._listeners
+
     def wake_executors(self, account_ids: Iterable[UUID]) -> None:
         """Have those of the accounts' executors that run on this node load their commands."""
         for account_id in account_ids:

@@ -26,6 +26,8 @@ from domain.rules.protected_position import new_protection
 ANSWER_WITHIN_SECONDS = 2.0
 _FIRST_READ_SECONDS = 0.05
 _SLOWEST_READ_SECONDS = 0.4
+_READ_BESIDE_EXECUTOR_SECONDS = 0.8
+"""How often an order is read whose executor runs on this node and notifies by itself: it may end meanwhile."""
 _UNANSWERED = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
 _NOT_CANCELABLE = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus.FILLED})
 
@@ -221,16 +223,23 @@ class OrderService:
 
     async def _wake_and_wait(self, order: Order, is_done: Predicate) -> Order:
         await self._notifier.notify_executor(order.account_id, order)
-        return await self.wait_until(order.user_id, order.id, is_done)
+        return await self.wait_until(order.user_id, order.id, is_done, order.account_id)
 
     async def wait_for_answer(self, user_id: UUID, order_id: UUID) -> Order:
         """Return the order once it has left PENDING and SUBMITTED, or as it is after 2 s."""
         return await self.wait_until(user_id, order_id, _has_answer)
 
-    async def wait_until(self, user_id: UUID, order_id: UUID, is_done: Predicate) -> Order:
-        """Return the order once `is_done`, notified by this node's executor or read again with growing delays."""
+    async def wait_until(
+        self, user_id: UUID, order_id: UUID, is_done: Predicate, account_id: UUID | None = None
+    ) -> Order:
+        """Return the order once `is_done`, notified by this node's executor or read again with growing delays.
+
+        It is read seldom if the executor of its `account_id` runs on this node.
+        """
         deadline = self._clock.monotonic() + self._answer_within_seconds
         backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
+        if account_id is not None and self._notifier.listens_here(account_id):
+            backoff = Backoff(_READ_BESIDE_EXECUTOR_SECONDS, _READ_BESIDE_EXECUTOR_SECONDS)
         while True:
             left = deadline - self._clock.monotonic()
             order = await self._notifier.wait_for_change(order_id, max(min(backoff.next_delay(), left), 0))

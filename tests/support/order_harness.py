@@ -128,10 +128,12 @@ class PatientOrderService(OrderService):
         super().__init__(*dependencies)
         self._is_executor_running = is_executor_running
 
-    async def wait_until(self, user_id: UUID, order_id: UUID, is_done: Predicate) -> Order:
+    async def wait_until(
+        self, user_id: UUID, order_id: UUID, is_done: Predicate, account_id: UUID | None = None
+    ) -> Order:
         deadline = self._clock.monotonic() + PATIENCE_SECONDS
         while True:
-            order = await super().wait_until(user_id, order_id, is_done)
+            order = await super().wait_until(user_id, order_id, is_done, account_id)
             if is_done(order) or not self._is_executor_running() or self._clock.monotonic() > deadline:
                 return order
 

@@ -1,6 +1,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -9,7 +10,7 @@ from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.model.markets import FeedState
 from domain.model.order_side import OrderSide
-from domain.model.orders import OrderStatus, OrderType, RejectCode, RiskCode
+from domain.model.orders import Order, OrderStatus, OrderType, RejectCode, RiskCode
 from infra.embedded.bus import EmbeddedBus
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
@@ -111,6 +112,25 @@ async def test_without_an_executor_the_answer_is_the_order_as_it_is_after_two_se
     order = await service.place(harness.user.id, harness.request(), "k")
     assert order.status is OrderStatus.PENDING
     assert harness.clock.monotonic() - before > 1.9
+
+
+async def test_an_order_is_read_again_soon_only_if_no_executor_on_this_node_reports_its_changes(
+    harness: OrderHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    wait_for_change = harness.notifier.wait_for_change
+
+    async def noting(order_id: UUID, seconds: float) -> Order | None:
+        waits.append(seconds)
+        return await wait_for_change(order_id, seconds)
+
+    monkeypatch.setattr(harness.notifier, "wait_for_change", noting)
+    await harness.place("elsewhere")
+    assert waits[0] <= 0.05
+    waits.clear()
+    await harness.start()
+    assert (await harness.limit("here")).status is OrderStatus.OPEN
+    assert waits[0] > 0.05
 
 
 async def test_an_order_is_placed_by_a_node_that_shares_only_the_database(
