@@ -19,6 +19,7 @@ from domain.reports.service import ReportService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
+from domain.trading.signal_requests import SignalService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
@@ -63,6 +64,7 @@ class Services:
     orders: OrderService
     positions: PositionService
     protection: ProtectionService
+    signals: SignalService
     halts: HaltService
     reports: ReportService
     events: EventLogReader

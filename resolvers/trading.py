@@ -13,6 +13,7 @@ from domain.model.users import ApiScope, User
 from domain.ports.lists import AccountFilter, NoFilter, PositionFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from domain.reports.session_metrics import MetricsRequest
+from domain.trading.signal_requests import SignalRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers.context import RequestContext
 from resolvers.lists import Parent, PositionOrder, TimeOrder, cursor_owner, list_page, owned_by, position_page
@@ -143,3 +144,9 @@ async def stop(context: RequestContext, session_id: UUID, *, close_position: boo
     """Stop a trading session."""
     user = context.require_user(ApiScope.TRADE)
     return await context.services.trading_sessions.stop(user.id, session_id, close_position=close_position)
+
+
+async def submit_signal(context: RequestContext, request: SignalRequest, idempotency_key: str) -> Signal:
+    """Submit a signal to a trading session."""
+    user = context.require_user(ApiScope.TRADE)
+    return await context.services.signals.submit(user.id, request, idempotency_key)

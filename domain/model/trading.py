@@ -191,10 +191,11 @@ class SignalAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A strategy's signal at the close of a candle, and its reason; `missed` if it was too late to be acted on.
+    """A signal of a strategy at the close of a candle or of a user, and its reason; `missed` if nothing followed it.
 
-    `price` is the close of its candle, in quote per base; `candle_at` is that candle's open time, None for a signal
-    from outside. `order_id` is set once the signal has caused an order.
+    `price`, in quote per base, is the close of its candle, or the market's price when a user's was acted on.
+    `candle_at` is that candle's open time, None for a user's, which is `waiting` until it has been acted on or missed.
+    `order_id` is set once the signal has caused an order.
     """
 
     id: UUID
@@ -207,6 +208,7 @@ class Signal:
     candle_at: datetime | None = None
     missed: bool = False
     order_id: UUID | None = None
+    waiting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,14 @@ class TradingSessionRepository(Protocol):
         """Store a signal; False if the trading session has one with the same action on the same candle already."""
         ...
 
+    async def save_signal(self, signal: Signal) -> None:
+        """Store a changed signal."""
+        ...
+
+    async def list_waiting_signals(self, session_id: UUID) -> list[Signal]:
+        """Return the trading session's signals that were submitted and not acted on yet, oldest first."""
+        ...
+
     async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
         """Store which order the signal caused."""
         ...

@@ -15,6 +15,9 @@ from domain.rules.direction import Direction
 from domain.rules.grid import grid_of
 from domain.rules.session_plan import TradingSessionPlan
 
+MAX_ENTRY_DELAY = timedelta(seconds=10)
+"""How long after its signal, which for a candle's is its close, an entry may still be made."""
+
 _BASIS_POINTS = Decimal(10_000)
 
 

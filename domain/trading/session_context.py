@@ -41,6 +41,11 @@ class TradingSessionState:
         """The active orders that may still open or enlarge a position."""
         return tuple(order for order in self.orders if order.role is OrderRole.ENTRY)
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing is open or under way."""
+        return self.position is None and not self.orders
+
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionTransaction:

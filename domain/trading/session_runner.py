@@ -19,7 +19,9 @@ from domain.trading.session_candles import TradingSessionCandles
 from domain.trading.session_context import TradingSessionContext, TradingSessionEnded
 from domain.trading.session_protection import ensure_protection
 from domain.trading.session_stop import step_stop
+from domain.trading.signal_actor import SignalActor
 from domain.trading.signal_processor import SignalProcessor
+from domain.trading.submitted_signals import SubmittedSignals
 
 PRICE_POLL_SECONDS = 0.1
 
@@ -30,7 +32,9 @@ class TradingSessionRunner:
     def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
         self._candles = TradingSessionCandles(context)
-        self._signals = SignalProcessor(context, self._candles.history)
+        actor = SignalActor(context)
+        self._signals = SignalProcessor(context, self._candles.history, actor)
+        self._submitted = SubmittedSignals(context, self._candles.history, actor)
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
@@ -62,6 +66,7 @@ class TradingSessionRunner:
         while True:
             self._wakeup.clear()
             state = await self._context.load_state()
+            await self._submitted.act()
             if state.session.status is TradingSessionStatus.STOPPING:
                 await step_stop(self._context, state)
             await self._wakeup.wait(self._context.timings.poll_interval)
@@ -72,6 +77,8 @@ class TradingSessionRunner:
         await self._candles.load()
         session = await self._start()
         await ensure_protection(self._context, self._candles.history)
+        self._submitted.is_ready = True
+        self.wake()
         async for candle, is_newest in self._candles.closed(arrivals, session.last_candle_at):
             await self._signals.on_candle(candle, is_newest=is_newest)
             if is_newest:

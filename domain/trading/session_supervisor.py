@@ -20,6 +20,7 @@ from domain.trading.executor_handle import ExecutorHandle
 from domain.trading.session_context import TradingSessionContext, cancel_session_orders
 from domain.trading.session_intents import intend_flat
 from domain.trading.session_runner import TradingSessionRunner
+from domain.trading.submitted_signals import settle_waiting_signals
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +161,7 @@ class TradingSessionSupervisor:
             )
             await transaction.trading_sessions.save(failed)
             await cancel_session_orders(transaction, failed, now, OrderRole.ENTRY)
+            await settle_waiting_signals(transaction, failed, now, self._dependencies.ids)
             if current.status is TradingSessionStatus.STOPPING and current.close_on_stop:
                 why = "The trading session was stopped and its position is to be closed."
                 await intend_flat(

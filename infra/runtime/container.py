@@ -15,6 +15,7 @@ from domain.reports.service import ReportService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
+from domain.trading.signal_requests import SignalService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.users.api_keys import ApiKeyService
@@ -99,6 +100,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
         protection=ProtectionService(database, hub, bus, ids),
+        signals=SignalService(database, hub, bus, clock, ids),
         halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
         reports=ReportService(database, bus, clock, ids),
         events=events,

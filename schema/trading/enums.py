@@ -5,12 +5,18 @@ from schema.common.enums import describe_enum
 
 describe_enum(
     SignalAction,
-    "The action that a strategy signals.",
+    "The action that a signal asks for.",
     {
         "ENTER_LONG": "Buy to open a position.",
         "EXIT_LONG": "Sell what was bought.",
-        "ENTER_SHORT": "Sell to open a position. Not supported yet: a strategy that signals it can't be started.",
-        "EXIT_SHORT": "Buy back what was sold. Not supported yet: a strategy that signals it can't be started.",
+        "ENTER_SHORT": (
+            "Sell to open a position. Not supported yet: a strategy that signals it can't be started, and it can't be "
+            "submitted."
+        ),
+        "EXIT_SHORT": (
+            "Buy back what was sold. Not supported yet: a strategy that signals it can't be started, and it can't be "
+            "submitted."
+        ),
     },
 )
 

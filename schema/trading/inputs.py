@@ -3,6 +3,8 @@
 import strawberry
 
 from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.trading import SignalAction
+from domain.trading.signal_requests import SignalRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from schema.accounts.inputs import RiskLimitsInput
 from schema.analytics.inputs import ParameterInput
@@ -57,3 +59,26 @@ class TradingSessionStopInput:
         default=False,
         description="True to close the session's position at the market. With false, the position stays open.",
     )
+
+
+@strawberry.input(description="The signal to submit, and the trading session that is to act on it.")
+class SignalSubmitInput:
+    trading_session: strawberry.ID = strawberry.field(description="The id of the trading session.")
+    action: SignalAction = strawberry.field(
+        description="The action to take. ENTER_SHORT and EXIT_SHORT are refused with UNSUPPORTED on a spot market."
+    )
+    reason: str | None = strawberry.field(
+        default=None, description="Why the signal is given, for `Signal.reason`. At most 500 characters."
+    )
+    idempotency_key: str = strawberry.field(
+        description=(
+            "The key makes it safe to repeat the request: the same key with the same input returns the signal of the "
+            "first request. At most 128 characters."
+        )
+    )
+
+    def to_domain(self) -> SignalRequest:
+        """Return the request. Raises NOT_FOUND for an id of another type."""
+        return SignalRequest(
+            decode_uuid(self.trading_session, "TradingSession", ("input", "tradingSession")), self.action, self.reason
+        )

@@ -9,8 +9,8 @@ from resolvers import trading
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
-from schema.trading.inputs import TradingSessionStartInput, TradingSessionStopInput
-from schema.trading.types import TradingSession
+from schema.trading.inputs import SignalSubmitInput, TradingSessionStartInput, TradingSessionStopInput
+from schema.trading.types import Signal, TradingSession
 
 
 @strawberry.type(description="The result of `tradingSessionStart`.")
@@ -39,6 +39,11 @@ class TradingSessionStopPayload(Payload):
     trading_session: TradingSession | None = strawberry.field(
         description="The trading session after the change. Null if there are errors."
     )
+
+
+@strawberry.type(description="The result of `signalSubmit`.")
+class SignalSubmitPayload(Payload):
+    signal: Signal | None = strawberry.field(description="The signal. Null if there are errors.")
 
 
 @strawberry.type
@@ -101,3 +106,17 @@ class TradingMutation:
         session_id = decode_uuid(id, "TradingSession", ("id",))
         close = input is not None and input.close_position
         return {"trading_session": await trading.stop(info.context, session_id, close_position=close)}
+
+    @mutation(
+        SignalSubmitPayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Submit a signal to a running trading session, which acts on it as on one of its own strategy: an entry "
+            "becomes an order, of the strategy's size and with its protection; an exit closes the position and cancels "
+            "entries. The answer has what followed, or the signal as `waiting` after 2 s. An entry is missed, with the "
+            "reason in `Signal.reason`, if the session is paused, has a position or an order, or can't act within 10 "
+            "s; an exit isn't given up. At most 10 signals of one action can wait for a session."
+        ),
+    )
+    async def signal_submit(self, info: Info, input: Annotated[SignalSubmitInput, INPUT]) -> Fields:
+        return {"signal": await trading.submit_signal(info.context, input.to_domain(), input.idempotency_key)}

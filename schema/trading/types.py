@@ -28,14 +28,30 @@ class SignalFacts:
     """The fields that a signal and its state at an event have in common."""
 
     at: datetime = strawberry.field(description="When the signal was given.")
-    action: domain.SignalAction = strawberry.field(description="The action that the strategy signals.")
+    action: domain.SignalAction = strawberry.field(description="The action that is signalled.")
     price: Decimal = strawberry.field(
-        description="The close of the candle, in quote currency for one unit of the base currency."
+        description=(
+            "The close of the candle, or for a submitted signal the market's price when it was acted on, in quote "
+            "currency for one unit of the base currency."
+        )
     )
-    reason: str = strawberry.field(description="The rule that gave the signal, with the values that it used.")
+    reason: str = strawberry.field(
+        description=(
+            "The rule that gave the signal, with the values that it used, or the reason that was submitted. Why an "
+            "entry has no order is added to it."
+        )
+    )
+    missed: bool = strawberry.field(
+        description="Whether the signal had no effect, because it came too late or the trading session could not act."
+    )
+    waiting: bool = strawberry.field(
+        description="Whether a submitted signal still waits for the node that trades the account."
+    )
 
 
-@strawberry.type(description="A signal that a strategy gave on a closed candle.")
+@strawberry.type(
+    description="A signal of a trading session: given by its strategy on a closed candle, or by `signalSubmit`."
+)
 class Signal(Node, SignalFacts):
     is_type_of = instance_of(domain.Signal)
 
@@ -106,7 +122,9 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
     # Non-null, unlike the list of other objects.
     orders = orders_field(OrderConnection)
 
-    @connection_field(SignalConnection, nested=True, description="The signals that the strategy gave.")
+    @connection_field(
+        SignalConnection, nested=True, description="The signals that the strategy gave or that were submitted."
+    )
     async def signals(
         parent: strawberry.Parent[domain.TradingSession],
         info: Info,

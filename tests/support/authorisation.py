@@ -63,6 +63,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tradingSessionPause": ("TRADE", ("TradingSession",)),
     "tradingSessionResume": ("TRADE", ("TradingSession",)),
     "tradingSessionStop": ("TRADE", ("TradingSession",)),
+    "signalSubmit": ("TRADE", ("TradingSession",)),
     "tradingHalt": ("TRADE", ("Account", "TradingSession", "User")),
     "tradingResume": ("TRADE", ("Account", "TradingSession", "User")),
     "orderPlace": ("TRADE", ("Account",)),

@@ -41,6 +41,7 @@ from domain.ports.orders import OrderFilter
 from domain.trading.close_requests import PositionService
 from domain.trading.dependencies import TradingDependencies, TradingTimings
 from domain.trading.halts import HaltService
+from domain.trading.signal_requests import SignalService
 from domain.trading.trader import Trader
 from domain.trading.trading_sessions import TradingSessionRequest, TradingSessionService
 from infra.clock import SystemClock, TimeOrderedIds
@@ -163,6 +164,7 @@ class TradingNode:
         self.position_service = PositionService(
             self.database, self.hub, self.bus, self.clock, self.ids, self.orders, PATIENCE_SECONDS
         )
+        self.submitted = SignalService(self.database, self.hub, self.bus, self.clock, self.ids, PATIENCE_SECONDS)
         self.halts = HaltService(self.database, self.bus, self.clock, self.ids)
         self.user: User = new_user()
         self.trader = self.new_trader("node-1")

@@ -14,6 +14,7 @@ from infra.postgres.rows.trading_sessions import (
     INSERT_TRADING_SESSION,
     SELECT_SIGNAL,
     SELECT_TRADING_SESSION,
+    UPDATE_SIGNAL,
     UPDATE_TRADING_SESSION,
     signal_from_row,
     signal_params,
@@ -40,6 +41,7 @@ OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions 
 
 GET_SIGNAL = SELECT_SIGNAL + " WHERE id = $1 AND user_id = $2"
 GET_MANY_SIGNALS = SELECT_SIGNAL + " WHERE id = ANY($1::uuid[])"
+LIST_WAITING_SIGNALS = SELECT_SIGNAL + " WHERE trading_session_id = $1 AND waiting ORDER BY id"
 SET_SIGNAL_ORDER = "UPDATE signals SET order_id = $2 WHERE id = $1"
 
 
@@ -82,6 +84,12 @@ class PostgresTradingSessions(Repository):
 
     async def add_signal(self, signal: Signal) -> bool:
         return await self._connection.execute(INSERT_SIGNAL, *signal_params(signal)) == "INSERT 0 1"
+
+    async def save_signal(self, signal: Signal) -> None:
+        await self._connection.execute(UPDATE_SIGNAL, *signal_params(signal))
+
+    async def list_waiting_signals(self, session_id: UUID) -> list[Signal]:
+        return [signal_from_row(row) for row in await self._connection.fetch(LIST_WAITING_SIGNALS, session_id)]
 
     async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
         await self._connection.execute(SET_SIGNAL_ORDER, signal_id, order_id)

@@ -64,6 +64,7 @@ SELECT_SIGNAL = _SIGNALS.select
 INSERT_SIGNAL = (
     _SIGNALS.insert() + " ON CONFLICT (trading_session_id, candle_at, action) WHERE candle_at IS NOT NULL DO NOTHING"
 )
+UPDATE_SIGNAL = _SIGNALS.update("id", "user_id", "trading_session_id", "at", "action")
 
 trading_session_from_row = _TRADING_SESSIONS.from_row
 trading_session_params = _TRADING_SESSIONS.params

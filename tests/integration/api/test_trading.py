@@ -12,9 +12,11 @@ from domain.model.orders import OrderStatus
 from domain.model.trading import ParameterValue, TradingSessionStatus
 from domain.model.users import ApiScope, UserRole
 from domain.reports.worker import ReportWorker
+from domain.trading.signal_requests import SignalService
 from resolvers import reports as report_resolvers
 from resolvers.ids import encode_id
 from tests.support.api import Api
+from tests.support.order_harness import FixedMarkets
 from tests.support.orders import BTC, a_market
 from tests.support.trading import new_account, new_strategy, new_user, new_version
 
@@ -371,3 +373,73 @@ async def test_protecting_refuses_what_is_no_position_of_ones_own(api: Api) -> N
     for given in ("x", encode_id("Order", api.harness.account.id), encode_id("Position", api.harness.account.id)):
         payload = (await api.run(PROTECT, id=given, input={}))["positionProtect"]
         assert payload == {"position": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
+
+
+SUBMIT = """mutation($input: SignalSubmitInput!) { signalSubmit(input: $input) {
+  signal { id action price reason missed waiting order { id } } errors { code path } } }"""
+
+
+@pytest.fixture
+def quick(api: Api) -> None:
+    """Have signals answered at once, since nobody trades the account, with the price of the harness's market."""
+    harness = api.harness
+    signals = SignalService(harness.database, FixedMarkets(), harness.bus, harness.clock, harness.ids, 0)
+    api.services = replace(api.services, signals=signals)
+
+
+def signal_input(session_id: str, **changes: object) -> dict[str, object]:
+    return {"tradingSession": session_id, "action": "ENTER_LONG", "idempotencyKey": "k", **changes}
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_signal_waits_for_the_node_that_trades_the_account(api: Api) -> None:
+    session = await api.session(status=TradingSessionStatus.RUNNING)
+    given = signal_input(encode_id("TradingSession", session.id), reason="0.83")
+    payload = (await api.run(SUBMIT, input=given))["signalSubmit"]
+    signal = payload["signal"]
+    assert payload["errors"] == []
+    assert (signal["action"], signal["reason"], signal["price"]) == ("ENTER_LONG", "0.83", "100")
+    assert (signal["missed"], signal["waiting"], signal["order"]) == (False, True, None)
+    assert (await api.run(SUBMIT, input=given))["signalSubmit"]["signal"]["id"] == signal["id"]
+    for other in ({"action": "EXIT_LONG"}, {"reason": "0.84"}):
+        payload = (await api.run(SUBMIT, input={**given, **other}))["signalSubmit"]
+        assert payload == {"signal": None, "errors": [{"code": "CONFLICT", "path": ["input", "idempotencyKey"]}]}
+    listed = (await api.run(SESSION, id=given["tradingSession"]))["node"]["signals"]["nodes"]
+    assert listed == [{"action": "ENTER_LONG", "reason": "0.83", "order": None}]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_signal_that_cannot_be_acted_on_is_refused_at_the_argument(api: Api) -> None:
+    session = encode_id("TradingSession", (await api.session(status=TradingSessionStatus.RUNNING)).id)
+    for change, code, field in (
+        ({"tradingSession": "x"}, "NOT_FOUND", "tradingSession"),
+        ({"tradingSession": encode_id("TradingSession", new_user().id)}, "NOT_FOUND", "tradingSession"),
+        ({"action": "ENTER_SHORT"}, "UNSUPPORTED", "action"),
+        ({"action": "EXIT_SHORT"}, "UNSUPPORTED", "action"),
+        ({"reason": "x" * 501}, "INVALID", "reason"),
+        ({"reason": "a\u0000b"}, "INVALID", "reason"),
+        ({"idempotencyKey": ""}, "INVALID", "idempotencyKey"),
+    ):
+        payload = (await api.run(SUBMIT, input=signal_input(session, **change)))["signalSubmit"]
+        assert payload == {"signal": None, "errors": [{"code": code, "path": ["input", field]}]}
+    theirs = api.context(await api.another_user())
+    payload = (await api.run(SUBMIT, theirs, input=signal_input(session)))["signalSubmit"]
+    assert payload["errors"] == [{"code": "NOT_FOUND", "path": ["input", "tradingSession"]}]
+    for status in (TradingSessionStatus.STOPPING, TradingSessionStatus.STOPPED, TradingSessionStatus.FAILED):
+        ended = await api.session(status=status)
+        given = signal_input(encode_id("TradingSession", ended.id), action="EXIT_LONG")
+        payload = (await api.run(SUBMIT, input=given))["signalSubmit"]
+        assert payload["errors"] == [{"code": "CONFLICT", "path": ["input", "tradingSession"]}]
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_flood_of_entries_is_bounded_and_keeps_no_exit_out(api: Api) -> None:
+    session = encode_id("TradingSession", (await api.session(status=TradingSessionStatus.RUNNING)).id)
+    payloads = [
+        (await api.run(SUBMIT, input=signal_input(session, idempotencyKey=f"k{number}")))["signalSubmit"]
+        for number in range(11)
+    ]
+    assert [payload["errors"] for payload in payloads[:10]] == [[]] * 10
+    assert payloads[10]["errors"] == [{"code": "LIMIT_REACHED", "path": ["input", "tradingSession"]}]
+    leaving = signal_input(session, action="EXIT_LONG", idempotencyKey="out")
+    assert (await api.run(SUBMIT, input=leaving))["signalSubmit"]["errors"] == []

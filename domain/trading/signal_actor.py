@@ -1,0 +1,137 @@
+"""Acts on a signal, whether of a candle or a user: an entry becomes an order, an exit the intent to be flat."""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from domain.core.money import ZERO
+from domain.execution.commands import place_order
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.orders import Order, OrderRole, OrderType
+from domain.model.trading import Signal
+from domain.portfolio.equity import compute_equity
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.entry import entry_order, entry_price, protection_rules
+from domain.rules.sizing import SizingContext, SizingError, exit_distance, size_entry
+from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
+from domain.trading.session_intents import end_intent, intend_flat
+from domain.trading.session_protection import protect_entry
+
+DEPTH_TIMEOUT_SECONDS = 3.0
+"""How long an entry waits for a fresh order book of its market, if there is none when it is signalled."""
+
+_ONE = Decimal(1)
+
+
+class SignalActor:
+    """Records a signal and stores its order or intent, in the transaction of the caller."""
+
+    def __init__(self, context: TradingSessionContext) -> None:
+        self._context = context
+
+    def __repr__(self) -> str:
+        return f"SignalActor({self._context!r})"
+
+    async def wait_for_depth(self) -> None:
+        """Wait for a fresh book: sized by a price of the past, an entry may cost more than it was sized for."""
+        feed, market = self._context.feed, self._context.session.market
+        if feed.latest_depth(market) is None:
+            await feed.depth(market, DEPTH_TIMEOUT_SECONDS)
+
+    async def exit(self, transaction: TradingSessionTransaction, signal: Signal) -> None:
+        """Leave the intent to be flat, which also closes what an entry order that is being cancelled still brings."""
+        await self._record(transaction, signal, None)
+        if signal.missed:
+            return
+        await transaction.cancel_entries()
+        state, intent_id = transaction.state, self._context.ids.next_id()
+        await intend_flat(
+            transaction.unit_of_work,
+            intent_id,
+            state.session,
+            state.position,
+            OrderRole.EXIT,
+            signal.reason,
+            transaction.now,
+            signal.id,
+        )
+
+    async def enter(self, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None) -> Order | None:
+        """Place the entry's order, unless the signal is missed; `atr` is ATR(14) of now, in quote per base."""
+        order: Order | None = None
+        if not signal.missed:
+            if transaction.state.intent is not None:
+                # Its position is closed, and what the keeper has left to do must not concern the next one.
+                await end_intent(transaction.unit_of_work, transaction.state.intent, transaction.now)
+            try:
+                order = await self._place_entry(transaction, signal, atr)
+            except SizingError as error:
+                signal = replace(signal, reason=f"{signal.reason} — no order: {error}")
+        await self._record(transaction, signal, order)
+        return order
+
+    def wake(self, signal: Signal, order: Order | None) -> None:
+        """Have what the committed signal has left carried out now."""
+        if not signal.action.enters:
+            self._context.wake_keeper()
+            self._context.executor.wake(None)
+        elif order is not None:
+            self._context.executor.wake(order.id)
+
+    async def _place_entry(self, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None) -> Order:
+        """Store the order of an entry signal with the protection of what it brings; raises `SizingError`."""
+        rules = protection_rules(self._context.plan.definition, transaction.state.session.timeframe, atr)
+        if rules is None:
+            raise SizingError("ATR(14), by which its exits are measured, isn't known yet")
+        order = await _build_entry(self._context, transaction, signal, atr)
+        await place_order(transaction.unit_of_work, order)
+        await protect_entry(self._context, transaction.unit_of_work, order, rules)
+        return order
+
+    async def _record(self, transaction: TradingSessionTransaction, signal: Signal, order: Order | None) -> None:
+        """Store a signal with the order that it causes; their references to each other are checked at the commit."""
+        signal = replace(signal, order_id=order.id if order else None)
+        await record_signal(transaction.unit_of_work, signal, transaction.now)
+
+
+async def record_signal(unit_of_work: UnitOfWork, signal: Signal, at: datetime) -> None:
+    """Store what became of a signal, with its event: a candle's is new, a submitted one has waited."""
+    if signal.waiting:
+        signal = replace(signal, waiting=False)
+        await unit_of_work.trading_sessions.save_signal(signal)
+    else:
+        await unit_of_work.trading_sessions.add_signal(signal)
+    message = f"{signal.action.value} missed" if signal.missed else signal.action.value
+    event = NewEvent(signal.user_id, at, UserEventKind.SIGNAL, signal, message)
+    unit_of_work.events.append([event])
+
+
+async def _build_entry(
+    context: TradingSessionContext, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None
+) -> Order:
+    """Return the order to buy that an entry signal causes, not stored yet; raises `SizingError`.
+
+    `atr` is ATR(14) at the signal's candle, in quote per base.
+    """
+    plan, market, feed = context.plan, context.market, context.feed
+    if market is None:
+        raise SizingError(f"{context.session.market} isn't listed at its venue")
+    account_id, depth = plan.session.account_id, feed.latest_depth(market.symbol)
+    price = entry_price(plan.definition.order, depth, signal.price, market)
+    if price <= 0:
+        raise SizingError(f"the limit price would be {price:f}")
+    balances = (await transaction.unit_of_work.accounts.balances([account_id])).get(account_id, [])
+    stops = [stop for stop in (plan.definition.stop_loss, plan.definition.trailing_stop) if stop is not None]
+    distances = [distance for stop in stops if (distance := exit_distance(stop, price, atr)) is not None]
+    sizing_context = SizingContext(
+        market=market,
+        price=price,
+        free_quote=next((balance.free or ZERO for balance in balances if balance.currency == market.quote), ZERO),
+        equity=compute_equity(plan.currency, balances, context.convert).total,
+        quote_rate=context.convert(_ONE, market.quote, plan.currency),
+        atr=atr,
+        stop_distance=min(distances, default=None),
+        asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),
+    )
+    size = size_entry(plan.sizing, sizing_context)
+    return entry_order(plan, context.ids.next_id(), signal, size, price, transaction.now)

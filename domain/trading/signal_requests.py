@@ -1,0 +1,154 @@
+"""Signals that users submit to trading sessions: rows, which the node that trades the account acts on."""
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from domain.core.backoff import Backoff
+from domain.core.clock import Clock, IdGenerator
+from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
+from domain.core.pagination import TimeKeysetPage
+from domain.events.idempotency import reserve, validate_key
+from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
+from domain.execution.service import ANSWER_WITHIN_SECONDS
+from domain.model.trading import Signal, SignalAction, TradingSession, TradingSessionStatus
+from domain.ports.bus import MessageBus, commands_topic
+from domain.ports.orders import MarketView
+from domain.ports.unit_of_work import Database, UnitOfWork
+
+MAX_WAITING = 10
+"""How many signals of one action may wait for a trading session: a flood of entries keeps no exit out."""
+MAX_REASON_LENGTH = 500
+NO_REASON = "submitted"
+
+_FIRST_READ_SECONDS = 0.05
+_SLOWEST_READ_SECONDS = 0.4
+_SUPPORTED = frozenset({SignalAction.ENTER_LONG, SignalAction.EXIT_LONG})
+
+
+@dataclass(frozen=True, slots=True)
+class SignalRequest:
+    """The trading session that is to act, and on what; `reason` is the user's own."""
+
+    trading_session_id: UUID
+    action: SignalAction
+    reason: str | None = None
+
+
+class SignalService:
+    """Submits signals for users."""
+
+    def __init__(
+        self,
+        database: Database,
+        markets: MarketView,
+        bus: MessageBus,
+        clock: Clock,
+        ids: IdGenerator,
+        answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
+    ) -> None:
+        self._database = database
+        self._markets = markets
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+        self._answer_within_seconds = answer_within_seconds
+
+    async def submit(self, user_id: UUID, request: SignalRequest, idempotency_key: str) -> Signal:
+        """Store a signal and return it once it has been acted on, or as it is after 2 s.
+
+        The same key with the same input returns the same signal. Raises `InputErrors` (INVALID, UNSUPPORTED),
+        NOT_FOUND, LIMIT_REACHED, and CONFLICT for a trading session that is being stopped or has ended.
+        """
+        validate_key(idempotency_key)
+        errors = _request_errors(request)
+        if errors:
+            raise InputErrors(errors)
+        price = await self._price(await self._own_session(user_id, request.trading_session_id))
+        signal_id = self._ids.next_id()
+        async with self._database.transaction() as transaction:
+            session = await transaction.trading_sessions.get_for_update(request.trading_session_id)
+            assert session is not None
+            known = await reserve(
+                transaction, self._clock, user_id, "signalSubmit", idempotency_key, request, signal_id
+            )
+            if known is None:
+                await _check_accepts(transaction, session, request.action)
+                await transaction.trading_sessions.add_signal(
+                    Signal(
+                        id=signal_id,
+                        user_id=user_id,
+                        trading_session_id=session.id,
+                        at=self._clock.now(),
+                        action=request.action,
+                        price=price,
+                        reason=request.reason or NO_REASON,
+                        waiting=True,
+                    )
+                )
+        if known is None:
+            await self._bus.publish(commands_topic(session.account_id), b"")
+        return await self._wait(user_id, known or signal_id)
+
+    async def _own_session(self, user_id: UUID, session_id: UUID) -> TradingSession:
+        async with self._database.read_only() as reading:
+            session = await reading.trading_sessions.get(user_id, session_id)
+        if session is None:
+            message = "You have no such trading session."
+            raise InputError(ErrorCode.NOT_FOUND, message, ("input", "tradingSession"))
+        return session
+
+    async def _price(self, session: TradingSession) -> Decimal:
+        """Return the market's price, or the newest candle's close, until the signal is acted on at the price of then.
+
+        Raises `Unavailable` if neither is known: the trading session has never run then.
+        """
+        price = self._markets.price_of(session.market)
+        if price is not None:
+            return price
+        page = TimeKeysetPage(limit=1, backwards=True)
+        async with self._database.read_only() as reading:
+            newest = await reading.market_data.candles(session.market, session.timeframe, page)
+        if newest:
+            return newest[0].close
+        await self._markets.depth(session.market, BOOK_WAIT_SECONDS)
+        price = self._markets.price_of(session.market)
+        if price is None:
+            raise Unavailable(f"No price of {session.market} is known yet; submit the signal again in a moment.")
+        return price
+
+    async def _wait(self, user_id: UUID, signal_id: UUID) -> Signal:
+        """Return the signal once it has been acted on or missed, or as it is when the time is over."""
+        deadline = self._clock.monotonic() + self._answer_within_seconds
+        backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
+        while True:
+            async with self._database.read_only() as reading:
+                signal = await reading.trading_sessions.get_signal(user_id, signal_id)
+            assert signal is not None
+            if not signal.waiting or self._clock.monotonic() >= deadline:
+                return signal
+            await asyncio.sleep(backoff.next_delay())
+
+
+def _request_errors(request: SignalRequest) -> list[InputError]:
+    errors = []
+    if request.action not in _SUPPORTED:
+        message = f"{request.action.value} isn't possible on a spot market; ENTER_LONG and EXIT_LONG are."
+        errors.append(InputError(ErrorCode.UNSUPPORTED, message, ("input", "action")))
+    reason = request.reason
+    if reason is not None and (len(reason) > MAX_REASON_LENGTH or not reason.isprintable()):
+        message = f"The reason must have at most {MAX_REASON_LENGTH} printable characters, and has {len(reason)}."
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "reason")))
+    return errors
+
+
+async def _check_accepts(transaction: UnitOfWork, session: TradingSession, action: SignalAction) -> None:
+    """Raise CONFLICT if the trading session takes no signals any more, and LIMIT_REACHED if too many wait for it."""
+    if session.status.is_final or session.status is TradingSessionStatus.STOPPING:
+        message = f"A session that is {session.status.value} acts on no signal."
+        raise InputError(ErrorCode.CONFLICT, message, ("input", "tradingSession"))
+    waiting = await transaction.trading_sessions.list_waiting_signals(session.id)
+    if sum(signal.action is action for signal in waiting) >= MAX_WAITING:
+        message = f"{MAX_WAITING} signals of {action.value} wait for the session already; submit it later."
+        raise InputError(ErrorCode.LIMIT_REACHED, message, ("input", "tradingSession"))

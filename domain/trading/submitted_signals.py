@@ -1,0 +1,109 @@
+"""Acts on the signals that users have submitted to a trading session: stored rows, each acted on in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from domain.core.clock import IdGenerator
+from domain.model.orders import Order, OrderRole
+from domain.model.trading import Signal, TradingSession
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.submitted_entry import why_missed
+from domain.strategies.compiled import average_true_range
+from domain.trading.candle_buffer import CandleBuffer
+from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
+from domain.trading.session_intents import intend_flat
+from domain.trading.signal_actor import SignalActor, record_signal
+
+
+class SubmittedSignals:
+    """The signals that wait for one trading session; entries wait until `is_ready`, exits for nothing."""
+
+    def __init__(self, context: TradingSessionContext, history: CandleBuffer, actor: SignalActor) -> None:
+        self._context = context
+        self._history = history
+        self._actor = actor
+        self.is_ready = False
+
+    def __repr__(self) -> str:
+        return f"SubmittedSignals({self._context!r}, is_ready={self.is_ready})"
+
+    async def act(self) -> None:
+        """Act on all signals that wait, oldest first; an entry that can't be acted on yet goes on waiting."""
+        has_waited = False
+        while waiting := await self._waiting():
+            if waiting[0].action.enters and self._may_enter_now and not has_waited:
+                await self._actor.wait_for_depth()
+                has_waited = True
+            if not await self._act_on_oldest():
+                return
+
+    @property
+    def _may_enter_now(self) -> bool:
+        """Whether the candles are there and it is known what the trading session holds."""
+        return self.is_ready and self._context.executor.reconciled
+
+    async def _waiting(self) -> Sequence[Signal]:
+        async with self._context.database.read_only() as reading:
+            return await reading.trading_sessions.list_waiting_signals(self._context.session.id)
+
+    async def _act_on_oldest(self) -> bool:
+        """Act on the signal that has waited longest; False if there is none, or it must wait."""
+        async with self._context.transaction() as transaction:
+            sessions = transaction.unit_of_work.trading_sessions
+            waiting = await sessions.list_waiting_signals(self._context.session.id)
+            if not waiting:
+                return False
+            oldest, *later = waiting
+            signal = replace(oldest, price=self._context.feed.price_of(self._context.session.market) or oldest.price)
+            order: Order | None = None
+            if not signal.action.enters:
+                await self._exit(transaction, signal)
+            else:
+                why = _why_missed(transaction, signal, later)
+                if why is None and not self._may_enter_now:
+                    return False
+                order = await self._actor.enter(transaction, _missed(signal, why), self._atr())
+        self._actor.wake(signal, order)
+        return True
+
+    async def _exit(self, transaction: TradingSessionTransaction, signal: Signal) -> None:
+        state = transaction.state
+        has_effect = state.position is not None or bool(state.entries)
+        why = None if has_effect else "the session has no position and no entry to close"
+        await self._actor.exit(transaction, _missed(signal, why))
+
+    def _atr(self) -> Decimal | None:
+        newest = self._history.newest
+        if newest is None or not self._context.plan.definition.needs_atr:
+            return None
+        return average_true_range(self._history.arrays(newest.open_time))
+
+
+async def settle_waiting_signals(
+    unit_of_work: UnitOfWork, session: TradingSession, at: datetime, ids: IdGenerator
+) -> None:
+    """Settle what waits for a trading session that has failed: entries are missed, an exit still closes its position.
+
+    Its entry orders must be cancelled by the caller.
+    """
+    for waiting in await unit_of_work.trading_sessions.list_waiting_signals(session.id):
+        why = f"the session is {session.status.value}" if waiting.action.enters else None
+        await record_signal(unit_of_work, _missed(waiting, why), at)
+        if not waiting.action.enters:
+            why_flat, role = waiting.reason, OrderRole.EXIT
+            await intend_flat(unit_of_work, ids.next_id(), session, None, role, why_flat, at, waiting.id)
+
+
+def _why_missed(transaction: TradingSessionTransaction, signal: Signal, later: Sequence[Signal]) -> str | None:
+    state = transaction.state
+    has_exit_after = any(not other.action.enters for other in later)
+    return why_missed(
+        state.session.status, transaction.now - signal.at, is_flat=state.is_flat, has_exit_after=has_exit_after
+    )
+
+
+def _missed(signal: Signal, why: str | None) -> Signal:
+    """Return the signal as missed for that reason; None leaves it as it is."""
+    return signal if why is None else replace(signal, missed=True, reason=f"{signal.reason} — missed: {why}")
