@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order, OrderType
-from domain.model.trading import Account
+from domain.model.trading import Account, Balance
 from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
 from domain.ports.orders import MarketView, StaleOrder
@@ -153,6 +153,11 @@ class AccountContext:
         async with self.database.transaction() as transaction:
             await transaction.leases.check(lease)
             yield transaction
+
+    async def upsert_balances(self, balances: Sequence[Balance]) -> None:
+        """Store balances of the account that aren't older than the stored ones; raises `StaleLease`."""
+        async with self.database.transaction() as transaction:
+            transaction.accounts.upsert_balances(self.account.id, balances, self._require_lease())
 
     async def compare_and_save(self, known: Order, transition: Transition) -> Order:
         """Save a transition of an order as it was last committed, without reading it.

@@ -111,11 +111,11 @@ class ReportHandler:
             replace(balance, at=at if balance.at is None else max(balance.at, complete_at or balance.at))
             for balance in report.balances
         ]
-        async with self._context.fenced_side_transaction() as transaction:
-            if complete_at is not None:
+        if complete_at is None:
+            await self._context.upsert_balances(balances)
+        else:
+            async with self._context.fenced_side_transaction() as transaction:
                 await transaction.accounts.replace_balances(account_id, balances, complete_at)
-            else:
-                await transaction.accounts.upsert_balances(account_id, balances)
         self.balances_changed = self._context.is_active = True
 
     def index(self, order: Order) -> None:

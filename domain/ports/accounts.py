@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, AccountTransfer, Balance, VenueCredentials
 from domain.model.trading_state import Halt, HaltAuthor, HaltLevel
+from domain.ports.leases import Lease
 
 
 class KeyInUse(Exception):
@@ -87,8 +88,11 @@ class AccountRepository(Protocol):
         """
         ...
 
-    async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
-        """Store those of the balances that aren't older than what is stored, and leave other currencies as they are."""
+    def upsert_balances(self, account_id: UUID, balances: Sequence[Balance], lease: Lease) -> None:
+        """Store those of the balances that aren't older than what is stored, and leave other currencies as they are.
+
+        They are written by the commit, in one statement, which raises `StaleLease` unless the lease is still held.
+        """
         ...
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:

@@ -11,11 +11,12 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.model.events import NewEvent
 from domain.ports.bus import MessageBus
+from domain.ports.leases import StaleLease
 from domain.ports.orders import StaleOrder
 from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
-from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
@@ -214,8 +215,14 @@ class PostgresDatabase:
 
 
 async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> Sequence[NewEvent]:
-    """Write the order update and the events, by one statement; return the events. The commit must follow."""
+    """Write balances, and the order update and the events by one statement; return the events. A commit must follow."""
     update, events = transaction.orders.pending_update, transaction.events.drain()
+    balances = transaction.accounts.pending_balances
+    if balances is not None:
+        is_last = update is None and not events
+        write = connection.execute_final if is_last else connection.fetchval
+        if not await write(UPSERT_BALANCES, *balances):
+            raise StaleLease("The lease is no longer held, so the balances were not stored.")
     if update is not None:
         if not await connection.execute_final(UPDATE_ORDER_WITH_EVENTS, *update.params(events)):
             raise StaleOrder(update.after)

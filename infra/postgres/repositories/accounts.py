@@ -7,7 +7,9 @@ from uuid import UUID
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, Balance
 from domain.ports.accounts import KeyInUse
+from domain.ports.leases import Lease
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.leases import IS_HELD, lease_params
 from infra.postgres.repositories.orders import IS_ACTIVE
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import to_json
@@ -46,9 +48,9 @@ SELECT account_id, currency, total, coalesce(free, greatest(total - (
 ), 0)), at
 FROM balances WHERE account_id = ANY($1::uuid[]) ORDER BY account_id, currency"""
 IS_IMPLAUSIBLE = "coalesce(balances.at > $6::timestamptz + interval '10 seconds', false)"
-SAVE_BALANCES = f"""
+REPLACE_BALANCES = f"""
 WITH gone AS (
-    DELETE FROM balances WHERE account_id = $1 AND $7::boolean AND currency <> ALL ($2::text[])
+    DELETE FROM balances WHERE account_id = $1 AND currency <> ALL ($2::text[])
         AND ($6::timestamptz IS NULL OR balances.at IS NULL OR balances.at <= $6::timestamptz OR {IS_IMPLAUSIBLE})
 )
 INSERT INTO balances (account_id, currency, total, free, at)
@@ -56,6 +58,17 @@ SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[], $5::timestamp
 ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free, at = excluded.at
 WHERE (balances.total, balances.free, balances.at) IS DISTINCT FROM (excluded.total, excluded.free, excluded.at)
     AND (excluded.at IS NULL OR balances.at IS NULL OR balances.at <= excluded.at OR {IS_IMPLAUSIBLE})"""
+UPSERT_BALANCES = f"""
+WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$6", "$7", "$8", "$9")} FOR SHARE),
+saved AS (
+    INSERT INTO balances (account_id, currency, total, free, at)
+    SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[], $5::timestamptz[])
+    WHERE EXISTS (SELECT FROM held)
+    ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = excluded.free, at = excluded.at
+    WHERE (balances.total, balances.free, balances.at) IS DISTINCT FROM (excluded.total, excluded.free, excluded.at)
+        AND (excluded.at IS NULL OR balances.at IS NULL OR balances.at <= excluded.at)
+)
+SELECT EXISTS (SELECT FROM held)"""
 # A row that was inserted, not updated, has no transaction that replaced an earlier version of it: its `xmax` is 0.
 RECORD_ALERTS = """
 INSERT INTO account_alerts (account_id, key, raised_at)
@@ -72,6 +85,9 @@ DELETE_ALERT = "DELETE FROM account_alerts WHERE account_id = $1 AND key = $2"
 
 class PostgresAccounts(Repository):
     """See `domain.ports.accounts.AccountRepository`."""
+
+    pending_balances: tuple[object, ...] | None = None
+    """The parameters of `UPSERT_BALANCES`, which the end of the transaction runs."""
 
     async def add(self, account: Account, sealed_credentials: bytes, key_hash: bytes | None = None) -> None:
         await self._check_key(account.id, key_hash)
@@ -136,27 +152,12 @@ class PostgresAccounts(Repository):
         return [account_from_row(row) for row in await self._connection.fetch(LIST_TRADABLE)]
 
     async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:
-        await self._save_balances(account_id, balances, at, delete_others=True)
+        await self._connection.execute(REPLACE_BALANCES, *_balance_params(account_id, balances, at), at)
 
-    async def upsert_balances(self, account_id: UUID, balances: Sequence[Balance]) -> None:
-        await self._save_balances(account_id, balances, None, delete_others=False)
-
-    async def _save_balances(
-        self, account_id: UUID, balances: Sequence[Balance], at: datetime | None, *, delete_others: bool
-    ) -> None:
-        # Of several balances of one currency the last is stored.
-        by_currency = {balance.currency: balance for balance in balances}
-        ordered = [by_currency[currency] for currency in sorted(by_currency)]  # so that two writers can't deadlock
-        await self._connection.execute(
-            SAVE_BALANCES,
-            account_id,
-            [balance.currency for balance in ordered],
-            [balance.total for balance in ordered],
-            [balance.free for balance in ordered],
-            [balance.at or at for balance in ordered],
-            at,
-            delete_others,
-        )
+    def upsert_balances(self, account_id: UUID, balances: Sequence[Balance], lease: Lease) -> None:
+        """Keep the balances until the end of the transaction, which writes them."""
+        assert self.pending_balances is None, "a transaction stores the balances of one message"
+        self.pending_balances = (*_balance_params(account_id, balances), *lease_params(lease))
 
     async def balances(self, account_ids: Sequence[UUID]) -> dict[UUID, list[Balance]]:
         found: dict[UUID, list[Balance]] = {account_id: [] for account_id in account_ids}
@@ -177,3 +178,16 @@ class PostgresAccounts(Repository):
     async def _fetch_account(self, text: str, *arguments: object) -> Account | None:
         row = await self._connection.fetchrow(text, *arguments)
         return None if row is None else account_from_row(row)
+
+
+def _balance_params(account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> tuple[object, ...]:
+    # Of several balances of one currency the last is stored.
+    by_currency = {balance.currency: balance for balance in balances}
+    ordered = [by_currency[currency] for currency in sorted(by_currency)]  # so that two writers can't deadlock
+    return (
+        account_id,
+        [balance.currency for balance in ordered],
+        [balance.total for balance in ordered],
+        [balance.free for balance in ordered],
+        [balance.at or at for balance in ordered],
+    )

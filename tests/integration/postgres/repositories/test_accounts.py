@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,9 @@ from domain.core.pagination import KeysetPage
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountKind, Balance, RiskLimits
+from domain.ports.leases import StaleLease
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.repositories.accounts import PostgresAccounts
 from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ACTIVE_STATUSES, FINAL_STATUSES, World, at, new_account, new_id
@@ -124,7 +127,16 @@ async def test_an_archived_account_is_tradable_until_its_last_order_is_final(
         await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
 
 
-async def test_balances_are_merged_or_replaced(accounts: PostgresAccounts, world: World, stranger: World) -> None:
+async def upsert(database: PostgresDatabase, account_id: UUID, *balances: Balance) -> None:
+    async with database.transaction() as transaction:
+        lease = await transaction.leases.acquire("account", str(account_id), "one", 60)
+        assert lease is not None
+        transaction.accounts.upsert_balances(account_id, balances, lease)
+
+
+async def test_balances_are_merged_or_replaced(
+    accounts: PostgresAccounts, database: PostgresDatabase, world: World, stranger: World
+) -> None:
     ids = [world.account.id, stranger.account.id]
     usdt, btc = Balance("USDT", Decimal("10000.00"), Decimal(9_000)), Balance("BTC", Decimal("0.1"), Decimal(0))
     await accounts.replace_balances(world.account.id, [usdt, btc])
@@ -132,7 +144,7 @@ async def test_balances_are_merged_or_replaced(accounts: PostgresAccounts, world
     assert await accounts.balances(ids) == {ids[0]: [btc, usdt], ids[1]: [usdt]}
 
     less = Balance("USDT", Decimal(8_000), Decimal("7999.99"))
-    await accounts.upsert_balances(world.account.id, [less])
+    await upsert(database, world.account.id, less)
     assert await accounts.balances(ids[:1]) == {ids[0]: [btc, less]}
     await accounts.replace_balances(world.account.id, [usdt])
     assert await accounts.balances(ids) == {ids[0]: [usdt], ids[1]: [usdt]}
@@ -140,34 +152,65 @@ async def test_balances_are_merged_or_replaced(accounts: PostgresAccounts, world
     assert await accounts.balances(ids[:1]) == {ids[0]: []}
 
 
-async def test_of_two_balances_of_a_currency_the_last_one_counts(accounts: PostgresAccounts, world: World) -> None:
+async def test_of_two_balances_of_a_currency_the_last_one_counts(
+    accounts: PostgresAccounts, database: PostgresDatabase, world: World
+) -> None:
     first, last = Balance("BTC", Decimal(1), Decimal(1)), Balance("BTC", Decimal(2), Decimal(2))
-    await accounts.upsert_balances(world.account.id, [first, last])
+    await upsert(database, world.account.id, first, last)
     assert await accounts.balances([world.account.id]) == {world.account.id: [last]}
 
 
-async def test_an_older_balance_never_replaces_a_younger_one(accounts: PostgresAccounts, world: World) -> None:
+async def test_balances_of_a_message_are_stored_under_the_lease_alone(
+    accounts: PostgresAccounts, database: PostgresDatabase, world: World
+) -> None:
+    first, second = Balance("USDT", Decimal(1), Decimal(1), at(1)), Balance("USDT", Decimal(2), Decimal(2), at(2))
+    async with database.transaction() as transaction:
+        lease = await transaction.leases.acquire("account", str(world.account.id), "one", 60)
+    assert lease is not None
+
+    async def rename_and_upsert() -> None:
+        async with database.transaction() as transaction:
+            await transaction.accounts.update(replace(world.account, name="undone"))
+            transaction.accounts.upsert_balances(world.account.id, [second], lease)
+
+    async with database.transaction() as transaction:
+        transaction.accounts.upsert_balances(world.account.id, [first], lease)
+    assert await accounts.balances([world.account.id]) == {world.account.id: [first]}
+    async with database.transaction() as transaction:
+        await transaction.leases.release(lease)
+    with pytest.raises(StaleLease):
+        async with database.transaction() as transaction:
+            transaction.accounts.upsert_balances(world.account.id, [second], lease)
+    with pytest.raises(StaleLease):
+        await rename_and_upsert()
+    assert await accounts.balances([world.account.id]) == {world.account.id: [first]}
+    assert await accounts.by_id(world.account.id) == world.account
+
+
+async def test_an_older_balance_never_replaces_a_younger_one(
+    accounts: PostgresAccounts, database: PostgresDatabase, world: World
+) -> None:
     ids = [world.account.id]
     younger = Balance("USDT", Decimal(40), Decimal(40), at(10))
-    await accounts.upsert_balances(ids[0], [younger])
-    await accounts.upsert_balances(ids[0], [replace(younger, total=Decimal(100), at=at(9))])
+    await upsert(database, ids[0], younger)
+    await upsert(database, ids[0], replace(younger, total=Decimal(100), at=at(9)))
     await accounts.replace_balances(ids[0], [Balance("USDT", Decimal(100), Decimal(100))], at(9))
     await accounts.replace_balances(ids[0], [], at(9))
     assert await accounts.balances(ids) == {ids[0]: [younger]}
 
     same_time = replace(younger, total=Decimal(41))
-    await accounts.upsert_balances(ids[0], [same_time])
+    await upsert(database, ids[0], same_time)
     assert await accounts.balances(ids) == {ids[0]: [same_time]}
     await accounts.replace_balances(ids[0], [], at(10))
     assert await accounts.balances(ids) == {ids[0]: []}
 
 
 async def test_a_balance_from_before_the_venues_clock_was_set_back_is_replaced(
-    accounts: PostgresAccounts, world: World
+    accounts: PostgresAccounts, database: PostgresDatabase, world: World
 ) -> None:
     ids = [world.account.id]
-    await accounts.upsert_balances(ids[0], [Balance("USDT", Decimal(40), Decimal(40), at(3600))])
-    await accounts.upsert_balances(ids[0], [Balance("BTC", Decimal(1), Decimal(1), at(3600))])
+    await upsert(database, ids[0], Balance("USDT", Decimal(40), Decimal(40), at(3600)))
+    await upsert(database, ids[0], Balance("BTC", Decimal(1), Decimal(1), at(3600)))
     now = Balance("USDT", Decimal(100), Decimal(100), at(0))
     await accounts.replace_balances(ids[0], [now], at(0))
     assert await accounts.balances(ids) == {ids[0]: [now]}
