@@ -26,7 +26,7 @@ from domain.rules.protected_position import new_protection
 ANSWER_WITHIN_SECONDS = 2.0
 _FIRST_READ_SECONDS = 0.05
 _SLOWEST_READ_SECONDS = 0.4
-_READ_BESIDE_EXECUTOR_SECONDS = 0.8
+_LOCAL_READ_SECONDS = 0.8
 """How often an order is read whose executor runs on this node and notifies by itself: it may end meanwhile."""
 _UNANSWERED = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
 _NOT_CANCELABLE = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED, OrderStatus.FILLED})
@@ -239,7 +239,7 @@ class OrderService:
         deadline = self._clock.monotonic() + self._answer_within_seconds
         backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
         if account_id is not None and self._notifier.listens_here(account_id):
-            backoff = Backoff(_READ_BESIDE_EXECUTOR_SECONDS, _READ_BESIDE_EXECUTOR_SECONDS)
+            backoff = Backoff(_LOCAL_READ_SECONDS, _LOCAL_READ_SECONDS)
         while True:
             left = deadline - self._clock.monotonic()
             order = await self._notifier.wait_for_change(order_id, max(min(backoff.next_delay(), left), 0))
