@@ -9,6 +9,7 @@ from domain.model.orders import Order, OrderRole
 from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.trading import Position
 from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.direction import Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class PositionClosing:
     protection: PositionProtection | None
     entry_order_id: UUID | None
     orders: tuple[Order, ...]
+    working: tuple[Order, ...] = ()
+    """The active orders that may still close the same position, as the risk checks count them."""
 
     @property
     def entries(self) -> tuple[Order, ...]:
@@ -47,6 +50,19 @@ class PositionClosing:
             return min(held, self.protection.quantity)
         return held
 
+    def in_the_way(self, quantity: Decimal) -> tuple[Order, ...]:
+        """Return the orders by hand that leave less than `quantity` to be closed: the newest, as many as it takes."""
+        if self.position is None or quantity <= 0:
+            return ()
+        closing = sum((order.remaining_quantity for order in self.working), quantity)
+        excess = EXACT.subtract(closing, abs(self.position.quantity))
+        chosen: list[Order] = []
+        for order in sorted(self.working, key=lambda order: order.id, reverse=True):
+            if excess > 0 and order.role is OrderRole.MANUAL:
+                chosen.append(order)
+                excess = EXACT.subtract(excess, order.remaining_quantity)
+        return tuple(chosen)
+
 
 async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> PositionClosing:
     """Return what the intent is about."""
@@ -63,7 +79,14 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
         related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
     positions = await unit_of_work.positions.list_open(intent.account_id)
     position = next((position for position in positions if _concerns(position, intent, protection)), None)
-    return PositionClosing(intent, position, protection, entry_order_id, related)
+    working = () if position is None else tuple(o for o in active if _closes(o, position))
+    return PositionClosing(intent, position, protection, entry_order_id, related, working)
+
+
+def _closes(order: Order, position: Position) -> bool:
+    """Return whether an active order may still close the position; one that is held closes nothing yet."""
+    is_of_owner = order.market == position.market and order.trading_session_id == position.trading_session_id
+    return is_of_owner and order.side is Direction.of(position.quantity).exit_side and not order.is_held
 
 
 def _is_of(protection: PositionProtection, intent: PositionIntent) -> bool:

@@ -155,6 +155,10 @@ class PositionCloser:
         by_balance: bool,
     ) -> UUID | None:
         price = self._context.feed.price_of(market.symbol) or position.average_price or ZERO
+        in_the_way = closing.in_the_way(plan_exit(closing.target, market, price, None).quantity)
+        if in_the_way:
+            await self._cancel_by_hand(unit_of_work, closing.intent, market, in_the_way)
+            return None
         held = await self._held(unit_of_work, market) if by_balance else None
         if held is None and closing.intent.missing > 0:
             return None
@@ -226,15 +230,21 @@ class PositionCloser:
             covered = sum((known.remaining_quantity for known in chosen), ZERO)
             if covered < locked and _locks_by_hand(order, intent, market):
                 chosen.append(order)
-        await self._cancel(unit_of_work, tuple(chosen))
-        for order in chosen:
+        await self._cancel_by_hand(unit_of_work, intent, market, tuple(chosen))
+        refusal = f"{plain(locked)} {market.base} are locked by other orders of the account."
+        await self._record_failure(unit_of_work, intent, refusal, silent=intent.failures + len(chosen))
+
+    async def _cancel_by_hand(
+        self, unit_of_work: UnitOfWork, intent: PositionIntent, market: Market, orders: tuple[Order, ...]
+    ) -> None:
+        """Cancel orders of the user's own, and say so of each once."""
+        await self._cancel(unit_of_work, orders)
+        for order in orders:
             message = (
                 f"Your order {order.client_order_id} to sell {plain(order.remaining_quantity)} {market.base} is being "
                 f"cancelled, because it locks what {intent.role.value} of a position on {intent.market} has to sell."
             )
             await self._context.alert(unit_of_work, f"unlocked:{order.id}", message)
-        refusal = f"{plain(locked)} {market.base} are locked by other orders of the account."
-        await self._record_failure(unit_of_work, intent, refusal, silent=intent.failures + len(chosen))
 
     async def _close_without(
         self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, missing: Decimal

@@ -7,7 +7,7 @@ import pytest
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
+from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
 from domain.model.trading import Account, Position
 from domain.rules.bracket_request import BracketRequest
@@ -154,3 +154,39 @@ async def test_a_sessions_position_is_its_strategys(node: TradingNode) -> None:
     with pytest.raises(InputError) as caught:
         await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=TWO)))
     assert caught.value.code is ErrorCode.UNSUPPORTED
+
+
+@pytest.mark.parametrize(("reduce_only", "has_free_coins"), [(True, False), (False, False), (False, True)])
+async def test_an_order_by_hand_that_closes_the_position_does_not_keep_its_stop_loss_from_selling(
+    node: TradingNode, *, reduce_only: bool, has_free_coins: bool
+) -> None:
+    account = await node.account()
+    if has_free_coins:
+        session = await node.session(account, strategy())
+        await node.feed.close_candle()
+        await node.until_position(session, lambda now: now.quantity > 0, "another position has coins")
+    await node.until_reconciled(account)
+    entry = await buy(node, account, BracketRequest(stop_loss=TWO))
+
+    async def of_entry() -> list[PositionProtection]:
+        known = await protections(node, account)
+        return [found for found in known if found.entry_order_id == entry.id and found.quantity]
+
+    (protection,) = await read_until(of_entry, lambda now: len(now) == 1, "the protection is active")
+    assert protection.quantity is not None
+    resting = OrderRequest(
+        account.id, BTC, OrderSide.SELL, OrderType.LIMIT, protection.quantity,
+        price=cents(node.feed.price * Decimal("1.03")), time_in_force=TimeInForce.GTC, reduce_only=reduce_only,
+    )  # fmt: skip
+    by_hand = await node.orders.place(node.user.id, resting, "take-profit")
+    assert by_hand.status is OrderStatus.OPEN
+    assert protection.stop_loss_price is not None
+    await node.feed.trade(protection.stop_loss_price - 1)
+
+    async def left() -> list[Position]:
+        async with node.database.read_only() as reading:
+            return [found for found in await reading.positions.list_open(account.id) if not found.trading_session_id]
+
+    await read_until(left, lambda now: not now, "the stop-loss sells")
+    assert (await node.order(by_hand.id)).status is OrderStatus.CANCELED
+    assert [alert for alert in await node.alerts() if by_hand.client_order_id in alert]
