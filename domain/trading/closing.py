@@ -97,8 +97,12 @@ def _is_of(protection: PositionProtection, intent: PositionIntent) -> bool:
 
 
 def _concerns(position: Position, intent: PositionIntent, protection: PositionProtection | None) -> bool:
-    """Return whether the open position is the one that the intent is to close."""
+    """Return whether the open position is the one that the intent is to close.
+
+    That of a trading session is the session's, whichever it is: its entries are cancelled, and bring no other one.
+    """
     is_of_owner = position.market == intent.market and position.trading_session_id == intent.trading_session_id
-    if protection is None or intent.trading_session_id is not None:
+    if intent.trading_session_id is not None:
         return is_of_owner
-    return is_of_owner and position.id == protection.position_id
+    named = intent.position_id if protection is None else protection.position_id
+    return is_of_owner and named in {None, position.id}

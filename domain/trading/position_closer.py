@@ -1,7 +1,7 @@
 """Carries out the intent to close a position: one order after another, until nothing of it is left."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -39,6 +39,11 @@ def retry_delay(failures: int) -> timedelta:
     return timedelta(seconds=min(2.0 ** (failures - 1), LONGEST_RETRY_SECONDS))
 
 
+def is_late(intent: PositionIntent, now: datetime) -> bool:
+    """Return whether the pause after the last failure is over."""
+    return intent.next_try_at is None or intent.next_try_at <= now
+
+
 class PositionCloser:
     """Places the orders of an account's intents; everything that it knows is in the rows.
 
@@ -61,10 +66,10 @@ class PositionCloser:
             locked = await unit_of_work.protection.get_intent_for_update(intent.id)
             if locked is None or locked.ended_at is not None or locked.order_id is not None:
                 return
-            is_due = locked.next_try_at is None or locked.next_try_at <= self._context.clock.now()
+            closing = await load_closing(unit_of_work, locked)
+            is_due = closing.position is None or is_late(locked, self._context.clock.now())
             if not is_due and not (balances_known and locked.failures <= MISSING_SEEN):
                 return
-            closing = await load_closing(unit_of_work, locked)
             order_id = await self._next_step(unit_of_work, closing, by_balance=balances_known)
         self._context.executor.wake(order_id)
 

@@ -23,7 +23,7 @@ from domain.rules.protection import Exit, ExitCause
 from domain.trading.close_requests import close_halted_positions
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
-from domain.trading.position_closer import PositionCloser
+from domain.trading.position_closer import PositionCloser, is_late
 from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdater
 
 log = logging.getLogger(__name__)
@@ -233,8 +233,8 @@ class PositionKeeper:
         """Do the next step of an intent; an error of the engine's own in it harms no other."""
         if intent.order_id is not None and intent.order_id in state.active:
             return
-        is_late = intent.next_try_at is None or intent.next_try_at <= self._context.clock.now()
-        if not is_late or self._retry_at.get(intent.id, 0.0) > self._context.clock.monotonic():
+        is_due = is_late(intent, self._context.clock.now()) or not state.has_position_of(intent)
+        if not is_due or self._retry_at.get(intent.id, 0.0) > self._context.clock.monotonic():
             return
         try:
             if intent.quantity is not None and any(_supersedes(other, intent) for other in state.intents):

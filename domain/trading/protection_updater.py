@@ -44,6 +44,10 @@ class ProtectedAccount:
                 return position
         return None
 
+    def has_position_of(self, intent: PositionIntent) -> bool:
+        """Return whether the position that an intent names is still open; True if it names none."""
+        return intent.position_id is None or any(position.id == intent.position_id for position in self.positions)
+
     def is_being_closed(self, protection: PositionProtection) -> bool:
         """Return whether an intent closes all that the protection protects."""
         return any(intent.quantity is None and is_about(intent, protection) for intent in self.intents)

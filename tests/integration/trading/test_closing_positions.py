@@ -1,6 +1,7 @@
 """Positions that users and halts close: one intent each, whatever rests, restarts or is halted meanwhile."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from domain.core.errors import ErrorCode, InputError
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
+from domain.model.protection import PositionIntent
 from domain.model.trading import Account, Position
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.model.users import ApiScope, Identity, UserRole
@@ -147,3 +149,35 @@ async def test_a_halt_that_the_node_has_not_heard_of_closes_positions_too(node: 
             )
         )  # fmt: skip
     await until_flat(node, account)
+
+
+async def add_failed_close(node: TradingNode, position: Position, *, failures: int, next_try_in: timedelta) -> None:
+    """Store the intent to close a position as it is after failures."""
+    now = node.clock.now()
+    intent = PositionIntent(
+        id=node.ids.next_id(), user_id=position.user_id, account_id=position.account_id, market=position.market,
+        role=OrderRole.CLOSE, reason="The user asked to close it.", since=now, position_id=position.id,
+    )  # fmt: skip
+    async with node.database.transaction() as transaction:
+        assert await transaction.protection.add_intent(intent)
+        await transaction.protection.save_intent(intent.changed(failures=failures, next_try_at=now + next_try_in))
+
+
+async def open_intents(node: TradingNode, account: Account) -> list[PositionIntent]:
+    async with node.database.read_only() as reading:
+        return list(await reading.protection.list_open_intents(account.id))
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(2, 1), (8, 30)])
+async def test_the_close_of_a_position_ends_with_it_and_leaves_the_next_one(
+    node: TradingNode, failures: int, seconds: int
+) -> None:
+    account = await node.account()
+    first = await bought(node, account)
+    await add_failed_close(node, first, failures=failures, next_try_in=timedelta(seconds=seconds))
+    sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, first.quantity)
+    assert (await node.orders.place(node.user.id, sale, "by hand")).status is OrderStatus.FILLED
+    second = await bought(node, account, "again")
+    assert second.id != first.id
+    await read_until(lambda: open_intents(node, account), lambda intents: not intents, "the intent ends")
+    assert await open_positions(node, account) == [second]
