@@ -40,8 +40,13 @@ def retry_delay(failures: int) -> timedelta:
 
 
 def is_late(intent: PositionIntent, now: datetime) -> bool:
-    """Return whether the pause after the last failure is over."""
-    return intent.next_try_at is None or intent.next_try_at <= now
+    """Return whether the pause after the last failure is over.
+
+    One that is longer than it was made is from before the clock was set back, or from a node whose clock is ahead.
+    """
+    if intent.next_try_at is None:
+        return True
+    return not timedelta(0) < intent.next_try_at - now <= retry_delay(intent.failures)
 
 
 class PositionCloser:

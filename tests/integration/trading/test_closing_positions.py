@@ -181,3 +181,10 @@ async def test_the_close_of_a_position_ends_with_it_and_leaves_the_next_one(
     assert second.id != first.id
     await read_until(lambda: open_intents(node, account), lambda intents: not intents, "the intent ends")
     assert await open_positions(node, account) == [second]
+
+
+async def test_a_close_goes_on_after_the_clock_was_set_back(node: TradingNode) -> None:
+    account = await node.account()
+    position = await bought(node, account)
+    await add_failed_close(node, position, failures=1, next_try_in=timedelta(hours=1))
+    await until_flat(node, account)

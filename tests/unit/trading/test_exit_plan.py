@@ -1,17 +1,21 @@
 """How much of a position one order closes."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.money import is_multiple
+from domain.model.orders import OrderRole
+from domain.model.protection import PositionIntent
 from domain.model.trading import Balance
 from domain.trading.exit_plan import ExitPlan, plan_exit
-from domain.trading.position_closer import retry_delay
-from tests.support.orders import a_market
+from domain.trading.position_closer import is_late, retry_delay
+from tests.support.orders import NOW, a_market
 
 MARKET = replace(a_market(), quantity_increment=Decimal("0.01"), minimum_quantity=Decimal("0.01"))
 PRICE = Decimal(100)
@@ -60,3 +64,17 @@ def test_what_is_too_small_for_an_order_isnt_ordered() -> None:
 def test_an_exit_is_tried_again_ever_more_slowly_and_never_given_up() -> None:
     seconds = [retry_delay(failures).total_seconds() for failures in (1, 2, 3, 4, 5, 6, 10, 11, 1000)]
     assert seconds == [1, 2, 4, 8, 16, 30, 30, 60, 60]
+
+
+@pytest.mark.parametrize("failures", [1, 5, 11])
+def test_an_exit_is_tried_again_after_its_pause_or_once_the_clock_was_set_back(failures: int) -> None:
+    pause = retry_delay(failures)
+    failed = PositionIntent(
+        UUID(int=1), UUID(int=2), UUID(int=3), MARKET.symbol, OrderRole.CLOSE, "asked for", NOW,
+        failures=failures, next_try_at=NOW + pause,
+    )  # fmt: skip
+    assert not is_late(failed, NOW)
+    assert not is_late(failed, NOW + pause / 2)
+    assert is_late(failed, NOW + pause)
+    assert is_late(failed, NOW - timedelta(hours=1))
+    assert is_late(failed.changed(next_try_at=None), NOW)
