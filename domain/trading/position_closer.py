@@ -1,7 +1,6 @@
 """Carries out the intent to close a position: one order after another, until nothing of it is left."""
 
 import logging
-from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,35 +17,20 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.trading.closing import PositionClosing, load_closing
 from domain.trading.exit_plan import ExitPlan, plan_exit
+from domain.trading.exit_retry import is_late, retry_delay
 from domain.trading.keeper_context import KeeperContext
 
 log = logging.getLogger(__name__)
 
-LONGEST_RETRY_SECONDS = 30.0
-PATIENT_RETRY_SECONDS = 60.0
-PATIENT_AFTER = 10
-"""After how many failures in a row an exit is tried at the slower pace."""
 MISSING_SEEN = 2
 """How often the venue has to say that coins are gone: right after a fill its balances may lag behind."""
 
 _REFUSED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED})
 
 
-def retry_delay(failures: int) -> timedelta:
-    """Return how long an exit waits after so many failures in a row: 1 s, 2 s, 4 s … 30 s, and a minute after ten."""
-    if failures > PATIENT_AFTER:
-        return timedelta(seconds=PATIENT_RETRY_SECONDS)
-    return timedelta(seconds=min(2.0 ** (failures - 1), LONGEST_RETRY_SECONDS))
-
-
-def is_late(intent: PositionIntent, now: datetime) -> bool:
-    """Return whether the pause after the last failure is over.
-
-    One that is longer than it was made is from before the clock was set back, or from a node whose clock is ahead.
-    """
-    if intent.next_try_at is None:
-        return True
-    return not timedelta(0) < intent.next_try_at - now <= retry_delay(intent.failures)
+def internal_error_key(intent: PositionIntent) -> str:
+    """Return the key of the alert that the engine itself has failed to carry out an intent."""
+    return f"exit-error:{intent.id}"
 
 
 class PositionCloser:
@@ -318,6 +302,7 @@ class PositionCloser:
                 await unit_of_work.protection.save(protection.changed(ended_at=now))
         if intent.failures:
             await unit_of_work.accounts.delete_alert(intent.account_id, _failure_key(intent))
+        await unit_of_work.accounts.delete_alert(intent.account_id, internal_error_key(intent))
 
 
 def _failure_key(intent: PositionIntent) -> str:

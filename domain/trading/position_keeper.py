@@ -21,9 +21,10 @@ from domain.rules.direction import Direction
 from domain.rules.protected_position import EXIT_ROLES, exit_reason, targets_share
 from domain.rules.protection import Exit, ExitCause
 from domain.trading.close_requests import close_halted_positions
+from domain.trading.exit_retry import is_late
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
-from domain.trading.position_closer import PositionCloser, is_late
+from domain.trading.position_closer import PositionCloser, internal_error_key
 from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdater
 
 log = logging.getLogger(__name__)
@@ -248,7 +249,7 @@ class PositionKeeper:
             self._retry_at[intent.id] = self._context.clock.monotonic() + self._context.timings.poll_interval
             async with self._context.transaction() as unit_of_work:
                 message = f"The engine met an error of its own while it closed a position on {intent.market}."
-                await self._context.alert(unit_of_work, f"exit:{intent.id}", message)
+                await self._context.alert(unit_of_work, internal_error_key(intent), message)
 
 
 def _supersedes(other: PositionIntent, part: PositionIntent) -> bool:

@@ -17,6 +17,7 @@ from domain.rules.order_request import OrderRequest
 from domain.trading.close_requests import PositionCloseRequest
 from domain.trading.dependencies import TradingTimings
 from domain.trading.halts import HaltRequest
+from domain.trading.position_closer import PositionCloser
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
 from tests.support.waiting import read_until
@@ -188,3 +189,22 @@ async def test_a_close_goes_on_after_the_clock_was_set_back(node: TradingNode) -
     position = await bought(node, account)
     await add_failed_close(node, position, failures=1, next_try_in=timedelta(hours=1))
     await until_flat(node, account)
+
+
+async def test_a_refusal_after_an_error_of_the_engines_own_has_an_alert_too(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_self: PositionCloser, _intent: PositionIntent) -> None:
+        raise ZeroDivisionError
+
+    async def alerted(part: str) -> bool:
+        return any(part in alert for alert in await node.alerts())
+
+    account = await node.account()
+    position = await bought(node, account)
+    await node.list_market(active=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(PositionCloser, "advance", broken)
+        await add_failed_close(node, position, failures=1, next_try_in=timedelta(0))
+        await read_until(lambda: alerted("an error of its own"), bool, "the error has an alert")
+    await read_until(lambda: alerted("can't be closed"), bool, "the refusal has one")

@@ -14,7 +14,7 @@ from domain.model.orders import OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Balance
 from domain.trading.exit_plan import ExitPlan, plan_exit
-from domain.trading.position_closer import is_late, retry_delay
+from domain.trading.exit_retry import is_late, retry_delay
 from tests.support.orders import NOW, a_market
 
 MARKET = replace(a_market(), quantity_increment=Decimal("0.01"), minimum_quantity=Decimal("0.01"))
