@@ -171,7 +171,9 @@ class TradingNode:
         self._trader_made_at = self.clock.now()
 
     def new_trader(self, holder: str, timings: TradingTimings | None = None) -> Trader:
-        """Return a trader that isn't started, on this node's parts."""
+        """Return a trader that isn't started, on this node's parts; orders may wait long on a machine that is busy."""
+        timings = timings or TradingTimings()
+        patient = replace(timings.execution, maximum_market_order_age=60, maximum_order_age=60)
         return Trader(
             TradingDependencies(
                 self.database,
@@ -183,7 +185,7 @@ class TradingNode:
                 self.ids,
                 self.notifier,
                 holder,
-                timings=timings or TradingTimings(),
+                timings=replace(timings, execution=patient),
             )
         )
 

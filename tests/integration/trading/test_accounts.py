@@ -228,7 +228,6 @@ async def test_of_two_accounts_that_are_opened_at_once_on_one_key_one_is(
 
 async def test_a_live_account_at_a_venue_without_a_profile_is_unsupported(node: TradingNode) -> None:
     accounts, venues = service(node, VenueSettings("gemini", "gemini", None, live=True))
-    assert (await venues.abilities("gemini")).order_types
     with pytest.raises(InputErrors, match="doesn't know how gemini treats orders") as refused:
         await accounts.create(node.user.id, replace(LIVE, venue="gemini"))
     await venues.close()
