@@ -302,7 +302,7 @@ async def test_a_trade_of_two_of_the_accounts_orders_counts_for_both(
 
 
 async def test_two_hundred_foreign_orders_raise_one_alert(harness: OrderHarness, venue: ScriptedVenue) -> None:
-    harness.timings = replace(harness.timings, foreign_alert_delay=0.5)
+    harness.timings = replace(harness.timings, foreign_alert_delay=3.0)
     await harness.start()
     ours = await harness.limit()
     resting = venue.orders[ours.client_order_id]
