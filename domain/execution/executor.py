@@ -59,9 +59,9 @@ class AccountExecutor:
     def __init__(self, context: AccountContext, *, cancel_foreign: bool = False) -> None:
         self._context = context
         self._resolver = InDoubtResolver(context, self._retry_cancel, cancel_foreign=cancel_foreign)
-        self._sender = OrderSender(context, self._resolver)
-        self._replacer = OrderReplacer(context, self._sender, self._resolver)
         self._trailing = TrailingOrders(context, self.wake)
+        self._sender = OrderSender(context, self._resolver, self._trailing.on_unsent)
+        self._replacer = OrderReplacer(context, self._sender, self._resolver)
         self._reconciler = Reconciler(context, self._resolver)
         self._stream = ReportStream(context, self._resolver, self._reconciler)
         self._queue = CommandQueue()

@@ -1,14 +1,17 @@
 """Sends committed orders and cancels to the venue, each once, and saves the outcome."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode
 from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
-from domain.rules.order_lifecycle import Transition, cancel_unsent, mark_in_doubt, reject
+from domain.rules.order_lifecycle import Transition, cancel_unsent, hold_again, mark_in_doubt, reject
 
 _OF_FILTERS = frozenset(
     {RejectCode.PRICE, RejectCode.QUANTITY, RejectCode.NOTIONAL, RejectCode.MARKET_CLOSED, RejectCode.UNSUPPORTED}
@@ -25,12 +28,24 @@ class _TooOld(NotSent):
     """The order has waited too long for its turn."""
 
 
-class OrderSender:
-    """The only caller of the venue's `place` and `replace`, and of its `cancel` for the engine's own orders."""
+@dataclass(frozen=True, slots=True)
+class _Unsent:
+    """That the order was certainly not sent, and why."""
 
-    def __init__(self, context: AccountContext, resolver: InDoubtResolver) -> None:
+    reason: str
+    code: CancelCode
+
+
+class OrderSender:
+    """The only caller of the venue's `place` and `replace`, and of its `cancel` for the engine's own orders.
+
+    `held_again` is called with a triggered trailing stop that could not be sent, and is to be tried again.
+    """
+
+    def __init__(self, context: AccountContext, resolver: InDoubtResolver, held_again: Callable[[Order], None]) -> None:
         self._context = context
         self._resolver = resolver
+        self._held_again = held_again
 
     async def place(self, order: Order) -> None:
         """Send a SUBMITTED order and save its outcome; an unknown outcome is resolved by querying the venue."""
@@ -57,7 +72,9 @@ class OrderSender:
     async def _deliver(self, order: Order, request: Request) -> None:
         try:
             outcome = await self._send(order, request)
-            if isinstance(outcome, OrderReport):
+            if isinstance(outcome, _Unsent):
+                await self._save_unsent(order, outcome)
+            elif isinstance(outcome, OrderReport):
                 await self._resolver.report_handler.on_order(outcome)
             else:
                 after = await self._context.update(order.id, outcome)
@@ -66,6 +83,36 @@ class OrderSender:
         except Unavailable:
             # It was sent, and the outcome can't be saved now: the resolver saves it when it can.
             self._resolve(order)
+
+    async def _save_unsent(self, order: Order, unsent: _Unsent) -> None:
+        """Save that the order wasn't sent; a triggered trailing stop protects, so that it is held instead of ended."""
+        context = self._context
+
+        def change(current: Order) -> Transition:
+            if not _is_submitted(current):
+                return Transition(current)
+            if _is_protecting(current):
+                return hold_again(current, context.clock.now(), unsent.reason)
+            return cancel_unsent(current, context.clock.now(), unsent.reason, unsent.code)
+
+        while True:
+            try:
+                after = await context.update(order.id, change)
+            except Unavailable:
+                if not _is_protecting(order):
+                    raise
+                # To ask the venue for it would end it: the venue doesn't know it.
+                await asyncio.sleep(context.timings.retry_delay)
+            else:
+                break
+        if after is not None and after.is_held:
+            self._held_again(after)
+            message = (
+                f"The trailing stop {after.side} {after.quantity} {after.market} was triggered and could not be sent: "
+                f"{unsent.reason}. It is tried again until it is sent or cancelled."
+            )
+            with suppress(Unavailable):
+                await context.alerts.raise_alert(f"unsent:{after.id}", message)
 
     async def cancel(self, order: Order) -> Order | None:
         """Send the cancel of a PENDING_CANCEL order, save its outcome, and return the order; None if it isn't known."""
@@ -82,22 +129,17 @@ class OrderSender:
                 self._resolve(order)
         return after
 
-    async def _send(self, order: Order, request: Request) -> OrderReport | Change:
-        """Return the venue's report, or the change of the order that follows from its refusal or silence."""
+    async def _send(self, order: Order, request: Request) -> OrderReport | _Unsent | Change:
+        """Return the venue's report, that there was no request, or what follows from the venue's refusal or silence."""
         context = self._context
         try:
             return await request()
         except VenueRefused as refused:
-            reason, code = refused.reason, refused.code
-            return lambda current: reject(current, context.clock.now(), reason, code)
+            reason, reject_code = refused.reason, refused.code
+            return lambda current: reject(current, context.clock.now(), reason, reject_code)
         except NotSent as unsent:
-            reason = f"not sent: {unsent}"
-            unsent_code = CancelCode.TOO_OLD if isinstance(unsent, _TooOld) else CancelCode.NOT_SENT
-            return lambda current: (
-                cancel_unsent(current, context.clock.now(), reason, unsent_code)
-                if _is_submitted(current)
-                else Transition(current)
-            )
+            code = CancelCode.TOO_OLD if isinstance(unsent, _TooOld) else CancelCode.NOT_SENT
+            return _Unsent(f"not sent: {unsent}", code)
         except Unavailable:
             raise
         except OutcomeUnknown as unknown:
@@ -127,3 +169,9 @@ class OrderSender:
 
 def _is_submitted(order: Order) -> bool:
     return order.status is OrderStatus.SUBMITTED
+
+
+def _is_protecting(order: Order) -> bool:
+    """Return whether the order is a triggered trailing stop that nobody wants to cancel."""
+    is_triggered = order.type is OrderType.TRAILING_STOP and order.triggered_at is not None
+    return is_triggered and order.venue_order_id is None and order.cancel_requested_at is None

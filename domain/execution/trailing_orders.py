@@ -12,6 +12,9 @@ from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
+from cachetools import LRUCache
+
+from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
@@ -25,6 +28,8 @@ from domain.rules.order_lifecycle import Transition, arrival_price, cancel_held,
 from domain.rules.trailing_order import Trail, start_trail, step_trail
 
 _SAVE_SECONDS = 1.0
+_MAXIMUM_RETRIES = 10_000
+"""Of how many orders that could not be sent it is remembered when they are tried again."""
 _PASSING = frozenset({RiskCode.STALE_MARKET_DATA, RiskCode.NOT_RECONCILED, RiskCode.MARKET_INACTIVE})
 """What a triggered order waits for instead of being given up."""
 
@@ -39,6 +44,14 @@ class _HeldOrder:
     is_saved: bool = True
 
 
+@dataclass(slots=True)
+class _Retry:
+    """When a triggered order that could not be sent is tried again, in monotonic seconds."""
+
+    backoff: Backoff
+    at: float = 0.0
+
+
 class TrailingOrders:
     """The held orders of an account; `wake` has the executor decide about one."""
 
@@ -48,6 +61,7 @@ class TrailingOrders:
         self._held: dict[UUID, _HeldOrder] = {}
         self._watches: dict[MarketSymbol, asyncio.Task[NoReturn]] = {}
         self._wakeup = Wakeup()
+        self._retries: LRUCache[UUID, _Retry] = LRUCache(_MAXIMUM_RETRIES)
 
     def __repr__(self) -> str:
         return f"TrailingOrders({self._context!r}, held={len(self._held)})"
@@ -75,6 +89,13 @@ class TrailingOrders:
             since = self._context.to_venue_time(order.created_at)
             self._held[order.id] = _HeldOrder(order, trail, since)
             self._wakeup.set()
+
+    def on_unsent(self, order: Order) -> None:
+        """Hold a triggered order again that could not be sent, and try it again after a growing delay."""
+        timings = self._context.timings
+        retry = self._retries.setdefault(order.id, _Retry(Backoff(timings.retry_delay, timings.longest_retry_delay)))
+        retry.at = self._context.clock.monotonic() + retry.backoff.next_delay()
+        self.on_committed(order)
 
     def start(self, order: Order, risk: RiskContext, at: datetime) -> Transition:
         """Return an order that passed the risk checks as held, with the present price as its best one so far."""
@@ -167,6 +188,8 @@ class TrailingOrders:
 
     def _wake_triggered(self) -> None:
         """Have those decided again that were triggered and could not be sent, for want of a fresh book for example."""
-        for held in self._held.values():
-            if held.trail.is_triggered:
-                self._wake(held.order.id)
+        now = self._context.clock.monotonic()
+        for order_id, held in self._held.items():
+            retry = self._retries.get(order_id)
+            if held.trail.is_triggered and (retry is None or retry.at <= now):
+                self._wake(order_id)

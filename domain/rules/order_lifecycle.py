@@ -96,6 +96,13 @@ def hold(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -
     return _transition(order, at, OrderEventKind.ACCEPTED, OrderStatus.OPEN, reason, None, **changes)
 
 
+def hold_again(order: Order, at: datetime, reason: str) -> Transition:
+    """SUBMITTED → OPEN: a triggered order was certainly not sent, and the engine holds it until it can be."""
+    reason = f"{reason}; the engine holds it and tries again"
+    changes = {"submitted_at": None, "arrival_price": None}
+    return _transition(order, at, OrderEventKind.ACCEPTED, OrderStatus.OPEN, reason, None, **changes)
+
+
 def trail_to(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -> Order:
     """Return a held order with the best price that the market has had, and the price that triggers it now."""
     if (order.high_water, order.stop_price) == (high_water, stop_price):

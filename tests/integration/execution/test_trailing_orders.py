@@ -1,5 +1,6 @@
 """Trailing stops by hand, which the engine holds: followed, triggered, cancelled, and found again after a crash."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,7 +11,9 @@ from domain.model.markets import FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode
 from domain.model.protection import ExitLevel
-from tests.support.order_harness import OrderHarness
+from domain.ports.execution_client import NotSent, OrderReport, SendGuard
+from infra.postgres.pool import Pool
+from tests.support.order_harness import OrderHarness, open_order_harness
 from tests.support.orders import D, a_book
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import eventually, read_until
@@ -173,3 +176,68 @@ async def test_a_feed_that_fails_is_followed_again_and_stops_nothing_else(harnes
     harness.markets.trade(90)
     await harness.until(order.id, "FILLED")
     assert any("trailing stops" in alert for alert in await harness.alerts())
+
+
+class UnreadyVenue(ScriptedVenue):
+    """Sends nothing while `obstacle` is set, as a venue's client that isn't connected, or that the venue has banned."""
+
+    obstacle: str | None = None
+    unsent = 0
+
+    async def place(self, order: Order, guard: SendGuard) -> OrderReport:
+        if self.obstacle is not None:
+            self.unsent += 1
+            raise NotSent(self.obstacle)
+        return await super().place(order, guard)
+
+
+@pytest.fixture
+async def unready(pool: Pool) -> AsyncIterator[tuple[OrderHarness, UnreadyVenue]]:
+    venue = UnreadyVenue()
+    async with open_order_harness(pool, venue) as harness:
+        yield harness, venue
+
+
+async def unsent_stop(harness: OrderHarness, venue: UnreadyVenue) -> Order:
+    """Return a trailing stop that was triggered and could not be sent, several times."""
+    await harness.start()
+    order = await trailing(harness)
+    venue.obstacle = "the venue has banned this address"
+    harness.markets.trade(90)
+    await eventually(lambda: venue.unsent > 1, "it was tried again")
+    return order
+
+
+async def test_a_triggered_stop_that_cant_be_sent_is_held_and_tried_until_it_is_sent_with_one_alert(
+    unready: tuple[OrderHarness, UnreadyVenue],
+) -> None:
+    harness, venue = unready
+    order = await unsent_stop(harness, venue)
+    held = await harness.until(order.id, "OPEN")
+    assert (held.is_held, held.triggered_at is not None, held.submitted_at) == (True, True, None)
+    venue.obstacle = None
+    await harness.until(order.id, "FILLED")
+    kinds = await harness.kinds(order.id)
+    assert (kinds.count("TRIGGERED"), kinds[-3:]) == (1, ["SUBMITTED", "ACCEPTED", "FILL"])
+    assert venue.received == [order.client_order_id]
+    assert ["could not be sent" in alert for alert in await harness.alerts()] == [True]
+
+
+async def test_a_stop_that_could_not_be_sent_is_sent_after_a_restart(
+    unready: tuple[OrderHarness, UnreadyVenue],
+) -> None:
+    harness, venue = unready
+    order = await unsent_stop(harness, venue)
+    await harness.until(order.id, "OPEN")
+    await harness.kill()
+    venue.obstacle = None
+    await harness.start()
+    await harness.until(order.id, "FILLED")
+
+
+async def test_a_stop_that_could_not_be_sent_can_be_cancelled(unready: tuple[OrderHarness, UnreadyVenue]) -> None:
+    harness, venue = unready
+    order = await unsent_stop(harness, venue)
+    await harness.service.cancel(harness.user.id, order.id)
+    await harness.until(order.id, "CANCELED")
+    assert venue.received == []
