@@ -86,7 +86,8 @@ class TrailingOrders:
             self._held.pop(order.id, None)
         elif order.id not in self._held and order.high_water is not None and order.stop_price is not None:
             trail = Trail(order.high_water, order.stop_price, order.triggered_at is not None)
-            since = self._context.to_venue_time(order.created_at)
+            # If this node's clock was set back since, the order would seem to be placed only later.
+            since = min(self._context.to_venue_time(order.created_at), self._context.venue.venue_now())
             self._held[order.id] = _HeldOrder(order, trail, since)
             self._wakeup.set()
 

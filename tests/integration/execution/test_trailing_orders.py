@@ -71,6 +71,18 @@ async def test_a_crash_loses_neither_the_order_nor_how_far_it_has_come(
     assert len(venue.received) == 1
 
 
+async def test_a_stop_sees_trades_after_a_restart_although_the_clock_was_set_back(harness: OrderHarness) -> None:
+    harness.clock.ahead = timedelta(hours=1)
+    await harness.start()
+    order = await trailing(harness)
+    await harness.kill()
+    harness.clock.ahead = timedelta(0)
+    await harness.start()
+    await eventually(lambda: harness.markets.readers == 1, "the market's trades are read again")
+    harness.markets.trade(120)
+    await stop_price(harness, order, 115)
+
+
 async def test_an_order_that_has_waited_for_days_is_sent_when_the_price_triggers_it(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
