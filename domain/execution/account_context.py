@@ -15,10 +15,11 @@ from domain.execution.alerts import AccountAlerts
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_cache import OrderCache
-from domain.execution.order_update import OrderUpdate
+from domain.execution.order_update import OrderUpdate, forbidding_states
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order, OrderType
 from domain.model.trading import Account, Balance
+from domain.model.trading_state import TradingState
 from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
 from domain.ports.orders import MarketView, StaleOrder
@@ -175,7 +176,8 @@ class AccountContext:
     async def decide(self, known: Order, decide: Decision) -> Order | None:
         """Commit what is decided about an order as it was read last, without a lock on its row, and return it.
 
-        None if the stored order has changed since, or if the lease isn't held any more; nothing is saved then.
+        None if the stored order has changed since, if the lease isn't held any more, or if the order is to be sent and
+        there is a halt; nothing is saved then.
         """
         lease = self._require_lease()
         try:
@@ -185,7 +187,9 @@ class AccountContext:
                 if transition.order is known:
                     return known
                 async with self.database.transaction() as transaction:
-                    transaction.orders.compare_and_save(known, transition.order, lease)
+                    # While there is any halt, the order is decided about with its row locked.
+                    halts = forbidding_states(known, transition.order, TradingState.HALTED, TradingState.REDUCING)
+                    transaction.orders.compare_and_save(known, transition.order, lease, halts)
                     transaction.events.append(transition.log_events())
         except StaleOrder:
             return None

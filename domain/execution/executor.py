@@ -28,6 +28,7 @@ from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
 from domain.ports.leases import StaleLease
+from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
 from domain.rules.order_lifecycle import (
@@ -206,6 +207,8 @@ class AccountExecutor:
             raise
         except (BookMissing, BalancesInDoubt) as lacking:
             self._waits.wait(order_id, lacking)
+        except StaleOrder:
+            self._woken.add(order_id)  # A halt was committed meanwhile: the order is decided about again.
         except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
             await self._undecidable.deny(order_id, error)
         finally:

@@ -11,6 +11,7 @@ from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_sender import OrderSender
 from domain.execution.risk_loader import load_risk_context
 from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
 from domain.risk.context import without_replaced
@@ -54,6 +55,8 @@ class OrderReplacer:
             elif order.status is OrderStatus.PENDING and replaced.status is OrderStatus.PENDING_CANCEL:
                 after = await self._sender.cancel(replaced)
                 return after is not None and after.status.is_final
+        except StaleOrder:
+            return True  # A halt was committed meanwhile: the step is decided about again.
         except Unavailable:
             self._resolver.enqueue(amendment.replaces_id)
             raise

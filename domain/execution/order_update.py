@@ -10,11 +10,18 @@ from domain.model.markets import Market
 from domain.model.order_transitions import rejected_by_absence
 from domain.model.orders import Fill, Order, OrderStatus
 from domain.model.trading import Position
+from domain.model.trading_state import TradingState
 from domain.portfolio import positions
 from domain.ports.execution_client import FillReport
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import Transition, apply_fill, fill_from_report
+
+
+def forbidding_states(before: Order, after: Order, *states: TradingState) -> tuple[TradingState, ...]:
+    """Return `states`, those of halts that forbid the change, if it sends an order that doesn't close a position."""
+    is_sent = after.status is OrderStatus.SUBMITTED and before.status is not OrderStatus.SUBMITTED
+    return states if is_sent and not after.reduces_risk else ()
 
 
 class OrderUpdate:
@@ -66,14 +73,16 @@ class OrderUpdate:
             self.trade_ids.append(report.venue_trade_id)
 
     async def save(self) -> None:
-        """Write the order and its position, and append the events."""
+        """Write the order and its position, and append the events; raises `StaleOrder` if a halt forbids to send it."""
         if not self.has_changed:
             return
         if self.order.status.is_final and self.order.filled_quantity:
             await self._close_dust()
         if self._position is not None:
             await self._save_position(self._position)
-        self._transaction.orders.compare_and_save(self._before, self.order)
+        self._transaction.orders.compare_and_save(
+            self._before, self.order, unless=forbidding_states(self._before, self.order, TradingState.HALTED)
+        )
         self._transaction.events.append(self._events)
 
     async def _stored_trades(self, fills: Sequence[FillReport]) -> set[tuple[str, str]]:

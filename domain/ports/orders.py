@@ -82,11 +82,14 @@ class OrderRepository(Protocol):
         """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
         ...
 
-    def compare_and_save(self, before: Order, after: Order, lease: Lease | None = None) -> None:
+    def compare_and_save(
+        self, before: Order, after: Order, lease: Lease | None = None, unless: Sequence[TradingState] = ()
+    ) -> None:
         """Replace `before` by `after` at the commit, in one statement together with the transaction's events.
 
         The commit raises `StaleOrder`, and changes nothing, unless the stored order still has the revision of `before`
-        and `lease` (if one is given) is still held.
+        and `lease` (if one is given) is still held, or if a halt that concerns the order is in one of the states
+        `unless`.
         """
         ...
 

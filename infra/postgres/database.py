@@ -25,7 +25,6 @@ from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
-from infra.postgres.repositories.order_updates import UPDATE_ORDER_WITH_EVENTS
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
@@ -224,7 +223,7 @@ async def _write_last(transaction: PostgresTransaction, connection: TransactionC
         if not await write(UPSERT_BALANCES, *balances):
             raise StaleLease("The lease is no longer held, so the balances were not stored.")
     if update is not None:
-        if not await connection.execute_final(UPDATE_ORDER_WITH_EVENTS, *update.params(events)):
+        if not await connection.execute_final(update.statement, *update.params(events)):
             raise StaleOrder(update.after)
     elif events:
         await connection.execute_final(APPEND, *event_params(events))

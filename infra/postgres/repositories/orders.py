@@ -8,6 +8,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
+from domain.model.trading_state import TradingState
 from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
@@ -120,10 +121,12 @@ class PostgresOrders(Repository):
         if await self._connection.execute(UPDATE_ORDER, *order_params(order)) == "UPDATE 0":
             raise StaleOrder(order)
 
-    def compare_and_save(self, before: Order, after: Order, lease: Lease | None = None) -> None:
+    def compare_and_save(
+        self, before: Order, after: Order, lease: Lease | None = None, unless: Sequence[TradingState] = ()
+    ) -> None:
         """Keep the update until the end of the transaction, which writes it together with its events."""
         assert self.pending_update is None, "a transaction updates one order only"
-        self.pending_update = OrderUpdateStatement(before, after, lease)
+        self.pending_update = OrderUpdateStatement(before, after, lease, unless)
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
         return await self._one(GET, order_id, user_id)

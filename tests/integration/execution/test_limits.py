@@ -2,17 +2,22 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
+from domain.execution.risk_loader import load_risk_context
 from domain.model.markets import Depth, FeedState
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderRole, OrderStatus
+from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
+from domain.model.protection import ExitLevel
 from domain.model.trading import AccountTransfer, RiskLimits, TransferKind
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
+from domain.risk.context import RiskContext
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_book
 from tests.support.scripted_venue import ScriptedVenue
+from tests.support.waiting import eventually
 
 
 async def limit_account(harness: OrderHarness, **limits: object) -> None:
@@ -58,6 +63,45 @@ async def test_a_halt_of_anybody_concerned_denies_the_next_order(
     await harness.start()
     await halt(harness, level)
     assert codes(await harness.place()) == ["TRADING_HALTED"]
+    assert venue.sent == 0
+
+
+@pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.REDUCING])
+@pytest.mark.parametrize("level", [HaltLevel.ENGINE, HaltLevel.USER, HaltLevel.ACCOUNT])
+async def test_a_halt_that_is_committed_while_an_order_is_checked_denies_it(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, level: HaltLevel, state: TradingState
+) -> None:
+    await harness.start()
+
+    async def halted_after(*arguments: Any, **options: Any) -> RiskContext:
+        risk = await load_risk_context(*arguments, **options)
+        monkeypatch.undo()
+        await halt(harness, level, state)
+        return risk
+
+    monkeypatch.setattr("domain.execution.executor.load_risk_context", halted_after)
+    denied = {TradingState.HALTED: "TRADING_HALTED", TradingState.REDUCING: "REDUCE_ONLY"}
+    assert codes(await harness.place()) == [denied[state]]
+    assert venue.sent == 0
+
+
+async def test_a_halt_that_is_committed_while_a_triggered_stop_is_checked_keeps_it_from_being_sent(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.start()
+    request = harness.request(side=OrderSide.SELL, type=OrderType.TRAILING_STOP, trailing=True)
+    order = await harness.service.place(harness.user.id, request, "t", trail=ExitLevel(absolute=Decimal(5)))
+
+    async def halted_after(*arguments: Any, **options: Any) -> RiskContext:
+        risk = await load_risk_context(*arguments, **options)
+        monkeypatch.undo()
+        await halt(harness, HaltLevel.ACCOUNT)
+        return risk
+
+    monkeypatch.setattr("domain.execution.trailing_orders.load_risk_context", halted_after)
+    await eventually(lambda: harness.markets.readers == 1, "the market's trades are read")
+    harness.markets.trade(90)
+    assert codes(await harness.until(order.id, "CANCELED")) == ["TRADING_HALTED"]
     assert venue.sent == 0
 
 
