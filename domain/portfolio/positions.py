@@ -57,7 +57,7 @@ def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UU
     """
     effect = fill_effect(fill, market)
     if effect.quantity > 0:
-        current = position or _opened(fill, new_id)
+        current = _opened(fill, new_id) if position is None else _opened_by(position, fill)
         return _increased(_charged(current, effect), effect)
     if position is None:
         return None
@@ -117,6 +117,11 @@ def _opened(fill: Fill, position_id: UUID) -> Position:
         trading_session_id=fill.trading_session_id,
         opened_at=fill.at,
     )
+
+
+def _opened_by(position: Position, fill: Fill) -> Position:
+    """Return the position opened no later than by this fill: venues may report an earlier one after a later one."""
+    return position if position.opened_at <= fill.at else position.changed(opened_at=fill.at)
 
 
 def _increased(position: Position, effect: FillEffect) -> Position:

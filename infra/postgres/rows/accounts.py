@@ -39,7 +39,7 @@ INSERT_ACCOUNT = (
 SELECT_TRANSFER = _TRANSFERS.select
 INSERT_TRANSFER = _TRANSFERS.insert(on_conflict="account_id, reference")
 SELECT_POSITION = _POSITIONS.select
-SAVE_POSITION = _POSITIONS.upsert("id", "user_id", "account_id", "market", "trading_session_id", "opened_at")
+SAVE_POSITION = _POSITIONS.upsert("id", "user_id", "account_id", "market", "trading_session_id")
 
 account_from_row = _ACCOUNTS.from_row
 account_params = _ACCOUNTS.params

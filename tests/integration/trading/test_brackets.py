@@ -1,6 +1,7 @@
 """Brackets of orders by hand, and the protection of positions by hand, watched by a real keeper at the sandbox."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -190,3 +191,18 @@ async def test_an_order_by_hand_that_closes_the_position_does_not_keep_its_stop_
     await read_until(left, lambda now: not now, "the stop-loss sells")
     assert (await node.order(by_hand.id)).status is OrderStatus.CANCELED
     assert [alert for alert in await node.alerts() if by_hand.client_order_id in alert]
+
+
+async def test_a_fill_that_is_recorded_after_a_later_one_is_protected_too(node: TradingNode) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    await buy(node, account)
+    opened = await open_position(node, account)
+    later = opened.opened_at + timedelta(hours=1)
+    async with node.database.transaction() as transaction:  # as if a later fill had been recorded first
+        await transaction.positions.save(opened.changed(opened_at=later))
+    assert (await open_position(node, account)).opened_at == later
+    entry = await buy(node, account, BracketRequest(stop_loss=TWO), "bracket")
+    protection = await active(node, account)
+    assert (protection.entry_order_id, protection.quantity) == (entry.id, QUANTITY * Decimal("0.999"))
+    assert (await open_position(node, account)).opened_at < later

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -32,6 +33,13 @@ def test_buying_more_averages_the_price() -> None:
     (position,) = after(a_fill(BUY, 1, 100), a_fill(BUY, 3, 120))
     assert (position.quantity, position.average_price) == (4, 115)
     assert position.realized_profit == 0
+
+
+def test_a_position_is_opened_by_its_earliest_purchase_even_if_that_is_reported_late() -> None:
+    first, second = a_fill(BUY, 1, 100), replace(a_fill(BUY, 3, 120), at=NOW + timedelta(seconds=1))
+    for fills in ((first, second), (second, first)):
+        (position,) = after(*fills)
+        assert (position.quantity, position.average_price, position.opened_at) == (4, 115, NOW)
 
 
 def test_selling_part_realises_part_and_keeps_the_average() -> None:
