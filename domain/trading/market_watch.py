@@ -48,6 +48,8 @@ class WatchedProtection:
         self.direction = direction
         self.state = protection_state(protection, market, direction)
         self.due: Exit | None = None
+        self.gap_since: float | None = None
+        """When a candle was found to be missing, in monotonic seconds; None while none is."""
 
     def __repr__(self) -> str:
         return f"WatchedProtection({self.protection.id}, due={self.due})"
@@ -110,7 +112,6 @@ class MarketWatch:
         self._symbol = symbol
         self._wake = wake
         self._wakeup = Wakeup()
-        self._gap_since: float | None = None
         self._recent: deque[Trade] = deque(maxlen=REMEMBERED_TRADES)
 
     def __repr__(self) -> str:
@@ -185,36 +186,37 @@ class MarketWatch:
         async with self._context.database.read_only() as reading:
             candles = await reading.market_data.candles(self._symbol, Timeframe.M1, page)
         for watched in open_ones:
-            fitting = await self._without_gap(candles, watched.since)
+            fitting = await self._without_gap(candles, watched)
             if fitting:
                 await self._save(watched, watched.on_candles(fitting))
         newest = min(watched.since for watched in open_ones)
         overdue = Timeframe.M1.duration + CLOSING_TIME
         return self._context.feed.venue_now(self._symbol.venue) - newest < overdue
 
-    async def _without_gap(self, candles: Sequence[Candle], since: datetime) -> Sequence[Candle]:
-        """Return the candles that ended after `since`, up to the first that is missing.
+    async def _without_gap(self, candles: Sequence[Candle], watched: WatchedProtection) -> Sequence[Candle]:
+        """Return the candles that the protection hasn't seen, up to the first that is missing.
 
         Missing ones are requested, and waited for, but not for ever. The candle in which `since` lies may be missing.
         """
+        since = watched.since
         fitting = [candle for candle in candles if candle.close_time > since]
         if fitting and fitting[0].open_time > since and fitting[0].open_time - since < Timeframe.M1.duration:
             since = fitting[0].open_time
         expected = Timeframe.M1.open_time(since)
         for index, candle in enumerate(fitting):
-            if candle.open_time != expected and not await self._has_waited(expected):
+            if candle.open_time != expected and not await self._has_waited(watched, expected):
                 return fitting[:index]
             expected = candle.close_time
-        self._gap_since = None
+        watched.gap_since = None
         return fitting
 
-    async def _has_waited(self, missing: datetime) -> bool:
+    async def _has_waited(self, watched: WatchedProtection, missing: datetime) -> bool:
         now = self._context.clock.monotonic()
-        if self._gap_since is None:
-            self._gap_since = now
+        if watched.gap_since is None:
+            watched.gap_since = now
             demand = CandlesDemand(self._symbol, Timeframe.M1, missing)
             await self._context.bus.publish(CANDLES_DEMAND, encode_demand(demand))
-        return now - self._gap_since > GAP_PATIENCE.total_seconds()
+        return now - watched.gap_since > GAP_PATIENCE.total_seconds()
 
     async def _save(self, watched: WatchedProtection, stepped_row: PositionProtection) -> None:
         """Store how far the candles were looked at, unless a fill has changed the row meanwhile."""

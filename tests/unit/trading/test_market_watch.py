@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 from uuid import UUID
 
 from domain.model.markets import Candle, Timeframe, Trade
@@ -10,7 +12,10 @@ from domain.model.order_side import OrderSide
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
 from domain.rules.direction import Direction
 from domain.rules.protection import Exit, ExitCause
-from domain.trading.market_watch import WatchedProtection
+from domain.trading.keeper_context import KeeperContext
+from domain.trading.market_watch import GAP_PATIENCE, MarketWatch, WatchedProtection
+from infra.embedded.bus import EmbeddedBus
+from tests.support.clocks import ManualClock
 from tests.support.orders import BTC, a_market
 
 FILLED_AT = datetime(2026, 11, 5, 12, 30, 30, tzinfo=UTC)
@@ -105,3 +110,18 @@ def test_a_changed_tick_counts_from_the_next_trade_on() -> None:
     watched.on_trade(a_trade("120"))
     watched.on_trade(a_trade("114"))
     assert watched.due == Exit(ExitCause.TRAILING_STOP)
+
+
+async def test_a_gap_is_waited_for_only_so_long_although_another_protection_has_none() -> None:
+    clock = ManualClock()
+    context = cast("KeeperContext", SimpleNamespace(clock=clock, bus=EmbeddedBus()))
+    market = MarketWatch(context, BTC, lambda: None)
+    candles = [a_candle(minutes, "98", "101", "100") for minutes in (0, 1, 3, 4)]
+    early, late = watch(STOPPED), watch(STOPPED.changed(watched_until=candles[2].open_time))
+    for _ in range(3):
+        clock.move(GAP_PATIENCE.total_seconds() / 3)
+        assert await market._without_gap(candles, early) == candles[:2]
+        assert await market._without_gap(candles, late) == candles[2:]
+    clock.move(GAP_PATIENCE.total_seconds() / 2)
+    assert await market._without_gap(candles, early) == candles
+    assert await market._without_gap(candles, late) == candles[2:]
