@@ -82,17 +82,17 @@ class PositionKeeper:
         if not self._context.executor.has_reconciled:
             return timings.keeper_wait
         if not await self._is_needed():
-            self._watch(_NOTHING, group)
+            await self._watch(_NOTHING, group)
             return timings.rest_interval
         await self._close_halted()
         state = await self._load()
-        self._watch(state, group)
+        await self._watch(state, group)
         if await self._updater.update(state):
             state = await self._load()
-            self._watch(state, group)
+            await self._watch(state, group)
         if await self._form_intents():
             state = await self._load()
-            self._watch(state, group)
+            await self._watch(state, group)
         for intent in state.intents:
             await self._advance(intent, state)
         if state.intents:
@@ -127,7 +127,7 @@ class PositionKeeper:
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
-    def _watch(self, state: ProtectedAccount, group: asyncio.TaskGroup) -> None:
+    async def _watch(self, state: ProtectedAccount, group: asyncio.TaskGroup) -> None:
         """Follow the markets of the protections, and forget those that ended or whose position is being closed.
 
         A market is followed before the entry is filled, so that no trade after the fill is missed.
@@ -142,7 +142,10 @@ class PositionKeeper:
             position = state.position_of(protection)
             if position is not None and protection.is_active and protection.position_id == position.id:
                 ids.add(protection.id)
-                watch.watch(protection, market, Direction.of(position.quantity))
+                try:
+                    watch.watch(protection, market, Direction.of(position.quantity))
+                except Exception as error:  # noqa: BLE001  # of one protection, which must harm no other
+                    await self._context.report(protection, error)
         for symbol, watch in list(self._watches.items()):
             for key in watch.watched.keys() - watched.get(symbol, set()):
                 del watch.watched[key]

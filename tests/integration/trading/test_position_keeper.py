@@ -14,21 +14,23 @@ from domain.core.money import round_down
 from domain.market_data import codec
 from domain.market_data.topics import trades_topic
 from domain.model.definitions import ExitDistance, OrderStyle
-from domain.model.markets import Candle, Trade
+from domain.model.markets import Candle, Market, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
 from domain.model.trading import Account, TradingSession, TradingSessionStatusCode
 from domain.ports.market_data import VenueUnreachable
+from domain.rules.direction import Direction
 from domain.rules.order_request import OrderRequest
-from domain.rules.protected_position import new_protection
+from domain.rules.protected_position import new_protection, protection_state
+from domain.rules.protection import ProtectionState
 from domain.trading.signal_processor import SignalProcessor
 from infra.clock import TimeOrderedIds
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.integration.trading.conftest import SandboxAddress
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, read_until
 
 STOP_2 = ExitDistance(percent=Decimal(2))
 MINUTES_AHEAD = 10
@@ -445,3 +447,33 @@ async def test_a_bracket_by_hand_sells_what_its_own_order_bought(node: TradingNo
         assert node.clock.monotonic() < deadline, (position, left)
         await asyncio.sleep(0.02)
     assert position.quantity == Decimal("0.04995") + Decimal("0.00999")
+
+
+async def test_a_protection_that_cant_be_watched_is_alerted_of_and_the_others_stay_watched(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken: list[UUID] = []
+
+    def failing(protection: PositionProtection, market: Market, direction: Direction) -> ProtectionState:
+        if protection.id in broken:
+            raise ArithmeticError("a fault of the engine")
+        return protection_state(protection, market, direction)
+
+    monkeypatch.setattr("domain.trading.market_watch.protection_state", failing)
+    account = await node.account()
+    await node.session(account, strategy(enter_long="close < 0"))
+    rules = ProtectionRules(ExitLevel(price=cents(node.feed.price * Decimal("0.9"))))
+    first = await place_by_hand(node, account, "first", side=OrderSide.BUY, quantity=Decimal("0.01"))
+    protection = new_protection(first, rules, node.ids.next_id())
+    broken.append(protection.id)
+    async with node.database.transaction() as transaction:
+        await transaction.protection.add(protection)
+    await place_bracket(node, account, "second", rules)
+    await until_alert(node, "while it protected a position")
+
+    async def remaining() -> list[UUID]:
+        await node.feed.trade(cents(node.feed.price * Decimal("0.8")))
+        async with node.database.read_only() as reading:
+            return [row.id for row in await reading.protection.list_open(account.id)]
+
+    await read_until(remaining, lambda left: left == broken, "the other one has sold")
