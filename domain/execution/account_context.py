@@ -16,6 +16,7 @@ from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate, forbidding_states
+from domain.execution.refused_cancels import RefusedCancels
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order, OrderType
 from domain.model.trading import Account, Balance
@@ -123,6 +124,7 @@ class AccountContext:
         self.is_active = True
         self.in_flight: set[UUID] = set()
         self.order_cache = OrderCache()
+        self.refused_cancels = RefusedCancels(self.clock)
         self._lease = lease
         self._lock = asyncio.Lock()
 

@@ -4,7 +4,7 @@ The account's executor carries them out after the commit; a caller who is in a h
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from domain.core.clock import IdGenerator
@@ -13,9 +13,6 @@ from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import Transition, cancel_unsent, expire_unsent, initial_transition
 from domain.rules.protected_position import new_protection
-
-HALT_RETRY = timedelta(seconds=5)
-"""How long after the venue refused to cancel an order for a halt the next cancel is requested."""
 
 
 async def place_order(unit_of_work: UnitOfWork, order: Order) -> None:
@@ -67,13 +64,16 @@ async def cancel_orders(
     return await unit_of_work.orders.request_cancels(user_id, selected, code, at)
 
 
-async def cancel_halted_orders(unit_of_work: UnitOfWork, accounts: Sequence[UUID] | None, at: datetime) -> list[Order]:
+async def cancel_halted_orders(
+    unit_of_work: UnitOfWork, accounts: Sequence[UUID] | None, at: datetime, retried: Sequence[UUID] = ()
+) -> list[Order]:
     """Request the cancel of every order that a halt in force stops, on these accounts (None: on all); return them.
 
     Orders that are reduce-only or close a position are left alone, and so are those that weren't sent yet: the risk
-    checks deny them. If the venue refuses such a cancel, the next is requested `HALT_RETRY` later.
+    checks deny them. An order whose cancel the venue has refused is left alone unless it is one of `retried`: the
+    account's executor tries it again after a time.
     """
-    return await unit_of_work.orders.request_cancels_by_halts(accounts, at, at - HALT_RETRY)
+    return await unit_of_work.orders.request_cancels_by_halts(accounts, at, retried)
 
 
 async def _cancel_amendments(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> None:

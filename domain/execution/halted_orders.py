@@ -1,11 +1,10 @@
 """What halts mean for the orders that an account has at its venue: they are a level, looked at again and again."""
 
-from datetime import datetime
 from uuid import UUID
 
 from domain.execution.account_context import AccountContext
-from domain.execution.commands import HALT_RETRY, cancel_halted_orders
-from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.execution.commands import cancel_halted_orders
+from domain.model.orders import Order, OrderStatus
 
 _SENT = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
@@ -20,10 +19,10 @@ async def cancel_halted(context: AccountContext, commands: list[Order]) -> list[
     if not halted:
         return commands
     cancelled: dict[UUID, Order] = {}
-    now = context.clock.now()
-    if any(not _was_refused(order, now) for order in halted.values()):
+    due = [order.id for order in halted.values() if context.refused_cancels.is_due(order)]
+    if due:
         async with context.fenced_transaction() as transaction:
-            orders = await cancel_halted_orders(transaction, [context.account.id], now)
+            orders = await cancel_halted_orders(transaction, [context.account.id], context.clock.now(), due)
         cancelled = {order.id: order for order in orders}
     return [cancelled.get(order.id, order) for order in commands if order.id in cancelled or order.id not in halted]
 
@@ -31,8 +30,3 @@ async def cancel_halted(context: AccountContext, commands: list[Order]) -> list[
 def _is_halted(order: Order) -> bool:
     """Return whether an order is among the commands for a halt's sake: it was sent, and no cancel is requested."""
     return order.status in _SENT and order.cancel_requested_at is None
-
-
-def _was_refused(order: Order, now: datetime) -> bool:
-    """Return whether the venue has just refused to cancel the order for the halt."""
-    return order.cancel_code is CancelCode.HALT and now - order.updated_at <= HALT_RETRY

@@ -183,12 +183,12 @@ class OrderRepository(Protocol):
         ...
 
     async def request_cancels_by_halts(
-        self, accounts: Sequence[UUID] | None, at: datetime, refused_before: datetime
+        self, accounts: Sequence[UUID] | None, at: datetime, retried: Sequence[UUID] = ()
     ) -> list[Order]:
         """Request the cancel of the sent orders that halts in force stop; return these orders, oldest first.
 
-        `accounts` are those to look at; None for all. An order whose cancel for a halt was refused by the venue is left
-        alone if that was after `refused_before`.
+        `accounts` are those to look at; None for all. An order whose cancel, for a halt or at its end, was refused by
+        the venue is left alone unless it is one of `retried`.
         """
         ...
 

@@ -93,7 +93,7 @@ UPDATE orders SET cancel_requested_at = $1, cancel_code = 'HALT', updated_at = g
     revision = revision + 1
 WHERE id IN (
     SELECT id FROM orders WHERE {IS_HALTED} AND ($2::uuid[] IS NULL OR account_id = ANY ($2))
-        AND (cancel_code IS DISTINCT FROM 'HALT' OR updated_at < $3)
+        AND (coalesce(cancel_code, '') NOT IN ('HALT', 'EXPIRED') OR id = ANY ($3::uuid[]))
     ORDER BY id FOR NO KEY UPDATE
 ) RETURNING {ORDER_COLUMNS}"""
 REQUEST_CANCELS = f"""
@@ -201,9 +201,9 @@ class PostgresOrders(Repository):
         return sorted((order_from_row(row) for row in rows), key=lambda order: order.id)
 
     async def request_cancels_by_halts(
-        self, accounts: Sequence[UUID] | None, at: datetime, refused_before: datetime
+        self, accounts: Sequence[UUID] | None, at: datetime, retried: Sequence[UUID] = ()
     ) -> list[Order]:
-        rows = await self._connection.fetch(CANCEL_HALTED, at, accounts and list(accounts), refused_before)
+        rows = await self._connection.fetch(CANCEL_HALTED, at, accounts and list(accounts), list(retried))
         return sorted((order_from_row(row) for row in rows), key=lambda order: order.id)
 
     async def add_fill(self, fill: Fill) -> bool:

@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from domain.execution import halted_orders
 from domain.execution.halted_orders import cancel_halted
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, OrderRole, OrderStatus
@@ -81,7 +80,7 @@ async def test_a_halt_that_keeps_orders_cancels_none(harness: OrderHarness) -> N
     assert await harness.read(order.id) == order
 
 
-async def test_a_cancel_that_the_venue_refuses_is_asked_for_again_later_and_not_at_each_look(
+async def test_a_cancel_that_the_venue_refuses_is_asked_for_again_later_although_the_clock_was_set_back(
     harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.start()
@@ -101,8 +100,8 @@ async def test_a_cancel_that_the_venue_refuses_is_asked_for_again_later_and_not_
     monkeypatch.setattr("domain.execution.executor.cancel_halted", counted)
     await eventually(lambda: looks > 3, "the executor looks some more times")
     assert await harness.read(order.id) == refused
-    monkeypatch.setattr(halted_orders, "HALT_RETRY", timedelta(0))
-    monkeypatch.setattr("domain.execution.commands.HALT_RETRY", timedelta(0))
+    harness.clock.ahead = timedelta(hours=-1)
+    monkeypatch.setattr("domain.execution.refused_cancels.CANCEL_RETRY_SECONDS", 0.0)
     await harness.until(order.id, "CANCELED")
 
 
@@ -114,6 +113,6 @@ async def test_no_halt_cancels_what_closes_a_position(harness: OrderHarness, rol
     await store_halt(harness, HaltLevel.USER)
     async with harness.database.transaction() as transaction:
         now = harness.clock.now()
-        cancelled = await transaction.orders.request_cancels_by_halts([harness.account.id], now, now)
+        cancelled = await transaction.orders.request_cancels_by_halts([harness.account.id], now)
     opens = role in {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
     assert [found.id for found in cancelled] == ([order.id] if opens else [])

@@ -120,11 +120,11 @@ async def test_a_halt_of_a_session_cancels_the_entries_of_that_session_on_the_ac
         replace(entry, id=new_id(), client_order_id="unsent", status=OrderStatus.PENDING),
     ):
         await orders.add(order)
-    assert await orders.request_cancels_by_halts([new_id()], NOW, NOW) == []
-    assert await orders.request_cancels_by_halts([], NOW, NOW) == []
-    (cancelled,) = await orders.request_cancels_by_halts(None, NOW, NOW)
+    assert await orders.request_cancels_by_halts([new_id()], NOW) == []
+    assert await orders.request_cancels_by_halts([], NOW) == []
+    (cancelled,) = await orders.request_cancels_by_halts(None, NOW)
     assert (cancelled.id, cancelled.cancel_code, cancelled.cancel_requested_at) == (entry.id, HALT, NOW)
-    assert await orders.request_cancels_by_halts([world.account.id], NOW, NOW) == []
+    assert await orders.request_cancels_by_halts([world.account.id], NOW) == []
 
 
 async def test_cancels_are_requested_by_role(orders: PostgresOrders, world: World) -> None:
