@@ -11,7 +11,8 @@ async def cancel_expired(context: AccountContext) -> set[UUID]:
     """End the account's expired orders that weren't sent, request the cancel of all others, and return their ids."""
     now = context.clock.now()
     async with context.database.read_only() as transaction:
-        expired = await transaction.orders.list_expired(context.account.id, now)
+        listed = await transaction.orders.list_expired(context.account.id, now)
+    expired = [order for order in listed if context.refused_cancels.is_due(order)]
     for order in expired:
         await _cancel(context, order.id)
     return {order.id for order in expired}

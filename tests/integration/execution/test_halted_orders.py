@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from domain.execution.expired_orders import cancel_expired
 from domain.execution.halted_orders import cancel_halted
 from domain.model.order_side import OrderSide
-from domain.model.orders import CancelCode, OrderRole, OrderStatus
+from domain.model.orders import CancelCode, OrderRole, OrderStatus, TimeInForce
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import an_order
@@ -116,3 +117,28 @@ async def test_no_halt_cancels_what_closes_a_position(harness: OrderHarness, rol
         cancelled = await transaction.orders.request_cancels_by_halts([harness.account.id], now)
     opens = role in {OrderRole.ENTRY, OrderRole.MANUAL, OrderRole.FOREIGN}
     assert [found.id for found in cancelled] == ([order.id] if opens else [])
+
+
+async def test_an_expired_order_whose_cancel_the_venue_refuses_is_cancelled_again_after_a_time(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.start()
+    ends = harness.clock.now() + timedelta(hours=1)
+    order = await harness.limit(time_in_force=TimeInForce.GTD, expires_at=ends)
+    venue.cancel_fates.append(Fate.REFUSED)
+    harness.clock.ahead = timedelta(hours=2)
+    await read_until(
+        lambda: harness.read(order.id), lambda now: now.cancel_code and not now.cancel_requested_at, "it is refused"
+    )
+    looks = 0
+
+    async def counted(*arguments: object) -> object:
+        nonlocal looks
+        looks += 1
+        return await cancel_expired(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("domain.execution.executor.cancel_expired", counted)
+    await eventually(lambda: looks > 3, "the executor looks some more times")
+    assert venue.cancel_attempts == 1
+    monkeypatch.setattr("domain.execution.refused_cancels.CANCEL_RETRY_SECONDS", 0.0)
+    await harness.until(order.id, "EXPIRED")
