@@ -46,6 +46,9 @@ class ReportHandler:
         applied even if fills are missing.
         """
         context = self._context
+        if report.at is None:
+            # Not by this node's clock: the time is compared with that of the venue's balances.
+            report = replace(report, at=context.venue.venue_now())
         # The answer to a request and the stream report the same at the same time: the second finds it committed.
         await context.wait_idle()
         known = context.order_cache.get(self._client_order_id(report))

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderType
+from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Balance
 from domain.ports.execution_client import BalanceReport, StreamOpened
 from infra.postgres.pool import Pool
@@ -165,3 +165,20 @@ async def test_balances_are_asked_for_at_each_checkpoint_while_the_account_trade
     await quick.until(order.id, "CANCELED")
     await eventually(lambda: not quick.context.is_active, "the account rests again")
     assert (await quick.read(order.id)).status.value == "CANCELED"
+
+
+async def test_an_order_that_is_reported_without_a_time_is_accepted_at_the_time_of_the_venue(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def receive(order: Order) -> None:
+        ScriptedVenue.receive(venue, order)
+        venue.orders[order.client_order_id] = replace(venue.orders[order.client_order_id], at=None)
+
+    monkeypatch.setattr(venue, "receive", receive)
+    venue.publishes_on_stream = False
+    harness.clock.ahead = timedelta(hours=1)
+    await harness.start()
+    order = await harness.limit()
+    assert order.status is OrderStatus.OPEN
+    assert order.accepted_at is not None
+    assert abs(order.accepted_at - venue.venue_now()) < timedelta(minutes=30)
