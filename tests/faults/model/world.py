@@ -78,6 +78,7 @@ class World:
         self._drift_ms = 0
         self._crash: dict[str, object] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._next_trade = 0
         self._trades: deque[tuple[int, Decimal]] = deque(maxlen=_TRADES_KEPT)
 
     async def start(self) -> None:
@@ -145,7 +146,8 @@ class World:
             os.kill(self.engine.postmaster(), signal.SIGKILL)
 
     async def restart_exchange(self) -> None:
-        """Kill the exchange and start it again on its state; its clock goes on as it went."""
+        """Kill the exchange and start it again on its state; its clock goes on as it went, its trades are forgotten."""
+        await self._read_trades()
         await self.sandbox.restart()
         await self.sandbox.inject_faults(driftMs=self._drift_ms)
 
@@ -208,14 +210,17 @@ class World:
 
     async def _record_trades(self) -> None:
         """Keep what is traded: the venue itself forgets its trades after a while, and when it is killed."""
-        next_id = 0
         while True:
-            path = f"/api/v3/historicalTrades?symbol={MARKET}&limit=1000" + (f"&fromId={next_id}" if next_id else "")
             with suppress(*_REFUSED):
-                for trade in await self.sandbox.get(path):
-                    next_id = trade["id"] + 1
-                    self._trades.append((trade["time"], Decimal(trade["price"])))
+                await self._read_trades()
             await asyncio.sleep(_RECORD_SECONDS)
+
+    async def _read_trades(self) -> None:
+        path = f"/api/v3/historicalTrades?symbol={MARKET}&limit=1000"
+        for trade in await self.venue(f"{path}&fromId={self._next_trade}" if self._next_trade else path):
+            if trade["id"] >= self._next_trade:
+                self._next_trade = trade["id"] + 1
+                self._trades.append((trade["time"], Decimal(trade["price"])))
 
     async def _restart_after_crashes(self) -> None:
         """Start the engine again as soon as it has died, as an operator's supervisor does."""
