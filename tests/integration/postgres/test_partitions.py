@@ -20,9 +20,10 @@ async def ensure(pool: Pool, start: datetime, end: datetime) -> list[str]:
 
 async def test_months_ahead_are_made_once_for_every_table(pool: Pool) -> None:
     async with pool.acquire() as driver:
+        # The first three are there since the migration, unless a month has begun since.
+        await ensure_partitions(Connection(driver), 2)
         made = await ensure_partitions(Connection(driver), 5)
         assert await ensure_partitions(Connection(driver), 5) == []
-    # The first three are there since the migration.
     assert len(made) == 3 * len(PARTITIONED)
     assert {name.rsplit("_", 2)[0] for name in made} == set(PARTITIONED)
 
