@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.core.polling import FIRST_READ_SECONDS, SLOWEST_READ_SECONDS
 from domain.events.idempotency import reserve, validate_key
 from domain.execution.commands import cancel_order, cancel_orders, place_order, replace_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
@@ -24,8 +25,6 @@ from domain.rules.order_request import OrderRequest, validate_order
 from domain.rules.protected_position import new_protection
 
 ANSWER_WITHIN_SECONDS = 2.0
-_FIRST_READ_SECONDS = 0.05
-_SLOWEST_READ_SECONDS = 0.4
 _LOCAL_READ_SECONDS = 0.8
 """How often an order is read whose executor runs on this node and notifies by itself: it may end meanwhile."""
 _UNANSWERED = frozenset({OrderStatus.PENDING, OrderStatus.SUBMITTED})
@@ -237,7 +236,7 @@ class OrderService:
         It is read seldom if the executor of its `account_id` runs on this node.
         """
         deadline = self._clock.monotonic() + self._answer_within_seconds
-        backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
+        backoff = Backoff(FIRST_READ_SECONDS, SLOWEST_READ_SECONDS)
         if account_id is not None and self._notifier.listens_here(account_id):
             backoff = Backoff(_LOCAL_READ_SECONDS, _LOCAL_READ_SECONDS)
         while True:

@@ -1,16 +1,15 @@
 """Requests to close positions, by users and by halts: each stores an intent, which the position keeper carries out."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import ZERO, is_multiple, plain
+from domain.core.polling import read_until
 from domain.events.idempotency import reserve, validate_key
 from domain.execution.service import ANSWER_WITHIN_SECONDS, OrderService
 from domain.model.client_order_ids import client_order_id
@@ -25,9 +24,6 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 
 BY_USER = "The user asked to close it."
 BY_HALT = "A halt of trading closes it."
-
-_FIRST_READ_SECONDS = 0.05
-_SLOWEST_READ_SECONDS = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +106,13 @@ class PositionService:
     async def _wait_for_order(self, user_id: UUID, account_id: UUID, intent_id: UUID) -> Order | None:
         """Return the first order of an intent once it has an answer; None if there is none in time."""
         first = client_order_id(account_id, "intent", str(intent_id), OrderRole.CLOSE, 0)
-        deadline = self._clock.monotonic() + self._answer_within_seconds
-        backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
-        while True:
+
+        async def read() -> Order | None:
             async with self._database.read_only() as reading:
-                order = await reading.orders.get_by_client_id(account_id, first)
-            if order is not None:
-                return await self._orders.wait_for_answer(user_id, order.id)
-            if self._clock.monotonic() >= deadline:
-                return None
-            await asyncio.sleep(backoff.next_delay())
+                return await reading.orders.get_by_client_id(account_id, first)
+
+        order = await read_until(read, lambda found: found is not None, self._clock, self._answer_within_seconds)
+        return None if order is None else await self._orders.wait_for_answer(user_id, order.id)
 
 
 async def close_halted_positions(

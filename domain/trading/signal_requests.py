@@ -1,14 +1,13 @@
 """Signals that users submit to trading sessions: rows, which the node that trades the account acts on."""
 
-import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.core.pagination import TimeKeysetPage
+from domain.core.polling import read_until
 from domain.events.idempotency import reserve, validate_key
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.service import ANSWER_WITHIN_SECONDS
@@ -22,8 +21,6 @@ MAX_WAITING = 10
 MAX_REASON_LENGTH = 500
 NO_REASON = "submitted"
 
-_FIRST_READ_SECONDS = 0.05
-_SLOWEST_READ_SECONDS = 0.4
 _SUPPORTED = frozenset({SignalAction.ENTER_LONG, SignalAction.EXIT_LONG})
 
 
@@ -120,15 +117,14 @@ class SignalService:
 
     async def _wait(self, user_id: UUID, signal_id: UUID) -> Signal:
         """Return the signal once it has been acted on or missed, or as it is when the time is over."""
-        deadline = self._clock.monotonic() + self._answer_within_seconds
-        backoff = Backoff(_FIRST_READ_SECONDS, _SLOWEST_READ_SECONDS)
-        while True:
+
+        async def read() -> Signal:
             async with self._database.read_only() as reading:
                 signal = await reading.trading_sessions.get_signal(user_id, signal_id)
             assert signal is not None
-            if not signal.waiting or self._clock.monotonic() >= deadline:
-                return signal
-            await asyncio.sleep(backoff.next_delay())
+            return signal
+
+        return await read_until(read, lambda signal: not signal.waiting, self._clock, self._answer_within_seconds)
 
 
 def _request_errors(request: SignalRequest) -> list[InputError]:
