@@ -6,7 +6,6 @@ orders are rows, and what a restart loses of the trades that were seen is found 
 
 import asyncio
 import logging
-from datetime import timedelta
 from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
@@ -30,8 +29,6 @@ from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdate
 log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
-UNFILLED_FOR = timedelta(minutes=10)
-"""How long after the end of an entry order without a fill a late one may still come and be protected."""
 _NOTHING = ProtectedAccount((), (), (), frozenset(), {})
 
 
@@ -85,14 +82,11 @@ class PositionKeeper:
             await self._watch(_NOTHING, group)
             return timings.rest_interval
         await self._close_halted()
-        state = await self._load()
-        await self._watch(state, group)
+        state = await self._load_and_watch(group)
         if await self._updater.update(state):
-            state = await self._load()
-            await self._watch(state, group)
+            state = await self._load_and_watch(group)
         if await self._form_intents():
-            state = await self._load()
-            await self._watch(state, group)
+            state = await self._load_and_watch(group)
         for intent in state.intents:
             await self._advance(intent, state)
         if state.intents:
@@ -103,6 +97,11 @@ class PositionKeeper:
         """Return whether there is anything to do or to watch, which most events of the account's user don't change."""
         async with self._context.database.read_only() as reading:
             return await reading.protection.needs_keeper(self._context.account.id)
+
+    async def _load_and_watch(self, group: asyncio.TaskGroup) -> ProtectedAccount:
+        state = await self._load()
+        await self._watch(state, group)
+        return state
 
     async def _load(self) -> ProtectedAccount:
         account_id = self._context.account.id
