@@ -112,12 +112,6 @@ class Params:
         except ValueError:
             raise ExchangeError(code, message) from None
 
-    def optional_choice(self, name: str, kinds: type[_Choice]) -> _Choice | None:
-        """Return a member of an enum, None if none was sent, or raise -1130."""
-        if not self.get(name):
-            return None
-        return self.choice(name, kinds, -1130, f"Data sent for parameter '{self.name_of(name)}' is not valid.")
-
     def client_id(self, name: str) -> str:
         """Return a client order id, or a new one if none was sent."""
         value = self.get(name)
