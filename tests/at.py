@@ -15,9 +15,11 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+SHARED_MEMORY = Path("/dev/shm")  # where POSIX semaphores are files
 LEAD = timedelta(seconds=10)
 """How long before midnight a run begins: its tests are found by then, and few of them have ended."""
 
@@ -87,6 +89,19 @@ def moved_environment(ahead: timedelta, library: Path) -> dict[str, str]:
     }
 
 
+def remove_leftovers(folder: Path = SHARED_MEMORY) -> None:
+    """Remove the semaphores and shared memory of processes that have ended; what isn't ours to remove stays.
+
+    libfaketime names them by the process's number and leaves them behind if it is killed. A process of another user
+    that gets the number later can't open them, and libfaketime ends it.
+    """
+    for file in folder.glob("*faketime_s[eh]m_*"):
+        number = file.name.rpartition("_")[2]
+        if number.isdecimal() and not Path("/proc", number).exists():
+            with suppress(OSError):
+                file.unlink()
+
+
 def main(arguments: Sequence[str]) -> int:
     """Become pytest or another program under the moved clock; return only where that can't be."""
     if not arguments or arguments[0] in {"-h", "--help"}:
@@ -102,6 +117,7 @@ def main(arguments: Sequence[str]) -> int:
     if found is None or is_moved():
         print("the clock is moved already" if found else "libfaketime isn't installed; Debian: apt install faketime")
         return 1
+    remove_leftovers()
     command = rest[1:] if rest[:1] == ["--"] else [sys.executable, "-m", "pytest", *rest]
     print(f"{' '.join(command)}\n  at {datetime.now(UTC) + ahead:%Y-%m-%d %H:%M:%S} UTC", flush=True)
     return os.execvpe(command[0], command, {**os.environ, **moved_environment(ahead, found)})

@@ -66,7 +66,8 @@ def make_reachable(folder: Path, user: ServerUser) -> None:
 def _may_pass(folder: Path, user: ServerUser) -> bool:
     """Ask the kernel, as `user`: permission bits alone don't tell, since there may be access control entries."""
     test = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
-    done = subprocess.run(test, user=user.uid, group=user.gid, extra_groups=[], check=False)  # noqa: S603  # fixed command
+    # Without the variables of the engine: a library that LD_PRELOAD names may be one that the user can't use.
+    done = subprocess.run(test, user=user.uid, group=user.gid, extra_groups=[], env={}, check=False)  # noqa: S603  # fixed command
     return done.returncode == 0
 
 

@@ -15,7 +15,9 @@ from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.postmaster import running_postmaster
 from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser, make_reachable
+from tests import at
 from tests.support.postgres import copy_migrated_cluster, execute
+from tests.support.require import require_or_skip
 
 Make = Callable[..., EmbeddedPostgres]
 
@@ -228,6 +230,17 @@ def test_a_folder_that_can_not_be_opened_to_one_user_is_named_with_what_to_do() 
         ServerFilesUnreachable, match=r"the user nobody .* can't pass /proc/\d+/fd\. Choose another --data-dir"
     ):
         make_reachable(Path("/proc/self/fd"), ServerUser("nobody", 65534, 65534))
+
+
+@as_root
+def test_whether_a_user_can_pass_a_folder_does_not_depend_on_the_engine_s_environment(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = at.library()
+    require_or_skip(library, "libfaketime is not installed")
+    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("FAKETIME_SHARED", "one-word-where-it-reads-two")
+    make_reachable(data_folder, ServerUser("nobody", 65534, 65534))
 
 
 @as_root

@@ -1,8 +1,10 @@
 """Tests can be run while the machine's clock stands at another time."""
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +51,13 @@ def test_the_clock_is_moved_for_a_program_and_for_what_it_starts() -> None:
     output = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
     moved = datetime.fromisoformat(output.splitlines()[-1]) - datetime.now(UTC)
     assert timedelta(days=399) < moved <= timedelta(days=400)
+
+
+def test_what_ended_processes_left_behind_is_removed_and_that_of_running_ones_stays(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    kept = {f"sem.faketime_sem_{os.getpid()}", f"faketime_shm_{os.getpid()}", "faketime_shm_x", "PostgreSQL.1"}
+    for name in (*kept, f"sem.faketime_sem_{ended.pid}", f"faketime_shm_{ended.pid}"):
+        (tmp_path / name).touch()
+    at.remove_leftovers(tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == kept
