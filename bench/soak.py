@@ -22,7 +22,7 @@ from bench.client import Client
 from bench.figures import Figure, report
 from bench.parts import Engine, engine, scratch
 from bench.processes import PARTS, memory_by_part
-from infra.web.documents.documents import MAX_CACHED_DOCUMENTS
+from infra.web.documents.preparation import MAX_CACHED_DOCUMENTS
 
 MARKETS = ("sandbox:BTC/USDT", "sandbox:ETH/USDT", "sandbox:SOL/USDT")
 SETTLING_MINUTES = 10.0

@@ -11,7 +11,7 @@ from domain.core.pagination import CursorScope, Page
 from domain.model.markets import MarketSymbol, Venue
 from domain.model.trading import Account, AccountTransfer, Balance, RiskLimits, VenueCredentials
 from domain.model.users import ApiScope
-from domain.portfolio.equity import Equity, compute_equity
+from domain.portfolio.valuation import Equity, compute_equity
 from domain.ports.lists import NoFilter
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by

@@ -21,8 +21,8 @@ from domain.events.stream import EventLogReader, EventSubscription
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Account, Balance, Position
-from domain.portfolio.equity import Equity, compute_equity
 from domain.portfolio.positions import unrealized_profit
+from domain.portfolio.valuation import Equity, compute_equity
 from domain.ports.lists import Owner, PositionFilter
 from domain.ports.market_data import MarketDataProvider
 from domain.ports.unit_of_work import Database

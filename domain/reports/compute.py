@@ -181,7 +181,7 @@ class ReportComputer:
             for market in sorted({str(fill.market) for fill in self._unlisted})
         ]
         if subject.session is not None and subject.session.start_equity is None:
-            message = "What the account was worth when the session began isn't known, so no return of it is."
+            message = "What the account was worth when the trading session began isn't known, so no return of it is."
             notes.append(ReportNote(ReportNoteCode.START_UNKNOWN, message))
         if any(transfer.reference.startswith("estimated:") for transfer in transfers):
             message = (

@@ -13,10 +13,10 @@ def why_missed(status: TradingSessionStatus, age: timedelta, *, is_flat: bool, h
     whether an exit was submitted after the entry.
     """
     if status not in {TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING}:
-        return f"the session is {status.value}"
+        return f"the trading session is {status.value}"
     if age > MAX_ENTRY_DELAY:
         seconds = MAX_ENTRY_DELAY.total_seconds()
-        return f"the session could not act on it within {seconds:.0f} s"
+        return f"the trading session could not act on it within {seconds:.0f} s"
     if has_exit_after:
         return "an exit followed it"
-    return None if is_flat else "the session has a position or an order already"
+    return None if is_flat else "the trading session has a position or an order already"

@@ -12,7 +12,7 @@ from domain.model.markets import Market
 from domain.model.orders import CancelCode, Order, OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
-from domain.portfolio.equity import Equity, compute_equity
+from domain.portfolio.valuation import Equity, compute_equity
 from domain.ports.leases import Lease
 from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 DEBOUNCE_SECONDS = 0.1
 """How long a wake-up is delayed, so that the several events of one order are handled together, after the order."""
 
-INTERNAL_ERROR = "The engine met an error of its own and ended this session; its open orders are cancelled."
+INTERNAL_ERROR = "The engine met an error of its own and ended this trading session; its open orders are cancelled."
 
 
 class TradingSessionSupervisor:

@@ -9,7 +9,7 @@ from domain.execution.commands import place_order
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.trading import Signal
-from domain.portfolio.equity import compute_equity
+from domain.portfolio.valuation import compute_equity
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.entry import entry_order, entry_price, protection_rules
 from domain.rules.sizing import SizingContext, SizingError, exit_distance, size_entry

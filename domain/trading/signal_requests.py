@@ -142,9 +142,9 @@ def _request_errors(request: SignalRequest) -> list[InputError]:
 async def _check_accepts(transaction: UnitOfWork, session: TradingSession, action: SignalAction) -> None:
     """Raise CONFLICT if the trading session takes no signals any more, and LIMIT_REACHED if too many wait for it."""
     if session.status.is_final or session.status is TradingSessionStatus.STOPPING:
-        message = f"A session that is {session.status.value} acts on no signal."
+        message = f"A trading session that is {session.status.value} acts on no signal."
         raise InputError(ErrorCode.CONFLICT, message, ("input", "tradingSession"))
     waiting = await transaction.trading_sessions.list_waiting_signals(session.id)
     if sum(signal.action is action for signal in waiting) >= MAX_WAITING:
-        message = f"{MAX_WAITING} signals of {action.value} wait for the session already; submit it later."
+        message = f"{MAX_WAITING} signals of {action.value} wait for the trading session already; submit it later."
         raise InputError(ErrorCode.LIMIT_REACHED, message, ("input", "tradingSession"))

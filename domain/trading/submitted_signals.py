@@ -71,7 +71,7 @@ class SubmittedSignals:
     async def _exit(self, transaction: TradingSessionTransaction, signal: Signal) -> None:
         state = transaction.state
         has_effect = state.position is not None or bool(state.entries)
-        why = None if has_effect else "the session has no position and no entry to close"
+        why = None if has_effect else "the trading session has no position and no entry to close"
         await self._actor.exit(transaction, _missed(signal, why))
 
     def _atr(self) -> Decimal | None:
@@ -89,7 +89,7 @@ async def settle_waiting_signals(
     Its entry orders must be cancelled by the caller.
     """
     for waiting in await unit_of_work.trading_sessions.list_waiting_signals(session.id):
-        why = f"the session is {session.status.value}" if waiting.action.enters else None
+        why = f"the trading session is {session.status.value}" if waiting.action.enters else None
         await record_signal(unit_of_work, _missed(waiting, why), at)
         if not waiting.action.enters:
             why_flat, role = waiting.reason, OrderRole.EXIT

@@ -237,7 +237,7 @@ def _under_input(error: InputError, names: list[str]) -> InputError:
 
 def _expect(session: TradingSession, *allowed: TradingSessionStatus, action: str) -> None:
     if session.status not in allowed:
-        message = f"A session that is {session.status.value} can't be {action}."
+        message = f"A trading session that is {session.status.value} can't be {action}."
         raise InputError(ErrorCode.CONFLICT, message, ("id",))
 
 

@@ -9,7 +9,7 @@ from graphql.execution import create_source_event_stream
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from domain.core.errors import Unavailable
-from infra.web.documents.documents import PreparedOperation
+from infra.web.documents.preparation import PreparedOperation
 from infra.web.documents.redaction import redact_variables
 from infra.web.errors import RequestErrors
 from schema.common.errors import public_error

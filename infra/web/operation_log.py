@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from infra.web.context import OperationContext
-from infra.web.documents.documents import PreparedOperation
+from infra.web.documents.preparation import PreparedOperation
 from schema.common.errors import listen_to_codes
 
 MAX_NAME_CHARACTERS: Final = 64

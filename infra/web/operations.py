@@ -11,8 +11,8 @@ from graphql import OperationType
 from domain.core.errors import Unavailable
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
-from infra.web.documents.documents import Documents, PreparedOperation
 from infra.web.documents.limits import complexity_error
+from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.errors import RequestErrors
 from infra.web.execution import Executor, Payload, build_executor, execute, open_source
 from infra.web.fair_use import FairUse

@@ -10,7 +10,7 @@ CANDLES = """{ market(symbol: "sandbox:ETH/USDT") { candles(timeframe: %s, first
     { nodes { openTime close volume } } } }"""
 
 
-async def test_both_run_beside_an_engine_and_without_one(data_folder: Path, tmp_path: Path) -> None:
+async def test_both_run_with_and_without_a_running_engine(data_folder: Path, tmp_path: Path) -> None:
     data = ("--data-dir", str(data_folder))
     path = csv(tmp_path, [row(minute) for minute in range(10)])
     back = ("backfill", "sandbox", "ETH/USDT", "--timeframe", "1h", "--from", "2026-01-01", "--to", "2026-02-01", *data)

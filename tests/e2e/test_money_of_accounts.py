@@ -45,7 +45,7 @@ async def test_an_account_is_worth_what_it_holds_though_nobody_follows_those_mar
     assert 0 < Decimal((await worth(made["account"]["id"]))["equity"]) < 10
 
 
-async def test_a_deposit_changes_no_return_and_is_told_beside_the_profit(engine: Engine) -> None:
+async def test_a_deposit_changes_no_return_and_is_reported_with_the_profit(engine: Engine) -> None:
     trader = await new_trader(engine.client(), USDT="1000")
     client = trader.client
 
@@ -86,7 +86,7 @@ async def test_a_deposit_changes_no_return_and_is_told_beside_the_profit(engine:
     assert Decimal(after["turnover"]) == Decimal(before["turnover"])
 
 
-async def test_the_first_report_of_a_new_account_tells_what_its_coins_are_worth_though_no_price_of_them_was_stored(
+async def test_the_first_report_of_a_new_account_values_its_coins_though_no_price_of_them_was_stored(
     data_folder: Path,
 ) -> None:
     # An engine of its own, since nobody may have followed the market of the coin before.

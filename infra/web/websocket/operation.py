@@ -9,7 +9,7 @@ import structlog
 from infra.web.connections.close_codes import CloseCode
 from infra.web.context import ConnectionInfo, OperationContext
 from infra.web.dependencies import TransportDependencies
-from infra.web.documents.documents import PreparedOperation
+from infra.web.documents.preparation import PreparedOperation
 from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors, errors_from_fault, public_errors, slow_reader_fault, to_request_errors
 from infra.web.operation_log import OperationLogEntry

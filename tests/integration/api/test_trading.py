@@ -61,7 +61,7 @@ def session_input(api: Api, version: str, **changes: object) -> dict[str, object
     return {**given, **changes}
 
 
-async def test_a_session_starts_with_its_own_parameters_beside_the_defaults(api: Api) -> None:
+async def test_a_session_starts_with_its_own_parameters_and_the_defaults(api: Api) -> None:
     version = await a_version(api)
     given = session_input(api, version, parameters=[{"name": "fast", "value": "5"}], sizing={"equityPercent": "10"})
     payload = (await api.run(START, input=given))["tradingSessionStart"]

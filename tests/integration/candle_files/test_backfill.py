@@ -95,7 +95,7 @@ async def test_ctrl_c_ends_it_with_what_was_done(command: Command, driver: Drive
     assert len(printed.decode().splitlines()) == 1
 
 
-async def test_only_holes_are_asked_for_and_each_candle_is_the_venues(
+async def test_only_gaps_are_requested_and_each_candle_is_the_venues(
     command: Command, driver: DriverConnection, sandbox: SandboxProcess
 ) -> None:
     arguments = ("--timeframe", "1m,1h", "--from", "2026-01-31", "--to", "2026-02-03")

@@ -144,7 +144,7 @@ async def test_what_happens_between_the_head_and_the_first_reading_is_not_missed
         assert [event.sequence for event in await take(stream, 450)] == list(range(1, 451))
 
 
-async def test_news_wakes_a_stream_and_so_does_a_gap_of_the_bus(pool: Pool) -> None:
+async def test_a_notification_wakes_a_stream_and_so_does_a_loss_on_the_bus(pool: Pool) -> None:
     bus = MutedBus()
     database = PostgresDatabase(pool, bus, SystemClock())
     user = await stored_user(database)
@@ -235,7 +235,7 @@ async def test_a_cursor_before_what_was_archived_is_too_old_and_one_at_its_end_i
         assert [event.message for event in await take(stream, 1)] == ["new"]
 
 
-async def test_what_is_archived_under_a_stream_ends_it_instead_of_leaving_a_hole(
+async def test_what_is_archived_under_a_stream_ends_it_instead_of_leaving_a_gap(
     database: PostgresDatabase, streams: EventLogReader, pool: Pool
 ) -> None:
     user = await stored_user(database)

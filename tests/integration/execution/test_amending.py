@@ -158,7 +158,7 @@ async def test_an_order_that_was_not_sent_yet_is_replaced_without_the_venue(
     assert venue.received == [amended.client_order_id]
 
 
-async def test_an_order_in_doubt_is_amended_once_the_venue_has_told_of_it(
+async def test_an_order_in_doubt_is_amended_once_the_venue_has_reported_it(
     amending: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.fates.append(Fate.SWALLOWED)
@@ -211,7 +211,7 @@ async def test_a_replacement_that_never_arrived_puts_the_order_back(
     assert (await amend(harness, order, "again", price=D(92))).status is OPEN
 
 
-async def test_a_new_order_that_the_venue_refuses_after_the_cancel_is_told_as_rejected(
+async def test_a_new_order_that_the_venue_refuses_after_the_cancel_is_reported_as_rejected(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.replaces_at_once = True

@@ -153,7 +153,7 @@ async def test_fills_explain_what_they_moved_and_a_deposit_at_the_venue_is_recor
     assert sum(amount for _, currency, amount in transfers if currency == "BTC") == 0
 
 
-async def test_a_late_deposit_beside_an_order_under_way_leaves_the_opening_as_it_was(harness: OrderHarness) -> None:
+async def test_a_late_deposit_during_an_order_leaves_the_opening_as_it_was(harness: OrderHarness) -> None:
     await open_with(harness, USDT=1000)
     # 100 were deposited, and an order that isn't known as filled yet has already paid 50.
     await hold(harness, USDT=1050)

@@ -110,7 +110,7 @@ async def test_what_happened_while_nobody_ran_is_caught_up(harness: OrderHarness
     assert position.quantity == Decimal("1.3")
 
 
-async def test_a_late_fill_that_nobody_heard_of_is_found_by_the_trades(
+async def test_a_late_fill_that_no_stream_reported_is_found_by_the_trades(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     await harness.start()

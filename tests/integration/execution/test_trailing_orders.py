@@ -110,7 +110,7 @@ async def test_trades_from_before_the_order_do_not_count(harness: OrderHarness) 
     assert (await harness.read(order.id)).high_water == D("99.99")
 
 
-async def test_the_risk_checks_judge_it_when_it_is_placed(harness: OrderHarness) -> None:
+async def test_the_risk_checks_apply_when_it_is_placed(harness: OrderHarness) -> None:
     await harness.start()
     order = await trailing(harness, quantity=D(1000))
     assert RiskCode.INSUFFICIENT_BALANCE in {denial.code for denial in order.denials}
@@ -155,7 +155,7 @@ async def test_a_trailing_stop_without_a_distance_is_invalid(harness: OrderHarne
     assert [error.path for error in caught.value.errors] == [("input", "trailing")]
 
 
-async def test_a_stop_order_at_the_venue_tells_that_it_was_triggered(
+async def test_a_stop_order_at_the_venue_reports_that_it_was_triggered(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     await harness.start()

@@ -101,7 +101,7 @@ async def some(source: Withholding, ago: timedelta, count: int) -> list[Candle]:
     return await source.fetch_candles(BTC, M1, M1.open_time(source.venue_now() - ago), count)
 
 
-async def test_after_days_all_that_was_missed_is_there_as_the_venue_tells_it(
+async def test_after_days_all_that_was_missed_is_there_as_the_venue_reports_it(
     source: Withholding, database: PostgresDatabase, writer: MarketDataWriter, backfill: Backfill
 ) -> None:
     old = await some(source, timedelta(days=3), 2)

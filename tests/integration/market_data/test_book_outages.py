@@ -60,7 +60,7 @@ class BreakingSource:
         raise VenueUnreachable("not asked in this test")
 
 
-async def test_every_break_is_told_counted_by_its_kind_and_followed_by_a_book_of_a_new_epoch(
+async def test_every_break_is_published_counted_by_its_kind_and_followed_by_a_book_of_a_new_epoch(
     database: PostgresDatabase,
 ) -> None:
     source = BreakingSource(

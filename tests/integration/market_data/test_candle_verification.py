@@ -21,7 +21,7 @@ async def feed(sandbox: SandboxProcess, database: PostgresDatabase) -> AsyncIter
         yield running
 
 
-async def test_where_the_venues_own_minute_differs_it_is_stored_and_counted_and_told_to_nobody(
+async def test_a_differing_minute_of_the_venue_is_stored_and_counted_and_not_published(
     feed: Collecting, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "domain.market_data.candle_verification")

@@ -110,7 +110,7 @@ async def _take_when_lapsed(database: PostgresDatabase) -> Lease:
             return lease
 
 
-async def test_of_many_nodes_that_want_a_lapsed_lease_one_gets_it(database: PostgresDatabase) -> None:
+async def test_of_many_nodes_that_request_a_lapsed_lease_one_gets_it(database: PostgresDatabase) -> None:
     await acquire(database, "gone", LAPSED)
     leases = await asyncio.gather(*(acquire(database, f"node {number}") for number in range(10)))
     assert [lease.epoch for lease in leases if lease is not None] == [2]

@@ -193,7 +193,7 @@ def test_a_trade_with_itself_is_prevented(client: Spot) -> None:
     assert prevented["makerOrderId"] == maker["orderId"]
 
 
-def test_the_counts_of_orders_are_told(client: Spot) -> None:
+def test_the_counts_of_orders_are_reported(client: Spot) -> None:
     resting(client)
     client.new_oco_order(BTC, "SELL", "0.1", **pair(client))
     ten_seconds, a_day = client.get_order_rate_limit()

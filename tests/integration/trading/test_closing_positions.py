@@ -137,7 +137,7 @@ async def test_a_halt_that_closes_positions_leaves_none_and_lets_none_be_opened(
     assert [denial.code.value for denial in denied.denials] == ["TRADING_HALTED"]
 
 
-async def test_a_halt_that_the_node_has_not_heard_of_closes_positions_too(node: TradingNode) -> None:
+async def test_a_halt_of_which_the_node_was_not_notified_closes_positions_too(node: TradingNode) -> None:
     await node.trader.close()
     await node.restart(timings=TradingTimings(scan_interval=0.1, rest_interval=3600.0))
     account = await node.account()

@@ -74,7 +74,7 @@ async def test_a_repeated_entry_is_acted_on_once(node: TradingNode) -> None:
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     second = await submit(node, session, ENTER)
     assert second.missed
-    assert second.reason == "my model says so — missed: the session has a position or an order already"
+    assert second.reason == "my model says so — missed: the trading session has a position or an order already"
     assert await node.summary(session) == ["ENTER_LONG", "ENTER_LONG missed", "ENTRY FILLED"]
 
 
@@ -84,12 +84,12 @@ async def test_a_paused_session_misses_an_entry_and_acts_on_an_exit(node: Tradin
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     await node.trading_sessions.pause(node.user.id, session.id)
     missed = await submit(node, session, ENTER)
-    assert (missed.missed, missed.reason) == (True, "my model says so — missed: the session is PAUSED")
+    assert (missed.missed, missed.reason) == (True, "my model says so — missed: the trading session is PAUSED")
     await submit(node, session, EXIT)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     nothing = await submit(node, session, EXIT)
     assert nothing.missed
-    assert nothing.reason.endswith("the session has no position and no entry to close")
+    assert nothing.reason.endswith("the trading session has no position and no entry to close")
 
 
 async def test_a_submitted_exit_cancels_an_entry_that_rests(node: TradingNode) -> None:
@@ -119,7 +119,9 @@ async def test_what_waited_while_no_node_traded_is_acted_on_by_the_next_one_once
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     await waiting(node, session, ENTER, timedelta(seconds=11))  # of whom no node is woken
     await node.until_summarised(session, "ENTER_LONG missed")
-    assert (await node.signals(session))[-1].reason == "by hand — missed: the session could not act on it within 10 s"
+    assert (await node.signals(session))[
+        -1
+    ].reason == "by hand — missed: the trading session could not act on it within 10 s"
     summary = ["ENTER_LONG", "EXIT_LONG", "ENTER_LONG missed", "ENTRY FILLED", "EXIT FILLED"]
     assert await node.summary(session) == summary
 

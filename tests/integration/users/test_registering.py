@@ -46,7 +46,7 @@ async def test_each_error_of_a_registration_has_its_own_code(node: SignInNode) -
     assert await refused(node.users.register("bob@example.com", PASSWORD, "\0", HERE)) is ErrorCode.INVALID
 
 
-async def test_of_many_who_want_the_same_email_at_once_one_gets_it(node: SignInNode) -> None:
+async def test_of_many_who_register_the_same_email_at_once_one_gets_it(node: SignInNode) -> None:
     tries = (node.users.register("ada@example.com", PASSWORD, None, HERE) for _ in range(4))
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
 

@@ -284,7 +284,7 @@ async def test_a_cancel_refused_for_its_time_is_sent_again_once_the_clock_is_mea
     assert cancelled.status is OrderStatus.CANCELED
 
 
-async def test_a_wrong_key_is_refused_without_telling_it(venues: Venues) -> None:
+async def test_a_wrong_key_is_refused_without_showing_it(venues: Venues) -> None:
     account = Account(new_order().id, new_order().id, "x", AccountKind.PAPER, "sandbox", "USDT", datetime.now(UTC))
     stranger = venues.account(account, VenueCredentials("k" * 64, "s" * 64))
     with pytest.raises(VenueRefused) as refused:

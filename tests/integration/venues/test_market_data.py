@@ -151,7 +151,7 @@ async def test_the_venues_time_is_kept_by_its_clock(venues: Venues, sandbox: San
     assert before - unknown <= here.timestamp() * 1000 <= after + unknown
 
 
-async def test_streams_that_the_venue_cuts_say_so(venues: Venues, sandbox: SandboxProcess) -> None:
+async def test_streams_that_the_venue_cuts_report_it(venues: Venues, sandbox: SandboxProcess) -> None:
     async with aclosing(venues.public("sandbox").depth(BTC)) as stream, asyncio.timeout(60):
         await anext(stream)
         await sandbox.inject_faults(dropMarketStreams=True)

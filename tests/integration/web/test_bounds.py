@@ -47,7 +47,7 @@ UNBOUNDED_REQUESTS = {
 
 
 @pytest.mark.parametrize("what", UNBOUNDED_REQUESTS)
-async def test_endless_requests_are_rejected_after_a_bounded_amount(served: Served, what: str) -> None:
+async def test_requests_without_an_end_are_rejected_after_a_bounded_amount(served: Served, what: str) -> None:
     beginning, piece, statuses = UNBOUNDED_REQUESTS[what]
     async with peer_of(served) as peer:
         await peer.send(beginning)
@@ -193,7 +193,7 @@ async def test_a_peer_that_pings_and_does_not_read_is_disconnected(backend: Demo
         await peer.send_until_dropped(ping * 500)
 
 
-async def test_a_message_of_endless_empty_frames_closes_the_socket(served: Served) -> None:
+async def test_a_message_of_ever_more_empty_frames_closes_the_socket(served: Served) -> None:
     async with peer_of(served) as peer:
         await peer.send(HANDSHAKE + b"\r\n")
         assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == 101

@@ -38,7 +38,7 @@ def test_a_topic_has_one_shard(topic: str) -> None:
     assert shard_for(topic) in SHARDS
 
 
-def test_topics_spread_over_all_lanes_and_keep_theirs() -> None:
+def test_topics_spread_over_all_shards_and_keep_theirs() -> None:
     # Another way would break the bus between an old node and a new one, so the figures are written down.
     assert [shard_for(topic) for topic in ("user/1", "depth/binance:BTC/USDT")] == ["r3edge-bus-6", "r3edge-bus-12"]
     assert {shard_for(f"user/{number}") for number in range(500)} == set(SHARDS)

@@ -18,7 +18,7 @@ def test_every_function_of_the_library_is_in_the_catalogue() -> None:
     assert {definition.name.upper() for definition in catalogue()} == set(talib.get_functions())
 
 
-def test_a_definition_tells_title_group_inputs_parameters_and_outputs() -> None:
+def test_a_definition_has_title_group_inputs_parameters_and_outputs() -> None:
     macd = indicator("macd")
     assert macd is not None
     assert (macd.title, macd.group) == ("Moving Average Convergence/Divergence", "Momentum Indicators")
@@ -80,7 +80,7 @@ def test_too_few_candles_give_no_values_and_no_error() -> None:
         assert np.isnan(values).all()
 
 
-def test_the_place_of_an_extreme_is_told_in_bars_ago() -> None:
+def test_the_place_of_an_extreme_is_given_in_bars_ago() -> None:
     candles = random_candles(300, 4)
     ago = compute_indicator("maxindex", {"timeperiod": 30}, candles)["integer"]
     window = candles.close[-30:]
@@ -177,7 +177,7 @@ def test_series_that_are_none_are_answered_with_what_is_right(name: str, inputs:
     assert (caught.value.code, caught.value.path) == (ErrorCode.INVALID, ("inputs",))
 
 
-def test_the_warm_up_is_told_and_absent_where_there_is_none() -> None:
+def test_the_warm_up_is_given_and_absent_if_there_is_none() -> None:
     assert indicator_warm_up("sma", {"timeperiod": 20}) == 19
     assert indicator_warm_up("ema", {"timeperiod": 26}) > 250
     assert indicator_warm_up("sar", {"acceleration": 0}) is None

@@ -50,7 +50,7 @@ def test_the_earlier_candles_are_computed_with_and_not_shown() -> None:
     assert values(series) == pytest.approx(talib.EMA(closes(history), 26)[-40:].tolist(), rel=1e-9)
 
 
-def test_all_outputs_and_parameters_are_told_by_their_names() -> None:
+def test_all_outputs_and_parameters_are_given_by_their_names() -> None:
     series = indicator_series(indicator_query("MACD", {"fastperiod": Decimal(10)}), candles(60), 5)
     assert [(parameter.name, parameter.value) for parameter in series.parameters] == [
         ("fastperiod", 10),

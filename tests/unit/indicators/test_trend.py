@@ -105,7 +105,7 @@ def test_older_candles_change_nothing() -> None:
     assert short.strength == pytest.approx(whole.strength, rel=1e-8)
 
 
-def test_the_trend_is_told_at_the_close_of_the_newest_candle() -> None:
+def test_the_trend_is_given_at_the_close_of_the_newest_candle() -> None:
     trend = latest_trend(candles(bars_needed()), Timeframe.H1)
     assert trend is not None
     assert trend.at == START + bars_needed() * timedelta(hours=1)

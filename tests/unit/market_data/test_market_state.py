@@ -18,7 +18,7 @@ def book(sequence: int, epoch: str = "e") -> Depth:
     return Depth(BTC, epoch, sequence, (PriceLevel(Decimal(9), Decimal(sequence)),), (), AT, AT)
 
 
-async def test_a_book_that_is_told_again_is_fresh_again_and_an_older_one_changes_nothing() -> None:
+async def test_a_book_that_is_published_again_is_fresh_again_and_an_older_one_changes_nothing() -> None:
     clock = ManualClock()
     state = MarketState(BTC, EmbeddedBus(), clock)
     state.apply_depth(book(5))

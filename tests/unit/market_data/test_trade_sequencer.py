@@ -148,7 +148,7 @@ def test_closed_candles_are_those_of_all_trades_whatever_happens_to_the_stream(
 
 @settings(max_examples=80, deadline=None)
 @given(histories(), st.sampled_from([3, 1_000]))
-def test_no_candle_is_told_before_its_end_or_twice_or_otherwise_than_it_is_stored(
+def test_no_candle_is_published_before_its_end_or_twice_or_otherwise_than_it_is_stored(
     batches: list[tuple[list[Trade], str, int]], most: int
 ) -> None:
     engine = asyncio.run(
@@ -183,7 +183,7 @@ def test_longer_candles_add_up_from_minutes(batches: list[tuple[list[Trade], str
 
 @settings(max_examples=60, deadline=None)
 @given(histories())
-def test_every_trade_that_the_venue_still_gives_is_told_once(batches: list[tuple[list[Trade], str, int]]) -> None:
+def test_every_trade_that_the_venue_still_gives_is_published_once(batches: list[tuple[list[Trade], str, int]]) -> None:
     kept = [(batch, "cut" if wrong == "restart" else wrong, quiet) for batch, wrong, quiet in batches]
     engine = asyncio.run(lived(kept, 1_000))
     assert Counter(engine.new_trades) == Counter(trade.venue_trade_id for trade in engine.venue.trades)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from domain.model.conversion import MAX_PATHS, CurrencyGraph, Step, convert
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Balance
-from domain.portfolio.equity import Equity, compute_equity
+from domain.portfolio.valuation import Equity, compute_equity
 from tests.support.call_count import effort
 from tests.support.orders import a_market
 
@@ -70,7 +70,7 @@ def test_a_way_around_a_market_without_a_price_is_taken() -> None:
     assert worth(prices, "2", "SOL", "USDT", "SOL/USDT") == 300
 
 
-def test_the_ways_are_told_shortest_first_and_are_few_in_however_large_a_venue() -> None:
+def test_the_ways_are_listed_shortest_first_and_are_few_in_however_large_a_venue() -> None:
     coins = [f"C{number}" for number in range(300)]
     large = graph("BTC/USDT", *(f"{coin}/{quote}" for coin in coins for quote in ("USDT", "BTC", "BNB", "EUR")))
     ways = list(large.paths("C7", "USDT", lambda _market: True))

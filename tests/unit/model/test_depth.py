@@ -34,7 +34,7 @@ def test_applying_a_delta_to_the_previous_top_gives_the_present_one(before: Dept
 
 
 @given(books, st.sampled_from([1, 20]))
-def test_nothing_changed_is_told_as_nothing(depth: Depth, levels: int) -> None:
+def test_nothing_changed_is_an_empty_delta(depth: Depth, levels: int) -> None:
     assert diff(depth, depth, levels) == ((), ())
 
 

@@ -8,7 +8,7 @@ from infra.settings import Settings
     ("introspection", "field_suggestions", "suggests"),
     [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
 )
-def test_mistakes_suggest_names_wherever_the_schema_is_no_secret_unless_it_is_set(
+def test_errors_suggest_names_wherever_the_schema_is_no_secret_unless_it_is_set(
     introspection: bool, field_suggestions: bool | None, suggests: bool
 ) -> None:
     settings = Settings(introspection=introspection, field_suggestions=field_suggestions)

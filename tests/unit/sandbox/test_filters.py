@@ -147,7 +147,7 @@ def test_a_filter_that_cant_be_is_refused_with_what_would_be_right(given: dict[s
         with_filters(MARKETS[BTC], [given])
 
 
-def test_changed_filters_are_told_and_survive_a_restart(tmp_path: Path) -> None:
+def test_changed_filters_are_published_and_survive_a_restart(tmp_path: Path) -> None:
     store = Store(tmp_path / "state")
     before = InMemoryExchange(store)
     before.exchange.change_filters(before.market, [{"filterType": "LOT_SIZE", "minQty": "0.5"}])
@@ -163,7 +163,7 @@ def test_changed_filters_are_told_and_survive_a_restart(tmp_path: Path) -> None:
 
 
 @given(st.sampled_from(sorted(MARKETS)), st.sampled_from(sorted(FIELDS)))
-def test_filters_survive_being_told_and_set(symbol: str, kind: str) -> None:
+def test_filters_survive_being_read_and_set(symbol: str, kind: str) -> None:
     spec = MARKETS[symbol]
     given = [given for given in filters_json(spec) if given["filterType"] == kind]
     assert with_filters(spec, given) == spec

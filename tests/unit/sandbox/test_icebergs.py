@@ -33,7 +33,7 @@ def test_only_a_piece_is_shown_and_the_next_queues_up_behind() -> None:
     small.check_invariants([ann, bob])
 
 
-def test_what_is_hidden_fills_a_taker_that_wants_all_or_nothing() -> None:
+def test_what_is_hidden_fills_a_taker_of_all_or_nothing() -> None:
     small = InMemoryExchange()
     ann, bob = small.account("ann", USDT=1_000_000), small.account("bob", BTC=5)
     iceberg(small, ann)

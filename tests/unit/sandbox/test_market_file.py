@@ -37,7 +37,7 @@ def markets(count: int, price: str = "1.5") -> list[dict[str, str]]:
     ]
 
 
-def test_what_an_exchange_tells_of_its_markets_can_be_listed(tmp_path: Path) -> None:
+def test_what_an_exchange_reports_of_its_markets_can_be_listed(tmp_path: Path) -> None:
     given = {"timezone": "UTC", "symbols": [symbol_json(spec) for spec in MARKETS.values()]}
     found = {spec.symbol: spec for spec in read_market_file(written(tmp_path, given))}
     for symbol, spec in MARKETS.items():

@@ -153,11 +153,11 @@ def test_a_window_that_isnt_offered_is_refused(
         ("allOrderList", "", 20),
     ],
 )
-def test_requests_weigh_what_binance_says(path: str, params: str, weight: int) -> None:
+def test_requests_weigh_what_binance_documents(path: str, params: str, weight: int) -> None:
     assert ROUTES["GET", f"/api/v3/{path}"].weigh(Params.of_query(params)) == weight
 
 
-def test_an_account_is_told_how_many_orders_it_has_placed(small: InMemoryExchange, ann: Account) -> None:
+def test_an_account_can_read_how_many_orders_it_has_placed(small: InMemoryExchange, ann: Account) -> None:
     first, second = small.ask(ann, "GET", "rateLimit/order")
     assert (first["interval"], first["intervalNum"], first["limit"], first["count"]) == ("SECOND", 10, 100, 0)
     assert second["interval"] == "DAY"

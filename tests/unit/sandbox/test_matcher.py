@@ -43,7 +43,7 @@ def test_a_better_price_than_the_limit_is_given_back(small: InMemoryExchange) ->
     assert (balance.free, balance.locked) == (units(100_000 - 60_001), 0)
 
 
-def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(small: InMemoryExchange) -> None:
+def test_earlier_orders_at_a_price_fill_first_and_the_liquidity_keeps_its_place(small: InMemoryExchange) -> None:
     ann, bob = small.account("ann", USDT=1_000_000), small.account("bob", USDT=1_000_000)
     first = small.place(ann, Side.BUY, 1, 59_999)
     small.set_liquidity(Side.BUY, 59_999, 3)
@@ -59,7 +59,7 @@ def test_earlier_orders_at_a_price_fill_first_and_the_house_keeps_its_place(smal
     small.check_invariants([ann, bob])
 
 
-def test_what_the_house_cancels_brings_resting_orders_forward(small: InMemoryExchange) -> None:
+def test_what_the_liquidity_cancels_brings_resting_orders_forward(small: InMemoryExchange) -> None:
     ann = small.account("ann", USDT=1_000_000)
     order = small.place(ann, Side.BUY, 1, 59_999)
     small.set_liquidity(Side.BUY, 59_999, "0.5")

@@ -74,7 +74,7 @@ def test_trades_make_the_candle(watched: Watched) -> None:
     assert watched.market.last_price == candle.close
 
 
-def test_the_house_takes_users_orders_that_the_price_passes() -> None:
+def test_the_liquidity_takes_users_orders_that_the_price_passes() -> None:
     small = InMemoryExchange()
     ann = small.account("ann", USDT=1_000_000, BTC=1)
     flow = SyntheticFlow(small.market, small.exchange.matcher, 1, float(PRICE), float(PRICE))

@@ -62,7 +62,7 @@ def test_object_types_behind_an_interface_or_in_a_union_know_what_they_serve() -
     assert guessing == []
 
 
-def test_a_mutation_that_fails_takes_nothing_from_those_beside_it() -> None:
+def test_a_mutation_that_fails_takes_nothing_from_the_others_of_its_request() -> None:
     assert CORE.mutation_type is not None
     non_null = [name for name, field in CORE.mutation_type.fields.items() if isinstance(field.type, GraphQLNonNull)]
     assert non_null == []

@@ -100,7 +100,7 @@ def test_an_unexpected_error_is_masked_and_logged_under_its_id(capsys: pytest.Ca
     assert shown["extensions"]["errorId"] in capsys.readouterr().out
 
 
-def test_mistakes_in_the_document_pass_with_a_code() -> None:
+def test_errors_in_the_document_pass_with_a_code() -> None:
     assert public_error(GraphQLError("Unknown field"))["extensions"] == {"code": "INVALID"}
     assert public_error(GraphQLError("x", extensions={"code": "OPERATION_TOO_COMPLEX"}))["extensions"] == {
         "code": "OPERATION_TOO_COMPLEX"

@@ -118,7 +118,7 @@ def test_no_rule_is_true_before_the_warm_up_is_over() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
-def test_too_few_candles_say_nothing(count: int) -> None:
+def test_too_few_candles_give_no_signal(count: int) -> None:
     strategy = compiled(enter_long="sma(close, 9) > 0", exit_long="not sma(close, 9) > 0")
     candles = random_candles(count, 1)
     assert strategy.latest(candles) == LatestSignals(

@@ -2,7 +2,7 @@ import pytest
 from graphql import GraphQLSchema
 
 from infra.web.documents.cost import cost_of
-from infra.web.documents.documents import Documents
+from infra.web.documents.preparation import Documents
 from infra.web.execution import build_executor
 from infra.web.settings import WebSettings
 from schema import build_schema

@@ -19,7 +19,7 @@ from graphql import (
     is_list_type,
 )
 
-from infra.web.documents.documents import Documents
+from infra.web.documents.preparation import Documents
 from infra.web.errors import RequestErrors, public_errors
 from infra.web.execution import build_executor
 from infra.web.settings import WebSettings

@@ -79,7 +79,7 @@ async def test_candles_come_back_closed_and_oldest_first(market_data: PostgresMa
 
 
 @pytest.mark.parametrize("timeframe", Timeframe)
-async def test_candles_of_every_timeframe_are_stored_and_their_holes_found(
+async def test_candles_of_every_timeframe_are_stored_and_their_gaps_found(
     market_data: PostgresMarketData, timeframe: Timeframe
 ) -> None:
     first, step = timeframe.open_time(JANUARY + timedelta(days=5)), timeframe.duration

@@ -98,7 +98,9 @@ async def test_a_position_of_another_user_is_as_if_absent(
     assert await positions.list_page(stranger.user.id, KeysetPage(9), account_id=world.account.id) == []
 
 
-async def test_a_page_holds_only_what_is_wanted_newest_first(positions: PostgresPositions, world: World) -> None:
+async def test_a_page_holds_only_what_the_filter_selects_newest_first(
+    positions: PostgresPositions, world: World
+) -> None:
     closed = [world.position(closed_at=at(seconds)) for seconds in (1, 2)]
     opened = [world.position(), world.position(market=ETH)]
     for position in (*closed, *opened):

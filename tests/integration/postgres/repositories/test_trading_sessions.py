@@ -117,7 +117,9 @@ async def test_markets_in_use_are_those_of_live_sessions_open_positions_and_acti
     assert await sessions.markets_of_account(world.account.id) == mine
 
 
-async def test_a_page_holds_only_what_is_wanted_newest_first(sessions: PostgresTradingSessions, world: World) -> None:
+async def test_a_page_holds_only_what_the_filter_selects_newest_first(
+    sessions: PostgresTradingSessions, world: World
+) -> None:
     ether = world.new_session(market=ETH)
     stopped = world.new_session(status=TradingSessionStatus.STOPPED)
     for session in (ether, stopped):

@@ -82,7 +82,7 @@ def failed(code: int, cancel: str, new: str, cancel_response: object, new_respon
     return RuntimeError(f"binance {json.dumps(body)}")
 
 
-def test_an_order_that_is_refused_after_the_cancel_is_a_refusal_beside_the_cancelled_order(
+def test_an_order_that_is_refused_after_the_cancel_is_a_refusal_with_the_cancelled_order(
     exchange: CcxtValue,
 ) -> None:
     message = {"code": -2010, "msg": "Account has insufficient balance for requested action."}

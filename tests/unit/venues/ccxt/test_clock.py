@@ -35,7 +35,7 @@ async def test_the_venues_time_goes_on_with_the_monotonic_clock() -> None:
     assert clock.milliseconds() - before == 1500
 
 
-async def test_doubt_asks_for_a_measurement_now() -> None:
+async def test_an_invalidated_clock_requests_a_measurement_now() -> None:
     clock = VenueClock(ManualClock())
     clock.invalidate()
     await clock.wait_for_next_measurement()

@@ -102,7 +102,7 @@ def test_an_answer_without_an_order_id_is_none(data: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize("status", ["canceled", "expired"])
-def test_an_order_that_ended_with_nothing_said_of_its_fills_is_not_taken_for_unfilled(status: str) -> None:
+def test_an_order_that_ended_without_a_report_of_its_fills_is_not_taken_for_unfilled(status: str) -> None:
     with pytest.raises(ValueError, match="isn't reported"):
         convert.order(MARKET, {"id": "7", "status": status}, new_order())
 

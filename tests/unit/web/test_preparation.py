@@ -1,6 +1,6 @@
 import pytest
 
-from infra.web.documents.documents import MAX_CACHED_CHARACTERS, MAX_CACHED_DOCUMENTS, Documents
+from infra.web.documents.preparation import MAX_CACHED_CHARACTERS, MAX_CACHED_DOCUMENTS, Documents
 from infra.web.errors import RequestErrors
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import SCHEMA
