@@ -1,17 +1,14 @@
 """What every test may ask for, and which process it runs in."""
 
 import gc
-import os
-import sys
 from collections.abc import Generator
 
 import pytest
 from hypothesis import settings
 
-# Compiled modules are kept, whatever the environment says: without them each process of the tests rewrites all asserts,
-# which takes longer than to collect the tests, and each engine that is started compiles all of its modules.
-sys.dont_write_bytecode = False
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+from tests.support.compiled_modules import keep_compiled_modules
+
+keep_compiled_modules()
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)

@@ -34,9 +34,9 @@ _AT_ONCE = {
 async def strike(world: World, fault: Fault) -> None:
     """Let a fault strike; those that last do so until the world is healed."""
     if fault.kind in _COUNTED:
-        await world.sandbox.inject_faults(**{_COUNTED[fault.kind]: fault.count})
+        await world.inject(**{_COUNTED[fault.kind]: fault.count})
     elif fault.kind in _AT_ONCE:
-        await world.sandbox.inject_faults(**{_AT_ONCE[fault.kind]: True})
+        await world.inject(**{_AT_ONCE[fault.kind]: True})
     else:
         await _STRIKES[fault.kind](world, fault)
 
@@ -62,15 +62,15 @@ async def _restart_exchange(world: World, fault: Fault) -> None:
 
 
 async def _delay_answers(world: World, fault: Fault) -> None:
-    await world.sandbox.inject_faults(delayMs=_DELAY_MS, delayCount=5 * fault.count)
+    await world.inject(delayMs=_DELAY_MS, delayCount=5 * fault.count)
 
 
 async def _answer_server_errors(world: World, fault: Fault) -> None:
-    await world.sandbox.inject_faults(answerStatus=503, answerCount=2 * fault.count)
+    await world.inject(answerStatus=503, answerCount=2 * fault.count)
 
 
 async def _limit_rate(world: World, fault: Fault) -> None:
-    await world.sandbox.inject_faults(answerStatus=429, answerCount=fault.count)
+    await world.inject(answerStatus=429, answerCount=fault.count)
 
 
 async def _change_filters(world: World, fault: Fault) -> None:

@@ -100,7 +100,7 @@ async def _obeys_its_halt(trader: Trader) -> Violations:
 async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
     """Let the price fall below every stop: each position of a session that hasn't stopped must be closed by that."""
     watched = {trader.account: await _protected(trader) for trader in traders}
-    await world.sandbox.move_price("BTC/USDT", f"{await world.price() * (1 - _CRASH_PERCENT / 100):.2f}")
+    await world.move_price(f"{await world.price() * (1 - _CRASH_PERCENT / 100):.2f}")
 
     async def check(trader: Trader) -> Violations:
         async def still_open() -> list[Any]:
@@ -112,7 +112,7 @@ async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
         return [f"open {EXIT_SECONDS} s after its stop-loss was reached: {left}; {sessions}"] if left else []
 
     found = await _each(traders, check)
-    await world.sandbox.move_price("BTC/USDT", f"{await world.price() * (1 + _CRASH_PERCENT / 100):.2f}")
+    await world.move_price(f"{await world.price() * (1 + _CRASH_PERCENT / 100):.2f}")
     return found
 
 

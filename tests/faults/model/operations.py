@@ -144,7 +144,7 @@ class Operator:
     # ---- the market, and others
 
     async def _move_price(self, trader: Trader, operation: Operation, key: str) -> None:
-        await self._world.sandbox.move_price("BTC/USDT", await self._price(operation.distance))
+        await self._world.move_price(await self._price(operation.distance))
 
     async def _next_candle(self, trader: Trader, operation: Operation, key: str) -> None:
         await self._world.next_minute()

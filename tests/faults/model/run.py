@@ -4,6 +4,8 @@ import asyncio
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,15 +23,16 @@ _AT_ONCE = 3
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did and what was wrong."""
+    """What a run did and what was wrong; `phases` are the seconds of each part of it."""
 
     seed: int
     seconds: float
-    operations: int
     orders: int
     fills: int
     exits: int
+    operations: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    phases: dict[str, float] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -43,14 +46,20 @@ async def run_seed(world: World, seed: int) -> RunResult:
     log_start = len(world.engine.log)
     violations: list[str] = []
     counts: Counter[str] = Counter()
+    phases: dict[str, float] = {}
     try:
-        traders = [await new_user(world) for _ in range(ACCOUNTS)]
-        await _enter(world, traders)
-        await _carry_out(world, plan, Operator(world, traders, seed))
-        violations += await settle(world, traders)
+        with _timed(phases, "users"):
+            traders = await asyncio.gather(*(new_user(world) for _ in range(ACCOUNTS)))
+        with _timed(phases, "entry"):
+            await _enter(world, traders)
+        with _timed(phases, "operations"):
+            await _carry_out(world, plan, Operator(world, traders, seed))
+        with _timed(phases, "end"):
+            violations += await settle(world, traders)
         if violations:
             await world.dump_tasks()
-        violations += await compare(world, traders)
+        with _timed(phases, "comparison"):
+            violations += await compare(world, traders)
         for trader in traders:
             orders = await trader.orders()
             counts["orders"] += len(orders)
@@ -62,11 +71,20 @@ async def run_seed(world: World, seed: int) -> RunResult:
         world.engine.assert_quiet(log_start)
     except AssertionError as error:
         violations.append(f"the log isn't quiet: {str(error)[:3_000]}")
-    faults = [fault.kind.value for fault in plan.faults]
-    seconds = round(time.monotonic() - started, 1)
     return RunResult(
-        seed, seconds, len(plan.operations), counts["orders"], counts["fills"], counts["exits"], faults, violations
-    )
+        seed, round(time.monotonic() - started, 1), counts["orders"], counts["fills"], counts["exits"],
+        [operation.action.value for operation in plan.operations], [fault.kind.value for fault in plan.faults],
+        phases, violations,
+    )  # fmt: skip
+
+
+@contextmanager
+def _timed(phases: dict[str, float], name: str) -> Iterator[None]:
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        phases[name] = round(time.monotonic() - started, 1)
 
 
 async def _enter(world: World, traders: list[Trader]) -> None:

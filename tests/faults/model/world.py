@@ -149,13 +149,13 @@ class World:
         """Kill the exchange and start it again on its state; its clock goes on as it went, its trades are forgotten."""
         await self._read_trades()
         await self.sandbox.restart()
-        await self.sandbox.inject_faults(driftMs=self._drift_ms)
+        await self.inject(driftMs=self._drift_ms)
 
     async def heal(self) -> None:
         """Take all faults back, and wait until the engine is ready."""
         self._crash, self._clock_offset = {}, 0
         self._apply_control()
-        await self.sandbox.inject_faults(clear=True, silenceMarketStreams=False)
+        await self.inject(clear=True, silenceMarketStreams=False)
         await self.set_lot_size(_LOT)
         await self.ready()
 
@@ -179,12 +179,24 @@ class World:
     async def move_venue_clock(self, milliseconds: int) -> None:
         """Move the venue's clock forward."""
         self._drift_ms += milliseconds
-        await self.sandbox.inject_faults(driftMs=self._drift_ms)
+        await self.inject(driftMs=self._drift_ms)
 
     async def set_lot_size(self, lot: str) -> None:
         """Change the step of quantities at the venue, which tells nobody."""
         lot_size = {"filterType": "LOT_SIZE", "minQty": lot, "stepSize": lot}
-        await self.sandbox.admin("filters", {"market": "BTC/USDT", "filters": [lot_size]})
+        await self._administer("filters", {"market": "BTC/USDT", "filters": [lot_size]})
+
+    async def move_price(self, price: str) -> None:
+        """Move the market to a price; trades follow at once."""
+        await self._administer("price", {"market": "BTC/USDT", "price": price})
+
+    async def inject(self, **faults: int | bool) -> None:
+        """Have the venue misbehave."""
+        await self._administer("misbehave", faults)
+
+    async def _administer(self, action: str, body: dict[str, Any]) -> None:
+        """Ask the exchange until it has answered: another fault of the plan may be killing it."""
+        await _insist(lambda: self.sandbox.admin(action, body))
 
     async def price(self) -> float:
         """Return the last price at the venue."""
