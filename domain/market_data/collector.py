@@ -16,7 +16,7 @@ from domain.market_data.timings import FeedTimings, Interval
 from domain.market_data.topics import depth_topic, status_topic, ticker_topic
 from domain.market_data.trade_feed import FeedOutputs, TradeFeed
 from domain.model.depth import with_top_of_book
-from domain.model.markets import Depth, FeedStatus, MarketSymbol, Ticker, Timeframe
+from domain.model.markets import Depth, FeedState, FeedStatus, MarketSymbol, Ticker, Timeframe
 from domain.ports.cache import CacheSpace
 from domain.ports.market_data import CrossedBook, MarketDataSource, VenueGap, VenueUnreachable
 
@@ -142,10 +142,12 @@ class Collector:
                 await self._on_depth(replace(book, epoch=epoch))
 
     def _on_depth_lost(self) -> None:
+        self._on_silence_ended()
         self._depth = None  # a ticker must not show prices of a book that is no longer followed
         self._health.on_depth_lost()
 
     async def _on_depth(self, depth: Depth) -> None:
+        self._on_silence_ended()
         self._depth = depth
         self._health.on_depth()
         message = codec.encode_depth(depth)
@@ -156,6 +158,11 @@ class Collector:
             await self._out.cache.put(CacheSpace.DEPTH, str(self.market), message, self._timings.cache_seconds)
         if self._snapshot.is_due():
             self._out.writer.add_depth(depth)
+
+    def _on_silence_ended(self) -> None:
+        """Have the trades found again if the venue said nothing for long: it may not have told all of them either."""
+        if self._health.status.state is FeedState.STALE:
+            self._trade_feed.restart()
 
     async def _collect_tickers(self, retry: StreamRetry) -> None:
         async with aclosing(self._source.tickers(self.market)) as tickers:  # type: ignore[type-var]

@@ -109,7 +109,7 @@ class MarketDataHub:
         with suppress(RateLimited):
             async with self.subscribe(market, reader) as state:
                 await self._load_cached_depth(state)
-                return await _first(state.depth_queue(), Depth, timeout_seconds)
+                return await _known(lambda: state.fresh_depth, state.depth_queue(), timeout_seconds)
         return None
 
     async def ticker(
@@ -119,7 +119,7 @@ class MarketDataHub:
         with suppress(RateLimited):
             async with self.subscribe(market, reader) as state:
                 await self._load_cached_ticker(state)
-                return await _first(state.ticker_queue(), Ticker, timeout_seconds)
+                return await _known(lambda: state.fresh_ticker, state.ticker_queue(), timeout_seconds)
         return None
 
     def status(self, market: MarketSymbol) -> FeedStatus | None:
@@ -291,11 +291,16 @@ class MarketDataHub:
                 raise
 
 
-async def _first(opened: AbstractContextManager[ConflatingQueue[T]], kind: type[K], timeout_seconds: float) -> K | None:
-    """Return the first item of `kind` that comes within the time, else None."""
+async def _known(
+    read: Callable[[], K | None], opened: AbstractContextManager[ConflatingQueue[T]], timeout_seconds: float
+) -> K | None:
+    """Return what `read` finds, waiting for it as long; each item of the queue may bring it.
+
+    An item alone is not enough: the first book of a feed comes before the word that the feed is live.
+    """
     with opened as queue, suppress(TimeoutError):
         async with asyncio.timeout(timeout_seconds):
-            while not isinstance(item := await queue.get(), kind):
-                pass
-            return item
-    return None
+            while (found := read()) is None:
+                await queue.get()
+            return found
+    return read()

@@ -73,7 +73,8 @@ class TradeFeed:
         self._resyncing = asyncio.Lock()
         self._holding_forming = 0
         self._trades_at: datetime | None = None
-        self._stall_timeout: asyncio.Timeout | None = None
+        self._stream_end: asyncio.Timeout | None = None
+        self._end_reason = ""
         self._forming = Interval(clock, timings.forming_every)
         self._scan = Interval(clock, timings.scan_every)
 
@@ -110,6 +111,12 @@ class TradeFeed:
         self.sequencer.reset()
         self._health.on_trades_lost()
 
+    def restart(self) -> None:
+        """End a stream that may lack trades, and have them found before the feed counts as live again."""
+        if self._stream_end is not None:
+            self.on_lost()
+            self._end_stream("the venue was silent, and trades may be missing")
+
     async def run(self) -> None:
         """Close, verify and resynchronise candles until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -121,24 +128,27 @@ class TradeFeed:
 
     @asynccontextmanager
     async def _stall_watchdog(self) -> AsyncIterator[None]:
-        """Run the block until `_flag_stall` ends it; raises `VenueGap` then."""
+        """Run the block until `_end_stream` ends it; raises `VenueGap` then."""
         self._trades_at = self._source.venue_now()
         try:
-            async with asyncio.timeout(None) as self._stall_timeout:
+            async with asyncio.timeout(None) as self._stream_end:
                 yield
         except TimeoutError:
-            raise VenueGap("no trade came, although the venue's candles show some") from None
+            raise VenueGap(self._end_reason) from None
         finally:
-            self._stall_timeout = None
+            self._stream_end = None
 
     def _flag_stall(self, corrected: Sequence[Candle]) -> None:
         """End the stream if it brings nothing while the venue's own candles show trades."""
         trades_at = self._trades_at
-        if self._stall_timeout is None or trades_at is None:
-            return
-        if any(candle.volume and candle.open_time > trades_at for candle in corrected):
-            self._trades_at = None
-            self._stall_timeout.reschedule(asyncio.get_running_loop().time())
+        if trades_at is not None and any(candle.volume and candle.open_time > trades_at for candle in corrected):
+            self._end_stream("no trade came, although the venue's candles show some")
+
+    def _end_stream(self, reason: str) -> None:
+        ending, self._stream_end = self._stream_end, None
+        if ending is not None:
+            self._end_reason = reason
+            ending.reschedule(asyncio.get_running_loop().time())
 
     # -- resynchronisation and verification --------------------------------------------------------------------------
 

@@ -3,19 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+import pytest
 
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
 from domain.market_data.collector import Collector
 from domain.market_data.timings import FeedTimings
-from domain.market_data.topics import candles_topic, trades_topic
+from domain.market_data.topics import candles_topic, status_topic, trades_topic
 from domain.market_data.trade_feed import FeedOutputs
 from domain.market_data.writer import MarketDataWriter
-from domain.model.markets import Candle, Depth, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
+from domain.model.markets import Candle, Depth, FeedState, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
+from domain.ports.market_data import VenueGap
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -41,6 +44,9 @@ class StreamingVenue:
     def __init__(self, traded: Sequence[Trade], clock: ManualClock) -> None:
         self.plain = FakeVenue(traded)
         self.batches: asyncio.Queue[list[Trade]] = asyncio.Queue()
+        self.books: asyncio.Queue[int | None] = asyncio.Queue()
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.streams = 0
         self.trade_requests = 0
         self.time_requests = 0
@@ -54,7 +60,9 @@ class StreamingVenue:
     async def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
         bids, asks = ((PriceLevel(Decimal(price), ONE),) for price in (99, 101))
         yield Depth(market, "", 1, bids, asks, None, self._clock.now())
-        await asyncio.Event().wait()
+        while (sequence := await self.books.get()) is not None:
+            yield Depth(market, "", sequence, bids, asks, None, self._clock.now())
+        raise VenueGap("an update is missing")
 
     async def trades(self, _market: MarketSymbol) -> AsyncIterator[list[Trade]]:
         self.streams += 1
@@ -73,6 +81,7 @@ class StreamingVenue:
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
         self.trade_requests += 1
+        await self.answers.wait()
         self.plain.now = self._clock.now()
         return await self.plain.fetch_trades(market, limit)
 
@@ -102,15 +111,16 @@ class Feed:
     collector: Collector
     trades: list[str] = field(default_factory=list)
     minutes: list[Candle] = field(default_factory=list)
+    states: list[FeedState] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def feed(*traded: Trade) -> AsyncIterator[Feed]:
+async def feed(*traded: Trade, timings: FeedTimings = TIMINGS) -> AsyncIterator[Feed]:
     clock, bus = ManualClock(START), EmbeddedBus()
     venue, writer = StreamingVenue(list(traded), clock), SlowWriter()
     backfill = Backfill({"sandbox": venue}, None, writer, clock)  # type: ignore[arg-type,dict-item]
     outputs = FeedOutputs(bus, EmbeddedCache(clock), writer, backfill)
-    collector = Collector(MARKET, venue, outputs, clock, TimeOrderedIds(), TIMINGS)  # type: ignore[arg-type]
+    collector = Collector(MARKET, venue, outputs, clock, TimeOrderedIds(), timings)  # type: ignore[arg-type]
     running = Feed(venue, clock, writer, collector)
     await bus.subscribe(
         trades_topic(MARKET),
@@ -122,6 +132,13 @@ async def feed(*traded: Trade) -> AsyncIterator[Feed]:
         running.minutes.extend(candle for candle in candles if candle.timeframe is Timeframe.M1)
 
     await bus.subscribe(candles_topic(MARKET), on_candles)
+
+    def on_status(message: bytes) -> None:
+        state = codec.decode_status(message).state
+        if state not in running.states[-1:]:
+            running.states.append(state)
+
+    await bus.subscribe(status_topic(MARKET), on_status)
     task = asyncio.create_task(collector.run())
     try:
         await eventually(lambda: collector.makes_candles, "candles are made of trades")
@@ -175,3 +192,23 @@ async def test_a_stream_that_says_nothing_where_nothing_is_traded_goes_on() -> N
         running.clock.move(180)
         await eventually(lambda: running.collector.verifier.checked >= 3, "the empty minutes are checked")
         assert (running.venue.streams, running.collector.gaps) == (1, 0)
+
+
+@pytest.mark.parametrize("book", [2, None], ids=["a book", "a gap"])
+async def test_after_silence_a_feed_is_live_once_its_trades_are_known_too_and_not_before(book: int | None) -> None:
+    async with feed(trade(1, -10), trade(2, 0), timings=replace(TIMINGS, stale_after=5)) as running:
+        venue = running.venue
+        venue.batches.put_nowait([trade(3, 0)])
+        await eventually(lambda: "3" in running.trades, "the stream works")
+        venue.plain.trades += [trade(3, 0), trade(4, 2)]
+        running.states.clear()
+        running.clock.move(6)
+        await eventually(lambda: running.states, "the venue is silent")
+        venue.answers.clear()
+        venue.books.put_nowait(book)
+        await eventually(lambda: venue.streams == 2, "the trades are found again")
+        await eventually(lambda: running.collector.book_age_seconds == 0, "the book is known again")
+        venue.answers.set()
+        await eventually(lambda: running.states[-1] is FeedState.LIVE, "the feed is live again")
+        assert running.states == [FeedState.STALE, FeedState.RECONNECTING, FeedState.LIVE]
+        assert "4" in running.trades
