@@ -18,13 +18,15 @@ const socket = () => socketClient(url.replace('http', 'ws'), token);
 const write = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 const sink = {
   next: ({ data, errors }) => write(errors ? { errors } : { sequence: Number(data.orderEvents.sequence) }),
-  error: (error) => write({ error: `${error} ${error.code ?? ''}` }),
+  error: (error) => write({ error: `${error}`, code: error.code ?? error.response?.status }),
   complete: () => write({ complete: true }),
 };
 
+const codes = ({ errors, graphQLErrors }) => (errors ?? graphQLErrors ?? []).map(({ extensions }) => extensions.code);
+
 // What the normalised cache says of the event's order after the event, where it has it.
 const cached = (read) => ({ data, error }) => {
-  if (error) return write({ error: `${error} ${error.networkError?.code ?? error.code ?? ''}` });
+  if (error) return write({ error: `${error}`, code: error.networkError?.code ?? error.code ?? codes(error) });
   const { sequence, order } = data.orderEvents;
   write({ sequence: Number(sequence), order: order.id, then: Number(order.revision), cached: read(order.id)?.revision ?? null });
 };

@@ -14,6 +14,7 @@ async def main(url: str, token: str, after: str) -> None:
     try:
         async for event in resume(url.replace("http", "ws", 1), token, EVENTS, after):
             print(json.dumps({"sequence": int(event["sequence"])}), flush=True)
+        print(json.dumps({"complete": True}), flush=True)
     except TransportError as error:
         print(json.dumps({"error": f"{error} {error.__cause__}"}), flush=True)
 

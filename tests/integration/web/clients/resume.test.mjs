@@ -48,12 +48,24 @@ assert.deepEqual([it.asked.length, it.ended(), it.told], [1, 1, []]);
 
 // For good: a token that isn't accepted, a wrong message, document or cursor, the end of the operation.
 const closes = (...codes) => codes.map((code) => ({ code, reason: '…' }));
-for (const error of [...closes(1009, 4400, 4401, 4403, 4406, 4409, 4429), [fault('CURSOR_TOO_OLD')], { response: { status: 400 } }]) {
+// What is told of a lost connection is an Error that says why, since Apollo takes anything else for unexpected.
+for (const close of closes(1009, 4400, 4401, 4403, 4406, 4409, 4429)) {
   it = following({});
-  it.sink().error(error);
+  it.sink().error(close);
   await soon();
-  assert.deepEqual([it.asked.length, it.told], [1, [error]]);
+  assert.deepEqual([it.asked.length, it.told.length, it.told[0].code], [1, 1, close.code]);
+  assert.ok(it.told[0] instanceof Error && it.told[0].message.includes(close.code) && it.told[0].message.includes(close.reason));
 }
+const refused = Object.assign(new Error('the server responded with 400'), { response: { status: 400 } });
+it = following({});
+it.sink().error(refused);
+await soon();
+assert.deepEqual([it.asked.length, it.told], [1, [refused]]);
+// GraphQL errors are told by a result, in which form they come over server-sent events too.
+it = following({});
+it.sink().error([fault('CURSOR_TOO_OLD')]);
+await soon();
+assert.deepEqual([it.asked.length, it.told], [1, [{ errors: [fault('CURSOR_TOO_OLD')] }, 'complete']]);
 it = following(undefined);
 it.sink().next({ errors: [fault('UNAUTHENTICATED')] });
 it.sink().complete();
