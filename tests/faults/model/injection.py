@@ -1,5 +1,6 @@
 """Lets the faults of a plan strike."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from tests.faults.model.plan import Fault, FaultKind
@@ -11,8 +12,11 @@ _FREEZE_SECONDS = 7.0
 _DELAY_MS = 1_500
 _DRIFT_MS = 2_000
 _COARSE_LOT = "0.001"
-_FAR_AHEAD_SECONDS = 600
-_BEHIND_SECONDS = -30
+_CLOCK_JUMPS = (-30, 600, 3, -3)
+"""Seconds: far, and about as far as what the order protocol measures."""
+
+_CLOCK_STEPS = 4
+_CLOCK_STEP_SECONDS = 0.3
 
 _COUNTED = {
     FaultKind.SWALLOWED_ANSWERS: "swallowOrders",
@@ -73,6 +77,10 @@ async def _limit_rate(world: World, fault: Fault) -> None:
     await world.inject(answerStatus=429, answerCount=fault.count)
 
 
+async def _ban(world: World, fault: Fault) -> None:
+    await world.inject(answerStatus=418, answerCount=fault.count)
+
+
 async def _change_filters(world: World, fault: Fault) -> None:
     await world.set_lot_size(_COARSE_LOT)
 
@@ -82,7 +90,13 @@ async def _move_venue_clock(world: World, fault: Fault) -> None:
 
 
 async def _move_node_clock(world: World, fault: Fault) -> None:
-    world.move_node_clock(fault.count * (_FAR_AHEAD_SECONDS if fault.before % 2 else _BEHIND_SECONDS))
+    world.move_node_clock(fault.count * _CLOCK_JUMPS[fault.before % len(_CLOCK_JUMPS)])
+
+
+async def _step_node_clock(world: World, fault: Fault) -> None:
+    for step in range(_CLOCK_STEPS):
+        world.move_node_clock(0 if step % 2 else fault.count * _CLOCK_JUMPS[(fault.before + step) % len(_CLOCK_JUMPS)])
+        await asyncio.sleep(_CLOCK_STEP_SECONDS)
 
 
 _STRIKES: dict[FaultKind, Callable[[World, Fault], Awaitable[None]]] = {
@@ -94,7 +108,9 @@ _STRIKES: dict[FaultKind, Callable[[World, Fault], Awaitable[None]]] = {
     FaultKind.DELAYED_ANSWERS: _delay_answers,
     FaultKind.SERVER_ERROR: _answer_server_errors,
     FaultKind.RATE_LIMITED: _limit_rate,
+    FaultKind.BANNED: _ban,
     FaultKind.FILTERS: _change_filters,
     FaultKind.VENUE_CLOCK: _move_venue_clock,
     FaultKind.NODE_CLOCK: _move_node_clock,
+    FaultKind.STEPPING_CLOCK: _step_node_clock,
 }

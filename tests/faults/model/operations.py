@@ -3,10 +3,11 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 
 from tests.faults.model.plan import Action, Operation
-from tests.faults.model.trader import Trader
+from tests.faults.model.trader import BRACKET_PROFIT_PERCENT, BRACKET_STOP_PERCENT, Trader
 from tests.faults.model.world import MARKET as VENUE_SYMBOL
 from tests.faults.model.world import World
 from tests.support.trader_client import CANCEL, FINAL, MARKET, PLACE
@@ -18,6 +19,10 @@ AMEND = """mutation($id: ID!, $input: OrderAmendInput!) { orderAmend(id: $id, in
   order { id } errors { code message } } }"""
 CLOSE = """mutation($id: ID!, $input: PositionCloseInput!) { positionClose(id: $id, input: $input) {
   errors { code message } } }"""
+PROTECT = """mutation($id: ID!, $input: PositionProtectInput!) { positionProtect(id: $id, input: $input) {
+  errors { code message } } }"""
+SUBMIT = """mutation($input: SignalSubmitInput!) { signalSubmit(input: $input) {
+  signal { id } errors { code message } } }"""
 HALT = """mutation($id: ID!, $input: TradingHaltInput) { tradingHalt(id: $id, input: $input) {
   errors { code message } } }"""
 RESUME = "mutation($id: ID!) { tradingResume(id: $id) { errors { code message } } }"
@@ -29,6 +34,8 @@ DEPOSIT = """mutation($id: ID!, $input: PaperDepositInput!) { paperDeposit(id: $
   errors { code message } } }"""
 
 SAME_KEY_CONNECTIONS = 8
+SAME_SIGNAL_CONNECTIONS = 3
+_PROTECTION_PERCENT = 1.8
 
 
 class Operator:
@@ -48,7 +55,9 @@ class Operator:
             Action.CANCEL: self._cancel,
             Action.CANCEL_ALL: self._cancel_all,
             Action.AMEND: self._amend,
+            Action.PROTECT_POSITION: self._protect_position,
             Action.CLOSE_POSITION: self._close_position,
+            Action.SIGNAL: self._signal,
             Action.HALT: self._halt,
             Action.REDUCE_ONLY_HALT: self._halt,
             Action.RESUME: self._resume,
@@ -87,7 +96,8 @@ class Operator:
 
     async def _bracket(self, trader: Trader, operation: Operation, key: str) -> None:
         order = self._order(trader, operation, key, "MARKET") | {"side": "BUY"}
-        protection = {"stopLoss": {"percent": "1.5"}, "takeProfit": {"percent": "2.5"}}
+        levels = {"stopLoss": BRACKET_STOP_PERCENT, "takeProfit": BRACKET_PROFIT_PERCENT}
+        protection = {name: {"percent": percent} for name, percent in levels.items()}
         await trader.place(PLACE, order | protection)
 
     async def _trailing_order(self, trader: Trader, operation: Operation, key: str) -> None:
@@ -117,11 +127,27 @@ class Operator:
 
     # ---- positions, sessions, halts
 
+    async def _protect_position(self, trader: Trader, operation: Operation, key: str) -> None:
+        by_hand = [position for position in await trader.open_positions() if position["tradingSession"] is None]
+        if not by_hand:
+            return
+        stop, profit = await self._price(-_PROTECTION_PERCENT), await self._price(_PROTECTION_PERCENT)
+        trader.protected.append((await self._world.venue_time(), Decimal(stop), Decimal(profit)))
+        levels = {"stopLoss": {"price": stop}, "takeProfit": {"price": profit}}
+        await trader.insist(PROTECT, id=by_hand[0]["id"], input=levels)
+
     async def _close_position(self, trader: Trader, operation: Operation, key: str) -> None:
         positions = await trader.open_positions()
         if positions:
             position = positions[int(operation.pick * len(positions))]
+            trader.asked.add("CLOSE")
             await trader.insist(CLOSE, id=position["id"], input={"idempotencyKey": key})
+
+    async def _signal(self, trader: Trader, operation: Operation, key: str) -> None:
+        action = "ENTER_LONG" if operation.pick < 0.6 else "EXIT_LONG"
+        trader.asked |= {"EXIT"} if action == "EXIT_LONG" else set()
+        signal = {"tradingSession": trader.session, "action": action, "idempotencyKey": key}
+        await asyncio.gather(*(trader.submit(SUBMIT, signal) for _ in range(SAME_SIGNAL_CONNECTIONS)))
 
     async def _halt(self, trader: Trader, operation: Operation, key: str) -> None:
         reduce_only = operation.action is Action.REDUCE_ONLY_HALT
@@ -139,6 +165,7 @@ class Operator:
         await trader.insist(RESUME_SESSION, id=trader.session)
 
     async def _stop_session(self, trader: Trader, operation: Operation, key: str) -> None:
+        trader.asked.add("CLOSE")
         await trader.insist(STOP_SESSION, id=trader.session)
 
     # ---- the market, and others
@@ -159,8 +186,10 @@ class Operator:
         )  # fmt: skip
 
     async def _deposit(self, trader: Trader, operation: Operation, key: str) -> None:
-        given = {"currency": "USDT", "amount": "1000", "idempotencyKey": key}
-        await trader.insist(DEPOSIT, id=trader.account, input=given)
+        amount = "400000" if operation.pick < 0.5 else "1000"
+        trader.deposits.append(Decimal(amount))
+        given = {"currency": "USDT", "amount": amount, "idempotencyKey": key}
+        await asyncio.gather(*(trader.insist(DEPOSIT, id=trader.account, input=given) for _ in range(2)))
 
     # ---- what they need
 

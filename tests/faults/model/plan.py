@@ -26,7 +26,9 @@ class Action(StrEnum):
     CANCEL = "cancel"
     CANCEL_ALL = "cancel all"
     AMEND = "amend"
+    PROTECT_POSITION = "protect position"
     CLOSE_POSITION = "close position"
+    SIGNAL = "submitted signal"
     HALT = "halt"
     REDUCE_ONLY_HALT = "reduce-only halt"
     RESUME = "resume"
@@ -54,6 +56,7 @@ class FaultKind(StrEnum):
     DELAYED_ANSWERS = "answers delayed"
     SERVER_ERROR = "5xx"
     RATE_LIMITED = "429"
+    BANNED = "418"
     REPEATED_FILLS = "fills repeated"
     REORDERED_FILLS = "fills reordered"
     MUTED_USER_STREAM = "user stream mute"
@@ -64,6 +67,7 @@ class FaultKind(StrEnum):
     FILTERS = "filters changed"
     VENUE_CLOCK = "venue's clock drifts"
     NODE_CLOCK = "node's clock jumps"
+    STEPPING_CLOCK = "node's clock steps to and fro"
 
 
 class CrashStep(StrEnum):
@@ -122,7 +126,9 @@ _WEIGHTS = {
     Action.CANCEL: 4,
     Action.CANCEL_ALL: 1,
     Action.AMEND: 4,
+    Action.PROTECT_POSITION: 2,
     Action.CLOSE_POSITION: 2,
+    Action.SIGNAL: 4,
     Action.HALT: 1,
     Action.REDUCE_ONLY_HALT: 1,
     Action.RESUME: 2,
@@ -132,7 +138,7 @@ _WEIGHTS = {
     Action.MOVE_PRICE: 5,
     Action.NEXT_CANDLE: 2,
     Action.TRADE_BY_HAND: 2,
-    Action.DEPOSIT: 1,
+    Action.DEPOSIT: 2,
 }
 
 

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tests.faults.model.comparison import compare
 from tests.faults.model.injection import strike
-from tests.faults.model.invariants import compare, settle
 from tests.faults.model.operations import Operator
 from tests.faults.model.plan import ACCOUNTS, Plan, plan_of
+from tests.faults.model.settlement import settle
 from tests.faults.model.trader import Trader, new_user
 from tests.faults.model.world import World
 from tests.support.waiting import read_until

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import uuid
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -12,20 +13,31 @@ from tests.faults.model.world import VenueKey, World
 from tests.support.trader_client import CREATE_STRATEGY, MARKET, START_SESSION, TraderClient, new_trader
 
 AWAY = (httpx.TransportError, OSError)
-STOP_PERCENT, PROFIT_PERCENT = 2, 3
+STOP_PERCENT, PROFIT_PERCENT = "2", "3"
+BRACKET_STOP_PERCENT, BRACKET_PROFIT_PERCENT = "1.5", "2.5"
+
+USDT, BTC = "1000000", "2"
+_LOSS_LIMITS = {"maxDailyLoss": "150000", "maxDrawdownPercent": "20"}
+"""More than the account can lose in a run, and less than a deposit that counts as lost or won."""
 
 _PATIENCE_SECONDS = 90
 _FOR_A_WHILE = frozenset({"UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"})
 """Errors of a request that is to be sent again."""
 
+LIMIT_LOSSES = """mutation($id: ID!, $input: AccountUpdateInput!) { accountUpdate(id: $id, input: $input) {
+  errors { code message } } }"""
 ORDERS = """query($after: String) { viewer { orders(first: 50, after: $after) { nodes {
   id clientOrderId venueOrderId side type role status reduceOnly quantity filledQuantity revision rejectCode
-  account { id } tradingSession { id } createdAt
+  account { id } tradingSession { id } parent { id } denials { code message actual } createdAt
   fills(first: 50) { nodes { venueTradeId price quantity at } } }
   pageInfo { hasNextPage endCursor } } } }"""
 SESSIONS = "{ viewer { tradingSessions(first: 50) { nodes { id status statusReason account { id } } } } }"
 POSITIONS = """{ viewer { positions(first: 50, open: true) { nodes { id quantity averagePrice
-  tradingSession { id status } } } } }"""
+  tradingSession { id status } protections { stopLossPrice quantity endedAt } } } } }"""
+SIGNALS = """query($id: ID!) { node(id: $id) { ... on TradingSession { signals(first: 100) {
+  nodes { id action missed waiting reason order { id } } } } } }"""
+TRANSFERS = """query($id: ID!) { node(id: $id) { ... on Account { transfers(first: 100) {
+  nodes { kind currency amount reference } } } } }"""
 BALANCES = "query($id: ID!) { node(id: $id) { ... on Account { balances { currency total free } } } }"
 EVENTS = """subscription($after: String) { events(after: $after) { cursor sequence kind message
   state { __typename ... on OrderState { id status filledQuantity revision } } } }"""
@@ -35,8 +47,10 @@ EVENTS = """subscription($after: String) { events(after: $after) { cursor sequen
 class Trader:
     """A user with one account.
 
-    `acknowledged` maps each idempotency key to the id of the order that the engine answered with; `by_hand` are
-    client order ids of orders placed with the venue's key, past the engine.
+    `acknowledged` maps each idempotency key to the id of the order that the engine answered with, `signals` to that of
+    the signal; `by_hand` are client order ids of orders placed with the venue's key, past the engine. `asked` are the
+    roles of orders that somebody has asked for; `protected` are the venue's time, the stop-loss and the take-profit of
+    each protection that a position by hand was given; `deposits` is what was paid in, in USDT.
     """
 
     client: TraderClient
@@ -45,7 +59,11 @@ class Trader:
     session: str = ""
     acknowledged: dict[str, str] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
+    signals: dict[str, str] = field(default_factory=dict)
     by_hand: set[str] = field(default_factory=set)
+    asked: set[str] = field(default_factory=set)
+    protected: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
+    deposits: list[Decimal] = field(default_factory=list)
     halted: str = ""
 
     @property
@@ -75,12 +93,16 @@ class Trader:
     async def place(self, document: str, order: dict[str, Any]) -> None:
         """Place an order, and remember the answer to its key; two answers to one key must name one order."""
         payload = await self.insist(document, input=order)
-        if payload["order"] is None:
-            return
-        key, answered = order["idempotencyKey"], payload["order"]["id"]
-        known = self.acknowledged.setdefault(key, answered)
-        if known != answered:
-            self.contradictions.append(f"the key {key} made the orders {known} and {answered}")
+        self._remember(self.acknowledged, order["idempotencyKey"], payload["order"])
+
+    async def submit(self, document: str, signal: dict[str, Any]) -> None:
+        """Submit a signal, and remember the answer to its key as that of an order."""
+        payload = await self.insist(document, input=signal)
+        self._remember(self.signals, signal["idempotencyKey"], payload["signal"])
+
+    def _remember(self, answers: dict[str, str], key: str, answered: dict[str, Any] | None) -> None:
+        if answered is not None and answers.setdefault(key, answered["id"]) != answered["id"]:
+            self.contradictions.append(f"the key {key} made both {answers[key]} and {answered['id']}")
 
     async def orders(self) -> list[dict[str, Any]]:
         """Return all orders of the account, page by page."""
@@ -100,6 +122,14 @@ class Trader:
         """Return the user's open positions."""
         return (await self.read(POSITIONS))["positions"]["nodes"]
 
+    async def submitted(self) -> list[dict[str, Any]]:
+        """Return the signals of the trading session, those of its candles too."""
+        return (await self.read(SIGNALS, id=self.session))["signals"]["nodes"]
+
+    async def transfers(self) -> list[dict[str, Any]]:
+        """Return what changed the account's balances and was no fill."""
+        return (await self.read(TRANSFERS, id=self.account))["transfers"]["nodes"]
+
     async def balances(self) -> dict[str, tuple[str, str]]:
         """Return total and free by currency, as the engine answers them, without what is zero."""
         rows = (await self.read(BALANCES, id=self.account))["balances"]
@@ -108,15 +138,17 @@ class Trader:
 
 async def new_user(world: World) -> Trader:
     """Register a user with a paper account, and start a trading session that enters at each candle's close."""
-    client = await new_trader(world.engine.client(), USDT="1000000", BTC="2")
+    client = await new_trader(world.engine.client(), USDT=USDT, BTC=BTC)
     trader = Trader(client, await world.key_of(_raw_id(client.account)), await client.head())
+    limited = await trader.insist(LIMIT_LOSSES, id=client.account, input={"risk": _LOSS_LIMITS})
+    assert limited["errors"] == [], limited
     strategy = await trader.insist(
         CREATE_STRATEGY,
         input={
             "name": f"always {uuid.uuid4().hex[:8]}",
             "definition": {
                 "enterLong": "close > 0", "exitLong": "close < 0", "sizing": {"quoteAmount": "2000"},
-                "stopLoss": {"percent": str(STOP_PERCENT)}, "takeProfit": {"percent": str(PROFIT_PERCENT)},
+                "stopLoss": {"percent": STOP_PERCENT}, "takeProfit": {"percent": PROFIT_PERCENT},
             },
         },
     )  # fmt: skip

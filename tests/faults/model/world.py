@@ -172,7 +172,7 @@ class World:
 
     async def next_minute(self) -> None:
         """Move the venue's clock to just before its next minute, and wait until that has begun."""
-        now = (await self.venue("/api/v3/time"))["serverTime"]
+        now = await self.venue_time()
         await self.move_venue_clock((-now - _NEXT_MINUTE_SECONDS * 1_000) % 60_000)
         await asyncio.sleep(_NEXT_MINUTE_SECONDS + 0.7)
 
@@ -201,6 +201,10 @@ class World:
     async def price(self) -> float:
         """Return the last price at the venue."""
         return float((await self.venue(f"/api/v3/ticker/price?symbol={MARKET}"))["price"])
+
+    async def venue_time(self) -> int:
+        """Return the venue's time in milliseconds."""
+        return int((await self.venue("/api/v3/time"))["serverTime"])
 
     async def venue(self, path: str) -> Any:
         """Return the venue's answer at a public address, asked until it gives it."""
