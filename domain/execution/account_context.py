@@ -162,6 +162,12 @@ class AccountContext:
         async with self.database.transaction() as transaction:
             transaction.accounts.upsert_balances(self.account.id, balances, self._require_lease())
 
+    async def save_reconciled_at(self, at: datetime) -> None:
+        """Store up to when the account agrees with its venue; raises `StaleLease`."""
+        async with self.database.read_only() as connection:  # one statement needs no transaction around it
+            if not await connection.accounts.save_reconciled_at(self.account.id, at, self._require_lease()):
+                raise StaleLease("the lease was lost")
+
     async def compare_and_save(self, known: Order, transition: Transition) -> Order:
         """Save a transition of an order as it was last committed, without reading it.
 

@@ -38,9 +38,8 @@ class CommandPoller:
 
     async def poll(self) -> None:
         """Look once, and wake those executors that have something to do."""
-        accounts = self._notifier.listening_accounts
-        if not accounts:
+        if not self._notifier.listening_accounts:
             return
         async with self._database.read_only() as reading:
-            commanded = await reading.orders.list_commanded_accounts(list(accounts), self._clock.now())
+            commanded = await reading.orders.list_commanded_accounts(self._clock.now())
         self._notifier.wake_executors(commanded)

@@ -69,7 +69,6 @@ class AccountExecutor:
         self._woken: set[UUID] = set()
         self._handed: dict[UUID, Order] = {}
         self._must_load = True
-        self._loaded_at = float("-inf")
         self._cancel_retries: set[UUID] = set()
         self._requests = BackgroundTasks()
         self._adding_risk: set[UUID] = set()
@@ -149,9 +148,7 @@ class AccountExecutor:
 
     async def load_commands(self) -> None:
         """Put the orders to be sent or cancelled into the queue: those that it was woken for, or all of the account."""
-        clock, interval = self._context.clock, self._context.timings.poll_interval
-        # An account that is woken all the time has to look for halts and commands of other nodes as well.
-        must_load = self._must_load or clock.monotonic() - self._loaded_at >= interval
+        must_load = self._must_load
         if not (must_load or self._woken):
             return
         handed = [self._handed.pop(order_id) for order_id in self._woken if order_id in self._handed]
@@ -164,8 +161,6 @@ class AccountExecutor:
         except Unavailable:
             self._woken |= woken | {order.id for order in handed}
             raise
-        if must_load:
-            self._loaded_at = clock.monotonic()
         for order in sorted(orders, key=lambda order: order.id):
             if not self._must_wait(order):
                 self._queue.put(order)

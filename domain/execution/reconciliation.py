@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.core.backoff import Backoff
@@ -196,7 +196,4 @@ class Reconciler:
         return [fill for fill in reports if (fill.venue_trade_id, fill.venue_order_id) not in recorded]
 
     async def _save_reconciled_at(self, at: datetime) -> None:
-        async with self._context.fenced_transaction() as transaction:
-            account = await transaction.accounts.get_for_update(self._context.account.id)
-            if account is not None:
-                await transaction.accounts.update(replace(account, reconciled_at=at))
+        await self._context.save_reconciled_at(at)

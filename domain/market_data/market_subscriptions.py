@@ -18,6 +18,9 @@ class MarketSubscriptions:
     def __repr__(self) -> str:
         return f"MarketSubscriptions({sorted(map(str, self._subscribed))})"
 
+    def __contains__(self, market: MarketSymbol) -> bool:
+        return market in self._subscribed
+
     async def set_markets(self, markets: frozenset[MarketSymbol]) -> None:
         """Subscribe to these markets, and to no others."""
         for market in self._subscribed.keys() - markets:

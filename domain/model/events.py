@@ -96,5 +96,5 @@ def _scope(user_id: UUID) -> CursorScope:
 
 
 def events_topic(user_id: UUID) -> str:
-    """Return the bus topic that notifies that the user's log has grown; the message is empty."""
+    """Return the bus topic that notifies that the user's log has grown; see `domain.events.notices`."""
     return f"events:{user_id}"

@@ -80,6 +80,21 @@ class AccountRepository(Protocol):
         """Return every account that is not archived, or has active orders, oldest first."""
         ...
 
+    async def list_tradable_ids(self) -> list[UUID]:
+        """Return the ids of the same accounts, in any order."""
+        ...
+
+    async def list_busy(self) -> list[UUID]:
+        """Return the ids of the accounts with live trading sessions or open positions, orders, protections or intents.
+
+        Of all accounts, so that the statement doesn't grow with the number of those that rest.
+        """
+        ...
+
+    async def save_reconciled_at(self, account_id: UUID, at: datetime, lease: Lease) -> bool:
+        """Store up to when the account agrees with its venue; return False if the lease isn't held, storing nothing."""
+        ...
+
     async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:
         """Store all the balances of the account: currencies that are not among them are deleted.
 

@@ -133,10 +133,11 @@ class OrderRepository(Protocol):
         """
         ...
 
-    async def list_commanded_accounts(self, account_ids: Sequence[UUID], now: datetime) -> list[UUID]:
-        """Return those of the accounts whose executor has something to do: a command, a halt or an expired order.
+    async def list_commanded_accounts(self, now: datetime) -> list[UUID]:
+        """Return the accounts whose executor has something to do: a command, a halt or an expired order.
 
-        Orders in doubt are left out: their cancel waits for their outcome.
+        Of all accounts, so that the statement doesn't grow with their number. Orders in doubt are left out: their
+        cancel waits for their outcome.
         """
         ...
 

@@ -9,6 +9,7 @@ from typing import NoReturn
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.events.leases import RENEW_SECONDS, LeaseHandle
+from domain.events.notices import decode_notices
 from domain.execution.account_context import AccountContext
 from domain.execution.alerts import AccountAlerts
 from domain.execution.executor import AccountExecutor
@@ -54,8 +55,11 @@ class AccountWorker:
         """Trade until cancelled or until the lease is lost; release the lease in the end."""
         try:
             async with AsyncExitStack() as stack:
-                for topic in (commands_topic(self.account.id), events_topic(self.account.user_id)):
-                    subscription = await self._dependencies.bus.subscribe(topic, self._on_message, self.wake)
+                for topic, listener in (
+                    (commands_topic(self.account.id), self._on_command),
+                    (events_topic(self.account.user_id), self._on_events),
+                ):
+                    subscription = await self._dependencies.bus.subscribe(topic, listener, self.wake)
                     stack.push_async_callback(subscription.close)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._watch_lease())
@@ -70,8 +74,19 @@ class AccountWorker:
             with suppress(Unavailable):
                 await self._lease_handle.release()
 
-    def _on_message(self, _message: bytes) -> None:
-        self.wake()
+    def _on_command(self, message: bytes) -> None:
+        """Look at the account's rows for a command that isn't about one order, which is the executor's alone."""
+        if not message:
+            self.wake()
+
+    def _on_events(self, message: bytes) -> None:
+        for notice in decode_notices(message):
+            if notice.account_id not in {None, self.account.id}:
+                continue
+            if notice.market is None:
+                self.wake()
+                return
+            self._sessions.need_market(notice.market)
 
     def wake(self) -> None:
         """Have all parts but the executor read the account's rows now instead of at their next poll."""

@@ -16,13 +16,15 @@ from domain.ports.venues import VenueDirectory
 class TradingTimings:
     """How often trading polls, and how long it waits, all in seconds.
 
-    `scan_interval` is the time between searches for accounts that no node trades; `poll_interval` that between reads of
-    an account's trading sessions, of the state of one, and of positions that are being closed. `rest_interval` is the
-    time between reads of an account that has no trading session, or whose positions aren't being closed: it is woken
-    when that changes. `keeper_wait` is the time between looks whether the account has reconciled, `price_wait` how long
-    a new trading session waits for the prices that its start equity needs, `close_wait` how long the end of an
-    account's trading waits for the venue's connections to close, and `stable_after` how long an executor must have run
-    for its back-off to start over. `execution` are the times of the executors themselves.
+    `scan_interval` is the time between searches for accounts that no node trades; `poll_interval` that between
+    reads of an account's trading sessions, of the state of one, and of positions that are being closed.
+    `rest_interval` is the time between reads of an account that has no trading session, or whose positions aren't
+    being closed: it is woken when that changes. An account without sessions, positions and orders isn't read at
+    all: one poll of the node in each `rest_interval` finds those that have got some. `keeper_wait` is the time
+    between looks whether the account has reconciled, `price_wait` how long a new trading session waits for the
+    prices that its start equity needs, `close_wait` how long the end of an account's trading waits for the venue's
+    connections to close, and `stable_after` how long an executor must have run for its back-off to start over.
+    `execution` are the times of the executors themselves.
     """
 
     scan_interval: float = 2.0

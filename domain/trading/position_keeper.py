@@ -6,6 +6,7 @@ orders are rows, and what a restart loses of the trades that were seen is found 
 
 import asyncio
 import logging
+from contextlib import suppress
 from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
@@ -66,21 +67,20 @@ class PositionKeeper:
     async def _poll_loop(self, group: asyncio.TaskGroup) -> None:
         while True:
             self._wakeup.clear()
-            try:
+            seconds: float | None = self._context.timings.poll_interval
+            with suppress(Unavailable):
                 seconds = await self._poll(group)
-            except Unavailable:
-                seconds = self._context.timings.poll_interval
             if await self._wakeup.wait(seconds):
                 await asyncio.sleep(DEBOUNCE_SECONDS)
 
-    async def _poll(self, group: asyncio.TaskGroup) -> float:
-        """Do all that is to be done now, and return in how many seconds to look again."""
+    async def _poll(self, group: asyncio.TaskGroup) -> float | None:
+        """Do all that is to be done now, and return in how many seconds to look again: None if only when woken."""
         timings = self._context.timings
         if not self._context.executor.has_reconciled:
             return timings.keeper_wait
         if not await self._is_needed():
             await self._watch(_NOTHING, group)
-            return timings.rest_interval
+            return None
         await self._close_halted()
         state = await self._load_and_watch(group)
         if await self._updater.update(state):

@@ -11,6 +11,7 @@ from domain.core.errors import InputErrors, Unavailable
 from domain.core.wakeup import Wakeup
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets_of_sessions
 from domain.model.events import NewEvent, UserEventKind
+from domain.model.markets import MarketSymbol
 from domain.model.orders import OrderRole
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.ports.leases import Lease, StaleLease
@@ -66,15 +67,24 @@ class TradingSessionSupervisor:
             async with asyncio.TaskGroup() as group:
                 while True:
                     self._wakeup.clear()
-                    await self._poll_sessions(group)
+                    is_resting = await self._poll_sessions(group)
                     timings = self._dependencies.timings
-                    if await self._wakeup.wait(timings.poll_interval if self._tasks else timings.rest_interval):
+                    seconds = timings.poll_interval if self._tasks else timings.rest_interval
+                    if await self._wakeup.wait(None if is_resting else seconds):
                         await asyncio.sleep(DEBOUNCE_SECONDS)
         finally:
             await self._subscriptions.close()
 
-    async def _poll_sessions(self, group: asyncio.TaskGroup) -> None:
-        """Start a task for each live trading session that has none, and subscribe to the markets that they need."""
+    def need_market(self, market: MarketSymbol) -> None:
+        """Subscribe to the market of an order soon, unless that is done."""
+        if market not in self._subscriptions:
+            self._wakeup.set()
+
+    async def _poll_sessions(self, group: asyncio.TaskGroup) -> bool:
+        """Start a task for each live trading session that has none, and subscribe to the markets that they need.
+
+        Return whether the account rests: it needs nothing until it is woken.
+        """
         try:
             async with self._dependencies.database.read_only() as reading:
                 in_use = await reading.trading_sessions.markets_of_account(self._account.id)
@@ -82,7 +92,7 @@ class TradingSessionSupervisor:
                 sessions = await reading.trading_sessions.list_live(self._account.id) if in_use else []
                 pricing = await pricing_markets_of_sessions(reading, self._account, sessions, self._dependencies.feed)
         except Unavailable:
-            return
+            return False
         await self._subscriptions.set_markets(pricing.union(in_use, (session.market for session in sessions)))
         for session in sessions:
             running = self._tasks.get(session.id)
@@ -90,6 +100,7 @@ class TradingSessionSupervisor:
                 self._tasks[session.id] = group.create_task(self._run(session), name=f"session:{session.id}")
         live = {session.id for session in sessions}
         self._tasks = {key: task for key, task in self._tasks.items() if key in live or not task.done()}
+        return not (in_use or self._tasks)
 
     async def _run(self, session: TradingSession) -> None:
         """Run one trading session to its end; an error in it ends this session alone."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from domain.events.leases import LeaseRenewer, acquire_lease, describe_holder, i
 from domain.execution.command_poller import CommandPoller
 from domain.model.trading import Account
 from domain.ports.bus import BusSubscription
+from domain.trading.account_poller import AccountPoller
 from domain.trading.account_worker import AccountWorker
 from domain.trading.dependencies import TradingDependencies
 
@@ -60,6 +62,8 @@ class Trader:
             dependencies.database, dependencies.notifier, dependencies.clock, dependencies.timings.execution
         )
         self._background.start(poller.run(), name="commands")
+        accounts = AccountPoller(dependencies.database, self._wake_workers, dependencies.timings.rest_interval)
+        self._background.start(accounts.run(), name="accounts")
         self._background.start(self._leases.run(), name="account-leases")
         self._task = asyncio.create_task(self._scan_loop(), name="trader")
 
@@ -96,16 +100,23 @@ class Trader:
         Wake those whose positions a halt closes: the node may not have heard of it.
         """
         async with self._dependencies.database.read_only() as reading:
-            tradable = {account.id: account for account in await reading.accounts.list_tradable()}
-            halted = await reading.positions.list_halted(list(self._running))
-        for position in halted:
-            self._running[position.account_id].worker.wake()
+            tradable = set(await reading.accounts.list_tradable_ids())
+            missing = tradable - self._running.keys()
+            accounts = await reading.accounts.get_many(list(missing)) if missing else []
+            halted = await reading.positions.list_halted(None)
+        self._wake_workers({position.account_id for position in halted})
         ended = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
         renewed = [key for key in await self._accounts_with_new_credentials() if key not in ended]
         await self._stop_workers(ended + renewed)
-        for account in tradable.values():
-            if account.id not in self._running:
-                await self._start_worker(account)
+        for account in sorted(accounts, key=lambda account: account.id):
+            await self._start_worker(account)
+
+    def _wake_workers(self, account_ids: Collection[UUID]) -> None:
+        """Wake those of the accounts that this node trades."""
+        for account_id in account_ids:
+            running = self._running.get(account_id)
+            if running is not None:
+                running.worker.wake()
 
     async def _accounts_with_new_credentials(self) -> list[UUID]:
         changed, self._changed_accounts = self._changed_accounts & self._running.keys(), set()

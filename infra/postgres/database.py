@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from copy import copy
 from functools import cached_property
 from typing import Self
+from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
+from domain.events.notices import EventNotice, notices_of
 from domain.model.events import NewEvent
 from domain.ports.bus import MessageBus
 from domain.ports.leases import StaleLease
@@ -119,6 +121,13 @@ class PostgresTransaction:
     def leases(self) -> PostgresLeases:
         return PostgresLeases(self._connection, self._clock)
 
+    def notices(self, events: Sequence[NewEvent]) -> dict[UUID, set[EventNotice]]:
+        """Return what the transaction means for those who trade, by users: by its events, and without events."""
+        notices = notices_of(events)
+        for user_id, account_id in self.protection.added:
+            notices.setdefault(user_id, set()).add(EventNotice(account_id))
+        return notices
+
 
 class PostgresDatabase:
     """Transactions on the connections of a pool; implements `domain.ports.unit_of_work.Database`."""
@@ -166,7 +175,7 @@ class PostgresDatabase:
             raise
         finally:
             await connection.release()
-        self._notifier.notify({event.user_id for event in events})
+        self._notifier.notify(transaction.notices(events))
         log_events(events)
 
     @asynccontextmanager

@@ -11,6 +11,7 @@ from domain.ports.leases import Lease
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.leases import IS_HELD, lease_params
 from infra.postgres.repositories.orders import IS_ACTIVE
+from infra.postgres.repositories.trading_sessions import IS_LIVE
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import to_json
 
@@ -24,6 +25,18 @@ LIST_TRADABLE = SELECT_ACCOUNT + (
     " WHERE archived_at IS NULL OR EXISTS (SELECT 1 FROM orders WHERE account_id = accounts.id AND status IN"
     " ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')) ORDER BY id"
 )
+LIST_TRADABLE_IDS = LIST_TRADABLE.replace(SELECT_ACCOUNT, "SELECT id FROM accounts")
+# Each part is answered by a partial index, whose condition it repeats.
+LIST_BUSY = f"""
+SELECT account_id FROM position_protections WHERE ended_at IS NULL
+UNION SELECT account_id FROM position_intents WHERE ended_at IS NULL
+UNION SELECT account_id FROM positions WHERE closed_at IS NULL
+UNION SELECT account_id FROM orders WHERE {IS_ACTIVE}
+UNION SELECT account_id FROM trading_sessions WHERE {IS_LIVE}"""
+SAVE_RECONCILED_AT = f"""
+WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$3", "$4", "$5", "$6")} FOR SHARE),
+saved AS (UPDATE accounts SET reconciled_at = $2 WHERE id = $1 AND EXISTS (SELECT FROM held))
+SELECT EXISTS (SELECT FROM held)"""
 CREDENTIALS = "SELECT sealed_credentials FROM accounts WHERE id = $1"
 ALL_CREDENTIALS = "SELECT id, sealed_credentials FROM accounts"
 REPLACE_CREDENTIALS = (
@@ -150,6 +163,15 @@ class PostgresAccounts(Repository):
 
     async def list_tradable(self) -> list[Account]:
         return [account_from_row(row) for row in await self._connection.fetch(LIST_TRADABLE)]
+
+    async def list_tradable_ids(self) -> list[UUID]:
+        return [row["id"] for row in await self._connection.fetch(LIST_TRADABLE_IDS)]
+
+    async def list_busy(self) -> list[UUID]:
+        return [row["account_id"] for row in await self._connection.fetch(LIST_BUSY)]
+
+    async def save_reconciled_at(self, account_id: UUID, at: datetime, lease: Lease) -> bool:
+        return bool(await self._connection.fetchval(SAVE_RECONCILED_AT, account_id, at, *lease_params(lease)))
 
     async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:
         await self._connection.execute(REPLACE_BALANCES, *_balance_params(account_id, balances, at), at)

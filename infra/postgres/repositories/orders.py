@@ -59,15 +59,14 @@ COMMANDS = (
     f"{SELECT_ORDER} WHERE account_id = $1 AND {IS_COMMAND}"
     f" UNION ALL {SELECT_ORDER} WHERE account_id = $1 AND {IS_HALTED} ORDER BY id"
 )
-# The accounts are few and the rows of the partial indexes as well, whatever the number of orders.
+# The rows of the partial indexes are few, whatever the number of orders and accounts.
 COMMANDED_ACCOUNTS = f"""
 SELECT account_id FROM orders
-WHERE {IS_COMMAND} AND status NOT IN ('SUBMITTED', 'IN_DOUBT') AND account_id = ANY($1::uuid[])
+WHERE {IS_COMMAND} AND status NOT IN ('SUBMITTED', 'IN_DOUBT')
 UNION SELECT account_id FROM orders
-WHERE {IS_HALTED} AND status NOT IN ('SUBMITTED', 'IN_DOUBT') AND account_id = ANY($1::uuid[])
+WHERE {IS_HALTED} AND status NOT IN ('SUBMITTED', 'IN_DOUBT')
 UNION SELECT account_id FROM orders
-WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $2 AND cancel_requested_at IS NULL
-    AND account_id = ANY($1::uuid[])"""
+WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $1 AND cancel_requested_at IS NULL"""
 ACTIVE = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_ACTIVE} ORDER BY id"
 EXPIRED = SELECT_ORDER + (
     f" WHERE account_id = $1 AND {IS_ACTIVE} AND expires_at <= $2 AND cancel_requested_at IS NULL ORDER BY id"
@@ -157,8 +156,8 @@ class PostgresOrders(Repository):
     async def list_commands(self, account_id: UUID) -> list[Order]:
         return await self._all(COMMANDS, account_id)
 
-    async def list_commanded_accounts(self, account_ids: Sequence[UUID], now: datetime) -> list[UUID]:
-        rows = await self._connection.fetch(COMMANDED_ACCOUNTS, list(account_ids), now)
+    async def list_commanded_accounts(self, now: datetime) -> list[UUID]:
+        rows = await self._connection.fetch(COMMANDED_ACCOUNTS, now)
         return [row["account_id"] for row in rows]
 
     async def list_active(self, account_id: UUID) -> list[Order]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.model.protection import PositionIntent, PositionProtection
+from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.positions import LIST_HALTED
 from infra.postgres.rows.protection import (
@@ -36,9 +37,17 @@ LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
 
 
 class PostgresProtection(Repository):
-    """See `domain.ports.protection.ProtectionRepository`."""
+    """See `domain.ports.protection.ProtectionRepository`.
+
+    `added` has the user and the account of each row that was added: the account's position keeper is to be notified.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.added: list[tuple[UUID, UUID]] = []
 
     async def add(self, protection: PositionProtection) -> None:
+        self.added.append((protection.user_id, protection.account_id))
         await self._connection.execute(INSERT_PROTECTION, *protection_params(protection))
 
     async def save(self, protection: PositionProtection) -> None:
@@ -63,6 +72,7 @@ class PostgresProtection(Repository):
         return [protection_from_row(row) for row in rows]
 
     async def add_intent(self, intent: PositionIntent) -> bool:
+        self.added.append((intent.user_id, intent.account_id))
         return await self._connection.execute(INSERT_INTENT, *intent_params(intent)) == "INSERT 0 1"
 
     async def save_intent(self, intent: PositionIntent) -> None:

@@ -72,12 +72,11 @@ async def test_an_account_at_rest_asks_the_database_nothing(harness: OrderHarnes
 async def test_only_accounts_with_something_to_do_are_woken(harness: OrderHarness) -> None:
     await harness.start()
     resting = await harness.limit()
-    accounts = [harness.account.id, harness.user.id]
     now = harness.clock.now()
 
     async def commanded(at: datetime = now) -> list[UUID]:
         async with harness.database.read_only() as reading:
-            return await reading.orders.list_commanded_accounts(accounts, at)
+            return await reading.orders.list_commanded_accounts(at)
 
     assert await commanded() == []
     await harness.kill()

@@ -14,9 +14,11 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountKind, Balance, RiskLimits
 from domain.ports.leases import StaleLease
+from infra.clock import SystemClock
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.orders import PostgresOrders
 from tests.support.trading import ACTIVE_STATUSES, FINAL_STATUSES, World, at, new_account, new_id
 
@@ -124,7 +126,36 @@ async def test_an_archived_account_is_tradable_until_its_last_order_is_final(
         order = world.order(status=status)
         await orders.add(order)
         assert await accounts.list_tradable() == [archived, stranger.account]
+        assert set(await accounts.list_tradable_ids()) == {archived.id, stranger.account.id}
         await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
+
+
+async def test_an_account_is_busy_while_it_has_an_active_order(
+    accounts: PostgresAccounts, orders: PostgresOrders, connection: Connection, world: World, stranger: World
+) -> None:
+    assert set(await accounts.list_busy()) == {world.account.id, stranger.account.id}  # by their trading sessions
+    await connection.execute("UPDATE trading_sessions SET status = 'STOPPED', stopped_at = now()")
+    for status in FINAL_STATUSES:
+        await orders.add(world.order(status=status))
+    assert await accounts.list_busy() == []
+    for status in ACTIVE_STATUSES:
+        order = world.order(status=status)
+        await orders.add(order)
+        assert await accounts.list_busy() == [world.account.id]
+        await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
+
+
+async def test_the_time_of_a_reconciliation_is_stored_under_the_lease_alone(
+    accounts: PostgresAccounts, connection: Connection, world: World
+) -> None:
+    leases = PostgresLeases(connection, SystemClock())
+    lease = await leases.acquire("account", str(world.account.id), "node-1", 60)
+    assert lease is not None
+    assert await accounts.save_reconciled_at(world.account.id, at(5), lease)
+    assert not await accounts.save_reconciled_at(world.account.id, at(9), replace(lease, epoch=lease.epoch + 1))
+    stored = await accounts.by_id(world.account.id)
+    assert stored is not None
+    assert stored.reconciled_at == at(5)
 
 
 async def upsert(database: PostgresDatabase, account_id: UUID, *balances: Balance) -> None:
