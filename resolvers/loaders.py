@@ -13,7 +13,7 @@ from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.reports import Job, PerformanceMetrics, ReportResult
 from domain.model.strategies import Strategy, StrategyVersion
-from domain.model.trading import Account, Balance, Position, Signal, TradingSession
+from domain.model.trading import Account, Balance, Position, Signal, SignalWebhook, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.reports.session_metrics import MetricsRequest, session_metrics
@@ -83,6 +83,17 @@ class Loaders:
     def signals(self) -> DataLoader[UUID, Signal | None]:
         """Signals by id."""
         return self._by_id(lambda reading, ids: reading.trading_sessions.get_many_signals(ids))
+
+    @cached_property
+    def signal_webhooks(self) -> DataLoader[UUID, list[SignalWebhook]]:
+        """The webhooks of trading sessions that weren't revoked, newest first."""
+
+        async def load(ids: list[UUID]) -> list[list[SignalWebhook]]:
+            async with self._database.read_only() as reading:
+                found = await reading.signal_webhooks.list_of_trading_sessions(ids)
+            return [[webhook for webhook in found if webhook.trading_session_id == key] for key in ids]
+
+        return DataLoader(load)
 
     @cached_property
     def orders(self) -> DataLoader[UUID, Order | None]:

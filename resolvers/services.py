@@ -20,8 +20,10 @@ from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
 from domain.trading.signal_requests import SignalService
+from domain.trading.signal_webhooks import SignalWebhookService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
+from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
 from domain.users.service import UserService
 
@@ -65,6 +67,8 @@ class Services:
     positions: PositionService
     protection: ProtectionService
     signals: SignalService
+    signal_webhooks: SignalWebhookService
+    webhook_receiver: WebhookReceiver
     halts: HaltService
     reports: ReportService
     events: EventLogReader

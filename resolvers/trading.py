@@ -1,6 +1,7 @@
 """Accounts, trading sessions, signals and positions, as lists and one by one."""
 
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO
@@ -8,7 +9,7 @@ from domain.core.pagination import CursorScope, Page
 from domain.model.orders import Order
 from domain.model.reports import PerformanceMetrics
 from domain.model.strategies import StrategyVersion
-from domain.model.trading import Account, ParameterValue, Position, Signal, TradingSession
+from domain.model.trading import Account, ParameterValue, Position, Signal, SignalWebhook, TradingSession
 from domain.model.users import ApiScope, User
 from domain.ports.lists import AccountFilter, NoFilter, PositionFilter
 from domain.ports.trading_sessions import TradingSessionFilter
@@ -18,6 +19,9 @@ from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers.context import RequestContext
 from resolvers.lists import Parent, PositionOrder, TimeOrder, cursor_owner, list_page, owned_by, position_page
 from resolvers.pagination import PageArguments
+
+WEBHOOK_PATH: Final = "/hooks/signals/"
+"""What the path of a webhook begins with; its secret follows."""
 
 
 async def accounts(
@@ -150,3 +154,28 @@ async def submit_signal(context: RequestContext, request: SignalRequest, idempot
     """Submit a signal to a trading session."""
     user = context.require_user(ApiScope.TRADE)
     return await context.services.signals.submit(user.id, request, idempotency_key)
+
+
+async def signal_webhooks(context: RequestContext, session: TradingSession) -> list[SignalWebhook]:
+    """Return the trading session's webhooks that weren't revoked, newest first."""
+    return await context.loaders.signal_webhooks.load(session.id)
+
+
+async def webhook_session(context: RequestContext, webhook: SignalWebhook) -> TradingSession | None:
+    """Return the trading session of a webhook."""
+    return await context.loaders.trading_sessions.load(webhook.trading_session_id)
+
+
+async def create_signal_webhook(context: RequestContext, session_id: UUID, name: str) -> tuple[SignalWebhook, str]:
+    """Return a new webhook and its secret."""
+    return await context.services.signal_webhooks.create(context.require(ApiScope.ADMIN), session_id, name)
+
+
+async def rotate_signal_webhook(context: RequestContext, webhook_id: UUID) -> tuple[SignalWebhook, str]:
+    """Return a webhook and its new secret."""
+    return await context.services.signal_webhooks.rotate(context.require(ApiScope.ADMIN), webhook_id)
+
+
+async def revoke_signal_webhook(context: RequestContext, webhook_id: UUID) -> SignalWebhook:
+    """Revoke a webhook of the user."""
+    return await context.services.signal_webhooks.revoke(context.require_user(ApiScope.ADMIN).id, webhook_id)

@@ -1,6 +1,6 @@
 """Accounts, trading sessions, signals and positions."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -209,6 +209,31 @@ class Signal:
     missed: bool = False
     order_id: UUID | None = None
     waiting: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalWebhook:
+    """An address at which others submit signals to a trading session; its secret was shown once, its hash is stored.
+
+    `signal_count` counts the messages that became signals, the newest of them, at `last_used_at`, the one with
+    `last_message_hash`. `refused_count` counts those of which none was made, and `last_error` says why of the newest.
+    """
+
+    id: UUID
+    user_id: UUID
+    trading_session_id: UUID
+    name: str
+    created_at: datetime
+    secret_hash: bytes = field(repr=False)
+    rotated_at: datetime | None = None
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    signal_count: int = 0
+    last_signal_id: UUID | None = None
+    last_message_hash: bytes | None = None
+    refused_count: int = 0
+    last_error: str | None = None
+    last_error_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from domain.ports.orders import OrderRepository
 from domain.ports.positions import PositionRepository
 from domain.ports.protection import ProtectionRepository
 from domain.ports.reports import PriceRepository, ReportRepository
+from domain.ports.signal_webhooks import SignalWebhookRepository
 from domain.ports.strategies import StrategyRepository
 from domain.ports.trading_sessions import TradingSessionRepository
 from domain.ports.users import UserRepository
@@ -65,6 +66,11 @@ class UnitOfWork(Protocol):
     @property
     def trading_sessions(self) -> TradingSessionRepository:
         """Trading sessions and their signals."""
+        ...
+
+    @property
+    def signal_webhooks(self) -> SignalWebhookRepository:
+        """Webhooks that submit signals to trading sessions."""
         ...
 
     @property

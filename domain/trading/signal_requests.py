@@ -1,6 +1,7 @@
 """Signals that users submit to trading sessions: rows, which the node that trades the account acts on."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -15,10 +16,10 @@ from domain.model.trading import Signal, SignalAction, TradingSession, TradingSe
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.orders import MarketView
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.rules.signal_message import MAX_REASON_LENGTH
 
 MAX_WAITING = 10
 """How many signals of one action may wait for a trading session: a flood of entries keeps no exit out."""
-MAX_REASON_LENGTH = 500
 NO_REASON = "submitted"
 
 _SUPPORTED = frozenset({SignalAction.ENTER_LONG, SignalAction.EXIT_LONG})
@@ -62,7 +63,7 @@ class SignalService:
         errors = _request_errors(request)
         if errors:
             raise InputErrors(errors)
-        price = await self._price(await self._own_session(user_id, request.trading_session_id))
+        price = await self.price(await self._own_session(user_id, request.trading_session_id))
         signal_id = self._ids.next_id()
         async with self._database.transaction() as transaction:
             session = await transaction.trading_sessions.get_for_update(request.trading_session_id)
@@ -71,22 +72,12 @@ class SignalService:
                 transaction, self._clock, user_id, "signalSubmit", idempotency_key, request, signal_id
             )
             if known is None:
-                await _check_accepts(transaction, session, request.action)
-                await transaction.trading_sessions.add_signal(
-                    Signal(
-                        id=signal_id,
-                        user_id=user_id,
-                        trading_session_id=session.id,
-                        at=self._clock.now(),
-                        action=request.action,
-                        price=price,
-                        reason=request.reason or NO_REASON,
-                        waiting=True,
-                    )
-                )
+                _check_runs(session)
+                signal = waiting_signal(session, signal_id, request.action, request.reason, price, self._clock.now())
+                await add_waiting(transaction, signal)
         if known is None:
-            await self._bus.publish(commands_topic(session.account_id), b"")
-        return await self._wait(user_id, known or signal_id)
+            await self.wake_worker(session)
+        return await self.wait(user_id, known or signal_id, self._answer_within_seconds)
 
     async def _own_session(self, user_id: UUID, session_id: UUID) -> TradingSession:
         async with self._database.read_only() as reading:
@@ -96,10 +87,10 @@ class SignalService:
             raise InputError(ErrorCode.NOT_FOUND, message, ("input", "tradingSession"))
         return session
 
-    async def _price(self, session: TradingSession) -> Decimal:
+    async def price(self, session: TradingSession, within_seconds: float = BOOK_WAIT_SECONDS) -> Decimal:
         """Return the market's price, or the newest candle's close, until the signal is acted on at the price of then.
 
-        Raises `Unavailable` if neither is known: the trading session has never run then.
+        Raises `Unavailable` if neither is known in time: the trading session has never run then.
         """
         price = self._markets.price_of(session.market)
         if price is not None:
@@ -109,13 +100,17 @@ class SignalService:
             newest = await reading.market_data.candles(session.market, session.timeframe, page)
         if newest:
             return newest[0].close
-        await self._markets.depth(session.market, BOOK_WAIT_SECONDS)
+        await self._markets.depth(session.market, within_seconds)
         price = self._markets.price_of(session.market)
         if price is None:
             raise Unavailable(f"No price of {session.market} is known yet; submit the signal again in a moment.")
         return price
 
-    async def _wait(self, user_id: UUID, signal_id: UUID) -> Signal:
+    async def wake_worker(self, session: TradingSession) -> None:
+        """Wake the node that trades the account."""
+        await self._bus.publish(commands_topic(session.account_id), b"")
+
+    async def wait(self, user_id: UUID, signal_id: UUID, within_seconds: float) -> Signal:
         """Return the signal once it has been acted on or missed, or as it is when the time is over."""
 
         async def read() -> Signal:
@@ -124,7 +119,7 @@ class SignalService:
             assert signal is not None
             return signal
 
-        return await read_until(read, lambda signal: not signal.waiting, self._clock, self._answer_within_seconds)
+        return await read_until(read, lambda signal: not signal.waiting, self._clock, within_seconds)
 
 
 def _request_errors(request: SignalRequest) -> list[InputError]:
@@ -139,12 +134,39 @@ def _request_errors(request: SignalRequest) -> list[InputError]:
     return errors
 
 
-async def _check_accepts(transaction: UnitOfWork, session: TradingSession, action: SignalAction) -> None:
-    """Raise CONFLICT if the trading session takes no signals any more, and LIMIT_REACHED if too many wait for it."""
-    if session.status.is_final or session.status is TradingSessionStatus.STOPPING:
+def waiting_signal(
+    session: TradingSession, signal_id: UUID, action: SignalAction, reason: str | None, price: Decimal, at: datetime
+) -> Signal:
+    """Return a new signal that waits for the node that trades the account."""
+    return Signal(
+        id=signal_id,
+        user_id=session.user_id,
+        trading_session_id=session.id,
+        at=at,
+        action=action,
+        price=price,
+        reason=reason or NO_REASON,
+        waiting=True,
+    )
+
+
+async def add_waiting(transaction: UnitOfWork, signal: Signal) -> None:
+    """Store a waiting signal of a trading session whose row is locked; raises LIMIT_REACHED if too many wait for it."""
+    waiting = await transaction.trading_sessions.list_waiting_signals(signal.trading_session_id)
+    if sum(other.action is signal.action for other in waiting) >= MAX_WAITING:
+        message = (
+            f"{MAX_WAITING} signals of {signal.action.value} wait for the trading session already; submit it later."
+        )
+        raise InputError(ErrorCode.LIMIT_REACHED, message, ("input", "tradingSession"))
+    await transaction.trading_sessions.add_signal(signal)
+
+
+def _check_runs(session: TradingSession) -> None:
+    if not acts_on_signals(session):
         message = f"A trading session that is {session.status.value} acts on no signal."
         raise InputError(ErrorCode.CONFLICT, message, ("input", "tradingSession"))
-    waiting = await transaction.trading_sessions.list_waiting_signals(session.id)
-    if sum(signal.action is action for signal in waiting) >= MAX_WAITING:
-        message = f"{MAX_WAITING} signals of {action.value} wait for the trading session already; submit it later."
-        raise InputError(ErrorCode.LIMIT_REACHED, message, ("input", "tradingSession"))
+
+
+def acts_on_signals(session: TradingSession) -> bool:
+    """Return whether the trading session still takes signals: it has not ended and isn't to end."""
+    return not (session.status.is_final or session.status is TradingSessionStatus.STOPPING)

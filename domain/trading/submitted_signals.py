@@ -64,7 +64,7 @@ class SubmittedSignals:
                 why = _why_missed(transaction, signal, later)
                 if why is None and not self._may_enter_now:
                     return False
-                order = await self._actor.enter(transaction, _missed(signal, why), self._atr())
+                order = await self._actor.enter(transaction, as_missed(signal, why), self._atr())
         self._actor.wake(signal, order)
         return True
 
@@ -72,7 +72,7 @@ class SubmittedSignals:
         state = transaction.state
         has_effect = state.position is not None or bool(state.entries)
         why = None if has_effect else "the trading session has no position and no entry to close"
-        await self._actor.exit(transaction, _missed(signal, why))
+        await self._actor.exit(transaction, as_missed(signal, why))
 
     def _atr(self) -> Decimal | None:
         newest = self._history.newest
@@ -90,7 +90,7 @@ async def settle_waiting_signals(
     """
     for waiting in await unit_of_work.trading_sessions.list_waiting_signals(session.id):
         why = f"the trading session is {session.status.value}" if waiting.action.enters else None
-        await record_signal(unit_of_work, _missed(waiting, why), at)
+        await record_signal(unit_of_work, as_missed(waiting, why), at)
         if not waiting.action.enters:
             why_flat, role = waiting.reason, OrderRole.EXIT
             await intend_flat(unit_of_work, ids.next_id(), session, None, role, why_flat, at, waiting.id)
@@ -104,6 +104,6 @@ def _why_missed(transaction: TradingSessionTransaction, signal: Signal, later: S
     )
 
 
-def _missed(signal: Signal, why: str | None) -> Signal:
+def as_missed(signal: Signal, why: str | None) -> Signal:
     """Return the signal as missed for that reason; None leaves it as it is."""
     return signal if why is None else replace(signal, missed=True, reason=f"{signal.reason} — missed: {why}")

@@ -1,4 +1,4 @@
-"""Generates and hashes the tokens of login sessions and the secrets of API keys."""
+"""Generates and hashes the tokens of login sessions and the secrets of API keys and webhooks."""
 
 import hashlib
 
@@ -6,6 +6,7 @@ from domain.ports.users import TokenSource
 
 LOGIN_PREFIX = "r3s_"
 API_KEY_PREFIX = "r3k_"
+WEBHOOK_PREFIX = "r3w_"
 
 
 def new_login_token(source: TokenSource) -> str:
@@ -16,6 +17,11 @@ def new_login_token(source: TokenSource) -> str:
 def new_api_secret(source: TokenSource) -> str:
     """Return a new secret of an API key."""
     return API_KEY_PREFIX + source.next_token()
+
+
+def new_webhook_secret(source: TokenSource) -> str:
+    """Return a new secret of a webhook, which is a part of its address."""
+    return WEBHOOK_PREFIX + source.next_token()
 
 
 def credential_hash(credential: str) -> bytes:

@@ -32,6 +32,7 @@ from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
 from infra.postgres.repositories.protection import PostgresProtection
 from infra.postgres.repositories.reports import PostgresReports
+from infra.postgres.repositories.signal_webhooks import PostgresSignalWebhooks
 from infra.postgres.repositories.strategies import PostgresStrategies
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from infra.postgres.repositories.transfers import PostgresTransfers
@@ -80,6 +81,10 @@ class PostgresTransaction:
     @cached_property
     def trading_sessions(self) -> PostgresTradingSessions:
         return PostgresTradingSessions(self._connection)
+
+    @cached_property
+    def signal_webhooks(self) -> PostgresSignalWebhooks:
+        return PostgresSignalWebhooks(self._connection)
 
     @cached_property
     def positions(self) -> PostgresPositions:

@@ -16,8 +16,10 @@ from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
 from domain.trading.signal_requests import SignalService
+from domain.trading.signal_webhooks import SignalWebhookService
 from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
+from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
@@ -84,6 +86,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         Registration(settings.registration.value),
     )
     orders = OrderService(database, hub, clock, ids, container.order_notifier)
+    signals = SignalService(database, hub, bus, clock, ids)
     return Services(
         database=database,
         clock=clock,
@@ -100,7 +103,9 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
         protection=ProtectionService(database, hub, bus, ids),
-        signals=SignalService(database, hub, bus, clock, ids),
+        signals=signals,
+        signal_webhooks=SignalWebhookService(database, tokens, clock, ids),
+        webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),
         halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
         reports=ReportService(database, bus, clock, ids),
         events=events,

@@ -40,6 +40,7 @@ from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
+from infra.web.signal_hooks import SignalHookRoute
 from resolvers.context import RequestContext
 from resolvers.services import EngineInfo, Services
 from schema import build_schema
@@ -167,7 +168,8 @@ def _app(settings: Settings, container: Container, services: Services, registry:
     web = web_settings(settings)
     if Role.WEB not in settings.roles:
         return build_health_app(lambda: pending_dependencies(container, settings), registry, web)
-    return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry)
+    hooks = SignalHookRoute(services.webhook_receiver)
+    return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry, [hooks])
 
 
 def web_settings(settings: Settings) -> WebSettings:

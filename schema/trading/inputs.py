@@ -82,3 +82,11 @@ class SignalSubmitInput:
         return SignalRequest(
             decode_uuid(self.trading_session, "TradingSession", ("input", "tradingSession")), self.action, self.reason
         )
+
+
+@strawberry.input(description="The webhook to create, and the trading session that is to act on its signals.")
+class SignalWebhookCreateInput:
+    trading_session: strawberry.ID = strawberry.field(description="The id of the trading session.")
+    name: str = strawberry.field(
+        description="The name of the webhook, of 1 to 100 printable characters, such as the name of the alert."
+    )

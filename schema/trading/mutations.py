@@ -6,11 +6,19 @@ import strawberry
 
 from domain.model.users import ApiScope
 from resolvers import trading
+from resolvers.trading import WEBHOOK_PATH
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
-from schema.trading.inputs import SignalSubmitInput, TradingSessionStartInput, TradingSessionStopInput
-from schema.trading.types import Signal, TradingSession
+from schema.trading.inputs import (
+    SignalSubmitInput,
+    SignalWebhookCreateInput,
+    TradingSessionStartInput,
+    TradingSessionStopInput,
+)
+from schema.trading.types import Signal, SignalWebhook, TradingSession
+
+WebhookId = Annotated[strawberry.ID, strawberry.argument(description="The id of the webhook.")]
 
 
 @strawberry.type(description="The result of `tradingSessionStart`.")
@@ -44,6 +52,37 @@ class TradingSessionStopPayload(Payload):
 @strawberry.type(description="The result of `signalSubmit`.")
 class SignalSubmitPayload(Payload):
     signal: Signal | None = strawberry.field(description="The signal. Null if there are errors.")
+
+
+@strawberry.type
+class SignalWebhookAddress(Payload):
+    """What creating a webhook and rotating its secret have in common."""
+
+    signal_webhook: SignalWebhook | None = strawberry.field(description="The webhook. Null if there are errors.")
+    path: str | None = strawberry.field(
+        description=(
+            "The path of the webhook's address, which contains its secret: `/hooks/signals/…`. Put `https://` and the "
+            "engine's public name before it. It can't be read again. Null if there are errors."
+        )
+    )
+    secret: str | None = strawberry.field(
+        description="The secret alone, the last part of `path`. It can't be read again. Null if there are errors."
+    )
+
+
+@strawberry.type(description="The result of `signalWebhookCreate`.")
+class SignalWebhookCreatePayload(SignalWebhookAddress): ...
+
+
+@strawberry.type(description="The result of `signalWebhookRotate`.")
+class SignalWebhookRotatePayload(SignalWebhookAddress): ...
+
+
+@strawberry.type(description="The result of `signalWebhookRevoke`.")
+class SignalWebhookRevokePayload(Payload):
+    signal_webhook: SignalWebhook | None = strawberry.field(
+        description="The revoked webhook. Null if there are errors."
+    )
 
 
 @strawberry.type
@@ -120,3 +159,41 @@ class TradingMutation:
     )
     async def signal_submit(self, info: Info, input: Annotated[SignalSubmitInput, INPUT]) -> Fields:
         return {"signal": await trading.submit_signal(info.context, input.to_domain(), input.idempotency_key)}
+
+    @mutation(
+        SignalWebhookCreatePayload,
+        scope=ApiScope.ADMIN,
+        description=(
+            "Create a webhook: an address at which a program without an API key, such as TradingView, submits signals "
+            "to a trading session. It requires a login session: an API key receives the error FORBIDDEN. A trading "
+            "session can have at most 10 webhooks."
+        ),
+    )
+    async def signal_webhook_create(self, info: Info, input: Annotated[SignalWebhookCreateInput, INPUT]) -> Fields:
+        session_id = decode_uuid(input.trading_session, "TradingSession", ("input", "tradingSession"))
+        return _address(*await trading.create_signal_webhook(info.context, session_id, input.name))
+
+    @mutation(
+        SignalWebhookRotatePayload,
+        scope=ApiScope.ADMIN,
+        description=(
+            "Give a webhook a new address; the old one ends at once. It requires a login session: an API key receives "
+            "the error FORBIDDEN."
+        ),
+    )
+    async def signal_webhook_rotate(self, info: Info, id: WebhookId) -> Fields:
+        webhook_id = decode_uuid(id, "SignalWebhook", ("id",))
+        return _address(*await trading.rotate_signal_webhook(info.context, webhook_id))
+
+    @mutation(
+        SignalWebhookRevokePayload,
+        scope=ApiScope.ADMIN,
+        description="Revoke a webhook at once. Its address answers as one that never existed.",
+    )
+    async def signal_webhook_revoke(self, info: Info, id: WebhookId) -> Fields:
+        webhook_id = decode_uuid(id, "SignalWebhook", ("id",))
+        return {"signal_webhook": await trading.revoke_signal_webhook(info.context, webhook_id)}
+
+
+def _address(webhook: object, secret: str) -> Fields:
+    return {"signal_webhook": webhook, "path": f"{WEBHOOK_PATH}{secret}", "secret": secret}

@@ -50,7 +50,9 @@ class SignalFacts:
 
 
 @strawberry.type(
-    description="A signal of a trading session: given by its strategy on a closed candle, or by `signalSubmit`."
+    description=(
+        "A signal of a trading session: given by its strategy on a closed candle, by `signalSubmit` or by a webhook."
+    )
 )
 class Signal(Node, SignalFacts):
     is_type_of = instance_of(domain.Signal)
@@ -64,6 +66,41 @@ class Signal(Node, SignalFacts):
 
 
 SignalConnection = connection(Signal, "signals")
+
+
+@strawberry.type(
+    description=(
+        "An address at which programs such as TradingView submit signals to a trading session. It contains a secret, "
+        "which is only shown when it is created."
+    )
+)
+class SignalWebhook(Node):
+    is_type_of = instance_of(domain.SignalWebhook)
+
+    name: str = strawberry.field(description="The name that the user gave the webhook.")
+    created_at: datetime = strawberry.field(description="When the webhook was created.")
+    rotated_at: datetime | None = strawberry.field(
+        description="When the webhook was last given a new address. Null if it has its first one."
+    )
+    revoked_at: datetime | None = strawberry.field(description="When the webhook was revoked. Null if it is valid.")
+    signal_count: int = strawberry.field(
+        description="The number of messages that became signals. A repeated message is counted once."
+    )
+    last_used_at: datetime | None = strawberry.field(
+        description="When a message last became a signal. Null if none has."
+    )
+    refused_count: int = strawberry.field(description="The number of messages that did not become signals.")
+    last_error: str | None = strawberry.field(
+        description="Why the latest refused message did not become a signal. Null if none was refused."
+    )
+    last_error_at: datetime | None = strawberry.field(description="When a message was last refused. Null if none was.")
+
+    @strawberry.field(
+        graphql_type=lazy("trading.types", "TradingSession") | None,
+        description="The trading session that acts on the signals.",
+    )
+    async def trading_session(parent: strawberry.Parent[domain.SignalWebhook], info: Info) -> object:
+        return await trading.webhook_session(info.context, parent)
 
 
 @strawberry.type
@@ -132,6 +169,13 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
         order_by: OrderBy = TimeOrder.NEWEST_FIRST,
     ) -> object:
         return await trading.signals(info.context, parent, page, order_by)
+
+    @strawberry.field(
+        graphql_type=list[SignalWebhook] | None,
+        description="The webhooks of the trading session that are not revoked, newest first.",
+    )
+    async def signal_webhooks(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.signal_webhooks(info.context, parent)
 
     @strawberry.field(
         graphql_type=Position | None,

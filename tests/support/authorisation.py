@@ -28,7 +28,7 @@ SCHEMA: Final = build_schema().graphql_schema
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
     "Account", "AccountTransfer", "Activity", "ApiKey", "Fill", "Job", "LoginSession", "Order", "Position", "Report",
-    "Signal", "Strategy", "StrategyVersion", "TradingSession", "User",
+    "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 QUERIES: Final = {
@@ -64,6 +64,9 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "tradingSessionResume": ("TRADE", ("TradingSession",)),
     "tradingSessionStop": ("TRADE", ("TradingSession",)),
     "signalSubmit": ("TRADE", ("TradingSession",)),
+    "signalWebhookCreate": ("ADMIN", ("TradingSession",)),
+    "signalWebhookRotate": ("ADMIN", ("SignalWebhook",)),
+    "signalWebhookRevoke": ("ADMIN", ("SignalWebhook",)),
     "tradingHalt": ("TRADE", ("Account", "TradingSession", "User")),
     "tradingResume": ("TRADE", ("Account", "TradingSession", "User")),
     "orderPlace": ("TRADE", ("Account",)),
@@ -76,7 +79,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 
-LOGIN_ONLY: Final = {"apiKeyCreate"}
+LOGIN_ONLY: Final = {"apiKeyCreate", "signalWebhookCreate", "signalWebhookRotate"}
 """What no API key may, whatever its scope."""
 
 SUBSCRIPTIONS: Final = {

@@ -307,6 +307,7 @@ async def seeded(api: Api) -> Matrix:
     for call in (
         f'apiKeyCreate(input: {{name: "{MARK} key", scopes: [READ]}})',
         f'userUpdate(input: {{displayName: "{MARK} name"}})',
+        f'signalWebhookCreate(input: {{tradingSession: "{encode_id("TradingSession", session.id)}", name: "{MARK}"}})',
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)

@@ -41,6 +41,10 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "tradingSessionResume": "trading_session_resume_requested",
     "tradingSessionStart": "trading_session_start_requested",
     "tradingSessionStop": "trading_session_stop_requested",
+    "signalSubmit": "signal_received",
+    "signalWebhookCreate": "signal_webhook_created",
+    "signalWebhookRotate": "signal_webhook_rotated",
+    "signalWebhookRevoke": "signal_webhook_revoked",
     "tradingHalt": "trading_halted",
     "tradingResume": "trading_resumed",
     "reportGenerate": "report_requested",
@@ -105,6 +109,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "Account": "account_id",
     "Strategy": "strategy_id",
     "TradingSession": "trading_session_id",
+    "SignalWebhook": "signal_webhook_id",
     "Position": "position_id",
     "Report": "report_id",
 }

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
+from resolvers.trading import WEBHOOK_PATH
 
 log = structlog.stdlib.get_logger("r3edge.access")
 
@@ -51,7 +52,7 @@ class AccessLogMiddleware:
 
     def _log(self, scope: Scope, status: int, seconds: float, entry: OperationLogEntry) -> None:
         path = scope["path"]
-        route = path if path in _ROUTES else "other"
+        route = _route(path)
         method = scope.get("method", "WEBSOCKET")
         if scope["type"] == "http":
             self._metrics.requests.labels(method if method in {"GET", "POST"} else "other", route, str(status)).inc()
@@ -65,6 +66,13 @@ class AccessLogMiddleware:
                 milliseconds=round(seconds * 1000, 2),
                 **entry.fields(),
             )
+
+
+def _route(path: str) -> str:
+    """Return what is logged of a path: nothing that comes after a route, since the rest of a hook's is a secret."""
+    if path.startswith(WEBHOOK_PATH):
+        return WEBHOOK_PATH
+    return path if path in _ROUTES else "other"
 
 
 class _Outcome:

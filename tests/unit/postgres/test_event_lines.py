@@ -28,7 +28,7 @@ from tests.support.orders import an_order
 
 USER = UUID(int=2)
 NOW = datetime(2026, 11, 5, tzinfo=UTC)
-LOGGED_BY_THEIR_STEPS = {"orderPlace", "orderAmend", "orderCancel", "ordersCancel", "positionClose", "signalSubmit"}
+LOGGED_BY_THEIR_STEPS = {"orderPlace", "orderAmend", "orderCancel", "ordersCancel", "positionClose"}
 
 
 def line(subject: Subject | None, message: str | None = None) -> EventLine:
