@@ -77,6 +77,10 @@ class Member:
     def address(self) -> str:
         return f"127.0.0.1:{self._port}"
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
     def start(self) -> None:
         """Start the member and return when it answers."""
         options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", f"-Dhazelcast.config={self._config}"]

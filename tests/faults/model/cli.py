@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,8 +33,6 @@ _RUNS_A_WORLD = 20
 
 _console = Console()
 
-Report = Callable[[RunResult], None]
-
 
 def main() -> None:
     """Run the command line."""
@@ -45,6 +43,7 @@ def faults(
     runs: Annotated[int, typer.Option(help="How many seeds to run.")] = 100,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 1,
     engines: Annotated[int, typer.Option(help="Engines side by side.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Nodes of each engine; several share a Hazelcast member.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where results and folders lie.")] = Path("faults"),
     minutes: Annotated[float | None, typer.Option(help="Start no run after so long.")] = None,
     again: Annotated[bool, typer.Option(help="Run seeds again that were violated.")] = False,
@@ -54,17 +53,17 @@ def faults(
     folder.mkdir(parents=True, exist_ok=True)
     done = {row["seed"] for row in _results(folder) if not (again and row["violations"])}
     seeds = [number for number in range(seed, seed + runs) if number not in done]
-    deadline = None if minutes is None else time.monotonic() + minutes * 60
+    deadline = float("inf") if minutes is None else time.monotonic() + minutes * 60
     with run_folder():
-        asyncio.run(_run_all(folder, seeds, engines, deadline))
+        asyncio.run(_run_all(folder, seeds, engines, nodes, deadline))
     rows = [row for row in _results(folder) if seed <= row["seed"] < seed + runs]
     _print_table(rows)
     raise SystemExit(any(row["violations"] for row in rows) or len(rows) < runs)
 
 
-async def _run_all(folder: Path, seeds: list[int], engines: int, deadline: float | None) -> None:
+async def _run_all(folder: Path, seeds: list[int], engines: int, nodes: int, deadline: float) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    commit = _commit()
+    origin = {"commit": _commit(), "nodes": nodes}
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=_console) as progress:
         bar = progress.add_task("0 violations", total=len(seeds))
         left = iter(seeds)
@@ -72,45 +71,57 @@ async def _run_all(folder: Path, seeds: list[int], engines: int, deadline: float
 
         def report(result: RunResult) -> None:
             with (folder / "results.jsonl").open("a") as file:
-                file.write(json.dumps({"commit": commit, **result.as_json()}) + "\n")
+                file.write(json.dumps({**origin, **result.as_json()}) + "\n")
             violated["all"] += len(result.violations)
             progress.update(bar, advance=1, description=f"{violated['all']} violations")
             for violation in result.violations:
                 progress.console.print(f"seed {result.seed}: {violation}", markup=False, highlight=False)
 
-        await asyncio.gather(*(_run_engine(folder, left, deadline, report) for _ in range(engines)))
+        campaign = _Campaign(folder, nodes, deadline, left, report)
+        await asyncio.gather(*(campaign.run_engine() for _ in range(engines)))
 
 
-async def _run_engine(folder: Path, left: Iterator[int], deadline: float | None, report: Report) -> None:
-    """Take seeds until none is left, in one world after the other."""
-    while (deadline is None or time.monotonic() < deadline) and (first := next(left, None)) is not None:
-        place = new_folder()
-        violated = await _run_world(place, itertools.chain([first], left), deadline, report)
-        if violated:
-            kept = folder / f"seed-{violated[0]}"
-            shutil.copytree(place, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock*", "*.s.PGSQL*"))
-        shutil.rmtree(place, ignore_errors=True)
+@dataclass(frozen=True)
+class _Campaign:
+    """Seeds that are still to run, and what each run needs."""
 
+    folder: Path
+    nodes: int
+    deadline: float
+    left: Iterator[int]
+    report: Callable[[RunResult], None]
 
-async def _run_world(place: Path, seeds: Iterator[int], deadline: float | None, report: Report) -> list[int]:
-    """Run seeds on one world until it is old, the time is over or something is violated; return those violated."""
-    violated: list[int] = []
-    world = World(place, 1)
-    try:
-        await world.start()
-        for seed in itertools.islice(seeds, _RUNS_A_WORLD):
-            result = await run_seed(world, seed)
-            report(result)
-            violated += [seed] if result.violations else []
-            if violated or (deadline is not None and time.monotonic() > deadline):
-                break
-    finally:
-        with suppress(AssertionError):  # what doesn't end cleanly is killed with its folder
-            await world.close()
-        if violated:
-            shutil.copy(world.engine.log_file, place / "engine.log")
-        world.engine.clean_up()
-    return violated
+    async def run_engine(self) -> None:
+        """Take seeds until none is left, in one world after the other."""
+        while time.monotonic() < self.deadline and (first := next(self.left, None)) is not None:
+            place = new_folder()
+            violated = await self._run_world(place, itertools.chain([first], self.left))
+            if violated:
+                kept = self.folder / f"seed-{violated}"
+                sockets = shutil.ignore_patterns("*.sock*", "*.s.PGSQL*")
+                shutil.copytree(place, kept, dirs_exist_ok=True, ignore=sockets)
+            shutil.rmtree(place, ignore_errors=True)
+
+    async def _run_world(self, place: Path, seeds: Iterator[int]) -> int:
+        """Run seeds on one world until it is old, the time is over or something is violated; return that seed or 0."""
+        world, result = World(place, 1, self.nodes), None
+        try:
+            await world.start()
+            for seed in itertools.islice(seeds, _RUNS_A_WORLD):
+                result = await run_seed(world, seed)
+                self.report(result)
+                if result.violations or time.monotonic() > self.deadline:
+                    break
+        finally:
+            for node in world.nodes:
+                node.keep_log()
+            try:
+                await world.close()
+            except AssertionError as error:
+                if result is not None:
+                    result = replace(result, violations=[*result.violations, f"it doesn't end cleanly: {error}"])
+                    self.report(result)
+        return result.seed if result is not None and result.violations else 0
 
 
 def _commit() -> str:
@@ -143,8 +154,8 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         f"{lengths['violations']} violations{f' (seeds {bad})' if bad else ''}",
         highlight=False,
     )
-    commits = Counter(row["commit"] for row in rows)
-    _console.print("runs by commit: " + ", ".join(f"{commit} {count}" for commit, count in commits.items()))
+    origins = Counter(f"{row['commit']} (nodes: {row['nodes']})" for row in rows)
+    _console.print("runs by commit: " + ", ".join(f"{origin} {count}" for origin, count in origins.items()))
 
 
 if __name__ == "__main__":

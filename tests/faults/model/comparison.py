@@ -7,7 +7,7 @@ from typing import Any
 from tests.faults.model.exits import unjustified_exits
 from tests.faults.model.remaining import Violations, name_of, remaining
 from tests.faults.model.trader import EVENTS, USDT, Trader
-from tests.faults.model.world import MARKET, World
+from tests.faults.model.venue import MARKET, Venue
 from tests.support.trader_client import HEAD
 
 BALANCE_SECONDS = 90
@@ -15,7 +15,7 @@ _NEVER_SENT = frozenset({"DENIED"})
 _LOSSES = frozenset({"MAX_DAILY_LOSS", "MAX_DRAWDOWN"})
 
 
-async def compare(world: World, traders: list[Trader]) -> Violations:
+async def compare(venue: Venue, traders: list[Trader]) -> Violations:
     """Hold each account against its venue, its answers and its event log."""
     found: Violations = []
     for trader in traders:
@@ -29,7 +29,7 @@ async def compare(world: World, traders: list[Trader]) -> Violations:
         found += await _deposits_agree(trader, trades)
         found += _losses_are_real(orders)
         found += await _log_agrees(trader, orders)
-        found += unjustified_exits(world, trader, orders)
+        found += unjustified_exits(venue, trader, orders)
     return found
 
 

@@ -13,7 +13,7 @@ from tests.faults.model.trader import (
     STOP_PERCENT,
     Trader,
 )
-from tests.faults.model.world import World
+from tests.faults.model.venue import Venue
 
 _TOLERANCE = Decimal("0.0005")
 _ONE_FILL_MS = 1_000
@@ -49,7 +49,7 @@ async def unasked_exits(trader: Trader) -> Violations:
     return [f"nobody asked for {name_of(order)}" for order in unasked]
 
 
-def unjustified_exits(world: World, trader: Trader, orders: list[Order]) -> Violations:
+def unjustified_exits(venue: Venue, trader: Trader, orders: list[Order]) -> Violations:
     """Name exits between whose entry and whose fills nothing was traded at the price that they are for."""
     found = []
     for order in orders:
@@ -57,7 +57,7 @@ def unjustified_exits(world: World, trader: Trader, orders: list[Order]) -> Viol
             continue
         end = min(map(_at, order["fills"]["nodes"]))
         levels = _levels_of(order, end, trader, orders)
-        if not any(_is_justified(world, order, end, level, orders) for level in levels):
+        if not any(_is_justified(venue, order, end, level, orders) for level in levels):
             found.append(f"no price justifies {name_of(order)}: {levels}")
     return found
 
@@ -75,10 +75,10 @@ def _levels_of(order: Order, end: int, trader: Trader, orders: list[Order]) -> l
     return [Levels.around(before, *map(Decimal, percents))] if before else []
 
 
-def _is_justified(world: World, order: Order, end: int, levels: Levels, orders: list[Order]) -> bool:
+def _is_justified(venue: Venue, order: Order, end: int, levels: Levels, orders: list[Order]) -> bool:
     # The exchange forgets its newest trades when it is killed, but the account's own are known.
     own = [fill for other in orders for fill in other["fills"]["nodes"] if levels.since_ms <= _at(fill) < end]
-    traded = world.traded_prices(levels.since_ms, end) + [Decimal(fill["price"]) for fill in own]
+    traded = venue.traded_prices(levels.since_ms, end) + [Decimal(fill["price"]) for fill in own]
     if order["role"] == "STOP_LOSS":
         return min(traded, default=levels.stop + 1) <= levels.stop
     return max(traded, default=levels.profit - 1) >= levels.profit

@@ -15,8 +15,7 @@ _COARSE_LOT = "0.001"
 _CLOCK_JUMPS = (-30, 600, 3, -3)
 """Seconds: far, and about as far as what the order protocol measures."""
 
-_CLOCK_STEPS = 4
-_CLOCK_STEP_SECONDS = 0.3
+_CLOCK_STEP_SECONDS = 0.2
 
 _COUNTED = {
     FaultKind.SWALLOWED_ANSWERS: "swallowOrders",
@@ -38,9 +37,9 @@ _AT_ONCE = {
 async def strike(world: World, fault: Fault) -> None:
     """Let a fault strike; those that last do so until the world is healed."""
     if fault.kind in _COUNTED:
-        await world.inject(**{_COUNTED[fault.kind]: fault.count})
+        await world.venue.inject(**{_COUNTED[fault.kind]: fault.count})
     elif fault.kind in _AT_ONCE:
-        await world.inject(**{_AT_ONCE[fault.kind]: True})
+        await world.venue.inject(**{_AT_ONCE[fault.kind]: True})
     else:
         await _STRIKES[fault.kind](world, fault)
 
@@ -50,53 +49,59 @@ async def _crash_at_step(world: World, fault: Fault) -> None:
 
 
 async def _crash(world: World, fault: Fault) -> None:
-    world.crash()
+    world.node_of(fault.count).engine.kill()
 
 
 async def _freeze(world: World, fault: Fault) -> None:
-    await world.freeze(_FREEZE_SECONDS)
+    await world.node_of(fault.count).freeze(_FREEZE_SECONDS)
 
 
 async def _kill_postgres(world: World, fault: Fault) -> None:
     world.kill_postgres()
 
 
+async def _kill_bus(world: World, fault: Fault) -> None:
+    await world.kill_bus()
+
+
 async def _restart_exchange(world: World, fault: Fault) -> None:
-    await world.restart_exchange()
+    await world.venue.restart()
 
 
 async def _delay_answers(world: World, fault: Fault) -> None:
-    await world.inject(delayMs=_DELAY_MS, delayCount=5 * fault.count)
+    await world.venue.inject(delayMs=_DELAY_MS, delayCount=5 * fault.count)
 
 
 async def _answer_server_errors(world: World, fault: Fault) -> None:
-    await world.inject(answerStatus=503, answerCount=2 * fault.count)
+    await world.venue.inject(answerStatus=503, answerCount=2 * fault.count)
 
 
 async def _limit_rate(world: World, fault: Fault) -> None:
-    await world.inject(answerStatus=429, answerCount=fault.count)
+    await world.venue.inject(answerStatus=429, answerCount=fault.count)
 
 
 async def _ban(world: World, fault: Fault) -> None:
-    await world.inject(answerStatus=418, answerCount=fault.count)
+    await world.venue.inject(answerStatus=418, answerCount=fault.count)
 
 
 async def _change_filters(world: World, fault: Fault) -> None:
-    await world.set_lot_size(_COARSE_LOT)
+    await world.venue.set_lot_size(_COARSE_LOT)
 
 
 async def _move_venue_clock(world: World, fault: Fault) -> None:
-    await world.move_venue_clock(_DRIFT_MS * fault.count)
+    await world.venue.move_clock(_DRIFT_MS * fault.count)
 
 
 async def _move_node_clock(world: World, fault: Fault) -> None:
-    world.move_node_clock(fault.count * _CLOCK_JUMPS[fault.before % len(_CLOCK_JUMPS)])
+    world.node_of(fault.before).move_clock(fault.count * _CLOCK_JUMPS[fault.before % len(_CLOCK_JUMPS)])
 
 
 async def _step_node_clock(world: World, fault: Fault) -> None:
-    for step in range(_CLOCK_STEPS):
-        world.move_node_clock(0 if step % 2 else fault.count * _CLOCK_JUMPS[(fault.before + step) % len(_CLOCK_JUMPS)])
-        await asyncio.sleep(_CLOCK_STEP_SECONDS)
+    node = world.node_of(fault.before)
+    for jump in _CLOCK_JUMPS:
+        for seconds in (fault.count * jump, 0):
+            node.move_clock(seconds)
+            await asyncio.sleep(_CLOCK_STEP_SECONDS)
 
 
 _STRIKES: dict[FaultKind, Callable[[World, Fault], Awaitable[None]]] = {
@@ -104,6 +109,7 @@ _STRIKES: dict[FaultKind, Callable[[World, Fault], Awaitable[None]]] = {
     FaultKind.CRASH: _crash,
     FaultKind.FREEZE: _freeze,
     FaultKind.POSTGRES: _kill_postgres,
+    FaultKind.BUS: _kill_bus,
     FaultKind.EXCHANGE: _restart_exchange,
     FaultKind.DELAYED_ANSWERS: _delay_answers,
     FaultKind.SERVER_ERROR: _answer_server_errors,

@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.faults.model.plan import Action, Operation
 from tests.faults.model.trader import BRACKET_PROFIT_PERCENT, BRACKET_STOP_PERCENT, Trader
-from tests.faults.model.world import MARKET as VENUE_SYMBOL
-from tests.faults.model.world import World
+from tests.faults.model.venue import MARKET as VENUE_SYMBOL
+from tests.faults.model.venue import Venue
 from tests.support.trader_client import CANCEL, FINAL, MARKET, PLACE
 
 CANCEL_ALL = (
@@ -41,8 +41,8 @@ _PROTECTION_PERCENT = 1.8
 class Operator:
     """Carries out one run's operations; keys are made of the seed and the operation's index, so that it can repeat."""
 
-    def __init__(self, world: World, traders: list[Trader], seed: int) -> None:
-        self._world = world
+    def __init__(self, venue: Venue, traders: list[Trader], seed: int) -> None:
+        self._venue = venue
         self._traders = traders
         self._seed = seed
         self._do: dict[Action, Callable[[Trader, Operation, str], Awaitable[None]]] = {
@@ -132,7 +132,7 @@ class Operator:
         if not by_hand:
             return
         stop, profit = await self._price(-_PROTECTION_PERCENT), await self._price(_PROTECTION_PERCENT)
-        trader.protected.append((await self._world.venue_time(), Decimal(stop), Decimal(profit)))
+        trader.protected.append((await self._venue.time(), Decimal(stop), Decimal(profit)))
         levels = {"stopLoss": {"price": stop}, "takeProfit": {"price": profit}}
         await trader.insist(PROTECT, id=by_hand[0]["id"], input=levels)
 
@@ -171,10 +171,10 @@ class Operator:
     # ---- the market, and others
 
     async def _move_price(self, trader: Trader, operation: Operation, key: str) -> None:
-        await self._world.move_price(await self._price(operation.distance))
+        await self._venue.move_price(await self._price(operation.distance))
 
     async def _next_candle(self, trader: Trader, operation: Operation, key: str) -> None:
-        await self._world.next_minute()
+        await self._venue.next_minute()
 
     async def _trade_by_hand(self, trader: Trader, operation: Operation, key: str) -> None:
         client_order_id = f"hand-{key[:20]}"
@@ -201,7 +201,7 @@ class Operator:
         }  # fmt: skip
 
     async def _price(self, percent: float) -> str:
-        return f"{await self._world.price() * (1 + percent / 100):.2f}"
+        return f"{await self._venue.price() * (1 + percent / 100):.2f}"
 
     @staticmethod
     async def _active(trader: Trader, operation: Operation) -> dict[str, Any] | None:

@@ -49,6 +49,7 @@ class FaultKind(StrEnum):
     FREEZE = "SIGSTOP past the lease"
     POSTGRES = "PostgreSQL killed"
     EXCHANGE = "exchange killed"
+    BUS = "Hazelcast killed"
     SWALLOWED_ANSWERS = "answers to orders lost"
     HANGING_ANSWERS = "answers to orders never come"
     DROPPED_ORDERS = "orders lost on the way"
@@ -142,13 +143,14 @@ _WEIGHTS = {
 }
 
 
-def plan_of(seed: int) -> Plan:
-    """Return the plan of a seed."""
+def plan_of(seed: int, nodes: int = 1) -> Plan:
+    """Return the plan of a seed for an engine of so many nodes."""
     chance = random.Random(seed)
     count = chance.randint(*_OPERATIONS)
     actions = chance.choices(list(_WEIGHTS), list(_WEIGHTS.values()), k=count)
     operations = [_operation(chance, action) for action in actions]
-    faults = [_fault(chance, count) for _ in range(chance.randint(*_FAULTS))]
+    kinds = [kind for kind in FaultKind if nodes > 1 or kind is not FaultKind.BUS]
+    faults = [_fault(chance, count, kinds) for _ in range(chance.randint(*_FAULTS))]
     return Plan(seed, tuple(operations), tuple(sorted(faults, key=lambda fault: fault.before)))
 
 
@@ -162,6 +164,6 @@ def _operation(chance: random.Random, action: Action) -> Operation:
     )
 
 
-def _fault(chance: random.Random, operations: int) -> Fault:
-    kind, step = chance.choice(list(FaultKind)), chance.choice(list(CrashStep))
+def _fault(chance: random.Random, operations: int, kinds: list[FaultKind]) -> Fault:
+    kind, step = chance.choice(kinds), chance.choice(list(CrashStep))
     return Fault(kind, chance.randrange(operations), chance.randint(1, 4), step)

@@ -43,8 +43,9 @@ class RunResult:
 
 async def run_seed(world: World, seed: int) -> RunResult:
     """Carry out the plan of a seed; what goes wrong in the harness itself is a violation too."""
-    plan, started = plan_of(seed), time.monotonic()
-    log_start = len(world.engine.log)
+    plan, started = plan_of(seed, len(world.nodes)), time.monotonic()
+    for node in world.nodes:
+        node.mark_log()
     violations: list[str] = []
     counts: Counter[str] = Counter()
     phases: dict[str, float] = {}
@@ -54,13 +55,13 @@ async def run_seed(world: World, seed: int) -> RunResult:
         with _timed(phases, "entry"):
             await _enter(world, traders)
         with _timed(phases, "operations"):
-            await _carry_out(world, plan, Operator(world, traders, seed))
+            await _carry_out(world, plan, Operator(world.venue, traders, seed))
         with _timed(phases, "end"):
             violations += await settle(world, traders)
         if violations:
-            await world.dump_tasks()
+            await asyncio.gather(*(node.dump_tasks() for node in world.nodes))
         with _timed(phases, "comparison"):
-            violations += await compare(world, traders)
+            violations += await compare(world.venue, traders)
         for trader in traders:
             orders = await trader.orders()
             counts["orders"] += len(orders)
@@ -68,10 +69,11 @@ async def run_seed(world: World, seed: int) -> RunResult:
             counts["fills"] += sum(len(order["fills"]["nodes"]) for order in orders)
     except (Exception, AssertionError):  # noqa: BLE001  # a run that can't be judged hasn't passed
         violations.append(traceback.format_exc()[-3_000:])
-    try:
-        world.engine.assert_quiet(log_start)
-    except AssertionError as error:
-        violations.append(f"the log isn't quiet: {str(error)[:3_000]}")
+    for node in world.nodes:
+        try:
+            node.assert_quiet()
+        except AssertionError as error:
+            violations.append(f"the log isn't quiet: {str(error)[:3_000]}")
     return RunResult(
         seed, round(time.monotonic() - started, 1), counts["orders"], counts["fills"], counts["exits"],
         [operation.action.value for operation in plan.operations], [fault.kind.value for fault in plan.faults],
@@ -92,7 +94,7 @@ async def _enter(world: World, traders: list[Trader]) -> None:
     """Let a candle close, so that each trading session enters: faults are to find positions to protect."""
     for trader in traders:
         await read_until(trader.sessions, _all_run, "the trading session runs")
-    await world.next_minute()
+    await world.venue.next_minute()
     for trader in traders:
         await read_until(trader.open_positions, bool, "the trading session has entered")
 

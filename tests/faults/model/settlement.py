@@ -66,7 +66,7 @@ async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
     That must close each position of a session that hasn't stopped, and all that another protection is for.
     """
     watched = {trader.account: await _protected(trader) for trader in traders}
-    await world.move_price(f"{await world.price() * (1 - _CRASH_PERCENT / 100):.2f}")
+    await world.venue.move_price(f"{await world.venue.price() * (1 - _CRASH_PERCENT / 100):.2f}")
 
     async def check(trader: Trader) -> Violations:
         async def still_open() -> list[Any]:
@@ -82,7 +82,7 @@ async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
         return [f"open {EXIT_SECONDS} s after its stop-loss was reached: {left}; {sessions}"] if left else []
 
     found = await _each(traders, check)
-    await world.move_price(f"{await world.price() * (1 + _CRASH_PERCENT / 100):.2f}")
+    await world.venue.move_price(f"{await world.venue.price() * (1 + _CRASH_PERCENT / 100):.2f}")
     return found
 
 

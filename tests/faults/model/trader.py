@@ -2,14 +2,18 @@
 
 import asyncio
 import base64
+import itertools
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import httpx
 
-from tests.faults.model.world import VenueKey, World
+from tests.faults.model.venue import VenueKey
+from tests.faults.model.world import World
+from tests.support.graphql_client import Client
 from tests.support.trader_client import CREATE_STRATEGY, MARKET, START_SESSION, TraderClient, new_trader
 
 AWAY = (httpx.TransportError, OSError)
@@ -45,7 +49,7 @@ EVENTS = """subscription($after: String) { events(after: $after) { cursor sequen
 
 @dataclass
 class Trader:
-    """A user with one account.
+    """A user with one account, who asks one of the nodes after the other by `clients`.
 
     `acknowledged` maps each idempotency key to the id of the order that the engine answered with, `signals` to that of
     the signal; `by_hand` are client order ids of orders placed with the venue's key, past the engine. `asked` are the
@@ -54,6 +58,7 @@ class Trader:
     """
 
     client: TraderClient
+    clients: Iterator[Client]
     venue: VenueKey
     start_cursor: str
     session: str = ""
@@ -75,7 +80,7 @@ class Trader:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while True:
                 try:
-                    answer = await self.client.client.raw(document, **variables)
+                    answer = await next(self.clients).raw(document, **variables)
                 except AWAY:
                     answer = {"errors": []}
                 codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
@@ -138,8 +143,9 @@ class Trader:
 
 async def new_user(world: World) -> Trader:
     """Register a user with a paper account, and start a trading session that enters at each candle's close."""
-    client = await new_trader(world.engine.client(), USDT=USDT, BTC=BTC)
-    trader = Trader(client, await world.key_of(_raw_id(client.account)), await client.head())
+    client = await new_trader(world.nodes[0].engine.client(), USDT=USDT, BTC=BTC)
+    clients = itertools.cycle([node.engine.client(client.client.token) for node in world.nodes])
+    trader = Trader(client, clients, await world.venue.key_of(_raw_id(client.account)), await client.head())
     limited = await trader.insist(LIMIT_LOSSES, id=client.account, input={"risk": _LOSS_LIMITS})
     assert limited["errors"] == [], limited
     strategy = await trader.insist(
