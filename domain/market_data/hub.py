@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -211,7 +211,7 @@ class MarketDataHub:
 
     async def trade_stream(
         self, market: MarketSymbol, reader: FeedReader = FeedReader.ENGINE
-    ) -> AsyncIterator[tuple[Trade, ...]]:
+    ) -> AsyncGenerator[tuple[Trade, ...], None]:
         """Yield all trades from now on; `dropped_trades` counts batches that a reader was far too slow for."""
         async with self.subscribe(market, reader) as state:
             with state.trade_queue() as queue:

@@ -56,10 +56,42 @@ class OrderStyle:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryAdd:
+    """A further entry into an open position, made at most `count` times in each.
+
+    All conditions that are set must hold; there is at least one. The price must be as far `below` or `above` the price
+    of the last entry, `rule` must be true on a closed candle, or with `on_entry_signal` the strategy or a user signals
+    an entry again. Of `sizing`, which is the size of the whole ladder, each of them has `size_factor` shares and the
+    entry has one.
+    """
+
+    below: ExitDistance | None = None
+    above: ExitDistance | None = None
+    rule: str | None = None
+    on_entry_signal: bool = False
+    size_factor: Decimal = Decimal(1)
+    count: int = 1
+
+    @property
+    def waits_for_price(self) -> bool:
+        """Whether a price alone leads to it, at any time; otherwise it is decided on when there is a signal."""
+        return self.rule is None and not self.on_entry_signal
+
+
+@dataclass(frozen=True, slots=True)
+class ExitTarget:
+    """A partial take-profit: `share_percent` of all that was bought is sold at a distance above the entry price."""
+
+    distance: ExitDistance
+    share_percent: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class StrategyDefinition:
     """A strategy as data: its rules in the language of `domain.strategies.parser`, None if there is no such rule.
 
-    Without any rule it trades on signals from outside alone. `max_holding_bars` counts closed candles.
+    Without any rule it trades on signals from outside alone. `max_holding_bars` counts closed candles. With `adds` a
+    position is a ladder of entries, and its entry price is the average of them.
     """
 
     sizing: Sizing
@@ -73,13 +105,21 @@ class StrategyDefinition:
     trailing_stop: ExitDistance | None = None
     max_holding_bars: int | None = None
     order: OrderStyle = OrderStyle()
+    adds: tuple[EntryAdd, ...] = ()
+    targets: tuple[ExitTarget, ...] = ()
+
+    @property
+    def exit_distances(self) -> tuple[ExitDistance, ...]:
+        """The distances of all exits that there are."""
+        exits = (self.stop_loss, self.take_profit, self.trailing_stop, *(target.distance for target in self.targets))
+        return tuple(exit_ for exit_ in exits if exit_ is not None)
 
     @property
     def needs_atr(self) -> bool:
-        """Whether an exit or the sizing is measured in ATR(14)."""
-        exits = (self.stop_loss, self.take_profit, self.trailing_stop)
-        by_exit = any(exit_ is not None and exit_.atr_multiple is not None for exit_ in exits)
-        return by_exit or self.sizing.volatility_percent is not None
+        """Whether an exit, the distance of a further entry or the sizing is measured in ATR(14)."""
+        adds = (distance for add in self.adds for distance in (add.below, add.above) if distance is not None)
+        by_distance = any(distance.atr_multiple is not None for distance in (*self.exit_distances, *adds))
+        return by_distance or self.sizing.volatility_percent is not None
 
 
 def chosen_fields(choice: ExitDistance | Sizing) -> tuple[str, ...]:

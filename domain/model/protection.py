@@ -34,7 +34,7 @@ class ExitLevel:
 
 @dataclass(frozen=True, slots=True)
 class PartialTarget:
-    """A take-profit for a part of the position: `share` of the quantity that it had then, more than 0 and below 1."""
+    """A take-profit for a part of the position: `share` of all that was bought, more than 0 and at most 1."""
 
     level: ExitLevel
     share: Decimal

@@ -195,7 +195,8 @@ class Signal:
 
     `price`, in quote per base, is the close of its candle, or the market's price when a user's was acted on.
     `candle_at` is that candle's open time, None for a user's, which is `waiting` until it has been acted on or missed.
-    `order_id` is set once the signal has caused an order.
+    `order_id` is set once the signal has caused an order. `add_number` is the number of the further entry into the
+    position `position_id` that it is for, counted from 1 in the order of the definition; None for all others.
     """
 
     id: UUID
@@ -209,6 +210,8 @@ class Signal:
     missed: bool = False
     order_id: UUID | None = None
     waiting: bool = False
+    position_id: UUID | None = None
+    add_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Ports of market data: its repositories, the venues that it comes from, and the live feed of a node."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from decimal import Decimal
@@ -216,7 +216,7 @@ class MarketFeed(Protocol):
         """Return the currencies of a venue and the markets between them."""
         ...
 
-    def trade_stream(self, market: MarketSymbol) -> AsyncIterator[tuple[Trade, ...]]:
+    def trade_stream(self, market: MarketSymbol) -> AsyncGenerator[tuple[Trade, ...], None]:
         """Yield trades in batches, for ever."""
         ...
 

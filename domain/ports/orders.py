@@ -205,6 +205,10 @@ class OrderRepository(Protocol):
         """Return the fills of one order, oldest first."""
         ...
 
+    async def get_last_entry(self, trading_session_id: UUID, market: MarketSymbol) -> Order | None:
+        """Return the trading session's newest entry order on a market that was filled, at least in part."""
+        ...
+
     async def list_fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
         """Return the fills of several orders, newest first."""
         ...

@@ -66,7 +66,11 @@ class TradingSessionRepository(Protocol):
         ...
 
     async def add_signal(self, signal: Signal) -> bool:
-        """Store a signal; False if the trading session has one with the same action on the same candle already."""
+        """Store a signal; False if the same action on the same candle, or the same add, was signalled already."""
+        ...
+
+    async def list_adds(self, position_id: UUID) -> list[int]:
+        """Return the numbers of the further entries into a position that were signalled."""
         ...
 
     async def save_signal(self, signal: Signal) -> None:

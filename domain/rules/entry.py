@@ -7,18 +7,20 @@ from uuid import UUID
 from domain.core.money import EXACT, divide
 from domain.model.client_order_ids import client_order_id
 from domain.model.definitions import ExitDistance, OrderStyle, StrategyDefinition
-from domain.model.markets import Depth, Market, Timeframe
+from domain.model.markets import Depth, Market, MarketSymbol, Timeframe
 from domain.model.orders import Order, OrderRole, OrderType, TimeInForce
-from domain.model.protection import ExitLevel, ProtectionRules
+from domain.model.protection import ExitLevel, PartialTarget, ProtectionRules
 from domain.model.trading import Signal
 from domain.rules.direction import Direction
 from domain.rules.grid import grid_of
+from domain.rules.protected_position import level_distance
 from domain.rules.session_plan import TradingSessionPlan
 
 MAX_ENTRY_DELAY = timedelta(seconds=10)
 """How long after its signal, which for a candle's is its close, an entry may still be made."""
 
 _BASIS_POINTS = Decimal(10_000)
+_HUNDRED = Decimal(100)
 
 
 def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: Market) -> Decimal:
@@ -36,9 +38,18 @@ def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: 
 
 
 def entry_order(
-    plan: TradingSessionPlan, order_id: UUID, signal: Signal, quantity: Decimal, price: Decimal, now: datetime
+    plan: TradingSessionPlan,
+    order_id: UUID,
+    market: MarketSymbol,
+    signal: Signal,
+    quantity: Decimal,
+    price: Decimal,
+    now: datetime,
 ) -> Order:
-    """Return the buy order of a signal; the same signal gives the same client order id."""
+    """Return the buy order of a signal.
+
+    The same signal, or the same further entry into a position, gives the same client order id.
+    """
     style = plan.definition.order
     limit = style.type is OrderType.LIMIT
     expires_at = now + timedelta(seconds=style.give_up_after_seconds) if style.give_up_after_seconds else None
@@ -46,8 +57,8 @@ def entry_order(
         id=order_id,
         user_id=signal.user_id,
         account_id=plan.session.account_id,
-        market=plan.session.market,
-        client_order_id=client_order_id(plan.session.account_id, "signal", _signal_cause(signal), OrderRole.ENTRY, 0),
+        market=market,
+        client_order_id=_client_order_id(plan.session.account_id, signal),
         side=Direction.LONG.entry_side,
         type=style.type,
         role=OrderRole.ENTRY,
@@ -70,19 +81,31 @@ def protection_rules(
 
     `atr` is ATR(14) at the signal's candle, in quote per base.
     """
-    distances = (definition.stop_loss, definition.take_profit, definition.trailing_stop)
-    if atr is None and any(distance is not None and distance.atr_multiple is not None for distance in distances):
+    if atr is None and any(distance.atr_multiple is not None for distance in definition.exit_distances):
         return None
-    stop_loss, take_profit, trailing_stop = (_exit_level(distance, atr) for distance in distances)
+    exits = (definition.stop_loss, definition.take_profit, definition.trailing_stop)
+    stop_loss, take_profit, trailing_stop = (None if exit_ is None else _exit_level(exit_, atr) for exit_ in exits)
     bars = definition.max_holding_bars
     return ProtectionRules(
-        stop_loss, take_profit, trailing_stop, maximum_bars=bars, timeframe=None if bars is None else timeframe
+        stop_loss,
+        take_profit,
+        trailing_stop,
+        tuple(
+            PartialTarget(_exit_level(target.distance, atr), divide(target.share_percent, _HUNDRED))
+            for target in definition.targets
+        ),
+        maximum_bars=bars,
+        timeframe=None if bars is None else timeframe,
     )
 
 
-def _exit_level(distance: ExitDistance | None, atr: Decimal | None) -> ExitLevel | None:
-    if distance is None:
-        return None
+def stop_distance(rules: ProtectionRules, price: Decimal) -> Decimal | None:
+    """Return how far below an entry at `price` the nearer stop is, in quote per base; None if there is none."""
+    stops = (rules.stop_loss, rules.trailing_stop)
+    return min((level_distance(level, price) for level in stops if level is not None), default=None)
+
+
+def _exit_level(distance: ExitDistance, atr: Decimal | None) -> ExitLevel:
     if distance.atr_multiple is not None:
         assert atr is not None
         return ExitLevel(absolute=EXACT.multiply(distance.atr_multiple, atr))
@@ -93,6 +116,9 @@ def _entry_time_in_force(style: OrderStyle, expires_at: datetime | None) -> Time
     return TimeInForce.GTD if expires_at is not None else style.time_in_force or TimeInForce.GTC
 
 
-def _signal_cause(signal: Signal) -> str:
+def _client_order_id(account_id: UUID, signal: Signal) -> str:
+    if signal.add_number is not None:
+        return client_order_id(account_id, "position", str(signal.position_id), OrderRole.ENTRY, signal.add_number)
     at = signal.candle_at.isoformat() if signal.candle_at else str(signal.id)
-    return f"{signal.trading_session_id}:{at}:{signal.action.value}"
+    cause = f"{signal.trading_session_id}:{at}:{signal.action.value}"
+    return client_order_id(account_id, "signal", cause, OrderRole.ENTRY, 0)

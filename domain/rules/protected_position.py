@@ -16,6 +16,7 @@ from domain.rules.direction import Direction
 from domain.rules.protection import RATE, Exit, ExitCause, ProtectionState, Target, step_bar, step_price
 
 _HUNDRED = Decimal(100)
+_ONE = Decimal(1)
 _INSTANT = timedelta(microseconds=1)
 _NO_INCREMENT = Decimal("1E-18")
 """The tick of a market whose increment isn't known."""
@@ -93,6 +94,19 @@ def with_fills(
     )
 
 
+def succeeding(
+    newest: PositionProtection, before: PositionProtection, high_water: Decimal | None, direction: Direction
+) -> PositionProtection:
+    """Return the protection of a position's newest entry, which goes on from what the one `before` has seen.
+
+    `high_water` is the best price of the older one, in quote per base, trades included that aren't stored yet.
+    """
+    if newest.high_water is not None and newest.reference_price is not None:
+        seen = [price for price in (newest.high_water, before.high_water, high_water) if price is not None]
+        newest = newest.changed(high_water=max(seen, key=lambda price: direction * price))
+    return newest.changed(targets_done=tuple(sorted({*newest.targets_done, *before.targets_done})))
+
+
 def protection_state(protection: PositionProtection, market: Market, direction: Direction) -> ProtectionState:
     """Return the state of an active protection in whole ticks of the market as it is now."""
     tick, rules = market.price_increment or _NO_INCREMENT, protection.rules
@@ -160,8 +174,14 @@ def stepped(
 
 
 def targets_share(protection: PositionProtection, exit_: Exit) -> Decimal:
-    """Return which share of the position the partial targets of an exit close, at most all of it."""
-    return min(sum((protection.rules.targets[index].share for index in exit_.targets), ZERO), Decimal(1))
+    """Return which share of what is left of the position the partial targets of an exit close, at most all of it.
+
+    Shares are those of the whole position: two halves close all of it.
+    """
+    targets = protection.rules.targets
+    reached = sum((targets[index].share for index in exit_.targets), ZERO)
+    left = EXACT.subtract(_ONE, sum((targets[index].share for index in protection.targets_done), ZERO))
+    return _ONE if reached >= left else EXACT.divide(reached, left)
 
 
 def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionState, market: Market) -> str:
@@ -185,7 +205,7 @@ def _stop_price(level: ExitLevel | None, entry: Decimal, direction: Direction, s
     if level is None or level.price is not None:
         return None if level is None else level.price
     signed = direction * entry
-    target = EXACT.subtract(signed, _distance(level, entry))
+    target = EXACT.subtract(signed, level_distance(level, entry))
     price = round_up(target, step)
     if price >= signed:
         price = round_down(target, step)
@@ -199,7 +219,7 @@ def _profit_price(level: ExitLevel | None, entry: Decimal, direction: Direction,
     if level is None or level.price is not None:
         return None if level is None else level.price
     signed = direction * entry
-    target = EXACT.add(signed, _distance(level, entry))
+    target = EXACT.add(signed, level_distance(level, entry))
     price = round_down(target, step)
     if price <= signed:
         price = round_up(target, step)
@@ -208,7 +228,8 @@ def _profit_price(level: ExitLevel | None, entry: Decimal, direction: Direction,
     return direction * price if direction * price > 0 else None
 
 
-def _distance(level: ExitLevel, entry: Decimal) -> Decimal:
+def level_distance(level: ExitLevel, entry: Decimal) -> Decimal:
+    """Return the distance of a level that is no price from the entry, in quote per base."""
     if level.percent is not None:
         return divide(EXACT.multiply(entry, level.percent), _HUNDRED)
     assert level.absolute is not None

@@ -35,20 +35,36 @@ class SizingContext:
     asks: Sequence[PriceLevel] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An entry's part of a ladder's size: its own factor, the sum of those that are `left` with it, and of all."""
+
+    factor: Decimal
+    left: Decimal
+    total: Decimal
+
+
+WHOLE = Share(Decimal(1), Decimal(1), Decimal(1))
+"""The share of an entry that no other follows."""
+
+
 class SizingError(Exception):
     """The entry can't be sized; the message is the reason."""
 
 
-def size_entry(sizing: Sizing, context: SizingContext) -> Decimal:
+def size_entry(sizing: Sizing, context: SizingContext, share: Share = WHOLE) -> Decimal:
     """Return the quantity in base, rounded down to the market's increment so that the risk never grows.
 
-    A quantity by share of equity is limited to what the free balance can pay with its fee; a fixed amount isn't, so
-    that the risk check reports what is missing. Raises `SizingError`.
+    A quantity by share of equity is limited to what the free balance can pay with its fee, for all entries of a ladder
+    that are left; a fixed amount isn't, so that the risk check reports what is missing. Raises `SizingError`.
     """
-    target = _target_quantity(sizing, context)
+    grid = _grid(context)
+    target = _part(_target_quantity(sizing, context), share.left, share.total)
     if sizing.quote_amount is None:
         target = _limit(target, context)
-    grid = _grid(context)
+    target = _part(target, share.factor, share.left)
+    if sizing.quote_amount is None and grid.most_lots is not None:
+        target = min(target, grid.quantity(grid.most_lots))
     lots = grid.lots_down(target)
     if lots <= 0:
         raise SizingError(f"{target:f} {context.market.base} is below the lot of {grid.lot:f}")
@@ -90,14 +106,13 @@ def _share(context: SizingContext, percent: Decimal) -> Decimal:
 
 
 def _limit(target: Decimal, context: SizingContext) -> Decimal:
-    """Return the target limited to what the free balance can pay and the market takes in one order."""
-    limits = [target]
-    grid = _grid(context)
-    if grid.most_lots is not None:
-        limits.append(grid.quantity(grid.most_lots))
+    """Return the target limited to what the free balance can pay."""
     cost_of_one = EXACT.multiply(_worst_price(target, context), 1 + (context.market.taker_fee or ZERO))
-    limits.append(divide(max(context.free_quote, ZERO), cost_of_one))
-    return min(limits)
+    return min(target, divide(max(context.free_quote, ZERO), cost_of_one))
+
+
+def _part(target: Decimal, factor: Decimal, total: Decimal) -> Decimal:
+    return target if factor == total else divide(EXACT.multiply(target, factor), total)
 
 
 def _grid(context: SizingContext) -> Grid:

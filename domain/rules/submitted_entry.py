@@ -6,11 +6,11 @@ from domain.model.trading import TradingSessionStatus
 from domain.rules.entry import MAX_ENTRY_DELAY
 
 
-def why_missed(status: TradingSessionStatus, age: timedelta, *, is_flat: bool, has_exit_after: bool) -> str | None:
+def why_missed(status: TradingSessionStatus, age: timedelta, *, has_place: bool, has_exit_after: bool) -> str | None:
     """Return why a submitted entry can't be acted on; None if it can, once the trading session is ready.
 
-    `status` is the trading session's; `is_flat` is whether nothing is open or under way in it, and `has_exit_after`
-    whether an exit was submitted after the entry.
+    `status` is the trading session's; `has_place` is whether nothing is open or under way in it, or a further entry is
+    due, and `has_exit_after` whether an exit was submitted after it.
     """
     if status not in {TradingSessionStatus.STARTING, TradingSessionStatus.RUNNING}:
         return f"the trading session is {status.value}"
@@ -19,4 +19,4 @@ def why_missed(status: TradingSessionStatus, age: timedelta, *, is_flat: bool, h
         return f"the trading session could not act on it within {seconds:.0f} s"
     if has_exit_after:
         return "an exit followed it"
-    return None if is_flat else "the trading session has a position or an order already"
+    return None if has_place else "the trading session has a position or an order already"

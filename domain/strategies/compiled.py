@@ -1,9 +1,10 @@
 """A definition made ready to run: its rules parsed with the parameters of one trading session or backtest."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,13 +25,20 @@ MAX_REASON = 400
 """The longest reason of a signal, in characters."""
 
 
+Key = TypeVar("Key")
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledStrategy:
-    """Rules ready to be evaluated; `warm_up` is the count of closed candles before the first value that is right."""
+    """Rules ready to be evaluated; `warm_up` is the count of closed candles before the first value that is right.
+
+    `adds` are the rules of further entries, by their index in the definition.
+    """
 
     rules: Mapping[RuleName, Rule]
     parameters: Mapping[str, Decimal]
     warm_up: int
+    adds: Mapping[int, Rule] = field(default_factory=dict)
 
     def evaluate(self, candles: CandleArrays) -> SignalArrays:
         """Return what each rule evaluates to at each bar, false until it is warmed up."""
@@ -43,12 +51,23 @@ class CompiledStrategy:
         signals = {name.value: bool(self._evaluate_rule(evaluation, name)[-1:].any()) for name in RuleName}
         return LatestSignals(**signals)
 
+    def latest_adds(self, candles: CandleArrays) -> frozenset[int]:
+        """Return the further entries whose rule is true on the newest candle."""
+        evaluation = Evaluation(candles.last(self.warm_up + 1))
+        return frozenset(i for i, rule in self.adds.items() if evaluation.evaluate_rule(rule.node)[-1:].any())
+
+    def explain_add(self, candles: CandleArrays, index: int) -> str:
+        """Return the rule of a further entry as `explain` does."""
+        return self._explain(candles, self.adds.get(index))
+
     def explain(self, candles: CandleArrays, rule: str) -> str:
         """Return a rule (`enter_long`, …) and the values of its operands on the newest candle, as a signal's reason.
 
         Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty if there is no such rule.
         """
-        known = self.rules.get(RuleName(rule))
+        return self._explain(candles, self.rules.get(RuleName(rule)))
+
+    def _explain(self, candles: CandleArrays, known: Rule | None) -> str:
         if known is None:
             return ""
         evaluation = Evaluation(candles.last(self.warm_up + 1))
@@ -75,35 +94,50 @@ def compile_definition(
     """
     values = _parameter_values(definition, parameters or {})
     rules, errors = parse_rules(definition, values)
-    if errors:
-        raise InputErrors(errors)
-    return CompiledStrategy(rules, values, bars_needed(definition, rules))
+    adds, add_errors = parse_add_rules(definition, values)
+    if errors or add_errors:
+        raise InputErrors([*errors, *add_errors])
+    return CompiledStrategy(rules, values, bars_needed(definition, [*rules.values(), *adds.values()]), adds)
 
 
 def parse_rules(
     definition: StrategyDefinition, values: Mapping[str, Decimal]
 ) -> tuple[dict[RuleName, Rule], list[DefinitionError]]:
     """Return the definition's rules with parameters at `values`, and the errors of those that can't be parsed."""
+    texts = {name: getattr(definition, name.value) for name in RuleName}
+    return _parse(texts, values, lambda name: [name.path])
+
+
+def parse_add_rules(
+    definition: StrategyDefinition, values: Mapping[str, Decimal]
+) -> tuple[dict[int, Rule], list[DefinitionError]]:
+    """Return the rules of the definition's further entries by index, and the errors of those that can't be parsed."""
+    texts = {index: add.rule for index, add in enumerate(definition.adds)}
+    return _parse(texts, values, lambda index: ["adds", str(index), "rule"])
+
+
+def _parse(
+    texts: Mapping[Key, str | None], values: Mapping[str, Decimal], path: Callable[[Key], list[str]]
+) -> tuple[dict[Key, Rule], list[DefinitionError]]:
     numbers = {name: float(value) for name, value in values.items()}
-    rules: dict[RuleName, Rule] = {}
+    rules: dict[Key, Rule] = {}
     errors: list[DefinitionError] = []
-    for name in RuleName:
-        text: str | None = getattr(definition, name.value)
+    for key, text in texts.items():
         if text is None:
             continue
         try:
-            rules[name] = parse_rule(text, numbers)
+            rules[key] = parse_rule(text, numbers)
         except RuleErrors as found:
             errors.extend(
-                DefinitionError(error.message, [name.path], error.start, error.end, error.suggestion)
+                DefinitionError(error.message, path(key), error.start, error.end, error.suggestion)
                 for error in found.errors
             )
     return rules, errors
 
 
-def bars_needed(definition: StrategyDefinition, rules: Mapping[RuleName, Rule]) -> int:
+def bars_needed(definition: StrategyDefinition, rules: Collection[Rule]) -> int:
     """Return how many closed candles come before the first right value of the rules, and of ATR if it is used."""
-    return max([rule.warm_up for rule in rules.values()] + [atr_warm_up() if definition.needs_atr else 0])
+    return max([rule.warm_up for rule in rules] + [atr_warm_up() if definition.needs_atr else 0])
 
 
 def average_true_range(candles: CandleArrays) -> Decimal | None:

@@ -11,7 +11,6 @@ from domain.core.money import plain
 from domain.indicators.candle_arrays import PRICES
 from domain.indicators.catalogue import MOVING_AVERAGES, indicator_names
 from domain.model.definitions import (
-    ExitDistance,
     OrderStyle,
     Sizing,
     StrategyDefinition,
@@ -19,9 +18,11 @@ from domain.model.definitions import (
     chosen_fields,
 )
 from domain.model.orders import OrderType, TimeInForce
-from domain.strategies.compiled import bars_needed, parse_rules
+from domain.strategies.compiled import bars_needed, parse_add_rules, parse_rules
+from domain.strategies.distances import HUNDRED, LARGEST, distance_errors, is_within, not_one
 from domain.strategies.errors import DefinitionError, ValidationResult
 from domain.strategies.evaluation import RuleName
+from domain.strategies.ladder_validation import add_errors, target_errors
 from domain.strategies.parse_context import BUILTINS, RESERVED_NAMES
 from domain.strategies.parser import LANGUAGE_VERSION
 
@@ -37,18 +38,12 @@ session validates its own values in any case, so an error beyond the budget is f
 MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
 _SHORT = "Nothing can be sold short on a spot market, and there are no others yet; use rules for long alone."
-_HUNDRED = Decimal(100)
-_LARGEST = Decimal(10) ** 18
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_BELOW_HUNDRED = "greater than 0 and less than 100"
 _PATHS = {
     "quote_amount": "quoteAmount",
     "equity_percent": "equityPercent",
     "risk_percent": "riskPercent",
     "volatility_percent": "volatilityPercent",
-    "percent": "percent",
-    "atr_multiple": "atrMultiple",
-    "absolute": "absolute",
 }
 
 
@@ -60,6 +55,8 @@ def validate(definition: StrategyDefinition) -> ValidationResult:
     errors = [
         *_parameter_errors(definition.parameters),
         *_exit_errors(definition),
+        *target_errors(definition.targets),
+        *add_errors(definition),
         *sizing_errors(definition.sizing, definition),
         *_order_errors(definition.order),
     ]
@@ -67,8 +64,9 @@ def validate(definition: StrategyDefinition) -> ValidationResult:
         return ValidationResult(valid=False, lookback=None, errors=tuple(errors))
     defaults = {parameter.name: parameter.default for parameter in definition.parameters}
     rules, rule_errors = parse_rules(definition, defaults)
-    errors += rule_errors or _range_errors(definition, defaults)
-    lookback = None if errors else bars_needed(definition, rules)
+    adds, add_rule_errors = parse_add_rules(definition, defaults)
+    errors += [*rule_errors, *add_rule_errors] or _range_errors(definition, defaults)
+    lookback = None if errors else bars_needed(definition, [*rules.values(), *adds.values()])
     return ValidationResult(valid=not errors, lookback=lookback, errors=tuple(errors))
 
 
@@ -76,12 +74,12 @@ def sizing_errors(sizing: Sizing, definition: StrategyDefinition) -> list[Defini
     """Return the errors of a sizing for the definition: its own, or one that a trading session sets instead."""
     names = chosen_fields(sizing)
     if len(names) != 1:
-        return [_not_one("sizing", "quoteAmount, equityPercent, riskPercent and volatilityPercent", len(names))]
+        return [not_one(("sizing",), "quoteAmount, equityPercent, riskPercent and volatilityPercent", len(names))]
     (name,) = names
     value: Decimal = getattr(sizing, name)
-    limit = _LARGEST if name == "quote_amount" else _HUNDRED
+    limit = LARGEST if name == "quote_amount" else HUNDRED
     path = ("sizing", _PATHS[name])
-    if not _within(value, limit):
+    if not is_within(value, limit):
         return [DefinitionError(f"{_PATHS[name]} is {value}; it must be greater than 0 and at most {limit:f}.", path)]
     if name == "risk_percent" and definition.stop_loss is None and definition.trailing_stop is None:
         message = "riskPercent is what a hit stop loses, so it needs stopLoss (or trailingStop)."
@@ -157,7 +155,8 @@ def _range_errors(definition: StrategyDefinition, defaults: dict[str, Decimal]) 
             budget -= _length(concerned)
             if value is None or value == parameter.default or budget < 0:
                 continue
-            _, found = parse_rules(concerned, {**defaults, parameter.name: value})
+            values = {**defaults, parameter.name: value}
+            found = parse_rules(concerned, values)[1] + parse_add_rules(concerned, values)[1]
             if found:
                 message = f"With {parameter.name} at its {field}, {plain(value)}: {found[0].message}"
                 errors.append(DefinitionError(message, ("parameters", str(index), field)))
@@ -176,11 +175,13 @@ def _only_with(definition: StrategyDefinition, name: str) -> StrategyDefinition:
         exit_long=kept(definition.exit_long),
         enter_short=kept(definition.enter_short),
         exit_short=kept(definition.exit_short),
+        adds=tuple(replace(add, rule=kept(add.rule)) for add in definition.adds),
     )
 
 
 def _length(definition: StrategyDefinition) -> int:
-    return sum(len(getattr(definition, rule.value) or "") for rule in RuleName)
+    texts = (*(getattr(definition, rule.value) for rule in RuleName), *(add.rule for add in definition.adds))
+    return sum(len(text or "") for text in texts)
 
 
 def _exit_errors(definition: StrategyDefinition) -> Iterator[DefinitionError]:
@@ -191,27 +192,11 @@ def _exit_errors(definition: StrategyDefinition) -> Iterator[DefinitionError]:
     }
     for path, (distance, is_below) in exits.items():
         if distance is not None:
-            yield from _distance_errors(path, distance, is_below=is_below)
+            yield from distance_errors((path,), distance, is_below=is_below)
     bars = definition.max_holding_bars
     if bars is not None and not 1 <= bars <= MAX_HOLDING_BARS:
         message = f"maxHoldingBars is {bars}; it must be between 1 and {MAX_HOLDING_BARS}."
         yield DefinitionError(message, ("maxHoldingBars",))
-
-
-def _distance_errors(path: str, distance: ExitDistance, *, is_below: bool) -> Iterator[DefinitionError]:
-    names = chosen_fields(distance)
-    if len(names) != 1:
-        yield _not_one(path, "percent, atrMultiple and absolute", len(names))
-        return
-    (name,) = names
-    value: Decimal = getattr(distance, name)
-    error_path = (path, _PATHS[name])
-    if name == "percent" and is_below:
-        if not _within(value, _HUNDRED) or value == _HUNDRED:
-            yield DefinitionError(f"percent is {value}; it must be {_BELOW_HUNDRED}.", error_path)
-    elif not _within(value, _LARGEST):
-        message = f"{_PATHS[name]} is {value}; it must be greater than 0 and at most {_LARGEST:f}."
-        yield DefinitionError(message, error_path)
 
 
 def _order_errors(order: OrderStyle) -> Iterator[DefinitionError]:
@@ -248,11 +233,3 @@ def _market_errors(order: OrderStyle) -> Iterator[DefinitionError]:
         if is_given:
             message = f"{path} is for LIMIT orders; with MARKET leave it out, or set type to LIMIT."
             yield DefinitionError(message, ("order", path))
-
-
-def _within(value: Decimal, limit: Decimal) -> bool:
-    return value.is_finite() and 0 < value <= limit
-
-
-def _not_one(path: str, names: str, count: int) -> DefinitionError:
-    return DefinitionError(f"{path} has {count} values; give exactly one of {names}.", (path,))

@@ -69,6 +69,14 @@ class WatchedProtection:
             state = replace(state, high_water=self.state.high_water)
         self.protection, self.market, self.direction, self.state = protection, market, direction, state
 
+    def restart(self, protection: PositionProtection) -> None:
+        """Watch from the row again: what was due could not be acted on."""
+        state = protection_state(protection, self.market, self.direction)
+        self.protection, self.state = (
+            protection,
+            replace(state, high_water=max(state.high_water, self.state.high_water)),
+        )
+
     @property
     def high_water(self) -> Decimal | None:
         """The best price since the entry, trades of the last minute included; None without a trailing stop."""

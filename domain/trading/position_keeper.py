@@ -30,6 +30,7 @@ from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdate
 log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
+_ALL = Decimal(1)
 _NOTHING = ProtectedAccount((), (), (), frozenset(), {})
 
 
@@ -208,12 +209,8 @@ class PositionKeeper:
             )
             if position is None or position.id != protection.position_id:
                 return
-            quantity = None
-            if exit_.cause is ExitCause.TARGET:
-                protected = abs(position.quantity) if protection.quantity is None else protection.quantity
-                quantity = EXACT.multiply(protected, targets_share(protection, exit_))
-                done = tuple(sorted({*protection.targets_done, *exit_.targets}))
-                await unit_of_work.protection.save(protection.changed(targets_done=done))
+            share = targets_share(protection, exit_) if exit_.cause is ExitCause.TARGET else _ALL
+            protected = abs(position.quantity) if protection.quantity is None else protection.quantity
             intent = PositionIntent(
                 id=self._context.ids.next_id(),
                 user_id=protection.user_id,
@@ -225,10 +222,16 @@ class PositionKeeper:
                 trading_session_id=protection.trading_session_id,
                 position_id=position.id,
                 protection_id=protection.id,
-                quantity=quantity,
+                quantity=None if share == _ALL else EXACT.multiply(protected, share),
             )
-            if await unit_of_work.protection.add_intent(intent):
-                self._context.publish_position(unit_of_work, position, intent.reason)
+            if not await unit_of_work.protection.add_intent(intent):
+                # A target is reached again by the next trade, once the part before it is closed.
+                watched.restart(protection)
+                return
+            self._context.publish_position(unit_of_work, position, intent.reason)
+            if exit_.cause is ExitCause.TARGET:
+                done = tuple(sorted({*protection.targets_done, *exit_.targets}))
+                await unit_of_work.protection.save(protection.changed(targets_done=done))
 
     # -- from intents to orders --------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.trading import Position
 from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.protected_position import with_fills
+from domain.rules.direction import Direction
+from domain.rules.protected_position import succeeding, with_fills
 from domain.trading.keeper_context import KeeperContext
 
 UNFILLED_FOR = timedelta(minutes=10)
@@ -130,18 +131,25 @@ class ProtectionUpdater:
             grown = with_fills(protection, position, fills, market, self._high_water(protection))
             if grown is protection:
                 return False
-            await self._end_others(unit_of_work, grown)
+            grown = await self._succeed_others(unit_of_work, grown, Direction.of(position.quantity))
             await unit_of_work.protection.save(grown)
             self._context.publish_position(unit_of_work, position, "protected")
         return True
 
-    async def _end_others(self, unit_of_work: UnitOfWork, newest: PositionProtection) -> None:
-        """End older protections of a trading session's position: the newest entry's is that of all of it."""
+    async def _succeed_others(
+        self, unit_of_work: UnitOfWork, newest: PositionProtection, direction: Direction
+    ) -> PositionProtection:
+        """End older protections of a trading session's position: the newest entry's is that of all of it.
+
+        It goes on from what they have seen: the partial targets that were reached, and the best price.
+        """
         if newest.trading_session_id is None or newest.position_id is None:
-            return
+            return newest
         for other in await unit_of_work.protection.list_of_positions([newest.position_id]):
             if other.id < newest.id and other.ended_at is None:
                 await unit_of_work.protection.save(other.changed(ended_at=self._context.clock.now()))
+                newest = succeeding(newest, other, self._high_water(other), direction)
+        return newest
 
     async def _end(self, known: PositionProtection) -> bool:
         async with self._context.transaction() as unit_of_work:

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from domain.execution.commands import cancel_orders
 from domain.model.events import NewEvent, UserEventKind
-from domain.model.markets import Market
+from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import CancelCode, Order, OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Position, TradingSession, TradingSessionStatus, TradingSessionStatusCode
@@ -98,9 +98,14 @@ class TradingSessionContext:
         return f"TradingSessionContext({self.session.id}, {self.session.market})"
 
     @property
+    def symbol(self) -> MarketSymbol:
+        """The market that is traded."""
+        return self.session.market
+
+    @property
     def market(self) -> Market | None:
-        """The trading session's market as it is now; None if its venue doesn't list it any more."""
-        return self.feed.catalogue.get(self.session.market)
+        """The market as it is now; None if its venue doesn't list it any more."""
+        return self.feed.catalogue.get(self.symbol)
 
     async def load_state(self) -> TradingSessionState:
         """Return the trading session's present state; raises `TradingSessionEnded`."""

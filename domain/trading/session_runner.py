@@ -17,6 +17,7 @@ from domain.ports.leases import StaleLease
 from domain.ports.market_data import CandleSubscription
 from domain.trading.session_candles import TradingSessionCandles
 from domain.trading.session_context import TradingSessionContext, TradingSessionEnded
+from domain.trading.session_ladder import LadderWatch
 from domain.trading.session_protection import ensure_protection
 from domain.trading.session_stop import step_stop
 from domain.trading.signal_actor import SignalActor
@@ -36,6 +37,7 @@ class TradingSessionRunner:
         self._signals = SignalProcessor(context, self._candles.history, actor)
         self._submitted = SubmittedSignals(context, self._candles.history, actor)
         self._wakeup = Wakeup()
+        self._ladder = LadderWatch(context, self._candles.history, actor, self.wake)
 
     def __repr__(self) -> str:
         return f"TradingSessionRunner({self._context!r}, {self._candles!r})"
@@ -60,6 +62,7 @@ class TradingSessionRunner:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._state_loop())
             group.create_task(self._candle_loop(arrivals))
+            group.create_task(self._ladder.run())
 
     async def _state_loop(self) -> None:
         """Follow the trading session's row until it has stopped; raises `TradingSessionEnded` in the end."""
@@ -69,6 +72,7 @@ class TradingSessionRunner:
             await self._submitted.act()
             if state.session.status is TradingSessionStatus.STOPPING:
                 await step_stop(self._context, state)
+            await self._ladder.refresh(state)
             await self._wakeup.wait(self._context.timings.poll_interval)
 
     # -- candles -----------------------------------------------------------------------------------------------------

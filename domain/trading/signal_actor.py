@@ -1,6 +1,6 @@
 """Acts on a signal, whether of a candle or a user: an entry becomes an order, an exit the intent to be flat."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,11 +8,15 @@ from domain.core.money import ZERO
 from domain.execution.commands import place_order
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole, OrderType
+from domain.model.protection import ProtectionRules
 from domain.model.trading import Signal
 from domain.portfolio.valuation import compute_equity
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.entry import entry_order, entry_price, protection_rules
-from domain.rules.sizing import SizingContext, SizingError, exit_distance, size_entry
+from domain.rules.entry import entry_order, entry_price, protection_rules, stop_distance
+from domain.rules.ladder import Ladder, add_share, entry_share
+from domain.rules.sizing import Share, SizingContext, SizingError, size_entry
+from domain.strategies.compiled import average_true_range
+from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
 from domain.trading.session_intents import end_intent, intend_flat
 from domain.trading.session_protection import protect_entry
@@ -34,7 +38,7 @@ class SignalActor:
 
     async def wait_for_depth(self) -> None:
         """Wait for a fresh book: sized by a price of the past, an entry may cost more than it was sized for."""
-        feed, market = self._context.feed, self._context.session.market
+        feed, market = self._context.feed, self._context.symbol
         if feed.latest_depth(market) is None:
             await feed.depth(market, DEPTH_TIMEOUT_SECONDS)
 
@@ -58,17 +62,34 @@ class SignalActor:
 
     async def enter(self, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None) -> Order | None:
         """Place the entry's order, unless the signal is missed; `atr` is ATR(14) of now, in quote per base."""
-        order: Order | None = None
-        if not signal.missed:
-            if transaction.state.intent is not None:
-                # Its position is closed, and what the keeper has left to do must not concern the next one.
-                await end_intent(transaction.unit_of_work, transaction.state.intent, transaction.now)
-            try:
-                order = await self._place_entry(transaction, signal, atr)
-            except SizingError as error:
-                signal = replace(signal, reason=f"{signal.reason} — no order: {error}")
-        await self._record(transaction, signal, order)
-        return order
+        if signal.missed:
+            await self._record(transaction, signal, None)
+            return None
+        if transaction.state.intent is not None:
+            # Its position is closed, and what the keeper has left to do must not concern the next one.
+            await end_intent(transaction.unit_of_work, transaction.state.intent, transaction.now)
+        rules = protection_rules(self._context.plan.definition, transaction.state.session.timeframe, atr)
+        return await self._place_entry(transaction, signal, atr, rules, entry_share(self._context.plan.definition.adds))
+
+    async def add(
+        self, transaction: TradingSessionTransaction, signal: Signal, ladder: Ladder, atr: Decimal | None
+    ) -> Order | None:
+        """Place the order of a further entry, which is protected by the rules that the position has already."""
+        unit_of_work, position = transaction.unit_of_work, transaction.state.position
+        assert position is not None
+        assert signal.add_number is not None
+        known = await unit_of_work.protection.list_of_positions([position.id])
+        rules = next((row.rules for row in reversed(known) if row.ended_at is None), None)
+        if rules is None:
+            rules = protection_rules(self._context.plan.definition, transaction.state.session.timeframe, atr)
+        return await self._place_entry(transaction, signal, atr, rules, add_share(ladder, signal.add_number))
+
+    def atr(self, history: CandleBuffer) -> Decimal | None:
+        """Return ATR(14) at the newest closed candle, in quote per base; None if it isn't needed or known."""
+        newest = history.newest
+        if newest is None or not self._context.plan.definition.needs_atr:
+            return None
+        return average_true_range(history.arrays(newest.open_time))
 
     def wake(self, signal: Signal, order: Order | None) -> None:
         """Have what the committed signal has left carried out now."""
@@ -78,14 +99,24 @@ class SignalActor:
         elif order is not None:
             self._context.executor.wake(order.id)
 
-    async def _place_entry(self, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None) -> Order:
-        """Store the order of an entry signal with the protection of what it brings; raises `SizingError`."""
-        rules = protection_rules(self._context.plan.definition, transaction.state.session.timeframe, atr)
-        if rules is None:
-            raise SizingError("ATR(14), by which its exits are measured, isn't known yet")
-        order = await _build_entry(self._context, transaction, signal, atr)
-        await place_order(transaction.unit_of_work, order)
-        await protect_entry(self._context, transaction.unit_of_work, order, rules)
+    async def _place_entry(
+        self,
+        transaction: TradingSessionTransaction,
+        signal: Signal,
+        atr: Decimal | None,
+        rules: ProtectionRules | None,
+        share: Share,
+    ) -> Order | None:
+        """Store an entry signal, and its order with the protection of what it brings unless that can't be sized."""
+        order: Order | None = None
+        try:
+            terms = _Terms(atr, _known(rules), share)
+            order = await _build_entry(self._context, transaction, signal, terms)
+            await place_order(transaction.unit_of_work, order)
+            await protect_entry(self._context, transaction.unit_of_work, order, terms.rules)
+        except SizingError as error:
+            signal = replace(signal, reason=f"{signal.reason} — no order: {error}")
+        await self._record(transaction, signal, order)
         return order
 
     async def _record(self, transaction: TradingSessionTransaction, signal: Signal, order: Order | None) -> None:
@@ -106,32 +137,42 @@ async def record_signal(unit_of_work: UnitOfWork, signal: Signal, at: datetime) 
     unit_of_work.events.append([event])
 
 
-async def _build_entry(
-    context: TradingSessionContext, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None
-) -> Order:
-    """Return the order to buy that an entry signal causes, not stored yet; raises `SizingError`.
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How an entry is sized and protected: ATR(14) in quote per base, and its share of the ladder."""
 
-    `atr` is ATR(14) at the signal's candle, in quote per base.
-    """
+    atr: Decimal | None
+    rules: ProtectionRules
+    share: Share
+
+
+def _known(rules: ProtectionRules | None) -> ProtectionRules:
+    if rules is None:
+        raise SizingError("ATR(14), by which its exits are measured, isn't known yet")
+    return rules
+
+
+async def _build_entry(
+    context: TradingSessionContext, transaction: TradingSessionTransaction, signal: Signal, terms: _Terms
+) -> Order:
+    """Return the order to buy that an entry signal causes, not stored yet; raises `SizingError`."""
     plan, market, feed = context.plan, context.market, context.feed
     if market is None:
-        raise SizingError(f"{context.session.market} isn't listed at its venue")
+        raise SizingError(f"{context.symbol} isn't listed at its venue")
     account_id, depth = plan.session.account_id, feed.latest_depth(market.symbol)
     price = entry_price(plan.definition.order, depth, signal.price, market)
     if price <= 0:
         raise SizingError(f"the limit price would be {price:f}")
     balances = (await transaction.unit_of_work.accounts.balances([account_id])).get(account_id, [])
-    stops = [stop for stop in (plan.definition.stop_loss, plan.definition.trailing_stop) if stop is not None]
-    distances = [distance for stop in stops if (distance := exit_distance(stop, price, atr)) is not None]
     sizing_context = SizingContext(
         market=market,
         price=price,
         free_quote=next((balance.free or ZERO for balance in balances if balance.currency == market.quote), ZERO),
         equity=compute_equity(plan.currency, balances, context.convert).total,
         quote_rate=context.convert(_ONE, market.quote, plan.currency),
-        atr=atr,
-        stop_distance=min(distances, default=None),
+        atr=terms.atr,
+        stop_distance=stop_distance(terms.rules, price),
         asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),
     )
-    size = size_entry(plan.sizing, sizing_context)
-    return entry_order(plan, context.ids.next_id(), signal, size, price, transaction.now)
+    size = size_entry(plan.sizing, sizing_context, terms.share)
+    return entry_order(plan, context.ids.next_id(), market.symbol, signal, size, price, transaction.now)

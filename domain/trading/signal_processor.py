@@ -9,9 +9,11 @@ from domain.model.markets import Candle
 from domain.model.orders import Order
 from domain.model.trading import Signal, SignalAction, TradingSessionStatus
 from domain.rules.entry import MAX_ENTRY_DELAY
+from domain.rules.ladder import ladder_entries, signalled_add
 from domain.strategies.compiled import average_true_range
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
+from domain.trading.session_ladder import load_ladder
 from domain.trading.signal_actor import SignalActor
 
 
@@ -26,8 +28,9 @@ class SignalProcessor:
     async def on_candle(self, candle: Candle, *, is_newest: bool) -> None:
         """Act on a closed candle; a signal on a candle that isn't the newest is too late, and is stored as missed."""
         arrays = self._history.arrays(candle.open_time)
-        signals = self._context.plan.compiled.latest(arrays)
-        if signals.enter_long and is_newest:
+        compiled = self._context.plan.compiled
+        signals, adds = compiled.latest(arrays), compiled.latest_adds(arrays)
+        if (signals.enter_long or adds) and is_newest:
             await self._actor.wait_for_depth()
         signal: Signal | None = None
         order: Order | None = None
@@ -44,6 +47,8 @@ class SignalProcessor:
             elif signals.enter_long and state.is_flat and state.session.status is TradingSessionStatus.RUNNING:
                 signal = self._entry_signal(transaction, candle, arrays, is_newest=is_newest)
                 order = await self._actor.enter(transaction, signal, self._atr(arrays))
+            elif (signals.enter_long or adds) and is_newest and self._age(candle) <= MAX_ENTRY_DELAY:
+                signal, order = await self._add(transaction, candle, arrays, adds, enters=signals.enter_long)
         if signal is not None:
             self._actor.wake(signal, order)
 
@@ -58,6 +63,33 @@ class SignalProcessor:
         signal = self._signal(transaction, candle, SignalAction.EXIT_LONG, reason, missed=not is_newest)
         await self._actor.exit(transaction, signal)
         return signal
+
+    async def _add(
+        self,
+        transaction: TradingSessionTransaction,
+        candle: Candle,
+        arrays: CandleArrays,
+        adds: frozenset[int],
+        *,
+        enters: bool,
+    ) -> tuple[Signal | None, Order | None]:
+        """Make the further entry that the candle leads to, if there is one."""
+        known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
+        if known is None:
+            return None, None
+        ladder, atr = known.ladder, self._atr(arrays)
+        number = signalled_add(ladder, candle.close, atr, rules=adds, enters=enters)
+        if number is None:
+            return None, None
+        compiled = self._context.plan.compiled
+        by_rule = next(
+            compiled.explain_add(arrays, each.index) for each in ladder_entries(ladder.adds) if each.number == number
+        )
+        reason = f"add {number}: {by_rule or compiled.explain(arrays, 'enter_long')}"
+        signal = self._signal(transaction, candle, SignalAction.ENTER_LONG, reason, missed=False)
+        assert transaction.state.position is not None
+        signal = replace(signal, position_id=transaction.state.position.id, add_number=number)
+        return signal, await self._actor.add(transaction, signal, ladder, atr)
 
     def _entry_signal(
         self, transaction: TradingSessionTransaction, candle: Candle, arrays: CandleArrays, *, is_newest: bool

@@ -3,17 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from domain.core.clock import IdGenerator
 from domain.model.orders import Order, OrderRole
 from domain.model.trading import Signal, TradingSession
 from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.ladder import signalled_add
 from domain.rules.submitted_entry import why_missed
-from domain.strategies.compiled import average_true_range
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
 from domain.trading.session_intents import intend_flat
+from domain.trading.session_ladder import load_ladder
 from domain.trading.signal_actor import SignalActor, record_signal
 
 
@@ -56,15 +56,23 @@ class SubmittedSignals:
             if not waiting:
                 return False
             oldest, *later = waiting
-            signal = replace(oldest, price=self._context.feed.price_of(self._context.session.market) or oldest.price)
+            signal = replace(oldest, price=self._context.feed.price_of(self._context.symbol) or oldest.price)
             order: Order | None = None
             if not signal.action.enters:
                 await self._exit(transaction, signal)
             else:
-                why = _why_missed(transaction, signal, later)
+                known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
+                atr = self._actor.atr(self._history)
+                number = None if known is None else signalled_add(known.ladder, signal.price, atr, enters=True)
+                why = _why_missed(transaction, signal, later, can_add=number is not None)
                 if why is None and not self._may_enter_now:
                     return False
-                order = await self._actor.enter(transaction, as_missed(signal, why), self._atr())
+                if why is None and known is not None and number is not None:
+                    assert transaction.state.position is not None
+                    signal = replace(signal, position_id=transaction.state.position.id, add_number=number)
+                    order = await self._actor.add(transaction, signal, known.ladder, atr)
+                else:
+                    order = await self._actor.enter(transaction, as_missed(signal, why), atr)
         self._actor.wake(signal, order)
         return True
 
@@ -73,12 +81,6 @@ class SubmittedSignals:
         has_effect = state.position is not None or bool(state.entries)
         why = None if has_effect else "the trading session has no position and no entry to close"
         await self._actor.exit(transaction, as_missed(signal, why))
-
-    def _atr(self) -> Decimal | None:
-        newest = self._history.newest
-        if newest is None or not self._context.plan.definition.needs_atr:
-            return None
-        return average_true_range(self._history.arrays(newest.open_time))
 
 
 async def settle_waiting_signals(
@@ -96,11 +98,14 @@ async def settle_waiting_signals(
             await intend_flat(unit_of_work, ids.next_id(), session, None, role, why_flat, at, waiting.id)
 
 
-def _why_missed(transaction: TradingSessionTransaction, signal: Signal, later: Sequence[Signal]) -> str | None:
+def _why_missed(
+    transaction: TradingSessionTransaction, signal: Signal, later: Sequence[Signal], *, can_add: bool
+) -> str | None:
     state = transaction.state
     has_exit_after = any(not other.action.enters for other in later)
+    has_place = state.is_flat or can_add
     return why_missed(
-        state.session.status, transaction.now - signal.at, is_flat=state.is_flat, has_exit_after=has_exit_after
+        state.session.status, transaction.now - signal.at, has_place=has_place, has_exit_after=has_exit_after
     )
 
 

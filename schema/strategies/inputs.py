@@ -32,7 +32,7 @@ class StrategyParameterInput:
 
 
 @strawberry.input(
-    one_of=True, description="The distance of an exit from the entry price. Give exactly one of the three fields."
+    one_of=True, description="A distance from the price of an entry. Give exactly one of the three fields."
 )
 class ExitDistanceInput:
     percent: Decimal | None = strawberry.field(
@@ -124,6 +124,71 @@ class OrderStyleInput:
 
 @strawberry.input(
     description=(
+        "A further entry into an open position, to average in or to pyramid. All the conditions that are given must "
+        "hold, and at least one is needed. A price alone is watched on every trade; `rule` and `onEntrySignal` are "
+        "decided on when a candle has closed or a signal was submitted. None is made while the session is paused or "
+        "halted, while an entry order is open or while the position is being closed."
+    )
+)
+class EntryAddInput:
+    below: ExitDistanceInput | None = strawberry.field(
+        default=None,
+        description="How far the price must be below the last entry's, with ATR(14) at the newest closed candle. Not "
+        "together with `above`.",
+    )
+    above: ExitDistanceInput | None = strawberry.field(
+        default=None,
+        description="How far the price must be above the last entry's, with ATR(14) at the newest closed candle. Not "
+        "together with `below`.",
+    )
+    rule: str | None = strawberry.field(
+        default=None, description="A rule that must be true on a closed candle while the position is open."
+    )
+    on_entry_signal: bool = strawberry.field(
+        default=False,
+        description="True if `enterLong` must be true again, or ENTER_LONG be submitted again. The default is false.",
+    )
+    size_factor: Decimal = strawberry.field(
+        default=Decimal(1),
+        description=(
+            "Its size compared with that of the first entry, more than 0 and at most 1,000. `sizing` is the size of "
+            "all entries together: with one further entry of factor 2 the first has a third of it. The default is 1."
+        ),
+    )
+    count: int = strawberry.field(
+        default=1,
+        description=(
+            "How often it is made in one position, from 1 to 100. Each counts once it was signalled, whatever becomes "
+            "of its order. The default is 1."
+        ),
+    )
+
+    def to_domain(self) -> domain.EntryAdd:
+        return domain.EntryAdd(
+            below=self.below.to_domain() if self.below else None,
+            above=self.above.to_domain() if self.above else None,
+            rule=self.rule,
+            on_entry_signal=self.on_entry_signal,
+            size_factor=self.size_factor,
+            count=self.count,
+        )
+
+
+@strawberry.input(description="A partial take-profit.")
+class ExitTargetInput:
+    distance: ExitDistanceInput = strawberry.field(
+        description="How far above the entry price the part is sold. The entry price is the average of all entries."
+    )
+    share_percent: Decimal = strawberry.field(
+        description="How much of all that was bought is sold, in percent: more than 0, and at most 100 in all targets."
+    )
+
+    def to_domain(self) -> domain.ExitTarget:
+        return domain.ExitTarget(self.distance.to_domain(), self.share_percent)
+
+
+@strawberry.input(
+    description=(
         "A strategy as data: its rules, exits, size and kind of order. The API guide describes the rule language. A "
         "strategy without rules trades only on signals that are sent to it."
     )
@@ -165,9 +230,21 @@ class StrategyDefinitionInput:
         default=None,
         description="The number of closed candles after which the position is closed, from 1 to 1,000,000.",
     )
-    sizing: SizingInput = strawberry.field(description="The size of an entry.")
+    sizing: SizingInput = strawberry.field(
+        description="The size of an entry. If there are `adds`, it is that of all entries of a position together."
+    )
     order: OrderStyleInput | None = strawberry.field(
         default=None, description="The kind of order with which positions are entered. The default is MARKET."
+    )
+    adds: list[EntryAddInput] | None = strawberry.field(
+        default=None, description="Further entries into an open position, at most 10. By default there are none."
+    )
+    targets: list[ExitTargetInput] | None = strawberry.field(
+        default=None,
+        description=(
+            "Partial take-profits, at most 10; each is reached once. What they leave is closed by the other exits. By "
+            "default there are none."
+        ),
     )
 
     def to_domain(self) -> domain.StrategyDefinition:
@@ -183,6 +260,8 @@ class StrategyDefinitionInput:
             trailing_stop=self.trailing_stop.to_domain() if self.trailing_stop else None,
             max_holding_bars=self.max_holding_bars,
             order=self.order.to_domain() if self.order else domain.OrderStyle(),
+            adds=tuple(add.to_domain() for add in self.adds or ()),
+            targets=tuple(target.to_domain() for target in self.targets or ()),
         )
 
 

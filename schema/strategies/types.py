@@ -37,7 +37,7 @@ class StrategyParameter:
     )
 
 
-@strawberry.type(description="The distance of an exit from the entry price. Exactly one of the three fields is set.")
+@strawberry.type(description="A distance from the price of an entry. Exactly one of the three fields is set.")
 class ExitDistance:
     percent: Decimal | None = strawberry.field(description="The distance in percent of the entry price.")
     atr_multiple: Decimal | None = strawberry.field(
@@ -87,6 +87,36 @@ class OrderStyle:
     )
 
 
+@strawberry.type(
+    description="A further entry into an open position. All the conditions that are set must hold for it to be made."
+)
+class EntryAdd:
+    below: ExitDistance | None = strawberry.field(
+        description="How far the price must be below the last entry's, with ATR(14) at the newest closed candle. Null "
+        "if it may be anywhere."
+    )
+    above: ExitDistance | None = strawberry.field(
+        description="How far the price must be above the last entry's, with ATR(14) at the newest closed candle. Null "
+        "if it may be anywhere."
+    )
+    rule: str | None = strawberry.field(
+        description="A rule that must be true on a closed candle while the position is open. Null if there is none."
+    )
+    on_entry_signal: bool = strawberry.field(
+        description="Whether `enterLong` must be true again, or ENTER_LONG be submitted again."
+    )
+    size_factor: Decimal = strawberry.field(description="Its size compared with that of the first entry.")
+    count: int = strawberry.field(description="How often it is made in one position.")
+
+
+@strawberry.type(description="A partial take-profit.")
+class ExitTarget:
+    distance: ExitDistance = strawberry.field(
+        description="How far above the entry price the part is sold. The entry price is the average of all entries."
+    )
+    share_percent: Decimal = strawberry.field(description="How much of all that was bought is sold, in percent.")
+
+
 @strawberry.type(description="A strategy as data: its rules, exits, size and kind of order.")
 class StrategyDefinition:
     parameters: list[StrategyParameter] = strawberry.field(description="The parameters that the rules use.")
@@ -124,8 +154,12 @@ class StrategyDefinition:
     max_holding_bars: int | None = strawberry.field(
         description="The number of closed candles after which the position is closed. Null if there is no such limit."
     )
-    sizing: Sizing = strawberry.field(description="The size of an entry.")
+    sizing: Sizing = strawberry.field(
+        description="The size of an entry. If there are `adds`, it is that of all entries of a position together."
+    )
     order: OrderStyle = strawberry.field(description="The kind of order with which positions are entered.")
+    adds: list[EntryAdd] = strawberry.field(description="Further entries into an open position.")
+    targets: list[ExitTarget] = strawberry.field(description="Partial take-profits, each of which is reached once.")
 
 
 @error_type(DefinitionError)

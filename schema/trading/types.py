@@ -47,6 +47,12 @@ class SignalFacts:
     waiting: bool = strawberry.field(
         description="Whether a submitted signal still waits for the node that trades the account."
     )
+    add_number: int | None = strawberry.field(
+        description=(
+            "The number of the further entry into the open position that the signal is for, counted from 1 over all "
+            "the counts of `StrategyDefinition.adds`. Null if it is for none."
+        )
+    )
 
 
 @strawberry.type(

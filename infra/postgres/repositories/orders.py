@@ -76,6 +76,9 @@ UNCONFIRMED = SELECT_ORDER + (
     " WHERE account_id = $1 AND submitted_at >= $2 AND submitted_at IS NOT NULL AND venue_order_id IS NULL ORDER BY id"
 )
 GET_MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
+LAST_ENTRY = SELECT_ORDER + (
+    " WHERE trading_session_id = $1 AND market = $2 AND role = 'ENTRY' AND filled_quantity > 0 ORDER BY id DESC LIMIT 1"
+)
 REPLACEMENTS = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[]) ORDER BY id"
 CHILDREN = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
 
@@ -214,6 +217,9 @@ class PostgresOrders(Repository):
 
     async def list_fills_of_order(self, order_id: UUID) -> list[Fill]:
         return await self._all_fills(FILLS_OF_ORDER, order_id)
+
+    async def get_last_entry(self, trading_session_id: UUID, market: MarketSymbol) -> Order | None:
+        return await self._one(LAST_ENTRY, trading_session_id, str(market))
 
     async def list_fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
         return await self._all_fills(FILLS_OF_ORDERS, list(set(order_ids)))

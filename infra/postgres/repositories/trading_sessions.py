@@ -42,6 +42,7 @@ OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions 
 GET_SIGNAL = SELECT_SIGNAL + " WHERE id = $1 AND user_id = $2"
 GET_MANY_SIGNALS = SELECT_SIGNAL + " WHERE id = ANY($1::uuid[])"
 LIST_WAITING_SIGNALS = SELECT_SIGNAL + " WHERE trading_session_id = $1 AND waiting ORDER BY id"
+LIST_ADDS = "SELECT add_number FROM signals WHERE position_id = $1 AND add_number IS NOT NULL"
 SET_SIGNAL_ORDER = "UPDATE signals SET order_id = $2 WHERE id = $1"
 
 
@@ -84,6 +85,9 @@ class PostgresTradingSessions(Repository):
 
     async def add_signal(self, signal: Signal) -> bool:
         return await self._connection.execute(INSERT_SIGNAL, *signal_params(signal)) == "INSERT 0 1"
+
+    async def list_adds(self, position_id: UUID) -> list[int]:
+        return [row["add_number"] for row in await self._connection.fetch(LIST_ADDS, position_id)]
 
     async def save_signal(self, signal: Signal) -> None:
         await self._connection.execute(UPDATE_SIGNAL, *signal_params(signal))

@@ -61,9 +61,7 @@ SELECT_TRADING_SESSION = _TRADING_SESSIONS.select
 INSERT_TRADING_SESSION = _TRADING_SESSIONS.insert()
 UPDATE_TRADING_SESSION = _TRADING_SESSIONS.update("id", "user_id", "account_id", "market", "timeframe")
 SELECT_SIGNAL = _SIGNALS.select
-INSERT_SIGNAL = (
-    _SIGNALS.insert() + " ON CONFLICT (trading_session_id, candle_at, action) WHERE candle_at IS NOT NULL DO NOTHING"
-)
+INSERT_SIGNAL = _SIGNALS.insert() + " ON CONFLICT DO NOTHING"
 UPDATE_SIGNAL = _SIGNALS.update("id", "user_id", "trading_session_id", "at", "action")
 
 trading_session_from_row = _TRADING_SESSIONS.from_row

@@ -23,6 +23,7 @@ from domain.rules.protected_position import (
     step_missed_candle,
     step_trade,
     stepped,
+    succeeding,
     targets_share,
     with_fills,
 )
@@ -42,6 +43,8 @@ ENTRY = Order(
 
 MONEY = st.decimals(Decimal("0.01"), 100_000, places=4)
 STEPS = st.sampled_from([Decimal("0.01"), Decimal("0.5"), Decimal(10)])
+HALF = Decimal("0.5")
+SHARES = [("1", "0.5"), ("2", "0.3"), ("3", "0.2")]
 LEVELS = st.one_of(
     st.builds(lambda value: ExitLevel(percent=value), st.decimals(Decimal("0.001"), 99, places=3)),
     st.builds(lambda value: ExitLevel(absolute=value), MONEY),
@@ -145,6 +148,28 @@ def test_partial_targets_are_done_once_and_stay_done_in_the_row() -> None:
     left = protection_state(stored, MARKET, Direction.LONG)
     assert step_trade(left, Decimal(102), AT, MARKET, Direction.LONG)[1] is None
     assert step_trade(left, Decimal(103), AT, MARKET, Direction.LONG)[1] == Exit(ExitCause.TARGET, (1,))
+
+
+def test_shares_of_targets_are_of_the_whole_position() -> None:
+    thirds = [PartialTarget(ExitLevel(percent=Decimal(percent)), Decimal(share)) for percent, share in SHARES]
+    active = protected(targets=tuple(thirds))
+    assert targets_share(active, Exit(ExitCause.TARGET, (0,))) == Decimal("0.5")
+    half = active.changed(targets_done=(0,))
+    assert targets_share(half, Exit(ExitCause.TARGET, (1,))) == Decimal("0.6")
+    assert targets_share(half, Exit(ExitCause.TARGET, (1, 2))) == 1
+    assert targets_share(active.changed(targets_done=(0, 1)), Exit(ExitCause.TARGET, (2,))) == 1
+
+
+def test_the_protection_of_a_further_entry_goes_on_from_the_one_before() -> None:
+    rules = {
+        "trailing_stop": ExitLevel(percent=Decimal(5)),
+        "targets": (PartialTarget(ExitLevel(percent=Decimal(1)), HALF),),
+    }
+    before = protected(**rules).changed(targets_done=(0,), high_water=Decimal(110))
+    newest = succeeding(protected(entry="98", **rules), before, Decimal(120), Direction.LONG)
+    assert (newest.targets_done, newest.high_water, newest.reference_price) == ((0,), 120, 98)
+    state = protection_state(newest, MARKET, Direction.LONG)
+    assert (state.targets, state.trailing_stop) == ((), 11_400)
 
 
 def test_the_longest_holding_time_counts_from_the_start_of_the_bar_of_the_entry() -> None:

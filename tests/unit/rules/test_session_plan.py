@@ -57,11 +57,11 @@ def test_exits_that_need_an_unknown_atr_have_no_rules() -> None:
 def test_the_same_signal_makes_the_same_client_order_id() -> None:
     again = replace(SIGNAL, id=UUID(int=99))
     ids = {
-        entry_order(a_plan(), UUID(int=7), signal, Decimal(1), Decimal(1), AT).client_order_id
+        entry_order(a_plan(), UUID(int=7), BTC, signal, Decimal(1), Decimal(1), AT).client_order_id
         for signal in (SIGNAL, again)
     }
     other = replace(SIGNAL, candle_at=AT + timedelta(minutes=1))
-    ids_of_both = ids | {entry_order(a_plan(), UUID(int=7), other, Decimal(1), Decimal(1), AT).client_order_id}
+    ids_of_both = ids | {entry_order(a_plan(), UUID(int=7), BTC, other, Decimal(1), Decimal(1), AT).client_order_id}
     assert (len(ids), len(ids_of_both)) == (1, 2)
 
 
@@ -80,7 +80,7 @@ def test_an_entry_takes_the_best_ask_or_rests_below_the_best_bid(style: OrderSty
 
 def test_an_entry_that_is_to_be_given_up_has_its_end_in_it() -> None:
     plan = a_plan(order=OrderStyle(OrderType.LIMIT, give_up_after_seconds=60, post_only=True))
-    order = entry_order(plan, UUID(int=7), SIGNAL, Decimal(1), Decimal(99), AT)
+    order = entry_order(plan, UUID(int=7), BTC, SIGNAL, Decimal(1), Decimal(99), AT)
     assert (order.time_in_force, order.expires_at, order.post_only) == (
         TimeInForce.GTD,
         AT + timedelta(seconds=60),

@@ -1,0 +1,142 @@
+"""The further entries into a trading session's position: which were made, and those that a price leads to."""
+
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.core.money import plain, rounded
+from domain.core.wakeup import Wakeup
+from domain.model.markets import Trade
+from domain.model.orders import Order
+from domain.model.trading import Signal, SignalAction, TradingSessionStatus
+from domain.model.trading_state import ENGINE_ID, HaltLevel
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.ladder import Ladder, LadderLevel, add_at_price, has_adds_left, price_levels
+from domain.trading.candle_buffer import CandleBuffer
+from domain.trading.session_context import TradingSessionContext, TradingSessionState
+from domain.trading.signal_actor import SignalActor
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLadder:
+    """The ladder of a trading session's open position, and the order that entered it last."""
+
+    ladder: Ladder
+    last_entry: Order | None
+
+
+async def load_ladder(
+    context: TradingSessionContext, unit_of_work: UnitOfWork, state: TradingSessionState
+) -> PositionLadder | None:
+    """Return the ladder of the position; None if no further entry may be made now.
+
+    While a halt stands none is: its order would be denied, and the add be used up.
+    """
+    adds, position, session = context.plan.definition.adds, state.position, state.session
+    is_at_work = bool(state.entries) or state.intent is not None
+    if not adds or position is None or is_at_work or session.status is not TradingSessionStatus.RUNNING:
+        return None
+    taken = await unit_of_work.trading_sessions.list_adds(position.id)
+    levels = (
+        (HaltLevel.ENGINE, ENGINE_ID),
+        (HaltLevel.USER, session.user_id),
+        (HaltLevel.ACCOUNT, session.account_id),
+        (HaltLevel.TRADING_SESSION, session.id),
+    )
+    if not has_adds_left(adds, taken) or await unit_of_work.halts.get_many(levels):
+        return None
+    entry = await unit_of_work.orders.get_last_entry(session.id, context.symbol)
+    price = position.average_price if entry is None else entry.average_price
+    return None if price is None else PositionLadder(Ladder(adds, frozenset(taken), price), entry)
+
+
+class LadderWatch:
+    """Follows the trades of the market while a price alone leads to a further entry, and makes it then.
+
+    Trades up to the last entry's newest fill don't count. What it watches for is computed from rows alone, so a restart
+    goes on with the next trade. `wake` has them computed again soon.
+    """
+
+    def __init__(
+        self, context: TradingSessionContext, history: CandleBuffer, actor: SignalActor, wake: Callable[[], None]
+    ) -> None:
+        self._context = context
+        self._history = history
+        self._actor = actor
+        self._wake = wake
+        self._levels: Sequence[LadderLevel] = ()
+        self._since: datetime | None = None
+        self._wakeup = Wakeup()
+
+    def __repr__(self) -> str:
+        return f"LadderWatch({self._context!r}, {self._levels})"
+
+    async def refresh(self, state: TradingSessionState) -> None:
+        """Compute again what to watch for, from the rows as they are now."""
+        if not any(add.waits_for_price for add in self._context.plan.definition.adds):
+            return
+        async with self._context.database.read_only() as reading:
+            known = await load_ladder(self._context, reading, state)
+            self._levels = () if known is None else self._levels_of(known)
+            if known is not None and known.last_entry is not None:
+                fills = await reading.orders.list_fills_of_order(known.last_entry.id)
+                self._since = max((fill.at for fill in fills), default=None)
+        self._wakeup.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            self._wakeup.clear()
+            if self._levels and self._context.executor.reconciled:
+                await self._follow_trades()
+            else:
+                await self._wakeup.wait(self._context.timings.poll_interval if self._levels else None)
+
+    async def _follow_trades(self) -> None:
+        async with aclosing(self._context.feed.trade_stream(self._context.symbol)) as stream:
+            async for trades in stream:
+                trade = next((trade for trade in trades if self._reached(self._levels, trade) is not None), None)
+                if trade is not None:
+                    await self._act(trade)
+                if not self._levels:
+                    return
+
+    def _levels_of(self, known: PositionLadder) -> Sequence[LadderLevel]:
+        market = self._context.market
+        return () if market is None else price_levels(known.ladder, market, self._actor.atr(self._history))
+
+    def _reached(self, levels: Sequence[LadderLevel], trade: Trade) -> int | None:
+        market = self._context.market
+        if market is None or (self._since is not None and trade.at <= self._since):
+            return None
+        return add_at_price(levels, trade.price, market)
+
+    async def _act(self, trade: Trade) -> None:
+        """Make the further entry that a trade leads to, unless the rows have changed meanwhile."""
+        self._levels = ()
+        await self._actor.wait_for_depth()
+        order: Order | None = None
+        signal: Signal | None = None
+        async with self._context.transaction() as transaction:
+            known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
+            number = None if known is None else self._reached(self._levels_of(known), trade)
+            if known is not None and number is not None:
+                assert transaction.state.position is not None
+                last_price = plain(rounded(known.ladder.last_price))
+                reason = f"add {number}: the price is {plain(trade.price)}, and was {last_price} at the last entry"
+                signal = Signal(
+                    id=self._context.ids.next_id(),
+                    user_id=transaction.state.session.user_id,
+                    trading_session_id=transaction.state.session.id,
+                    at=transaction.now,
+                    action=SignalAction.ENTER_LONG,
+                    price=trade.price,
+                    reason=reason,
+                    position_id=transaction.state.position.id,
+                    add_number=number,
+                )
+                order = await self._actor.add(transaction, signal, known.ladder, self._actor.atr(self._history))
+        if signal is not None:
+            self._actor.wake(signal, order)
+        self._wake()
