@@ -17,6 +17,7 @@ from domain.model.orders import Order, OrderRole, OrderStatus
 from domain.ports.execution_client import BalanceReport, FillReport, NotSent, OrderReport, OutcomeUnknown, VenueRefused
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.missing_fills import await_fills
 from domain.rules.order_lifecycle import apply_report, is_missing_fills
 
 _MAXIMUM_VENUE_IDS = 10_000
@@ -174,7 +175,9 @@ class ReportHandler:
             self._query_later(update.order.id)
             if report.status in _ENDED and not update.order.status.is_final:
                 return  # A final status without its fills would be wrong, if only for a moment.
-        update.apply(apply_report(update.order, report, self._context.clock.now(), complete=complete))
+        now = self._context.clock.now()
+        update.apply(apply_report(update.order, report, now, complete=complete))
+        update.apply(await_fills(update.order, report, now))
 
     async def _on_foreign_order(self, report: OrderReport) -> None:
         if report.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:

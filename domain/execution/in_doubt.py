@@ -17,6 +17,7 @@ from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import OrderReport
 from domain.ports.leases import StaleLease
 from domain.ports.market_data import VenueUnreachable
+from domain.rules.missing_fills import give_up_fills
 from domain.rules.order_lifecycle import Transition, confirm_absent, is_missing_fills, mark_in_doubt, reject_cancel
 from domain.rules.order_replacement import UncanceledStep, uncanceled_step
 
@@ -177,6 +178,8 @@ class InDoubtResolver:
             self._reschedule(query)
             return
         self._discard(query)
+        at = self._context.clock.now()
+        await self._context.update(order.id, lambda current: give_up_fills(current, at))
         message = f"The venue never reported all fills of order {order.client_order_id}."
         await self._context.alerts.raise_alert(f"fills:{order.id}", message)
 
@@ -200,7 +203,9 @@ class InDoubtResolver:
             self._retry_cancel(order.id)
 
     async def _resolve_order_not_found(self, query: PendingQuery, order: Order) -> None:
-        if order.status.is_final:
+        if order.awaits_fills:
+            await self._resolve_missing_fills(query, order)
+        elif order.status.is_final:
             self._discard(query)
         elif self._may_still_arrive(query) or await self._has_trade(query, order):
             query.obstacle = "the venue does not find it, and it may still arrive or have traded"

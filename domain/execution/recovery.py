@@ -45,5 +45,5 @@ async def _recover_order(context: AccountContext, resolver: InDoubtResolver, ord
             order.id,
             lambda current: mark_in_doubt(current, now, reason) if current == order else Transition(current),
         )
-    if order.status in _IN_FLIGHT:
+    if order.status in _IN_FLIGHT or order.awaits_fills:
         resolver.enqueue(order.id)

@@ -207,7 +207,8 @@ class Order:
     first had the order. `arrival_price` is the price that slippage is measured from: the stop price, or else the middle
     of the book when the order was sent. A TRAILING_STOP follows the price at `trail_percent` or `trail_absolute`,
     `high_water` is the best price since it was placed, and `stop_price` the one that triggers it. `triggered_at` is
-    when an order that waited for a price was triggered.
+    when an order that waited for a price was triggered. `reported_quantity` is what the venue counts as filled of an
+    order that has ended, if that is more than the known trades; while they are asked for, the order `awaits_fills`.
     """
 
     id: UUID
@@ -249,6 +250,8 @@ class Order:
     trail_percent: Decimal | None = None
     trail_absolute: Decimal | None = None
     high_water: Decimal | None = None
+    reported_quantity: Decimal = ZERO
+    awaits_fills: bool = False
 
     @property
     def is_held(self) -> bool:
@@ -259,6 +262,23 @@ class Order:
     def remaining_quantity(self) -> Decimal:
         """The quantity that isn't filled yet, in base."""
         return EXACT.subtract(self.quantity, self.filled_quantity)
+
+    @property
+    def missing_quantity(self) -> Decimal:
+        """What the venue counts as filled and no known trade explains, in base."""
+        return max(EXACT.subtract(self.reported_quantity, self.filled_quantity), ZERO)
+
+    @property
+    def executed_quantity(self) -> Decimal:
+        """What has filled by the known trades or, if that is more, by the venue's count, in base."""
+        return max(self.filled_quantity, self.reported_quantity)
+
+    @property
+    def outstanding_quantity(self) -> Decimal:
+        """What trades that aren't known yet may still fill, in base."""
+        if not self.status.is_final:
+            return self.remaining_quantity
+        return self.missing_quantity if self.awaits_fills else ZERO
 
     @property
     def reduces_risk(self) -> bool:

@@ -47,7 +47,7 @@ def _taken(order: Order, balance: Balance, need: Need) -> Decimal:
     if order.is_held:
         return ZERO  # The venue doesn't know of it; what it needs is checked when it is triggered.
     is_shown = is_included(order, balance)
-    still_needed = ZERO if order.status.is_final else need(order) or ZERO
+    still_needed = need(order) or ZERO if order.outstanding_quantity else ZERO
     if is_shown:
         return still_needed if balance.free is None else ZERO
     return EXACT.add(still_needed, order.filled_cost if order.side is OrderSide.BUY else order.filled_quantity)

@@ -54,7 +54,8 @@ class RiskSnapshot:
     """The stored input of an order's risk checks, all as of one moment.
 
     `session` is the order's, and `halts` are the trading states of the halts that apply to it. `active` are the
-    account's other orders that may still fill; PENDING ones are left out, since each is checked before it is sent.
+    account's other orders that may still fill, or have ended with trades that are asked for; PENDING ones are left out,
+    since each is checked before it is sent.
     `settling` are those that were filled and have ended within the last minute while the balance that the order spends
     is older than they are. `sent_last_minute_by_account` and `sent_last_minute_by_trading_session` count the orders
     submitted within the last minute.
@@ -142,7 +143,11 @@ class OrderRepository(Protocol):
         ...
 
     async def list_active(self, account_id: UUID) -> list[Order]:
-        """Return the account's orders that are not final, oldest first."""
+        """Return the account's orders that are not final, or of which trades are asked for, oldest first."""
+        ...
+
+    async def list_missing_fills(self, account_id: UUID) -> list[Order]:
+        """Return the account's orders of which the venue has counted more as filled than is known, oldest first."""
         ...
 
     async def list_expired(self, account_id: UUID, now: datetime) -> list[Order]:

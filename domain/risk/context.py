@@ -124,7 +124,7 @@ class RiskContext:
     def needed(self, order: Order) -> Decimal | None:
         """Return the amount that the order needs: quote for a BUY, base for a SELL; None if no price is known."""
         if order.side is OrderSide.SELL:
-            return order.remaining_quantity
+            return order.outstanding_quantity
         if order.type.trades_at_market:
             price, rate = (
                 self.worst_price(order),
@@ -134,7 +134,7 @@ class RiskContext:
             price, rate = order.price or order.stop_price, _ONE
         if price is None:
             return None
-        return EXACT.multiply(EXACT.multiply(order.remaining_quantity, price), rate)
+        return EXACT.multiply(EXACT.multiply(order.outstanding_quantity, price), rate)
 
     def free(self, currency: str) -> Decimal:
         """Return the free balance of a currency, less what other orders take that the balance doesn't show yet."""
@@ -148,7 +148,7 @@ class RiskContext:
         if self.position is None or self.position.quantity * side.sign >= 0:
             return ZERO
         working = (
-            order.remaining_quantity
+            order.outstanding_quantity
             for order in self.active
             if order.side is side
             and not order.is_held

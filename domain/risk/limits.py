@@ -77,7 +77,7 @@ def position_notional(order: Order, context: RiskContext, scope: LimitScope) -> 
         return
     held = sum((position.quantity for position in scope.positions), ZERO)
     working = sum(
-        (o.remaining_quantity for o in scope.active if (o.market, o.side) == (order.market, OrderSide.BUY)), ZERO
+        (o.outstanding_quantity for o in scope.active if (o.market, o.side) == (order.market, OrderSide.BUY)), ZERO
     )
     actual = _notional(order, context, held + working + order.quantity)
     if actual is None:

@@ -199,9 +199,9 @@ def apply_fill(order: Order, fill: Fill, venue_order_id: str, at: datetime) -> T
         status = order.status if order.status in _KEPT_BY_A_FILL else OrderStatus.PARTIALLY_FILLED
     cost = EXACT.add(order.filled_cost, EXACT.multiply(fill.price, fill.quantity))
     reason = "the venue filled more than was asked for" if filled > order.quantity else None
-    return accepted.then(
-        _transition(order, at, OrderEventKind.FILL, status, reason, fill, filled_quantity=filled, filled_cost=cost)
-    )
+    awaits_fills = order.awaits_fills and filled < order.reported_quantity
+    changes = {"filled_quantity": filled, "filled_cost": cost, "awaits_fills": awaits_fills}
+    return accepted.then(_transition(order, at, OrderEventKind.FILL, status, reason, fill, **changes))
 
 
 def trigger(order: Order, at: datetime, reason: str | None = None) -> Transition:
@@ -286,7 +286,8 @@ def _apply_live(order: Order, report: OrderReport, at: datetime, *, complete: bo
         # Some venues fill a little less than was asked for and report FILLED.
         reason = "the venue counts the order as filled"
         reason += ", and reports no more of its trades" if is_missing else ""
-        return accepted.then(_transition(order, at, OrderEventKind.RECONCILED, OrderStatus.FILLED, reason))
+        kind, reported = OrderEventKind.RECONCILED, max(order.reported_quantity, report.filled_quantity)
+        return accepted.then(_transition(order, at, kind, OrderStatus.FILLED, reason, reported_quantity=reported))
     return accepted
 
 

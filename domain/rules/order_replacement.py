@@ -54,8 +54,8 @@ def has_begun(replaced: Order) -> bool:
 
 
 def quantity_left(replaced: Order, amendment: Order) -> Decimal:
-    """Return what is left to order of the amended total, which counts the fills of the replaced order; at least 0."""
-    return max(EXACT.subtract(amendment.quantity, replaced.filled_quantity), ZERO)
+    """Return what is left to order of the amended total, which counts what the replaced order filled; at least 0."""
+    return max(EXACT.subtract(amendment.quantity, replaced.executed_quantity), ZERO)
 
 
 def next_step(replaced: Order, amendment: Order, *, is_too_old: bool) -> ReplacementStep:
@@ -106,7 +106,7 @@ def _after_the_end(replaced: Order, amendment: Order) -> ReplacementStep:
     if not has_begun(replaced):
         return _abandon("the order that it replaces was cancelled before it could be amended")
     if quantity_left(replaced, amendment) == ZERO:
-        return _abandon(f"the order that it replaces has filled {plain(replaced.filled_quantity)}: nothing is left")
+        return _abandon(f"the order that it replaces has filled {plain(replaced.executed_quantity)}: nothing is left")
     return ReplacementStep(ReplacementAction.PLACE)
 
 

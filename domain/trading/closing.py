@@ -23,6 +23,8 @@ class PositionClosing:
     orders: tuple[Order, ...]
     working: tuple[Order, ...] = ()
     """The active orders that may still close the same position, as the risk checks count them."""
+    untold: Decimal = ZERO
+    """What the venue has counted of earlier exits of the position as filled and never told the trades of, in base."""
 
     @property
     def entries(self) -> tuple[Order, ...]:
@@ -43,7 +45,7 @@ class PositionClosing:
     def target(self) -> Decimal:
         """The quantity that is still to be closed, in base."""
         assert self.position is not None
-        held = abs(self.position.quantity)
+        held = max(EXACT.subtract(abs(self.position.quantity), self.untold), ZERO)
         if self.intent.quantity is not None:
             return max(min(held, EXACT.subtract(self.intent.quantity, self.intent.sold)), ZERO)
         if self.protection is not None and self.protection.quantity is not None:
@@ -54,13 +56,13 @@ class PositionClosing:
         """Return the orders by hand that leave less than `quantity` to be closed: the newest, as many as it takes."""
         if self.position is None or quantity <= 0:
             return ()
-        closing = sum((order.remaining_quantity for order in self.working), quantity)
+        closing = sum((order.outstanding_quantity for order in self.working), quantity)
         excess = EXACT.subtract(closing, abs(self.position.quantity))
         chosen: list[Order] = []
         for order in sorted(self.working, key=lambda order: order.id, reverse=True):
-            if excess > 0 and order.role is OrderRole.MANUAL:
+            if excess > 0 and order.role is OrderRole.MANUAL and not order.status.is_final:
                 chosen.append(order)
-                excess = EXACT.subtract(excess, order.remaining_quantity)
+                excess = EXACT.subtract(excess, order.outstanding_quantity)
         return tuple(chosen)
 
 
@@ -79,8 +81,14 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
         related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
     positions = await unit_of_work.positions.list_open(intent.account_id)
     position = next((position for position in positions if _concerns(position, intent, protection)), None)
-    working = () if position is None else tuple(o for o in active if _closes(o, position))
-    return PositionClosing(intent, position, protection, entry_order_id, related, working)
+    if position is None:
+        return PositionClosing(intent, None, protection, entry_order_id, related)
+    working = tuple(order for order in active if _closes(order, position))
+    lacking = await unit_of_work.orders.list_missing_fills(intent.account_id)
+    # Ids follow the time at which the engine made them.
+    given_up = (o for o in lacking if not o.awaits_fills and o.id > position.id and _closes(o, position))
+    untold = sum((order.missing_quantity for order in given_up), ZERO)
+    return PositionClosing(intent, position, protection, entry_order_id, related, working, untold)
 
 
 def _closes(order: Order, position: Position) -> bool:

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 MISSING_SEEN = 2
 """How often the venue has to say that coins are gone: right after a fill its balances may lag behind."""
 
+_GONE = "they were sold, withdrawn or spent on fees elsewhere"
+_UNTOLD = "the venue counts them as sold, and has never told the trades"
+
 _REFUSED = frozenset({OrderStatus.DENIED, OrderStatus.REJECTED})
 
 
@@ -78,11 +81,11 @@ class PositionCloser:
             if intent is None or intent.ended_at is not None or intent.order_id is None:
                 return False
             (order,) = await unit_of_work.orders.get_many([intent.order_id])
-            if not order.status.is_final:
+            if not order.status.is_final or order.awaits_fills:
                 return False
-            intent = intent.changed(order_id=None, sold=EXACT.add(intent.sold, order.filled_quantity))
-            if order.filled_quantity:
-                await self._reduce_protection(unit_of_work, intent, order.filled_quantity)
+            intent = intent.changed(order_id=None, sold=EXACT.add(intent.sold, order.executed_quantity))
+            if order.executed_quantity:
+                await self._reduce_protection(unit_of_work, intent, order.executed_quantity)
                 await unit_of_work.protection.save_intent(intent.changed(failures=0, next_try_at=None))
                 return False
             lacks_balance = _lacks_balance(order)
@@ -149,6 +152,9 @@ class PositionCloser:
         by_balance: bool,
     ) -> UUID | None:
         price = self._context.feed.price_of(market.symbol) or position.average_price or ZERO
+        if closing.untold > 0 and is_dust(closing.target, market, price) and not closing.closes_part:
+            await self._close_without(unit_of_work, closing, position, closing.untold, _UNTOLD)
+            return None
         in_the_way = closing.in_the_way(plan_exit(closing.target, market, price, None).quantity)
         if in_the_way:
             await self._cancel_by_hand(unit_of_work, closing.intent, market, in_the_way)
@@ -163,7 +169,7 @@ class PositionCloser:
             await self._unlock(unit_of_work, closing.intent, market, plan.locked)
         elif plan.missing > 0 and not closing.closes_part:
             if closing.intent.missing > 0 or closing.intent.failures >= MISSING_SEEN:
-                await self._close_without(unit_of_work, closing, position, plan.missing)
+                await self._close_without(unit_of_work, closing, position, plan.missing, _GONE)
         else:
             await self._close_dust(unit_of_work, closing, position, market, price)
         return None
@@ -241,9 +247,9 @@ class PositionCloser:
             await self._context.alert(unit_of_work, f"unlocked:{order.id}", message)
 
     async def _close_without(
-        self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, missing: Decimal
+        self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, missing: Decimal, why: str
     ) -> None:
-        """Close the position without what the account doesn't hold any more, and alert of it once."""
+        """Close the position without what the account doesn't hold any more, and alert of it and `why` once."""
         locked = await self._lock(unit_of_work, position)
         if locked is None:
             return
@@ -254,8 +260,8 @@ class PositionCloser:
         await self._context.save_position(unit_of_work, closed, f"{plain(missing)} missing")
         base = position.market.symbol.partition("/")[0]
         message = (
-            f"{plain(missing)} {base} of a position on {position.market} are no longer in the account: they were sold, "
-            f"withdrawn or spent on fees elsewhere. The position was closed without them."
+            f"{plain(missing)} {base} of a position on {position.market} are no longer in the account: {why}. "
+            "The position was closed without them."
         )
         await self._context.alert(unit_of_work, f"missing:{position.id}", message)
         await self._end(unit_of_work, closing.intent.changed(missing=missing))
@@ -326,7 +332,7 @@ def _refusal(order: Order) -> str:
 def _locks_by_hand(order: Order, intent: PositionIntent, market: Market) -> bool:
     return (
         order.role is OrderRole.MANUAL
-        and not order.reduce_only
+        and not (order.reduce_only or order.status.is_final)
         and order.side is OrderSide.SELL
         and order.market.symbol.partition("/")[0] == market.base
         and order.market.venue == intent.market.venue

@@ -94,13 +94,14 @@ class ProtectionUpdater:
         market = self._context.feed.catalogue.get(protection.market)
         if market is None or self._seen.get(protection.id) == seen:
             return False
-        has_changed = await self._grow(protection, market, is_entered=entry is None or entry.status.is_final)
+        is_entered = entry is None or (entry.status.is_final and not entry.awaits_fills)
+        has_changed = await self._grow(protection, market, is_entered=is_entered)
         self._seen[protection.id] = seen
         return has_changed
 
     def _is_over(self, entry: Order | None) -> bool:
         """Return whether a protection without an open position will not get one any more."""
-        if entry is None or not entry.status.is_final:
+        if entry is None or not entry.status.is_final or entry.awaits_fills:
             return entry is None
         if entry.filled_quantity or entry.status is OrderStatus.DENIED:
             return True

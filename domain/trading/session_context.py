@@ -161,7 +161,7 @@ async def cancel_session_orders(
 
 
 async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tuple[Order, ...]:
-    """Return the trading session's orders that are not final, oldest first."""
+    """Return the trading session's orders that are not final, or whose trades are asked for, oldest first."""
     orders = await unit_of_work.orders.list_active(session.account_id)
     return tuple(order for order in orders if order.trading_session_id == session.id)
 

@@ -64,6 +64,8 @@ async def _save_stopped(transaction: TradingSessionTransaction) -> None:
 def _waits_for(state: TradingSessionState) -> str | None:
     """Return the sentence that says what must happen before the trading session has stopped; None if nothing."""
     for order in state.orders:
+        if order.awaits_fills:
+            return f"It waits for trades of its order {order.client_order_id} that the venue has counted and not told."
         if not _protects_what_stays(order, state):
             return f"It waits for the end of its order {order.client_order_id}, which is {order.status.value}."
     if not state.session.close_on_stop or (state.position is None and state.intent is None):

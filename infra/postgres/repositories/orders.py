@@ -67,7 +67,12 @@ UNION SELECT account_id FROM orders
 WHERE {IS_HALTED} AND status NOT IN ('SUBMITTED', 'IN_DOUBT')
 UNION SELECT account_id FROM orders
 WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $1 AND cancel_requested_at IS NULL"""
-ACTIVE = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_ACTIVE} ORDER BY id"
+AWAITS_FILLS = "reported_quantity > filled_quantity AND awaits_fills"
+ACTIVE = (
+    f"{SELECT_ORDER} WHERE account_id = $1 AND {IS_ACTIVE}"
+    f" UNION ALL {SELECT_ORDER} WHERE account_id = $1 AND {AWAITS_FILLS} ORDER BY id"
+)
+MISSING_FILLS = SELECT_ORDER + " WHERE account_id = $1 AND reported_quantity > filled_quantity ORDER BY id"
 EXPIRED = SELECT_ORDER + (
     f" WHERE account_id = $1 AND {IS_ACTIVE} AND expires_at <= $2 AND cancel_requested_at IS NULL ORDER BY id"
 )
@@ -165,6 +170,9 @@ class PostgresOrders(Repository):
 
     async def list_active(self, account_id: UUID) -> list[Order]:
         return await self._all(ACTIVE, account_id)
+
+    async def list_missing_fills(self, account_id: UUID) -> list[Order]:
+        return await self._all(MISSING_FILLS, account_id)
 
     async def list_expired(self, account_id: UUID, now: datetime) -> list[Order]:
         return await self._all(EXPIRED, account_id, now)

@@ -30,6 +30,8 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
     ARRAY (SELECT order_row FROM orders AS order_row WHERE order_row.account_id = account.id AND order_row.id <> $2
         AND order_row.status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')
         ORDER BY order_row.id) AS active,
+    ARRAY (SELECT ended FROM orders AS ended WHERE ended.account_id = account.id AND ended.id <> $2
+        AND ended.reported_quantity > ended.filled_quantity AND ended.awaits_fills ORDER BY ended.id) AS awaited,
     ARRAY (SELECT ended FROM orders AS ended WHERE ended.account_id = account.id AND ended.submitted_at >= $4
         AND ended.status IN ('FILLED', 'CANCELED', 'EXPIRED') AND ended.filled_quantity > 0
         AND ended.accepted_at > (SELECT balances.at FROM balances WHERE balances.account_id = $1 AND currency = $5)
@@ -61,8 +63,8 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
             for balance in row["balances"]
         ),
         positions=tuple(position_from_row(position) for position in row["positions"]),
-        active=tuple(order_from_row(active) for active in row["active"]),
-        settling=tuple(order_from_row(ended) for ended in row["settling"]),
+        active=tuple(order_from_row(active) for active in (*row["active"], *row["awaited"])),
+        settling=tuple(ended for ended in map(order_from_row, row["settling"]) if not ended.awaits_fills),
         sent_last_minute_by_account=row["sent_last_minute_by_account"],
         sent_last_minute_by_trading_session=row["sent_last_minute_by_trading_session"],
     )

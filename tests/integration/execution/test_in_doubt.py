@@ -10,7 +10,7 @@ import pytest
 from domain.execution.account_context import OrderTimings
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
-from domain.ports.execution_client import OrderReport, StreamOpened
+from domain.ports.execution_client import FillReport, OrderReport, StreamOpened
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually, read_until
@@ -229,6 +229,38 @@ async def test_an_order_that_the_venue_counts_as_filled_ends_although_trades_are
     venue.publish(StreamOpened())
     await read_until(lambda: harness.fills(order.id), lambda fills: len(fills) == 4, "the trade is found after all")
     assert sum(position.quantity for position in await harness.positions()) == 1
+
+
+async def test_missing_trades_of_an_order_that_has_ended_are_asked_for_again_after_a_restart(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    venue.publishes_on_stream = venue.answers_with_fills = False
+    plain = venue.query_order
+
+    async def without_fills(order: Order) -> OrderReport | None:
+        report = await plain(order)
+        return report and replace(report, fills=(), status=OrderStatus.EXPIRED)
+
+    async def no_fills(*_: object) -> list[FillReport]:
+        return []
+
+    venue.query_order, venue.fills = without_fills, no_fills  # type: ignore[method-assign]
+    await harness.start()
+    order = await harness.until((await harness.place()).id, "EXPIRED")
+    assert (order.awaits_fills, order.missing_quantity) == (True, 1)
+    await harness.kill()
+    await harness.start()
+    assert (await harness.read(order.id)).awaits_fills
+    async with harness.database.read_only() as reading:
+        assert [active.id for active in await reading.orders.list_active(harness.account.id)] == [order.id]
+        other = replace(order, id=harness.ids.next_id(), trading_session_id=None)
+        snapshot = await reading.orders.risk_snapshot(other, order.created_at)
+    assert [active.outstanding_quantity for active in snapshot.active] == [1]
+    venue.query_order = plain  # type: ignore[method-assign]
+    await read_until(lambda: harness.fills(order.id), lambda fills: len(fills) == 1, "the trade is told")
+    assert not (await harness.read(order.id)).awaits_fills
+    events = [event.reason for event in await harness.order_events(order.id) if event.kind.value == "RECONCILED"]
+    assert events == ["the venue counts 1 of it as filled, and its trades are asked for"]
 
 
 async def test_a_fill_of_an_order_that_the_venue_had_refused_is_counted_with_an_alert(

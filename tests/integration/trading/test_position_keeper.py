@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from domain.core.money import round_down
+from domain.execution import in_doubt
 from domain.market_data import codec
 from domain.market_data.topics import trades_topic
 from domain.model.definitions import ExitDistance, OrderStyle
@@ -19,6 +20,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
 from domain.model.trading import Account, TradingSession, TradingSessionStatusCode
+from domain.ports.execution_client import OrderReport, SendGuard
 from domain.ports.market_data import VenueUnreachable
 from domain.rules.direction import Direction
 from domain.rules.order_request import OrderRequest
@@ -272,6 +274,92 @@ async def test_an_exit_also_closes_what_the_cancelled_entry_still_brings(
     (intent,) = await node.intents(session)
     assert intent.signal_id == (await node.signals(session))[-1].id
     await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+
+
+# -- trades that the venue tells late --------------------------------------------------------------------------------
+
+
+class LateTrades:
+    """The venue ends orders and counts what they filled, and tells their trades once the test has it do so."""
+
+    def __init__(self, patched: pytest.MonkeyPatch, side: OrderSide) -> None:
+        self.are_known = False
+        plain_place, plain_query = CcxtExecutionClient.place, CcxtExecutionClient.query_order
+
+        def without(report: OrderReport, order: Order) -> OrderReport:
+            if self.are_known or order.side is not side or not report.filled_quantity:
+                return report
+            return replace(report, status=OrderStatus.CANCELED, fills=())
+
+        async def place(client: CcxtExecutionClient, order: Order, guard: SendGuard) -> OrderReport:
+            return without(await plain_place(client, order, guard), order)
+
+        async def query(client: CcxtExecutionClient, order: Order) -> OrderReport | None:
+            report = await plain_query(client, order)
+            return report and without(report, order)
+
+        patched.setattr(CcxtExecutionClient, "place", place)
+        patched.setattr(CcxtExecutionClient, "query_order", query)
+
+
+async def test_an_intent_stays_until_the_trades_of_an_entry_that_has_ended_are_known(
+    node: TradingNode, shared_sandbox: SandboxAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = node.feed.price
+    session, entry = await resting_entry(node)
+    with monkeypatch.context() as patched:
+        late = LateTrades(patched, OrderSide.BUY)
+        await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
+        await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(entry.price * Decimal("0.99"))))
+        exit_candle = await node.feed.close_candle(close=price / 4)
+        ended = await node.until_order(session, lambda order: order.status is OrderStatus.CANCELED)
+        assert (ended.filled_quantity, ended.missing_quantity, ended.awaits_fills) == (0, entry.quantity, True)
+        await node.until_processed(session, exit_candle)
+        await node.feed.close_candle(close=price * 3)
+        await node.until_processed(session, await node.feed.close_candle(close=price * 3))
+        async with node.database.read_only() as reading:
+            assert len(await reading.protection.list_open_intents(session.account_id)) == 1
+        assert [line for line in await node.summary(session) if "ENTRY " in line] == ["ENTRY CANCELED"]
+        late.are_known = True
+        await node.until_position(session, lambda now: now.closed_at, "what the entry brought is sold")
+    assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT FILLED"]
+    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+
+
+async def test_an_exit_whose_trades_are_missing_is_followed_by_no_second_one(
+    node: TradingNode, shared_sandbox: SandboxAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = node.feed.price
+    session = await in_a_position(node, exit_long=f"close < {price / 2}")
+    with monkeypatch.context() as patched:
+        late = LateTrades(patched, OrderSide.SELL)
+        await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
+        await node.feed.close_candle(close=price / 4)
+        order = await node.until_order(session, lambda order: order.awaits_fills)
+        assert (order.role, order.status, order.missing_quantity) == (
+            OrderRole.EXIT, OrderStatus.CANCELED, order.quantity,
+        )  # fmt: skip
+        assert (await node.position(session)).quantity > 0
+        late.are_known = True
+        await node.until_position(session, lambda now: now.closed_at, "its trades are told")
+    assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT FILLED"]
+
+
+async def test_a_position_whose_exit_trades_are_never_told_is_closed_without_them_and_nothing_is_sold_twice(
+    node: TradingNode, shared_sandbox: SandboxAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price = node.feed.price
+    monkeypatch.setattr(in_doubt, "_MAXIMUM_QUICK_ATTEMPTS", 5)
+    session = await in_a_position(node, exit_long=f"close < {price / 2}")
+    LateTrades(monkeypatch, OrderSide.SELL)
+    await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
+    await node.feed.close_candle(close=price / 4)
+    closed = await node.until_position(session, lambda now: now.closed_at, "it is closed without them")
+    assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT CANCELED"]
+    *_, sold = await node.orders_of(session)
+    assert (closed.missing, closed.quantity) == (sold.quantity, 0)
+    assert "never reported all fills" in await until_alert(node, "never reported")
+    assert "has never told the trades" in await until_alert(node, "never told")
 
 
 # -- what can't be sold ----------------------------------------------------------------------------------------------
