@@ -11,20 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final, Protocol
-
-import numpy as np
+from typing import Protocol
 
 from domain.indicators.candle_arrays import Bar, CandleArrays, candle_arrays
-from domain.indicators.compute import compute_indicator, indicator_warm_up
+from domain.indicators.trend_series import (
+    direction_bars,
+    trend_directions,
+    trend_strengths,
+    volatility_bars,
+    volatility_regimes,
+)
 from domain.model.markets import Timeframe
-
-PERIOD: Final = 14
-TRENDING: Final = 20.0
-"""The least ADX of a market that has a direction."""
-RANKED_BARS: Final = 100
-LOW_RANK: Final = 0.25
-HIGH_RANK: Final = 0.75
 
 
 class TrendDirection(StrEnum):
@@ -63,6 +60,10 @@ class Trend:
     volatility: VolatilityRegime
 
 
+_DIRECTIONS = {-1.0: TrendDirection.DOWN, 0.0: TrendDirection.SIDEWAYS, 1.0: TrendDirection.UP}
+_REGIMES = {-1.0: VolatilityRegime.LOW, 0.0: VolatilityRegime.NORMAL, 1.0: VolatilityRegime.HIGH}
+
+
 class TimedBar(Bar, Protocol):
     """A candle with its time; `domain.model.markets.Candle` is one."""
 
@@ -74,11 +75,7 @@ class TimedBar(Bar, Protocol):
 
 def bars_needed() -> int:
     """Return the number of candles needed; with fewer, the averages would still depend on their start."""
-    directional = indicator_warm_up("adx", {"timeperiod": PERIOD})
-    swing = indicator_warm_up("natr", {"timeperiod": PERIOD})
-    assert directional is not None, "an ADX forgets its beginning"
-    assert swing is not None, "an average true range forgets its beginning"
-    return max(directional + 1, swing + RANKED_BARS)
+    return max(direction_bars(), volatility_bars())
 
 
 def latest_trend(candles: Sequence[TimedBar], timeframe: Timeframe) -> Trend | None:
@@ -97,27 +94,8 @@ def compute_trend(candles: CandleArrays) -> TrendReading | None:
     """Return the trend of contiguous candles; None if there are fewer than `bars_needed`."""
     if len(candles) < bars_needed():
         return None
-    strength = _newest("adx", candles)
-    rising = _newest("plus_di", candles) > _newest("minus_di", candles)
-    direction = TrendDirection.UP if rising else TrendDirection.DOWN
-    return TrendReading(
-        direction if strength >= TRENDING else TrendDirection.SIDEWAYS, strength, _volatility_regime(candles)
-    )
-
-
-def _volatility_regime(candles: CandleArrays) -> VolatilityRegime:
-    swings = compute_indicator("natr", {"timeperiod": PERIOD}, candles)["real"][-RANKED_BARS:]
-    # Equal values count half, so that a market without any change is neither low nor high.
-    below, equal = np.count_nonzero(swings < swings[-1]), np.count_nonzero(swings == swings[-1])
-    rank = (below + equal / 2) / len(swings)
-    if rank < LOW_RANK:
-        return VolatilityRegime.LOW
-    return VolatilityRegime.HIGH if rank > HIGH_RANK else VolatilityRegime.NORMAL
-
-
-def _newest(name: str, candles: CandleArrays) -> float:
-    value = float(compute_indicator(name, {"timeperiod": PERIOD}, candles)["real"][-1])
-    return value if np.isfinite(value) else 0.0  # nothing moved at all
+    direction, volatility = trend_directions(candles)[-1], volatility_regimes(candles)[-1]
+    return TrendReading(_DIRECTIONS[direction], float(trend_strengths(candles)[-1]), _REGIMES[volatility])
 
 
 def _after_last_gap(candles: Sequence[TimedBar]) -> Sequence[TimedBar]:

@@ -18,6 +18,14 @@ class StrategyParameter:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedPart:
+    """A part of the rules with a name: a number or a condition, which the rules and the parts after it may use."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExitDistance:
     """The distance of an exit from the entry price; exactly one field is set.
 
@@ -90,8 +98,10 @@ class ExitTarget:
 class StrategyDefinition:
     """A strategy as data: its rules in the language of `domain.strategies.parser`, None if there is no such rule.
 
-    Without any rule it trades on signals from outside alone. `max_holding_bars` counts closed candles. With `adds` a
-    position is a ladder of entries, and its entry price is the average of them.
+    Without any rule it trades on signals from outside alone. `let` are named parts of the rules, in order.
+    `max_holding_bars` counts closed candles. With `adds` a position is a ladder of entries, and its entry price is the
+    average of them. `warm_up_tolerance` is the fraction of an indicator's value that may
+    depend on where its history begins; None is the default, 1e-9.
     """
 
     sizing: Sizing
@@ -107,6 +117,8 @@ class StrategyDefinition:
     order: OrderStyle = OrderStyle()
     adds: tuple[EntryAdd, ...] = ()
     targets: tuple[ExitTarget, ...] = ()
+    let: tuple[NamedPart, ...] = ()
+    warm_up_tolerance: Decimal | None = None
 
     @property
     def exit_distances(self) -> tuple[ExitDistance, ...]:

@@ -37,4 +37,4 @@ def session_plan(session: TradingSession, definition: StrategyDefinition, curren
     """Return the plan of a trading session of a strategy version; raises `InputErrors` if the rules can't be parsed."""
     effective = replace(definition, sizing=session.sizing) if session.sizing else definition
     values: Mapping[str, Decimal] = {parameter.name: parameter.value for parameter in session.parameters}
-    return TradingSessionPlan(session, effective, compile_definition(effective, values), currency)
+    return TradingSessionPlan(session, effective, compile_definition(effective, values, session.timeframe), currency)

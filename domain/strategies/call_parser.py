@@ -1,114 +1,108 @@
 """Calls of functions in a rule: TA-Lib's, with their inputs, parameters and outputs, and the language's own."""
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from domain.core.text import closest_match
-from domain.indicators.candle_arrays import PRICES
-from domain.indicators.catalogue import (
-    MOVING_AVERAGES,
-    IndicatorDefinition,
-    IndicatorParameter,
-    ParameterKind,
-    indicator,
-)
+from domain.indicators.candle_arrays import SERIES
+from domain.indicators.catalogue import MOVING_AVERAGES, IndicatorDefinition, IndicatorParameter, ParameterKind
 from domain.indicators.compute import combination_error, parameter_error
-from domain.strategies.builtins import parse_builtin
+from domain.strategies.builtin_parser import parse_builtin, unknown_output
+from domain.strategies.builtins import BUILTINS
+from domain.strategies.candle_nodes import Elsewhere
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.expressions import IndicatorCall, Node, Number, Output, Price
 from domain.strategies.parse_context import (
-    BUILTINS,
+    CLOCK,
     MAX_SHOWN,
-    RESERVED_NAMES,
+    POSITION,
     ParseContext,
-    ParseNode,
     closest_function,
+    find_indicator,
+    follow_series,
     parse_all,
+    parse_number,
+    reject_position,
 )
 
 
-def parse_call(context: ParseContext, tree: ast.Call, parse: ParseNode) -> Node:
-    """Return the node of a call that has one value; raises `RuleErrors`, also if it has several outputs."""
-    call = _call(context, tree, parse)
-    if not isinstance(call, IndicatorCall):
-        return call
-    outputs = call.definition.short_outputs
+def parse_call(context: ParseContext, tree: ast.Call, name: str, place: ast.expr) -> Node:
+    """Return the node of a call of `name`, which stands at `place`; raises `RuleErrors`, also for several outputs."""
+    _check_function(context, tree, name, place)
+    definition = find_indicator(name)
+    if definition is None:
+        return parse_builtin(context, tree, name)
+    outputs = definition.short_outputs
+    call = _indicator(context, tree, definition)
     if len(outputs) > 1:
-        message = f"{call.definition.name} has several outputs: {', '.join(outputs)}"
+        message = f"{name} has several outputs: {', '.join(outputs)}"
         raise context.error_at(f"{message}; write {context.excerpt(tree)}.{outputs[0]} for the first.", tree)
-    return Output(call, 0)
+    return call(0)
 
 
-def parse_output(context: ParseContext, tree: ast.Attribute, parse: ParseNode) -> Node:
-    """Return one output of a call, as in `macd(close).hist`; raises `RuleErrors`."""
-    if not isinstance(tree.value, ast.Call):
-        message = "A dot stands only after a function with several outputs, as in macd(close).hist."
-        raise context.error_at(message, tree)
-    call = _call(context, tree.value, parse)
-    if not isinstance(call, IndicatorCall) or len(call.definition.outputs) == 1:
-        raise context.error_at(
-            f"{context.excerpt(tree.value)} has one value; leave out .{tree.attr[:MAX_SHOWN]}.", tree
-        )
-    place = call.definition.output_aliases.get(tree.attr)
-    if place is None:
-        raise _unknown_output(context, tree, call.definition)
-    return Output(call, place)
+def parse_output(context: ParseContext, tree: ast.Attribute, call: ast.Call, name: str, place: ast.expr) -> Node:
+    """Return one output of a call of `name`, as in `macd(close).hist`; raises `RuleErrors`."""
+    _check_function(context, call, name, place)
+    definition = find_indicator(name)
+    aliases = dict.fromkeys(BUILTINS[name].outputs, 0) if definition is None else definition.output_aliases
+    if (len(BUILTINS[name].outputs) if definition is None else len(definition.outputs)) == 1:
+        raise context.error_at(f"{context.excerpt(call)} has one value; leave out .{tree.attr[:MAX_SHOWN]}.", tree)
+    if tree.attr not in aliases:
+        shown = list(aliases) if definition is None else list(definition.short_outputs)
+        raise unknown_output(context, tree, name, shown, aliases)
+    if definition is None:
+        return parse_builtin(context, call, name, tree.attr)
+    return _indicator(context, call, definition)(aliases[tree.attr])
 
 
-def _unknown_output(context: ParseContext, tree: ast.Attribute, definition: IndicatorDefinition) -> RuleErrors:
-    outputs = ", ".join(definition.short_outputs)
-    message = f"{definition.name} has no output {tree.attr[:MAX_SHOWN]!r}; it has {outputs}."
-    _, end = context.span(tree)
-    suggestion = closest_match(tree.attr[:MAX_SHOWN], definition.output_aliases)
-    return RuleErrors([RuleError(message, end - len(tree.attr), end, suggestion)])
-
-
-def _call(context: ParseContext, tree: ast.Call, parse: ParseNode) -> Node:
-    if not isinstance(tree.func, ast.Name):
-        raise context.error_at("Only a function's name can be called, as in sma(close, 20).", tree.func)
-    name = tree.func.id
-    if name in context.parameters:
-        raise context.error_at(f"{name} is a parameter and can't be called.", tree.func)
-    if name in PRICES:
-        raise context.error_at(
-            f"{name} is a series and can't be called; shift({name}, 1) is the one before.", tree.func
-        )
-    if name in RESERVED_NAMES:
-        raise context.error_at(f"{name} isn't supported yet in rules.", tree)
-    definition = indicator(name)
-    if name not in BUILTINS and definition is None:
-        raise _unknown_function(context, tree.func)
+def _check_function(context: ParseContext, tree: ast.Call, name: str, place: ast.expr) -> None:
+    """Raise `RuleErrors` unless `name` is a function, and its arguments are written as a function's are."""
+    shown = name[:MAX_SHOWN]
+    if name in context.scope.parameters or name in context.scope.parts:
+        kind = "parameter" if name in context.scope.parameters else "named part"
+        raise context.error_at(f"{shown} is a {kind} and can't be called.", place)
+    if name in SERIES:
+        raise context.error_at(f"{name} is a series and can't be called; shift({name}, 1) is the one before.", place)
+    if name in CLOCK or name == POSITION:
+        raise context.error_at(f"{name} can't be called; write it without brackets.", place)
+    if name not in BUILTINS and find_indicator(name) is None:
+        raise _unknown_function(context, name, place)
     for argument in tree.args:
         if isinstance(argument, ast.Starred):
             raise context.error_at("* before a value isn't part of the rule language.", argument)
-    if definition is None:
-        return parse_builtin(context, tree, name, parse)
-    return _indicator(context, tree, definition, parse)
 
 
-def _unknown_function(context: ParseContext, tree: ast.Name) -> RuleErrors:
-    suggestion = closest_function(tree.id)
+def _unknown_function(context: ParseContext, name: str, place: ast.expr) -> RuleErrors:
+    suggestion = closest_function(name)
     hint = f"; did you mean {suggestion}?" if suggestion else "; the query `indicators` lists them all."
-    return context.error_at(f"There is no function {tree.id[:MAX_SHOWN]!r}{hint}", tree, suggestion)
+    _, end = context.span(place)
+    return RuleErrors([RuleError(f"There is no function {name[:MAX_SHOWN]!r}{hint}", end - len(name), end, suggestion)])
 
 
-def _indicator(
-    context: ParseContext, tree: ast.Call, definition: IndicatorDefinition, parse: ParseNode
-) -> IndicatorCall:
+def _indicator(context: ParseContext, tree: ast.Call, definition: IndicatorDefinition) -> Callable[[int], Node]:
+    """Return what makes the node of an output of a call, by the output's index."""
     given = [argument for argument in tree.args if not _is_average_name(context, argument)]
-    nodes = dict(zip(given, parse_all(context, given, parse), strict=True))
+    nodes = dict(zip(given, parse_all(context, given, parse_number), strict=True))
     count = _input_count(tree.args, nodes, definition)
-    inputs = _inputs(context, tree, definition, [nodes[argument] for argument in tree.args[:count]])
-    arguments_by_parameter = _bind_parameters(context, tree, definition, count)
-    values = _values(context, definition, arguments_by_parameter, parse)
+    series = tree.args[:count]
+    inputs = _inputs(context, tree, definition, [nodes[argument] for argument in series])
+    reject_position(context, definition.name, series, inputs[:count])
+    values = _values(context, definition, _bind_parameters(context, tree, definition, count))
     error = combination_error(definition, values)
     if error:
         raise context.error_at(f"{error}.", tree)
-    return IndicatorCall(definition, inputs, values)
+    tolerance = context.scope.tolerance
+
+    def output(place: int) -> Node:
+        return follow_series(
+            inputs, lambda series: Output(IndicatorCall(definition, tuple(series), values, tolerance), place)
+        )
+
+    return output
 
 
 def _is_average_name(context: ParseContext, tree: ast.expr) -> bool:
-    return isinstance(tree, ast.Name) and tree.id in MOVING_AVERAGES and tree.id not in context.parameters
+    return isinstance(tree, ast.Name) and tree.id in MOVING_AVERAGES and tree.id not in context.scope.names_of_user
 
 
 def _input_count(arguments: Sequence[ast.expr], nodes: Mapping[ast.expr, Node], definition: IndicatorDefinition) -> int:
@@ -125,7 +119,11 @@ def _inputs(
     allowed = {total} if definition.needs_inputs else {0, definition.free_inputs, total}
     if len(given) not in allowed:
         raise context.error_at(_input_message(definition, len(given)), tree)
-    return (*given, *(Price(name) for name in definition.inputs[len(given) :]))
+    others: list[Node] = [Price(name) for name in definition.inputs[len(given) :]]
+    keys = {node.key if isinstance(node, Elsewhere) else None for node in given}
+    (key,) = keys if len(keys) == 1 else {None}
+    # What is left out comes from the candles that the series before it come from.
+    return (*given, *(others if key is None else (Elsewhere(key, node) for node in others)))
 
 
 def _input_message(definition: IndicatorDefinition, count: int) -> str:
@@ -172,13 +170,12 @@ def _values(
     context: ParseContext,
     definition: IndicatorDefinition,
     arguments_by_parameter: Mapping[IndicatorParameter, ast.expr],
-    parse: ParseNode,
 ) -> tuple[float, ...]:
     errors: list[RuleError] = []
     values: list[float] = []
     for parameter in definition.parameters:
         try:
-            values.append(_value(context, definition, parameter, arguments_by_parameter.get(parameter), parse))
+            values.append(_value(context, definition, parameter, arguments_by_parameter.get(parameter)))
         except RuleErrors as found:
             errors.extend(found.errors)
     if errors:
@@ -191,7 +188,6 @@ def _value(
     definition: IndicatorDefinition,
     parameter: IndicatorParameter,
     tree: ast.expr | None,
-    parse: ParseNode,
 ) -> float:
     if tree is None:
         return float(parameter.default)
@@ -199,7 +195,7 @@ def _value(
         if parameter.kind is ParameterKind.MOVING_AVERAGE:
             return float(MOVING_AVERAGES.index(tree.id))
         raise context.error_at(f"{parameter.name} of {definition.name} is {parameter.kind.value}, not {tree.id}.", tree)
-    return _number(context, definition, parameter, tree, parse(context, tree))
+    return _number(context, definition, parameter, tree, parse_number(context, tree))
 
 
 def _number(

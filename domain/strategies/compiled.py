@@ -1,167 +1,167 @@
 """A definition made ready to run: its rules parsed with the parameters of one trading session or backtest."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
-from typing import TypeVar
 
 import numpy as np
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.money import plain
 from domain.core.text import closest_match
-from domain.indicators.candle_arrays import CandleArrays, Floats
-from domain.indicators.compute import compute_indicator, indicator_warm_up
+from domain.indicators.candle_arrays import CandleArrays, SeriesKey
 from domain.model.definitions import StrategyDefinition, StrategyParameter
-from domain.strategies.errors import DefinitionError, RuleErrors
+from domain.model.markets import Timeframe
+from domain.strategies.average_range import atr_warm_up, average_true_range, average_true_ranges
+from domain.strategies.definition_parser import ParsedRules, parse_rules
+from domain.strategies.errors import FunctionWarmUp
 from domain.strategies.evaluation import Booleans, Evaluation, LatestSignals, RuleName, SignalArrays
-from domain.strategies.parse_context import MAX_SHOWN
-from domain.strategies.parser import Rule, parse_rule
+from domain.strategies.expressions import IndicatorCall, Node, PositionFacts, walk
+from domain.strategies.parse_context import MAX_SHOWN, uses_position
+from domain.strategies.parser import Rule
+from domain.strategies.position_rules import BarRule, bar_rule
 
-ATR_PERIOD = 14
-"""The bars of the average true range (Wilder's) that `atr_multiple` and `volatility_percent` are measured in."""
+__all__ = [
+    "CompiledStrategy",
+    "atr_warm_up",
+    "average_true_range",
+    "average_true_ranges",
+    "compile_definition",
+]
+
 MAX_REASON = 400
 """The longest reason of a signal, in characters."""
-
-
-Key = TypeVar("Key")
+MAX_VALUES = 32_000_000
+"""How many numbers an evaluation over a long history holds at once, some 256 MB: longer ones are cut into blocks."""
+SHORTEST_BLOCK = 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledStrategy:
-    """Rules ready to be evaluated; `warm_up` is the count of closed candles before the first value that is right.
+    """Rules ready to be evaluated.
 
-    `adds` are the rules of further entries, by their index in the definition.
+    `warm_up` is the count of closed candles before the first value that is right, `sources` that of the other candles
+    which the rules name, before the first one needed; `parts` are the definition's named parts, in order; `adds` the
+    rules of further entries, by their index in the definition.
     """
 
     rules: Mapping[RuleName, Rule]
     parameters: Mapping[str, Decimal]
     warm_up: int
     adds: Mapping[int, Rule] = field(default_factory=dict)
+    sources: Mapping[SeriesKey, int] = field(default_factory=dict)
+    parts: tuple[Node, ...] = ()
+    size: int = 1
+
+    @property
+    def names_position(self) -> frozenset[RuleName]:
+        """The rules that name the position: true or false by `bar_rule` alone, and false in `evaluate`."""
+        return frozenset(name for name, rule in self.rules.items() if uses_position(rule.node))
+
+    def candles_before(self, key: SeriesKey, timeframe: Timeframe) -> int:
+        """Return how many candles of `key` the newest signal over candles of `timeframe` needs."""
+        seconds = (key.timeframe or timeframe).seconds
+        window = -(-(self.warm_up + 1) * timeframe.seconds // seconds)
+        return self.sources[key] + window + 1
 
     def evaluate(self, candles: CandleArrays) -> SignalArrays:
-        """Return what each rule evaluates to at each bar, false until it is warmed up."""
-        evaluation = Evaluation(candles)
-        return SignalArrays(**{name.value: self._evaluate_rule(evaluation, name) for name in RuleName})
+        """Return what each rule evaluates to at each bar, false until it is warmed up.
 
-    def latest(self, candles: CandleArrays) -> LatestSignals:
+        Raises `MissingCandlesError` if the rules name other candles that aren't given with these.
+        """
+        signals = {name.value: np.zeros(len(candles), dtype=np.bool_) for name in RuleName}
+        block = max(SHORTEST_BLOCK, MAX_VALUES // self.size)
+        for start in range(self.warm_up, len(candles), block):
+            end = min(start + block, len(candles))
+            evaluation = self._evaluation(candles.between(start - self.warm_up, end))
+            for name, rule in self.rules.items():
+                signals[name.value][start:end] = evaluation.evaluate_rule(rule.node)[self.warm_up :]
+        return SignalArrays(**signals)
+
+    def latest(self, candles: CandleArrays, position: PositionFacts | None = None) -> LatestSignals:
         """Return what each rule evaluates to on the newest candle, computed over the warm-up window alone."""
-        evaluation = Evaluation(candles.last(self.warm_up + 1))
-        signals = {name.value: bool(self._evaluate_rule(evaluation, name)[-1:].any()) for name in RuleName}
+        evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
+        is_warm = len(candles) > self.warm_up
+        signals = {name.value: is_warm and self._holds(evaluation, name) for name in RuleName}
         return LatestSignals(**signals)
 
-    def latest_adds(self, candles: CandleArrays) -> frozenset[int]:
+    def latest_adds(self, candles: CandleArrays, position: PositionFacts | None = None) -> frozenset[int]:
         """Return the further entries whose rule is true on the newest candle."""
-        evaluation = Evaluation(candles.last(self.warm_up + 1))
+        if len(candles) <= self.warm_up:
+            return frozenset()
+        evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
         return frozenset(i for i, rule in self.adds.items() if evaluation.evaluate_rule(rule.node)[-1:].any())
 
-    def explain_add(self, candles: CandleArrays, index: int) -> str:
-        """Return the rule of a further entry as `explain` does."""
-        return self._explain(candles, self.adds.get(index))
+    def bar_rules(self, candles: CandleArrays) -> Mapping[RuleName, BarRule]:
+        """Return the rules that name the position, each to be asked bar by bar with the position of that bar."""
+        evaluation = self._evaluation(candles)
+        return {name: bar_rule(self.rules[name].node, evaluation, self.warm_up) for name in self.names_position}
 
-    def explain(self, candles: CandleArrays, rule: str) -> str:
+    def explain(self, candles: CandleArrays, rule: str, position: PositionFacts | None = None) -> str:
         """Return a rule (`enter_long`, …) and the values of its operands on the newest candle, as a signal's reason.
 
         Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty if there is no such rule.
         """
-        return self._explain(candles, self.rules.get(RuleName(rule)))
+        return self._explain(candles, self.rules.get(RuleName(rule)), position)
 
-    def _explain(self, candles: CandleArrays, known: Rule | None) -> str:
+    def explain_add(self, candles: CandleArrays, index: int, position: PositionFacts | None = None) -> str:
+        """Return the rule of a further entry as `explain` does."""
+        return self._explain(candles, self.adds.get(index), position)
+
+    def _explain(self, candles: CandleArrays, known: Rule | None, position: PositionFacts | None) -> str:
         if known is None:
             return ""
-        evaluation = Evaluation(candles.last(self.warm_up + 1))
+        evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
         values = ", ".join(
             f"{operand.text}={_format_number(evaluation.latest(operand.node))}" for operand in known.operands
         )
         text = " ".join(known.text.split())
         return _shortened(f"{text}  [{values}]" if values else text)
 
-    def _evaluate_rule(self, evaluation: Evaluation, name: RuleName) -> Booleans:
+    def function_warm_ups(self) -> tuple[FunctionWarmUp, ...]:
+        """Return how many candles each function of the rules needs by itself, the longest first."""
+        roots = (*self.parts, *(rule.node for rule in (*self.rules.values(), *self.adds.values())))
+        found = {_described(node): node.own_warm_up for node in walk(roots) if isinstance(node, IndicatorCall)}
+        longest_first = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(FunctionWarmUp(function, candles) for function, candles in longest_first)
+
+    def _evaluation(self, candles: CandleArrays, position: PositionFacts | None = None) -> Evaluation:
+        evaluation = Evaluation(candles, position, self.sources)
+        for part in self.parts:  # in order, so that parts of parts don't go deeper than each of them
+            evaluation.outputs(part)
+        return evaluation
+
+    def _holds(self, evaluation: Evaluation, name: RuleName) -> bool:
         rule = self.rules.get(name)
-        return (
-            np.zeros(len(evaluation.candles), dtype=np.bool_) if rule is None else evaluation.evaluate_rule(rule.node)
-        )
+        newest: Booleans = np.zeros(0, np.bool_) if rule is None else evaluation.evaluate_rule(rule.node)[-1:]
+        return bool(newest.any())
 
 
 def compile_definition(
-    definition: StrategyDefinition, parameters: Mapping[str, Decimal] | None = None
+    definition: StrategyDefinition,
+    parameters: Mapping[str, Decimal] | None = None,
+    timeframe: Timeframe | None = None,
 ) -> CompiledStrategy:
-    """Return the definition ready to run, with `parameters` in place of their defaults.
+    """Return the definition ready to run on candles of `timeframe`, with `parameters` in place of their defaults.
 
     Raises `InputErrors`: INVALID at `("parameters", name)` for an unknown parameter or a value out of its range,
-    STRATEGY_INVALID (DefinitionError) for a rule that can't be read with these values.
+    STRATEGY_INVALID (DefinitionError) for a rule that can't be read with these values or on this timeframe.
     """
     values = _parameter_values(definition, parameters or {})
-    rules, errors = parse_rules(definition, values)
-    adds, add_errors = parse_add_rules(definition, values)
-    if errors or add_errors:
-        raise InputErrors([*errors, *add_errors])
-    return CompiledStrategy(rules, values, bars_needed(definition, [*rules.values(), *adds.values()]), adds)
+    parsed = parse_rules(definition, values, timeframe)
+    if parsed.errors:
+        raise InputErrors(parsed.errors)
+    return compiled_strategy(definition, parsed, values)
 
 
-def parse_rules(
-    definition: StrategyDefinition, values: Mapping[str, Decimal]
-) -> tuple[dict[RuleName, Rule], list[DefinitionError]]:
-    """Return the definition's rules with parameters at `values`, and the errors of those that can't be parsed."""
-    texts = {name: getattr(definition, name.value) for name in RuleName}
-    return _parse(texts, values, lambda name: [name.path])
-
-
-def parse_add_rules(
-    definition: StrategyDefinition, values: Mapping[str, Decimal]
-) -> tuple[dict[int, Rule], list[DefinitionError]]:
-    """Return the rules of the definition's further entries by index, and the errors of those that can't be parsed."""
-    texts = {index: add.rule for index, add in enumerate(definition.adds)}
-    return _parse(texts, values, lambda index: ["adds", str(index), "rule"])
-
-
-def _parse(
-    texts: Mapping[Key, str | None], values: Mapping[str, Decimal], path: Callable[[Key], list[str]]
-) -> tuple[dict[Key, Rule], list[DefinitionError]]:
-    numbers = {name: float(value) for name, value in values.items()}
-    rules: dict[Key, Rule] = {}
-    errors: list[DefinitionError] = []
-    for key, text in texts.items():
-        if text is None:
-            continue
-        try:
-            rules[key] = parse_rule(text, numbers)
-        except RuleErrors as found:
-            errors.extend(
-                DefinitionError(error.message, path(key), error.start, error.end, error.suggestion)
-                for error in found.errors
-            )
-    return rules, errors
-
-
-def bars_needed(definition: StrategyDefinition, rules: Collection[Rule]) -> int:
-    """Return how many closed candles come before the first right value of the rules, and of ATR if it is used."""
-    return max([rule.warm_up for rule in rules] + [atr_warm_up() if definition.needs_atr else 0])
-
-
-def average_true_range(candles: CandleArrays) -> Decimal | None:
-    """Return ATR(14) at the newest candle, in quote per base; None if there are fewer than 15 candles.
-
-    Its relative error is below 1e-9 after `atr_warm_up` candles, which a definition that needs it counts in its own.
-    """
-    if len(candles) <= ATR_PERIOD:
-        return None
-    values = compute_indicator("atr", {"timeperiod": ATR_PERIOD}, candles.last(atr_warm_up() + 1))["real"]
-    return Decimal(_format_number(float(values[-1]))) if np.isfinite(values[-1]) else None
-
-
-def average_true_ranges(candles: CandleArrays) -> Floats:
-    """Return ATR(14) at each bar, in quote per base; NaN at the first 14."""
-    return compute_indicator("atr", {"timeperiod": ATR_PERIOD}, candles)["real"]
-
-
-@cache
-def atr_warm_up() -> int:
-    """Return how many candles it takes until ATR(14) no longer depends on the first candle."""
-    bars = indicator_warm_up("atr", {"timeperiod": ATR_PERIOD})
-    assert bars is not None
-    return bars
+def compiled_strategy(
+    definition: StrategyDefinition, parsed: ParsedRules, values: Mapping[str, Decimal]
+) -> CompiledStrategy:
+    """Return the rules of a definition, which are without errors, ready to run."""
+    rules = (*parsed.rules.values(), *parsed.adds.values())
+    size = sum(1 for _ in walk((*parsed.parts, *(rule.node for rule in rules))))
+    warm_up = max([rule.warm_up for rule in rules] + [atr_warm_up() if definition.needs_atr else 0])
+    return CompiledStrategy(parsed.rules, values, warm_up, parsed.adds, parsed.sources, parsed.parts, size=max(size, 1))
 
 
 def _parameter_values(definition: StrategyDefinition, given: Mapping[str, Decimal]) -> dict[str, Decimal]:
@@ -192,6 +192,10 @@ def _unknown(name: str, known: list[str]) -> InputError:
     hint = f"; did you mean {near}?" if near else f"; it has {', '.join(known) or 'none'}."
     message = f"The strategy has no parameter {name[:MAX_SHOWN]!r}{hint}"
     return InputError(ErrorCode.INVALID, message, ["parameters", name[:MAX_SHOWN]])
+
+
+def _described(call: IndicatorCall) -> str:
+    return f"{call.definition.name}({', '.join(f'{value:g}' for value in call.values)})"
 
 
 def _format_number(value: float) -> str:

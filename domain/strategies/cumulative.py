@@ -2,14 +2,13 @@
 
 import ast
 
-from domain.indicators.warmup import ADDITIVE, ANCHORED, MULTIPLICATIVE
+from domain.indicators.warmup import ADDITIVE, MULTIPLICATIVE
 from domain.strategies.errors import RuleError, RuleErrors
 from domain.strategies.parse_context import ParseContext
 
 _CHANGE_FUNCTIONS = {
     **dict.fromkeys(ADDITIVE, frozenset({"change", "mom"})),
     **dict.fromkeys(MULTIPLICATIVE, frozenset({"roc", "rocp", "rocr", "rocr100"})),
-    **dict.fromkeys(ANCHORED, frozenset[str]()),
 }
 
 
@@ -30,12 +29,16 @@ def reject_cumulative_levels(context: ParseContext, tree: ast.expr) -> None:
 
 
 def _name(tree: ast.expr) -> str:
-    return tree.func.id if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name) else ""
+    """Return the name of the function that is called, also on other candles; empty if it is no call."""
+    if not isinstance(tree, ast.Call):
+        return ""
+    match tree.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
 
 
 def _message(name: str) -> str:
     reason = f"{name} depends on where the history begins"
-    if name in ANCHORED:
-        return f"{reason} and can't be used in a rule; use vwma(close, 20), which looks back a fixed count of bars."
     example = f"roc({name}(), 10)" if name in MULTIPLICATIVE else f"change({name}(), 10)"
     return f"{reason}: only its change can be used, as in {example}."

@@ -60,9 +60,18 @@ class DefinitionError(InputError):
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionWarmUp:
+    """How many candles a function needs by itself before its first right value; `function` has its parameters."""
+
+    function: str
+    candles: int
+
+
+@dataclass(frozen=True, slots=True)
 class ValidationResult:
     """Whether a definition can be run; `lookback` is the count of bars before its first signal, None if it can't be."""
 
     valid: bool
     lookback: int | None
     errors: tuple[DefinitionError, ...]
+    warm_ups: tuple[FunctionWarmUp, ...] = ()

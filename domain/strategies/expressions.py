@@ -4,35 +4,63 @@ Nodes compare by value, not by their place in the rule, so an evaluation compute
 A condition's series holds 1.0 and 0.0; NaN, in both kinds, means that there is no value.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from domain.indicators.candle_arrays import CandleArrays, Floats
+from domain.indicators.candle_arrays import CandleArrays, Floats, SeriesKey
 from domain.indicators.catalogue import IndicatorDefinition
 from domain.indicators.compute import compute
-from domain.indicators.warmup import warm_up
+from domain.indicators.warmup import EXACT, warm_up
 
 TOLERANCE = 1e-9
 """Numbers whose difference is at most this fraction of the greater compare as equal.
 
 A window and a long history agree to 1e-9 and no better, so without it the two could differ when two series touch.
 """
-_NOISE = 1e-12
+NOISE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class PositionFacts:
+    """What a rule sees of its open position.
+
+    `bars` counts the closed candles since the entry's, which is 0; `profit_percent` is the change from the entry price
+    to the close in percent, positive if it is a gain; `entry_price` is in quote per base.
+    """
+
+    bars: float
+    profit_percent: float
+    entry_price: float
 
 
 class Node:
-    """A node of a rule's tree; `is_condition` is whether it is true or false rather than a number."""
+    """A node of a rule's tree."""
 
-    is_condition: ClassVar[bool] = False
+    __slots__ = ()
+
+    @property
+    def is_condition(self) -> bool:
+        """Whether it is true or false rather than a number."""
+        return False
+
+    @property
+    def children(self) -> tuple["Node", ...]:
+        """The nodes that it is computed from."""
+        return ()
+
+    @property
+    def own_warm_up(self) -> int:
+        """How many bars of right values of its children it needs before its first right one."""
+        return 0
 
     @property
     def warm_up(self) -> int:
         """How many bars come before the first value that is right."""
-        return 0
+        return self.own_warm_up + max((child.warm_up for child in self.children), default=0)
 
     def compute(self, evaluation: "EvaluationContext") -> Floats:
         """Return the value at each bar of the evaluation's candles."""
@@ -43,13 +71,29 @@ class Node:
         return (self.compute(evaluation),)
 
 
+class Condition(Node):
+    """A node that is true or false."""
+
+    __slots__ = ()
+
+    @property
+    def is_condition(self) -> bool:
+        """True."""
+        return True
+
+
 class EvaluationContext(Protocol):
-    """What a node computes with: the candles, and the outputs of its child nodes."""
+    """What a node computes with: the candles, the position, and the outputs of its child nodes."""
 
     candles: CandleArrays
+    position: PositionFacts | None
 
     def outputs(self, node: Node) -> tuple[Floats, ...]:
         """Return the outputs of `node` over the candles, computed once."""
+        ...
+
+    def aligned(self, key: SeriesKey, node: Node) -> Floats:
+        """Return the values of `node` over the candles of `key`, each from the close of its candle on."""
         ...
 
 
@@ -76,15 +120,34 @@ class Price(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Negation(Node):
-    """The number with its sign turned."""
+class Unary(Node):
+    """A node of one child."""
 
     operand: Node
 
     @property
-    def warm_up(self) -> int:
-        """The operand's warm-up."""
-        return self.operand.warm_up
+    def children(self) -> tuple[Node, ...]:
+        """The operand."""
+        return (self.operand,)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary(Node):
+    """A node of two children, with the sign that joins them."""
+
+    sign: str
+    left: Node
+    right: Node
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """Both operands."""
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Negation(Unary):
+    """The number with its sign turned."""
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the negative at each bar."""
@@ -92,33 +155,8 @@ class Negation(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic(Node):
-    """Two numbers and one of the signs of `ARITHMETIC`, or of minimum and maximum."""
-
-    sign: str
-    left: Node
-    right: Node
-
-    @property
-    def warm_up(self) -> int:
-        """The longer warm-up of the two operands."""
-        return max(self.left.warm_up, self.right.warm_up)
-
-    def compute(self, evaluation: EvaluationContext) -> Floats:
-        """Return the result at each bar, NaN if it isn't a finite number."""
-        return arithmetic(self.sign, evaluation.outputs(self.left)[0], evaluation.outputs(self.right)[0])
-
-
-@dataclass(frozen=True, slots=True)
-class Absolute(Node):
+class Absolute(Unary):
     """The number without its sign."""
-
-    operand: Node
-
-    @property
-    def warm_up(self) -> int:
-        """The operand's warm-up."""
-        return self.operand.warm_up
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the absolute value at each bar."""
@@ -126,57 +164,35 @@ class Absolute(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Shift(Node):
-    """The number that was there `bars` ago."""
-
-    operand: Node
-    bars: int
-
-    @property
-    def warm_up(self) -> int:
-        """The operand's warm-up, and `bars` more."""
-        return self.operand.warm_up + self.bars
+class Arithmetic(Binary):
+    """Two numbers and one of the signs of `ARITHMETIC`, or of minimum and maximum."""
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
-        """Return the earlier value at each bar, NaN at the first ones."""
-        return shifted(evaluation.outputs(self.operand)[0], self.bars)
-
-
-@dataclass(frozen=True, slots=True)
-class Change(Node):
-    """The difference to the number `bars` ago; a node of its own, or its operand would occur twice in the tree."""
-
-    operand: Node
-    bars: int
-
-    @property
-    def warm_up(self) -> int:
-        """The operand's warm-up, and `bars` more."""
-        return self.operand.warm_up + self.bars
-
-    def compute(self, evaluation: EvaluationContext) -> Floats:
-        """Return the difference at each bar, NaN at the first ones."""
-        now = evaluation.outputs(self.operand)[0]
-        return arithmetic("-", now, shifted(now, self.bars))
+        """Return the result at each bar, NaN if it isn't a finite number."""
+        return arithmetic(self.sign, evaluation.outputs(self.left)[0], evaluation.outputs(self.right)[0])
 
 
 @dataclass(frozen=True, slots=True)
 class IndicatorCall(Node):
-    """All outputs of a function of TA-Lib over given series; `values` are of its parameters, in order."""
+    """All outputs of a function of TA-Lib over given series; `values` are of its parameters, in order.
+
+    Its values count as right when what they remember of the start is at most the fraction `tolerance`.
+    """
 
     definition: IndicatorDefinition
     inputs: tuple[Node, ...]
     values: tuple[float, ...]
+    tolerance: float = EXACT
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The input series."""
+        return self.inputs
 
     @property
     def own_warm_up(self) -> int:
         """The bars of right input that the function needs before its first right value."""
-        return warm_up(self.definition, self.values)
-
-    @property
-    def warm_up(self) -> int:
-        """The longest of the inputs', and the function's own."""
-        return self.own_warm_up + max(node.warm_up for node in self.inputs)
+        return warm_up(self.definition, self.values, self.tolerance)
 
     def outputs(self, evaluation: EvaluationContext) -> tuple[Floats, ...]:
         """Return each output at each bar, NaN until it is right."""
@@ -192,9 +208,9 @@ class Output(Node):
     place: int
 
     @property
-    def warm_up(self) -> int:
-        """The warm-up of the indicator call, which is the same for all of its outputs."""
-        return self.call.warm_up
+    def children(self) -> tuple[Node, ...]:
+        """The call, whose warm-up is the same for all of its outputs."""
+        return (self.call,)
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return the output at each bar."""
@@ -202,18 +218,8 @@ class Output(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Node):
+class Comparison(Binary, Condition):
     """Two numbers and one of the signs of `COMPARISONS`."""
-
-    is_condition: ClassVar[bool] = True
-    sign: str
-    left: Node
-    right: Node
-
-    @property
-    def warm_up(self) -> int:
-        """The longer warm-up of the two operands."""
-        return max(self.left.warm_up, self.right.warm_up)
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether it holds at each bar."""
@@ -222,38 +228,16 @@ class Comparison(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Cross(Node):
-    """Whether the left number is on the other side of the right one since this bar; `direction` 1 is above."""
-
-    is_condition: ClassVar[bool] = True
-    direction: int
-    left: Node
-    right: Node
-
-    @property
-    def warm_up(self) -> int:
-        """The longer of the two, and the bar before."""
-        return max(self.left.warm_up, self.right.warm_up) + 1
-
-    def compute(self, evaluation: EvaluationContext) -> Floats:
-        """Return whether it crossed at each bar: beyond now, and not beyond on the bar before."""
-        now = self.direction * compare(evaluation.outputs(self.left)[0], evaluation.outputs(self.right)[0])
-        before = shifted(now, 1)
-        return np.where(np.isnan(now + before), np.nan, (now > 0) & (before <= 0))
-
-
-@dataclass(frozen=True, slots=True)
-class BooleanOperation(Node):
+class BooleanOperation(Condition):
     """Several conditions, all (`and`) or any (`or`) of which must hold; without a value if one of them has none."""
 
-    is_condition: ClassVar[bool] = True
     operator: str
     operands: tuple[Node, ...]
 
     @property
-    def warm_up(self) -> int:
-        """The longest warm-up of all operands."""
-        return max(node.warm_up for node in self.operands)
+    def children(self) -> tuple[Node, ...]:
+        """All operands."""
+        return self.operands
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether they hold at each bar."""
@@ -262,20 +246,86 @@ class BooleanOperation(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Not(Node):
+class Not(Unary, Condition):
     """The opposite of a condition."""
-
-    is_condition: ClassVar[bool] = True
-    operand: Node
-
-    @property
-    def warm_up(self) -> int:
-        """The operand's warm-up."""
-        return self.operand.warm_up
 
     def compute(self, evaluation: EvaluationContext) -> Floats:
         """Return whether the operand doesn't hold, at each bar."""
         return 1.0 - evaluation.outputs(self.operand)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Node):
+    """One of two numbers, or of two conditions, by a condition; without a value if the condition has none."""
+
+    condition: Node
+    chosen: Node
+    otherwise: Node
+
+    @property
+    def is_condition(self) -> bool:
+        """As both that it chooses from."""
+        return self.chosen.is_condition
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        """The condition and both that it chooses from."""
+        return (self.condition, self.chosen, self.otherwise)
+
+    def compute(self, evaluation: EvaluationContext) -> Floats:
+        """Return the chosen value at each bar."""
+        holds = evaluation.outputs(self.condition)[0]
+        value = np.where(holds == 1.0, evaluation.outputs(self.chosen)[0], evaluation.outputs(self.otherwise)[0])
+        return np.where(np.isnan(holds), np.nan, value)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named(Unary):
+    """A named part of the definition; compared by identity, so that parts of parts cost no more than their texts."""
+
+    name: str
+    stored_warm_up: int
+    uses_position: bool
+
+    @property
+    def is_condition(self) -> bool:
+        """As the part."""
+        return self.operand.is_condition
+
+    @property
+    def warm_up(self) -> int:
+        """The part's, computed once."""
+        return self.stored_warm_up
+
+    def compute(self, evaluation: EvaluationContext) -> Floats:
+        """Return the part's value at each bar."""
+        return evaluation.outputs(self.operand)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class PositionValue(Node):
+    """A number of the open position, by its name in `PositionFacts`; it stands in for the newest bar alone."""
+
+    name: str
+
+    def compute(self, evaluation: EvaluationContext) -> Floats:
+        """Return the number at each bar, NaN without a position."""
+        position = evaluation.position
+        value = np.nan if position is None else getattr(position, self.name)
+        return np.full(len(evaluation.candles), value)
+
+
+def walk(nodes: tuple[Node, ...]) -> Iterator[Node]:
+    """Yield the nodes and all below them; a named part is entered once."""
+    waiting, entered = list(nodes), set[int]()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Named):
+            if id(node) in entered:
+                continue
+            entered.add(id(node))
+        yield node
+        waiting.extend(node.children)
 
 
 def arithmetic(sign: str, left: Floats, right: Floats) -> Floats:
@@ -283,14 +333,6 @@ def arithmetic(sign: str, left: Floats, right: Floats) -> Floats:
     with np.errstate(all="ignore"):
         result = ARITHMETIC[sign](left, right)
     return np.where(np.isfinite(result), result, np.nan)
-
-
-def shifted(values: Floats, bars: int) -> Floats:
-    """Return the series moved `bars` later, NaN at its beginning."""
-    result = np.full(len(values), np.nan)
-    if bars < len(values):
-        result[bars:] = values[: len(values) - bars]
-    return result
 
 
 def compare(left: Floats, right: Floats) -> Floats:
@@ -301,7 +343,7 @@ def compare(left: Floats, right: Floats) -> Floats:
 
 def _difference(left: Floats, right: Floats) -> Floats:
     # What rounding leaves of two equal numbers is noise with a sign; zero is what was meant.
-    noise = np.abs(left - right) <= _NOISE * np.maximum(np.abs(left), np.abs(right))
+    noise = np.abs(left - right) <= NOISE * np.maximum(np.abs(left), np.abs(right))
     return np.where(noise, 0.0, left - right)
 
 

@@ -71,7 +71,12 @@ class CandleBuffer:
         newest = self.newest
         newer = 0 if newest is None else max((newest.open_time - open_time) // newest.timeframe.duration, 0)
         start, end = self._end - len(self._candles), max(self._end - newer, self._end - len(self._candles))
-        return CandleArrays(*(row[start:end] for row in self._numbers))
+        prices = (row[start:end] for row in self._numbers)
+        if newest is None:
+            return CandleArrays(*prices)
+        last, seconds = int(newest.open_time.timestamp()), newest.timeframe.seconds
+        times = last - seconds * np.arange(self._end - 1 - start, self._end - 1 - end, -1)
+        return CandleArrays(*prices, opened_at=times, timeframe=newest.timeframe)
 
     def _clear(self) -> None:
         self._candles.clear()

@@ -203,7 +203,7 @@ def _place_errors(request: TradingSessionRequest, account: Account | None, marke
 
 
 def _definition_errors(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
-    errors = _parameter_errors(definition, request.parameters)
+    errors = _parameter_errors(definition, request.parameters, request.timeframe)
     messages = dict.fromkeys(error.message for error in unsupported_errors(definition))
     errors += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
     if request.sizing is not None:
@@ -211,7 +211,9 @@ def _definition_errors(definition: StrategyDefinition, request: TradingSessionRe
     return errors
 
 
-def _parameter_errors(definition: StrategyDefinition, values: tuple[ParameterValue, ...]) -> list[InputError]:
+def _parameter_errors(
+    definition: StrategyDefinition, values: tuple[ParameterValue, ...], timeframe: Timeframe
+) -> list[InputError]:
     """Return the errors of a trading session's parameter values, by themselves or in the rules that use them."""
     names = [value.name for value in values]
     repeated = sorted({name for name in names if names.count(name) > 1})
@@ -219,7 +221,7 @@ def _parameter_errors(definition: StrategyDefinition, values: tuple[ParameterVal
         message = f"{repeated[0][:40]!r} is given twice."
         return [InputError(ErrorCode.INVALID, message, ("input", "parameters"))]
     try:
-        compile_definition(definition, {value.name: value.value for value in values})
+        compile_definition(definition, {value.name: value.value for value in values}, timeframe)
     except InputErrors as found:
         return [_under_input(error, names) for error in found.errors]
     return []
@@ -227,7 +229,9 @@ def _parameter_errors(definition: StrategyDefinition, values: tuple[ParameterVal
 
 def _under_input(error: InputError, names: list[str]) -> InputError:
     """Return the error with its path in the request, in which parameters are a list."""
-    field, *rest = error.path or ("strategyVersion",)
+    if not error.path:
+        return InputError(ErrorCode.INVALID, error.message, ("input", "timeframe"))
+    field, *rest = error.path
     if field == "parameters" and rest and rest[0] in names:
         return InputError(error.code, error.message, ("input", "parameters", str(names.index(rest[0]))))
     if field == "parameters":

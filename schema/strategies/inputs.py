@@ -31,6 +31,19 @@ class StrategyParameterInput:
     )
 
 
+@strawberry.input(description="A part of the rules with a name, which the rules and the parts after it can use.")
+class NamedPartInput:
+    name: str = strawberry.field(
+        description=(
+            "The name by which the rules use the part: at most 40 ASCII letters, digits and `_`, and it must not start "
+            "with a digit."
+        )
+    )
+    expression: str = strawberry.field(
+        description="A number or a condition in the rule language, of at most 2,000 characters."
+    )
+
+
 @strawberry.input(
     one_of=True, description="A distance from the price of an entry. Give exactly one of the three fields."
 )
@@ -189,13 +202,16 @@ class ExitTargetInput:
 
 @strawberry.input(
     description=(
-        "A strategy as data: its rules, exits, size and kind of order. The API guide describes the rule language. A "
-        "strategy without rules trades only on signals that are sent to it."
+        "A strategy as data: its rules, exits, size and kind of order. `docs/strategies.md` describes the rule "
+        "language. A strategy without rules trades only on signals that are sent to it."
     )
 )
 class StrategyDefinitionInput:
     parameters: list[StrategyParameterInput] | None = strawberry.field(
         default=None, description="The parameters that the rules use, at most 32."
+    )
+    let: list[NamedPartInput] | None = strawberry.field(
+        default=None, description="The named parts of the rules, in order: at most 32, of 8,000 characters together."
     )
     enter_long: str | None = strawberry.field(default=None, description="The rule that buys to open a position.")
     exit_long: str | None = strawberry.field(default=None, description="The rule that sells what was bought.")
@@ -246,6 +262,13 @@ class StrategyDefinitionInput:
             "default there are none."
         ),
     )
+    warm_up_tolerance: Decimal | None = strawberry.field(
+        default=None,
+        description=(
+            "The fraction of an indicator's value that may depend on where its history begins, from 0.000000001 (the "
+            "default) to 0.01. A greater one lets a trading session start with fewer candles."
+        ),
+    )
 
     def to_domain(self) -> domain.StrategyDefinition:
         return domain.StrategyDefinition(
@@ -262,6 +285,8 @@ class StrategyDefinitionInput:
             order=self.order.to_domain() if self.order else domain.OrderStyle(),
             adds=tuple(add.to_domain() for add in self.adds or ()),
             targets=tuple(target.to_domain() for target in self.targets or ()),
+            let=tuple(domain.NamedPart(part.name, part.expression) for part in self.let or ()),
+            warm_up_tolerance=self.warm_up_tolerance,
         )
 
 

@@ -23,4 +23,5 @@ class StrategyQuery:
             valid=result.valid,
             lookback=result.lookback,
             errors=errors,  # type: ignore[arg-type]  # a DefinitionError is shown as nothing else
+            warm_ups=list(result.warm_ups),  # type: ignore[arg-type]  # read by attribute
         )

@@ -37,6 +37,12 @@ class StrategyParameter:
     )
 
 
+@strawberry.type(description="A part of the rules with a name, which the rules and the parts after it can use.")
+class NamedPart:
+    name: str = strawberry.field(description="The name by which the rules use the part.")
+    expression: str = strawberry.field(description="A number or a condition in the rule language.")
+
+
 @strawberry.type(description="A distance from the price of an entry. Exactly one of the three fields is set.")
 class ExitDistance:
     percent: Decimal | None = strawberry.field(description="The distance in percent of the entry price.")
@@ -120,6 +126,7 @@ class ExitTarget:
 @strawberry.type(description="A strategy as data: its rules, exits, size and kind of order.")
 class StrategyDefinition:
     parameters: list[StrategyParameter] = strawberry.field(description="The parameters that the rules use.")
+    let: list[NamedPart] = strawberry.field(description="The named parts of the rules, in order.")
     enter_long: str | None = strawberry.field(
         description="The rule that buys to open a position. Null if the strategy never does."
     )
@@ -160,6 +167,11 @@ class StrategyDefinition:
     order: OrderStyle = strawberry.field(description="The kind of order with which positions are entered.")
     adds: list[EntryAdd] = strawberry.field(description="Further entries into an open position.")
     targets: list[ExitTarget] = strawberry.field(description="Partial take-profits, each of which is reached once.")
+    warm_up_tolerance: Decimal | None = strawberry.field(
+        description=(
+            "The fraction of an indicator's value that may depend on where its history begins. Null means 0.000000001."
+        )
+    )
 
 
 @error_type(DefinitionError)
@@ -197,6 +209,16 @@ class StrategySessionList:
         return await trading.trading_sessions(info.context, parent, page, filter, order_by)
 
 
+@strawberry.type(
+    description="The number of closed candles that a function needs by itself before its first right value."
+)
+class FunctionWarmUp:
+    function: str = strawberry.field(description="The name of the function, with the values of its parameters.")
+    candles: int = strawberry.field(
+        description="The number of candles. A greater `warmUpTolerance` makes it smaller, if the function is recursive."
+    )
+
+
 @strawberry.type(description="The result of validating a strategy definition.")
 class StrategyValidation:
     valid: bool = strawberry.field(description="True if the definition can run, so that `errors` is empty.")
@@ -205,6 +227,11 @@ class StrategyValidation:
     )
     errors: list[StrategyDefinitionError] = strawberry.field(
         description="All errors of the definition, including parts that are not supported yet."
+    )
+    warm_ups: list[FunctionWarmUp] = strawberry.field(
+        description=(
+            "The warm-up of each TA-Lib function that the rules use, the longest first. Empty if there are errors."
+        )
     )
 
 

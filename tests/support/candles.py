@@ -1,8 +1,14 @@
 """Candles that look like a market, made from a seed."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from domain.indicators.candle_arrays import CandleArrays
+from domain.model.markets import Timeframe
+
+MIDNIGHT = 1_767_225_600
+"""The beginning of a day, a Thursday."""
 
 
 def random_candles(
@@ -29,3 +35,10 @@ def flat_candles(count: int, price: float = 100.1) -> CandleArrays:
     """Return candles of a market that doesn't move."""
     series = np.full(count, price)
     return CandleArrays(series, series.copy(), series.copy(), series.copy(), np.full(count, 0.3))
+
+
+def timed(candles: CandleArrays, timeframe: Timeframe, end: int = MIDNIGHT) -> CandleArrays:
+    """Return the candles with times: one after the other without a gap, the last of them closed at `end`."""
+    count = len(candles)
+    times = end - timeframe.seconds * np.arange(count, 0, -1)
+    return replace(candles, opened_at=times, timeframe=timeframe)

@@ -13,8 +13,6 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.order_transitions import LEGAL
 from domain.model.orders import OrderEventKind, RiskCode
 from domain.model.users import ApiScope
-from domain.strategies.parse_context import BUILTINS, RESERVED_NAMES
-from domain.strategies.parser import LANGUAGE_VERSION, parse_rule
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -84,21 +82,6 @@ def test_the_operations_page_names_every_role() -> None:
 @pytest.mark.parametrize("codes", [ErrorCode, FaultCode, RiskCode, ApiScope, OrderEventKind])
 def test_the_api_guide_names_every_code(codes: type[StrEnum]) -> None:
     assert [code.value for code in codes if f"`{code.value}`" not in API] == []
-
-
-def test_the_api_guide_names_every_function_of_the_rule_language() -> None:
-    documented = set(re.findall(r"`([a-z_]+)\(", API))
-    assert set(BUILTINS) <= documented
-    assert all(f"`{name}`" in API for name in RESERVED_NAMES)
-    assert f"now {LANGUAGE_VERSION}." in " ".join(API.split())
-
-
-@pytest.mark.parametrize("text", ["rsi(close, 14) > 50", "ma(close, 20, ema) > 0", "kama(close, 10) > 0"])
-def test_the_warm_ups_in_the_api_guide_are_right(text: str) -> None:
-    function = text.rsplit(" > ", 1)[0]
-    documented = re.search(rf"`{re.escape(function)}`(?: needs)? ([\d,]+)", " ".join(API.split()))
-    assert documented is not None
-    assert parse_rule(text, {}).warm_up == int(documented[1].strip(",").replace(",", ""))
 
 
 def test_the_limits_in_the_api_guide_are_those_of_the_server() -> None:

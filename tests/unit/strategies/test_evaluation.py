@@ -1,5 +1,6 @@
 """Rules evaluate to the same over a whole series as over the newest window, and to the right values."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.core.errors import InputErrors
-from domain.indicators.candle_arrays import CandleArrays
+from domain.indicators.candle_arrays import PRICES, CandleArrays
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.markets import Timeframe
 from domain.strategies.compiled import (
     CompiledStrategy,
     atr_warm_up,
@@ -20,45 +22,13 @@ from domain.strategies.compiled import (
 )
 from domain.strategies.errors import DefinitionError
 from domain.strategies.evaluation import LatestSignals, RuleName
+from domain.strategies.expressions import PositionFacts
 from tests.support.candles import flat_candles, random_candles
+from tests.support.rule_grammar import cut_at, definitions, hourly_candles
 
 SIZING = Sizing(quote_amount=Decimal(500))
 LENGTH = 40
-NUMBERS = st.recursive(
-    st.sampled_from(
-        [
-            *["close", "open", "high", "low", "volume", "n", "0", "2.5", "change(close)", "rsi(2)", "cci(5)", "mom(3)"],
-            *["macd(close, 3, 5, 2).hist", "bbands(close, 4, 2, 2).upper", "atr(3)", "change(obv(), 3)", "cdldoji()"],
-            *["sqrt(change(close))", "ln(open - close)", "1 / change(close)", "volume % n", "willr(5)", "stoch(4).k"],
-        ]
-    ),
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from("+-*/"), inner).map(lambda three: f"({' '.join(three)})"),
-        st.tuples(
-            st.sampled_from(
-                [
-                    *["sma({} + 0 * close, 4)", "ema({} + 0 * close, n)", "highest({} + 0 * close, n)", "shift({}, 2)"],
-                    *["change({}, n)", "abs({})", "-{}", "linearreg({} + 0 * close, 5)", "minimum({}, close)"],
-                ]
-            ),
-            inner,
-        ).map(lambda two: two[0].format(two[1])),
-    ),
-    max_leaves=4,
-)
-CONDITIONS = st.recursive(
-    st.one_of(
-        st.tuples(NUMBERS, st.sampled_from([">", ">=", "<", "<=", "==", "!="]), NUMBERS).map(" ".join),
-        st.tuples(st.sampled_from(["above", "below"]), NUMBERS, NUMBERS).map(
-            lambda three: f"crosses_{three[0]}({three[1]}, {three[2]})"
-        ),
-    ),
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from([" and ", " or "]), inner).map(lambda three: f"({''.join(three)})"),
-        inner.map(lambda rule: f"not ({rule})"),
-    ),
-    max_leaves=3,
-)
+STEP = 3
 
 
 def compiled(**rules: str) -> CompiledStrategy:
@@ -76,16 +46,63 @@ def prices(*close: float) -> CandleArrays:
 
 
 @settings(max_examples=150, deadline=None)
-@given(CONDITIONS, st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 5.0]))
-def test_the_newest_window_evaluates_to_what_the_whole_series_does(rule: str, seed: int, tick: float) -> None:
+@given(definitions(), st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 5.0]))
+def test_the_newest_window_evaluates_to_what_the_whole_series_does(
+    definition: StrategyDefinition, seed: int, tick: float
+) -> None:
     try:
-        strategy = compiled(enter_long=rule)
+        strategy = compile_definition(definition, timeframe=Timeframe.H1)
     except InputErrors:  # such as a division by a zero that was folded
         return
-    candles = random_candles(strategy.warm_up + LENGTH, seed, volatility=0.01, tick=tick)
+    candles = hourly_candles(strategy.warm_up + LENGTH, seed, tick=tick)
     series = strategy.evaluate(candles).enter_long
-    windows = [strategy.latest(candles.first(bar + 1)).enter_long for bar in range(len(candles) - LENGTH, len(candles))]
-    assert series[-LENGTH:].tolist() == windows
+    bars = range(len(candles) - LENGTH, len(candles), STEP)
+    windows = [strategy.latest(cut_at(candles, bar + 1)).enter_long for bar in bars]
+    assert series[-LENGTH::STEP].tolist() == windows
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(), st.integers(0, 10_000), st.integers(0, LENGTH - 1))
+def test_what_comes_later_changes_no_signal(definition: StrategyDefinition, seed: int, bars: int) -> None:
+    try:
+        strategy = compile_definition(definition, timeframe=Timeframe.H1)
+    except InputErrors:
+        return
+    candles, other = (hourly_candles(strategy.warm_up + LENGTH, each) for each in (seed, seed + 1))
+    count = strategy.warm_up + bars + 1
+    known, changed = strategy.evaluate(cut_at(candles, count)), strategy.evaluate(_continued(candles, other, count))
+    assert known.enter_long.tolist() == changed.enter_long[:count].tolist()
+
+
+def _continued(candles: CandleArrays, other: CandleArrays, count: int) -> CandleArrays:
+    """Return the candles as they were known at the close of that one, and then those of another market."""
+    known = cut_at(candles, count)
+    others = {key: _joined(known.others[key], other.others[key]) for key in candles.others}
+    return replace(_joined(known, other), others=others)
+
+
+def _joined(known: CandleArrays, other: CandleArrays) -> CandleArrays:
+    series = {name: np.append(known.series(name), other.series(name)[len(known) :]) for name in PRICES}
+    return replace(other, **series)
+
+
+@settings(max_examples=60, deadline=None)
+@given(definitions(with_position=True), st.integers(0, 10_000), st.integers(0, 500), st.floats(-50, 50))
+def test_a_rule_of_the_position_is_the_same_bar_by_bar_as_on_the_newest_candle(
+    definition: StrategyDefinition, seed: int, bars: int, percent: float
+) -> None:
+    try:
+        strategy = compile_definition(definition, timeframe=Timeframe.H1)
+    except InputErrors:
+        return
+    candles = hourly_candles(strategy.warm_up + LENGTH, seed)
+    position = PositionFacts(bars, percent, candles.close[-1] / (1 + percent / 100))
+    rule = strategy.bar_rules(candles)[RuleName.ENTER_LONG]
+    assert not any(rule(bar, position) for bar in range(min(strategy.warm_up, 50)))
+    for bar in range(len(candles) - LENGTH, len(candles), 7):
+        latest = strategy.latest(cut_at(candles, bar + 1), position)
+        assert rule(bar, position) == latest.enter_long
+    assert not strategy.evaluate(candles).enter_long.any()
 
 
 @pytest.mark.parametrize("tick", [0.0, 1.0])

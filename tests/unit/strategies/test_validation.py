@@ -52,7 +52,7 @@ def parameter(**fields: object) -> StrategyDefinition:
 
 def test_the_definition_of_the_documentation_is_valid() -> None:
     assert errors_by_path(FULL) == {}
-    assert validate(FULL).lookback == 391
+    assert validate(FULL).lookback == 385
 
 
 def test_the_definition_of_the_first_session_needs_few_candles() -> None:
