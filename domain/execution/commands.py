@@ -11,15 +11,27 @@ from domain.core.clock import IdGenerator
 from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.order_lifecycle import Transition, cancel_unsent, expire_unsent, initial_transition
+from domain.risk.plan import may_race, plan_limit
+from domain.rules.order_lifecycle import Transition, cancel_unsent, deny, expire_unsent, initial_transition
 from domain.rules.protected_position import new_protection
 
 
-async def place_order(unit_of_work: UnitOfWork, order: Order) -> None:
-    """Store a new order as PENDING; raises `DuplicateOrder`."""
-    transition = initial_transition(order)
-    await unit_of_work.orders.add(transition.order)
-    unit_of_work.events.append(transition.log_events())
+async def place_order(unit_of_work: UnitOfWork, order: Order) -> Order:
+    """Store a new order, and return it as PENDING, or as DENIED by the user's plan; raises `DuplicateOrder`.
+
+    The plan counts the orders of all accounts, which no executor knows, so it is checked here.
+    """
+    usage = await unit_of_work.orders.add(order)
+    unit_of_work.events.append(initial_transition(order).log_events())
+    if may_race(usage):
+        usage = await unit_of_work.orders.lock_plan_usage(order)
+    denials = plan_limit(order, usage)
+    if not denials:
+        return order
+    denied = deny(order, denials, order.created_at)
+    await unit_of_work.orders.save(denied.order)
+    unit_of_work.events.append(denied.log_events())
+    return denied.order
 
 
 async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> Order:

@@ -78,13 +78,13 @@ class OrderService:
             known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, given, order.id)
             if known is None:
                 await self._validate(transaction, user_id, request, bracket, trail)
-                await place_order(transaction, order)
+                order = await place_order(transaction, order)
                 if bracket is not None:
                     protection_id = self._ids.next_id()
                     protection = new_protection(order, bracket.rules, protection_id, bracket.protect_at)
                     await transaction.protection.add(protection)
         if known is None:
-            return await self._wake_and_wait(order, _has_answer)
+            return await self._follow(order, _has_answer)
         before = await self._read(user_id, known)
         return before if _has_answer(before) else await self.wait_until(user_id, known, _has_answer)
 
@@ -129,10 +129,7 @@ class OrderService:
                 message = f"The order is {order.status} and can't be cancelled any more."
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
             order = await cancel_order(transaction, order, CancelCode.REQUESTED, self._clock.now())
-        if order.status.is_final:
-            self._notifier.publish(order)
-            return order
-        return await self._wake_and_wait(order, _has_ended)
+        return await self._follow(order, _has_ended)
 
     async def cancel_all(
         self,
@@ -219,6 +216,13 @@ class OrderService:
             errors += validate_bracket(request, bracket, market, ask)
         if errors:
             raise InputErrors(errors)
+
+    async def _follow(self, order: Order, is_done: Predicate) -> Order:
+        """Have what was committed carried out; an order that ended with it is done."""
+        if order.status.is_final:
+            self._notifier.publish(order)
+            return order
+        return await self._wake_and_wait(order, is_done)
 
     async def _wake_and_wait(self, order: Order, is_done: Predicate) -> Order:
         await self._notifier.notify_executor(order.account_id, order)

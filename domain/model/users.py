@@ -32,11 +32,28 @@ class Plan:
 
     name: str
     max_trading_sessions: int
+    max_active_orders: int
     max_subscriptions: int
     requests_per_minute: int
 
 
-PLANS = {"standard": Plan("standard", max_trading_sessions=20, max_subscriptions=100, requests_per_minute=1_200)}
+STANDARD_PLAN = Plan(
+    "standard", max_trading_sessions=20, max_active_orders=1_000, max_subscriptions=100, requests_per_minute=1_200
+)
+PLANS = {STANDARD_PLAN.name: STANDARD_PLAN}
+
+
+def plan_by_name(name: str) -> Plan:
+    """Return the plan of that name; the standard one if there is none of that name any more."""
+    return PLANS.get(name, STANDARD_PLAN)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanUsage:
+    """A user's plan, and how many orders of the user are active on all accounts, but for one that is being placed."""
+
+    plan: Plan
+    active_orders: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +70,8 @@ class User:
 
     @property
     def plan(self) -> Plan:
-        """The plan by its name; the standard one if there is no plan of that name any more."""
-        return PLANS.get(self.plan_name, PLANS["standard"])
+        """The plan by its name."""
+        return plan_by_name(self.plan_name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Fill, Order, OrderRole, OrderStatus, OrderType
 from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.model.trading_state import TradingState
+from domain.model.users import PlanUsage
 from domain.ports.leases import Lease
 
 
@@ -75,8 +76,15 @@ class RiskSnapshot:
 class OrderRepository(Protocol):
     """Stores orders and their fills, finds those that an executor must act on, and reads the risk checks' input."""
 
-    async def add(self, order: Order) -> None:
-        """Store a new order; raises `DuplicateOrder` if its account already has that client order id."""
+    async def add(self, order: Order) -> PlanUsage:
+        """Store a new order; raises `DuplicateOrder` if its account already has that client order id.
+
+        Returns the use of the user's plan without it, of which orders that are placed at this moment may be missing.
+        """
+        ...
+
+    async def lock_plan_usage(self, order: Order) -> PlanUsage:
+        """Return the use of the user's plan without the order, once no other transaction has it locked."""
         ...
 
     async def save(self, order: Order) -> None:

@@ -112,7 +112,7 @@ class SignalActor:
         try:
             terms = _Terms(atr, _known(rules), share)
             order = await _build_entry(self._context, transaction, signal, terms)
-            await place_order(transaction.unit_of_work, order)
+            order = await place_order(transaction.unit_of_work, order)
             await protect_entry(self._context, transaction.unit_of_work, order, terms.rules)
         except SizingError as error:
             signal = replace(signal, reason=f"{signal.reason} — no order: {error}")

@@ -223,7 +223,9 @@ describe_enum(
             "`coolDownLosses` round trips in a row ended with a loss, and `coolDownMinutes` have not passed since. "
             "The limit is a number of round trips."
         ),
-        "PLAN_LIMIT": "A limit of the user's plan is reached. Not checked yet: no order is denied with it.",
+        "PLAN_LIMIT": (
+            "There would be more active orders on all accounts of the user together than `Plan.maxActiveOrders` allows."
+        ),
         "UNSUPPORTED_ORDER": "The engine or the venue doesn't support this kind of order.",
         "INTERNAL": "The order could not be checked, by a fault of the engine, so it was not sent.",
     },

@@ -20,6 +20,12 @@ class Plan:
     max_trading_sessions: int = strawberry.field(
         description="The greatest number of trading sessions that can be active at the same time."
     )
+    max_active_orders: int = strawberry.field(
+        description=(
+            "The greatest number of orders that can be active at the same time, on all accounts together. One more is "
+            "denied with PLAN_LIMIT, unless it is reduce-only or takes the place of another."
+        )
+    )
     max_subscriptions: int = strawberry.field(
         description=(
             "The greatest number of subscriptions on one connection. Not enforced yet: the limits of the engine apply."

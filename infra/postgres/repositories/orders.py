@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from asyncpg import Record
+
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.model.trading_state import TradingState
+from domain.model.users import PlanUsage, plan_by_name
 from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
@@ -67,6 +70,16 @@ UNION SELECT account_id FROM orders
 WHERE {IS_HALTED} AND status NOT IN ('SUBMITTED', 'IN_DOUBT')
 UNION SELECT account_id FROM orders
 WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $1 AND cancel_requested_at IS NULL"""
+PLAN_LOCKS = 1_886_151_022
+"""The class of the advisory locks under which orders are counted for a user's plan."""
+
+# The statement doesn't see the row that it inserts.
+_USAGE = f"""(SELECT plan_name FROM users WHERE users.id = {{user}}) AS plan_name,
+    (SELECT count(*) FROM orders AS other WHERE other.user_id = {{user}} AND other.id <> {{order}} AND {IS_ACTIVE})
+    AS active_orders"""
+ADD = f"{INSERT_ORDER} RETURNING {_USAGE.format(user='orders.user_id', order='orders.id')}"
+PLAN_USAGE = f"SELECT {_USAGE.format(user='$1', order='$2')}"
+LOCK_PLAN = "SELECT pg_advisory_xact_lock($1, hashtext($2))"
 AWAITS_FILLS = "reported_quantity > filled_quantity AND awaits_fills"
 ACTIVE = (
     f"{SELECT_ORDER} WHERE account_id = $1 AND {IS_ACTIVE}"
@@ -120,9 +133,17 @@ class PostgresOrders(Repository):
 
     pending_update: OrderUpdateStatement | None = None
 
-    async def add(self, order: Order) -> None:
-        if await self._connection.execute(INSERT_ORDER, *order_params(order)) == "INSERT 0 0":
+    async def add(self, order: Order) -> PlanUsage:
+        row = await self._connection.fetchrow(ADD, *order_params(order))
+        if row is None:
             raise DuplicateOrder(order)
+        return _plan_usage_from_row(row)
+
+    async def lock_plan_usage(self, order: Order) -> PlanUsage:
+        await self._connection.execute(LOCK_PLAN, PLAN_LOCKS, str(order.user_id))
+        row = await self._connection.fetchrow(PLAN_USAGE, order.user_id, order.id)
+        assert row is not None  # a SELECT without FROM has one
+        return _plan_usage_from_row(row)
 
     async def save(self, order: Order) -> None:
         if await self._connection.execute(UPDATE_ORDER, *order_params(order)) == "UPDATE 0":
@@ -295,3 +316,7 @@ def _shared_conditions(order_filter: OrderFilter) -> list[Condition]:
 
 def _user_conditions(user_id: UUID, conditions: list[Condition]) -> list[Condition]:
     return [("user_id = {}", user_id), *conditions]
+
+
+def _plan_usage_from_row(row: Record) -> PlanUsage:
+    return PlanUsage(plan_by_name(row["plan_name"]), row["active_orders"])
