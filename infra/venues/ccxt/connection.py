@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakSet
 
 from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
@@ -41,6 +42,7 @@ class VenueConnection:
         self._class: type[CcxtValue] | None = None
         self._public: CcxtValue = None
         self._markets: dict[str, Market] = {}
+        self._account_exchanges = WeakSet[CcxtValue]()
         self._lock = asyncio.Lock()
         self._clock_task: asyncio.Task[None] | None = None
 
@@ -105,11 +107,12 @@ class VenueConnection:
         return None
 
     def new_account_exchange(self, credentials: VenueCredentials) -> CcxtValue:
-        """Return an exchange object that signs with `credentials` and shares the table of markets."""
+        """Return an exchange object that signs with `credentials` and shares the table of markets as it changes."""
         exchange = self._new_exchange(credentials)
         exchange.order_counts = OrderCountTracker(self._local_clock, self.responses)
         exchange.set_markets_from_exchange(self._public)
         exchange.ssl_context = self._public.ssl_context
+        self._account_exchanges.add(exchange)
         return exchange
 
     async def measure_clock(self) -> None:
@@ -157,6 +160,9 @@ class VenueConnection:
             # Accepting an empty table would end every feed of the venue.
             raise VenueUnreachable(f"{self.settings.name} names no spot market at all.")
         self._markets = markets
+        # ccxt makes a new table. By an old one it would refuse or cut quantities that the venue takes.
+        for exchange in self._account_exchanges:
+            exchange.set_markets_from_exchange(self._public)
 
     async def _measure(self) -> None:
         if not self._public.has["fetchTime"]:

@@ -52,7 +52,7 @@ _PATTERNS: Final = (
     ),
     (re.compile(r"not supported|unsupported", re.IGNORECASE), RejectCode.UNSUPPORTED),
     (re.compile(r"notional|total value|order value", re.IGNORECASE), RejectCode.NOTIONAL),
-    (re.compile(r"quantity|\bqty\b|lot size|order size", re.IGNORECASE), RejectCode.QUANTITY),
+    (re.compile(r"quantity|\bqty\b|\bamount\b|lot size|order size", re.IGNORECASE), RejectCode.QUANTITY),
     (re.compile(r"\bprice\b", re.IGNORECASE), RejectCode.PRICE),
     (re.compile(r"too many (open |active )?orders|open orders limit", re.IGNORECASE), RejectCode.TOO_MANY_ORDERS),
 )

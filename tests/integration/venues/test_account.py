@@ -43,6 +43,22 @@ async def test_what_is_found_is_what_was_placed(trader: Trader) -> None:
     assert {fill.venue_trade_id: fill.fee for fill in found.fills} == {f.venue_trade_id: f.fee for f in placed.fills}
 
 
+async def test_an_account_takes_quantities_by_the_lot_of_now(
+    trader: Trader, venues: Venues, sandbox: SandboxProcess
+) -> None:
+    async def change_lot(lot: str) -> None:
+        lot_size = {"filterType": "LOT_SIZE", "minQty": lot, "stepSize": lot}
+        await sandbox.admin("filters", {"market": "BTC/USDT", "filters": [lot_size]})
+        await venues.public("sandbox").load_markets()
+
+    await change_lot("0.01")
+    await trader.venue.place(new_order(quantity=Decimal("0.02")), allow)
+    await change_lot("0.00001")
+    for quantity in (Decimal("0.00097"), Decimal("0.01234")):  # less than the old lot, and between two of it
+        placed = await trader.venue.place(new_order(quantity=quantity), allow)
+        assert (placed.quantity, placed.filled_quantity) == (quantity, quantity)
+
+
 async def test_fills_since_a_moment_are_those_of_the_orders(trader: Trader) -> None:
     since = trader.venue.venue_now() - timedelta(seconds=5)
     placed = [await trader.venue.place(new_order(), allow) for _ in range(3)]

@@ -66,6 +66,10 @@ def test_a_refusal_of_binance_has_a_code(message: str, code: RejectCode) -> None
         (ccxt.AccountSuspended("okx 50114"), RejectCode.NOT_PERMITTED),
         (ccxt.InvalidNonce("kraken EAPI:Invalid nonce"), RejectCode.CLOCK),
         (ccxt.InvalidOrder("kraken EOrder:Order minimum not met: the order size is too small"), RejectCode.QUANTITY),
+        (
+            ccxt.InvalidOrder("binance amount of BTC/USDT must be greater than minimum amount precision of 0.001"),
+            RejectCode.QUANTITY,
+        ),
         (ccxt.InvalidOrder("kraken EOrder:Invalid price"), RejectCode.PRICE),
         (ccxt.InvalidOrder("bybit 110094: does not meet minimum order value"), RejectCode.NOTIONAL),
         (ccxt.InvalidOrder("kraken EOrder:Post only order"), RejectCode.WOULD_TAKE),
