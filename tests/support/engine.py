@@ -160,10 +160,9 @@ class Engine:
 
     def assert_quiet(self, since: int = 0) -> None:
         """Hold that nothing went wrong inside: no traceback and no record of an error, from that character on."""
-        log = self.log[since:]  # a line that is no record fails too: something wrote past the logger
+        log = self.log[since:]
         assert "Traceback" not in log, log[max(0, log.index("Traceback") - 1500) :][:6000]
-        records = [json.loads(line) for line in log.splitlines()]
-        bad = [record for record in records if record.get("level") in {"error", "critical"} or "exception" in record]
+        bad = [line for line in log.splitlines() if _is_bad(line)]
         assert not bad, bad
 
     def clean_up(self) -> None:
@@ -218,6 +217,15 @@ async def _readiness(client: httpx.AsyncClient, url: str) -> str:
     except httpx.HTTPError as error:
         return repr(error)
     return "200" if answer.status_code == httpx.codes.OK else answer.text
+
+
+def _is_bad(line: str) -> bool:
+    """Return whether a line tells of an error, or is no record: something wrote past the logger."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return True
+    return record.get("level") in {"error", "critical"} or "exception" in record
 
 
 def _kill(pid: int) -> None:

@@ -24,12 +24,12 @@ async def compare(venue: Venue, traders: list[Trader]) -> Violations:
         trades = await trader.venue.get("/api/v3/myTrades", symbol=MARKET, limit=1000)
         found += trader.contradictions
         found += _acknowledged_orders_exist(trader, orders)
-        found += _orders_agree(trader, orders, at_venue, trades)
+        found += orders_agree(trader.by_hand, orders, at_venue, trades)
         found += await _balances_agree(trader)
         found += await _deposits_agree(trader, trades)
-        found += _losses_are_real(orders)
+        found += losses_are_real(orders)
         found += await _log_agrees(trader, orders)
-        found += unjustified_exits(venue, trader, orders)
+        found += unjustified_exits(venue.traded_prices, trader.protected, trader.profit_percent, orders)
     return found
 
 
@@ -38,13 +38,13 @@ def _acknowledged_orders_exist(trader: Trader, orders: list[dict[str, Any]]) -> 
     return [f"acknowledged and lost: {key} {id_}" for key, id_ in trader.acknowledged.items() if id_ not in known]
 
 
-def _orders_agree(
-    trader: Trader, orders: list[dict[str, Any]], at_venue: list[dict[str, Any]], trades: list[dict[str, Any]]
+def orders_agree(
+    by_hand: set[str], orders: list[dict[str, Any]], at_venue: list[dict[str, Any]], trades: list[dict[str, Any]]
 ) -> Violations:
     found = [f"{count} times at the venue: {name}" for name, count in _names(at_venue).items() if count > 1]
     of_venue = {order["clientOrderId"]: order for order in at_venue}
     of_engine = {order["clientOrderId"]: order for order in orders}
-    unknown = of_venue.keys() - of_engine.keys() - trader.by_hand
+    unknown = of_venue.keys() - of_engine.keys() - by_hand
     found += [f"at the venue and unknown: {of_venue[name]}" for name in unknown]
     for name, order in of_engine.items():
         twin = of_venue.get(name)
@@ -114,7 +114,7 @@ def _cash_of(trade: dict[str, Any]) -> Decimal:
     return (-quote if trade["isBuyer"] else quote) - fee
 
 
-def _losses_are_real(orders: list[dict[str, Any]]) -> Violations:
+def losses_are_real(orders: list[dict[str, Any]]) -> Violations:
     """No account loses its limit in a run; what isn't known may deny an order, and names no amount."""
     return [
         f"a loss that nobody had: {denial} {name_of(order)}"

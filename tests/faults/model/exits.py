@@ -1,5 +1,6 @@
 """Holds each exit against its reason: the price that it is for was traded, or somebody asked for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,20 +10,22 @@ from tests.faults.model.remaining import Violations, name_of
 from tests.faults.model.trader import (
     BRACKET_PROFIT_PERCENT,
     BRACKET_STOP_PERCENT,
-    PROFIT_PERCENT,
     STOP_PERCENT,
+    Protected,
     Trader,
 )
-from tests.faults.model.venue import Venue
 
 _TOLERANCE = Decimal("0.0005")
-_ONE_FILL_MS = 1_000
-"""Fills of one order that are so close count as one entry."""
+_CLOSED = Decimal("0.97")
+"""A position of which so much has been sold is closed; the rest is fees and dust."""
 
 _ASKED_FOR = frozenset({"EXIT", "CLOSE"})
 _AT_A_PRICE = frozenset({"STOP_LOSS", "TAKE_PROFIT"})
 
 Order = dict[str, Any]
+Fill = dict[str, Any]
+TradedPrices = Callable[[int, int], list[Decimal]]
+"""What was traded between two times of the venue in milliseconds, both included."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,11 @@ class Levels:
     profit: Decimal
 
     @classmethod
-    def around(cls, entry: list[Order], stop_percent: Decimal, profit_percent: Decimal) -> "Levels":
-        """Return those at so many percent from the fills of an entry, the widest of what its prices allow."""
-        since = max(map(_at, entry))
-        paid = [Decimal(fill["price"]) for fill in entry if _at(fill) >= since - _ONE_FILL_MS]
-        stop, profit = max(paid) * (1 - stop_percent / 100), min(paid) * (1 + profit_percent / 100)
-        return cls(since, stop * (1 + _TOLERANCE), profit * (1 - _TOLERANCE))
+    def around(cls, entries: list[Fill], stop_percent: str, profit_percent: str) -> "Levels":
+        """Return those at so many percent from the mean of some fills, the widest of what their prices allow."""
+        paid = [Decimal(fill["price"]) for fill in entries]
+        stop, profit = max(paid) * (1 - Decimal(stop_percent) / 100), min(paid) * (1 + Decimal(profit_percent) / 100)
+        return cls(min(map(_at, entries)), stop * (1 + _TOLERANCE), profit * (1 - _TOLERANCE))
 
 
 async def unasked_exits(trader: Trader) -> Violations:
@@ -49,40 +51,65 @@ async def unasked_exits(trader: Trader) -> Violations:
     return [f"nobody asked for {name_of(order)}" for order in unasked]
 
 
-def unjustified_exits(venue: Venue, trader: Trader, orders: list[Order]) -> Violations:
-    """Name exits between whose entry and whose fills nothing was traded at the price that they are for."""
+def unjustified_exits(
+    traded_prices: TradedPrices, protected: list[Protected], profit_percent: str, orders: list[Order]
+) -> Violations:
+    """Name exits between whose entry and whose fills nothing was traded at the price that they are for.
+
+    `protected` are the levels that positions by hand were given, `profit_percent` is the nearest take-profit of the
+    trading session.
+    """
     found = []
     for order in orders:
         if order["role"] not in _AT_A_PRICE or not order["fills"]["nodes"]:
             continue
         end = min(map(_at, order["fills"]["nodes"]))
-        levels = _levels_of(order, end, trader, orders)
-        if not any(_is_justified(venue, order, end, level, orders) for level in levels):
+        levels = _levels_of(order, end, protected, profit_percent, orders)
+        # The exchange forgets its newest trades when it is killed, but the account's own are known.
+        own = [fill for other in orders for fill in other["fills"]["nodes"] if _at(fill) < end]
+        for level in levels:
+            traded = traded_prices(level.since_ms, end)
+            traded += [Decimal(fill["price"]) for fill in own if _at(fill) >= level.since_ms]
+            if _is_justified(order["role"], level, traded):
+                break
+        else:
             found.append(f"no price justifies {name_of(order)}: {levels}")
     return found
 
 
-def _levels_of(order: Order, end: int, trader: Trader, orders: list[Order]) -> list[Levels]:
+def _levels_of(
+    order: Order, end: int, protected: list[Protected], profit_percent: str, orders: list[Order]
+) -> list[Levels]:
     if order["tradingSession"] is None and order["parent"] is None:
-        return [Levels(*levels) for levels in trader.protected if levels[0] <= end]
+        return [Levels(at, stop, profit) for at, stop, profit in protected if at <= end]
     if order["tradingSession"] is None:
-        entries = [other for other in orders if other["id"] == order["parent"]["id"]]
-        percents = BRACKET_STOP_PERCENT, BRACKET_PROFIT_PERCENT
-    else:
-        entries = [other for other in orders if other["tradingSession"] is not None and other["role"] == "ENTRY"]
-        percents = STOP_PERCENT, PROFIT_PERCENT
-    before = [fill for entry in entries for fill in entry["fills"]["nodes"] if _at(fill) <= end]
-    return [Levels.around(before, *map(Decimal, percents))] if before else []
+        entries = [fill for other in orders if other["id"] == order["parent"]["id"] for fill in other["fills"]["nodes"]]
+        return [Levels.around(entries, BRACKET_STOP_PERCENT, BRACKET_PROFIT_PERCENT)] if entries else []
+    entries = _entries_of_position([other for other in orders if other["tradingSession"] is not None], end)
+    return [Levels.around(entries, STOP_PERCENT, profit_percent)] if entries else []
 
 
-def _is_justified(venue: Venue, order: Order, end: int, levels: Levels, orders: list[Order]) -> bool:
-    # The exchange forgets its newest trades when it is killed, but the account's own are known.
-    own = [fill for other in orders for fill in other["fills"]["nodes"] if levels.since_ms <= _at(fill) < end]
-    traded = venue.traded_prices(levels.since_ms, end) + [Decimal(fill["price"]) for fill in own]
-    if order["role"] == "STOP_LOSS":
+def _entries_of_position(orders: list[Order], end: int) -> list[Fill]:
+    """Return the fills that brought what a trading session held at a time."""
+    fills = [(_at(fill), order["role"], fill) for order in orders for fill in order["fills"]["nodes"]]
+    entries: list[Fill] = []
+    bought = sold = Decimal(0)
+    for _, role, fill in sorted((fill for fill in fills if fill[0] < end), key=lambda known: known[0]):
+        if role == "ENTRY":
+            entries.append(fill)
+            bought += Decimal(fill["quantity"])
+        else:
+            sold += Decimal(fill["quantity"])
+        if sold >= bought * _CLOSED:
+            entries, bought, sold = [], Decimal(0), Decimal(0)
+    return entries
+
+
+def _is_justified(role: str, levels: Levels, traded: list[Decimal]) -> bool:
+    if role == "STOP_LOSS":
         return min(traded, default=levels.stop + 1) <= levels.stop
     return max(traded, default=levels.profit - 1) >= levels.profit
 
 
-def _at(fill: Order) -> int:
+def _at(fill: Fill) -> int:
     return round(datetime.fromisoformat(fill["at"]).timestamp() * 1000)

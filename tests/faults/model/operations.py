@@ -58,6 +58,7 @@ class Operator:
             Action.PROTECT_POSITION: self._protect_position,
             Action.CLOSE_POSITION: self._close_position,
             Action.SIGNAL: self._signal,
+            Action.WEBHOOK: self._alert,
             Action.HALT: self._halt,
             Action.REDUCE_ONLY_HALT: self._halt,
             Action.RESUME: self._resume,
@@ -148,6 +149,12 @@ class Operator:
         trader.asked |= {"EXIT"} if action == "EXIT_LONG" else set()
         signal = {"tradingSession": trader.session, "action": action, "idempotencyKey": key}
         await asyncio.gather(*(trader.submit(SUBMIT, signal) for _ in range(SAME_SIGNAL_CONNECTIONS)))
+
+    async def _alert(self, trader: Trader, operation: Operation, key: str) -> None:
+        action = "buy" if operation.pick < 0.6 else "sell"
+        trader.asked |= {"EXIT"} if action == "sell" else set()
+        message = {"action": action, "ticker": VENUE_SYMBOL, "id": key}
+        await asyncio.gather(*(trader.alert(message) for _ in range(SAME_SIGNAL_CONNECTIONS)))
 
     async def _halt(self, trader: Trader, operation: Operation, key: str) -> None:
         reduce_only = operation.action is Action.REDUCE_ONLY_HALT

@@ -29,6 +29,7 @@ class Action(StrEnum):
     PROTECT_POSITION = "protect position"
     CLOSE_POSITION = "close position"
     SIGNAL = "submitted signal"
+    WEBHOOK = "signal by webhook"
     HALT = "halt"
     REDUCE_ONLY_HALT = "reduce-only halt"
     RESUME = "resume"
@@ -129,7 +130,8 @@ _WEIGHTS = {
     Action.AMEND: 4,
     Action.PROTECT_POSITION: 2,
     Action.CLOSE_POSITION: 2,
-    Action.SIGNAL: 4,
+    Action.SIGNAL: 3,
+    Action.WEBHOOK: 3,
     Action.HALT: 1,
     Action.REDUCE_ONLY_HALT: 1,
     Action.RESUME: 2,

@@ -51,7 +51,7 @@ async def run_seed(world: World, seed: int) -> RunResult:
     phases: dict[str, float] = {}
     try:
         with _timed(phases, "users"):
-            traders = await asyncio.gather(*(new_user(world) for _ in range(ACCOUNTS)))
+            traders = await asyncio.gather(*(new_user(world, number) for number in range(ACCOUNTS)))
         with _timed(phases, "entry"):
             await _enter(world, traders)
         with _timed(phases, "operations"):

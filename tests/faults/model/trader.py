@@ -5,6 +5,7 @@ import base64
 import itertools
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,7 @@ import httpx
 from tests.faults.model.venue import VenueKey
 from tests.faults.model.world import World
 from tests.support.graphql_client import Client
+from tests.support.http_client import http_client
 from tests.support.trader_client import CREATE_STRATEGY, MARKET, START_SESSION, TraderClient, new_trader
 
 AWAY = (httpx.TransportError, OSError)
@@ -21,6 +23,14 @@ STOP_PERCENT, PROFIT_PERCENT = "2", "3"
 BRACKET_STOP_PERCENT, BRACKET_PROFIT_PERCENT = "1.5", "2.5"
 
 USDT, BTC = "1000000", "2"
+TARGET_PERCENT = "1.2"
+_LADDERS: tuple[dict[str, Any], ...] = (
+    {},
+    {
+        "adds": [{"below": {"percent": "0.7"}, "count": 2}],
+        "targets": [{"distance": {"percent": TARGET_PERCENT}, "sharePercent": "50"}],
+    },
+)
 _LOSS_LIMITS = {"maxDailyLoss": "150000", "maxDrawdownPercent": "20"}
 """More than the account can lose in a run, and less than a deposit that counts as lost or won."""
 
@@ -28,8 +38,12 @@ _PATIENCE_SECONDS = 90
 _FOR_A_WHILE = frozenset({"UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"})
 """Errors of a request that is to be sent again."""
 
+_ALERT_FOR_A_WHILE = frozenset({408, 429, 503})
+
 LIMIT_LOSSES = """mutation($id: ID!, $input: AccountUpdateInput!) { accountUpdate(id: $id, input: $input) {
   errors { code message } } }"""
+CREATE_HOOK = """mutation($input: SignalWebhookCreateInput!) { signalWebhookCreate(input: $input) {
+  path errors { code message } } }"""
 ORDERS = """query($after: String) { viewer { orders(first: 50, after: $after) { nodes {
   id clientOrderId venueOrderId side type role status reduceOnly quantity filledQuantity revision rejectCode
   account { id } tradingSession { id } parent { id } denials { code message actual } createdAt
@@ -47,14 +61,18 @@ EVENTS = """subscription($after: String) { events(after: $after) { cursor sequen
   state { __typename ... on OrderState { id status filledQuantity revision } } } }"""
 
 
+Protected = tuple[int, Decimal, Decimal]
+"""A protection by hand: the venue's time in milliseconds, the stop-loss and the take-profit."""
+
+
 @dataclass
 class Trader:
     """A user with one account, who asks one of the nodes after the other by `clients`.
 
     `acknowledged` maps each idempotency key to the id of the order that the engine answered with, `signals` to that of
     the signal; `by_hand` are client order ids of orders placed with the venue's key, past the engine. `asked` are the
-    roles of orders that somebody has asked for; `protected` are the venue's time, the stop-loss and the take-profit of
-    each protection that a position by hand was given; `deposits` is what was paid in, in USDT.
+    roles of orders that somebody has asked for, `protected` what positions by hand were given, `deposits` what was paid
+    in, in USDT.
     """
 
     client: TraderClient
@@ -62,12 +80,14 @@ class Trader:
     venue: VenueKey
     start_cursor: str
     session: str = ""
+    hook: str = ""
+    profit_percent: str = PROFIT_PERCENT
     acknowledged: dict[str, str] = field(default_factory=dict)
     contradictions: list[str] = field(default_factory=list)
     signals: dict[str, str] = field(default_factory=dict)
     by_hand: set[str] = field(default_factory=set)
     asked: set[str] = field(default_factory=set)
-    protected: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
+    protected: list[Protected] = field(default_factory=list)
     deposits: list[Decimal] = field(default_factory=list)
     halted: str = ""
 
@@ -105,6 +125,17 @@ class Trader:
         payload = await self.insist(document, input=signal)
         self._remember(self.signals, signal["idempotencyKey"], payload["signal"])
 
+    async def alert(self, message: dict[str, str]) -> None:
+        """Send a message to the webhook until it is taken or refused, and remember the answer to its id."""
+        async with asyncio.timeout(_PATIENCE_SECONDS), http_client(timeout=30) as client:
+            while True:
+                url = next(self.clients).url.removesuffix("/graphql") + self.hook
+                with suppress(*AWAY):
+                    answer = await client.post(url, json=message)
+                    if answer.status_code not in _ALERT_FOR_A_WHILE:
+                        return self._remember(self.signals, message["id"], answer.json().get("signal"))
+                await asyncio.sleep(0.1)
+
     def _remember(self, answers: dict[str, str], key: str, answered: dict[str, Any] | None) -> None:
         if answered is not None and answers.setdefault(key, answered["id"]) != answered["id"]:
             self.contradictions.append(f"the key {key} made both {answers[key]} and {answered['id']}")
@@ -141,23 +172,23 @@ class Trader:
         return {row["currency"]: (row["total"], row["free"]) for row in rows if float(row["total"])}
 
 
-async def new_user(world: World) -> Trader:
-    """Register a user with a paper account, and start a trading session that enters at each candle's close."""
+async def new_user(world: World, number: int) -> Trader:
+    """Register a user with a paper account, and start a trading session that enters at each candle's close.
+
+    That of the first user enters once, that of the second in a ladder; both can be signalled by a webhook.
+    """
     client = await new_trader(world.nodes[0].engine.client(), USDT=USDT, BTC=BTC)
     clients = itertools.cycle([node.engine.client(client.client.token) for node in world.nodes])
     trader = Trader(client, clients, await world.venue.key_of(_raw_id(client.account)), await client.head())
     limited = await trader.insist(LIMIT_LOSSES, id=client.account, input={"risk": _LOSS_LIMITS})
     assert limited["errors"] == [], limited
+    definition = {
+        "enterLong": "close > 0", "exitLong": "close < 0", "sizing": {"quoteAmount": "2000"},
+        "stopLoss": {"percent": STOP_PERCENT}, "takeProfit": {"percent": PROFIT_PERCENT}, **_LADDERS[number],
+    }  # fmt: skip
     strategy = await trader.insist(
-        CREATE_STRATEGY,
-        input={
-            "name": f"always {uuid.uuid4().hex[:8]}",
-            "definition": {
-                "enterLong": "close > 0", "exitLong": "close < 0", "sizing": {"quoteAmount": "2000"},
-                "stopLoss": {"percent": STOP_PERCENT}, "takeProfit": {"percent": PROFIT_PERCENT},
-            },
-        },
-    )  # fmt: skip
+        CREATE_STRATEGY, input={"name": f"always {uuid.uuid4().hex[:8]}", "definition": definition}
+    )
     assert strategy["errors"] == [], strategy
     started = await trader.insist(
         START_SESSION,
@@ -168,6 +199,10 @@ async def new_user(world: World) -> Trader:
     )  # fmt: skip
     assert started["errors"] == [], started
     trader.session = started["tradingSession"]["id"]
+    hook = await trader.insist(CREATE_HOOK, input={"tradingSession": trader.session, "name": "alerts"})
+    assert hook["errors"] == [], hook
+    trader.hook = hook["path"]
+    trader.profit_percent = TARGET_PERCENT if _LADDERS[number] else PROFIT_PERCENT
     return trader
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.http_client import http_client
 from tests.support.sandbox import SandboxKeys, SandboxProcess
 
 MARKET = "BTCUSDT"
@@ -42,7 +43,7 @@ class VenueKey:
             await self._request("POST", path, parameters)
 
     async def _request(self, method: str, path: str, parameters: dict[str, object]) -> Any:
-        async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
+        async with http_client(base_url=self._url, timeout=30) as client:
             answer = await client.get("/api/v3/time")
             answer.raise_for_status()
             now = answer.json()["serverTime"]
