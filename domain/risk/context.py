@@ -123,8 +123,15 @@ class RiskContext:
 
     def needed(self, order: Order) -> Decimal | None:
         """Return the amount that the order needs: quote for a BUY, base for a SELL; None if no price is known."""
+        return self._worth(order, order.outstanding_quantity)
+
+    def locked(self, order: Order) -> Decimal | None:
+        """Return the amount that the venue keeps for the order, or did until it ended, in the currency of `needed`."""
+        return self._worth(order, EXACT.subtract(order.quantity, order.executed_quantity))
+
+    def _worth(self, order: Order, quantity: Decimal) -> Decimal | None:
         if order.side is OrderSide.SELL:
-            return order.outstanding_quantity
+            return quantity
         if order.type.trades_at_market:
             price, rate = (
                 self.worst_price(order),
@@ -134,7 +141,7 @@ class RiskContext:
             price, rate = order.price or order.stop_price, _ONE
         if price is None:
             return None
-        return EXACT.multiply(EXACT.multiply(order.outstanding_quantity, price), rate)
+        return EXACT.multiply(EXACT.multiply(quantity, price), rate)
 
     def free(self, currency: str) -> Decimal:
         """Return the free balance of a currency, less what other orders take that the balance doesn't show yet."""
@@ -168,7 +175,7 @@ def without_replaced(context: RiskContext, replaced: Order) -> RiskContext:
     What a balance doesn't show yet as locked for the other needs no release: it is only not reserved any more.
     """
     currency = spent_currency(replaced)
-    freed, balance = context.needed(replaced), context.balances.get(currency)
+    freed, balance = context.locked(replaced), context.balances.get(currency)
     balances = dict(context.balances)
     if balance is not None and balance.free is not None and freed is not None and is_included(replaced, balance):
         balances[currency] = replace(balance, free=min(EXACT.add(balance.free, freed), balance.total))
