@@ -100,6 +100,7 @@ class AccountContext:
 
     `lease` returns the account's lease as it was last renewed, None once it is lost. `refusal` says why the
     venue rejects all requests of the account (its credentials, or for another reason); None while it answers.
+    `in_flight` are the orders of requests under way, and `withdrawn` those of them whose cancel was requested since.
     `is_active` is whether anything has happened since the account was last seen without orders and positions.
     """
 
@@ -123,6 +124,7 @@ class AccountContext:
         self.refusal: str | None = None
         self.is_active = True
         self.in_flight: set[UUID] = set()
+        self.withdrawn: set[UUID] = set()
         self.order_cache = OrderCache()
         self.refused_cancels = RefusedCancels(self.clock)
         self._lease = lease

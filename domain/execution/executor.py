@@ -177,6 +177,8 @@ class AccountExecutor:
         """Return whether the order can't be decided now; what it waits for wakes the executor when it has come."""
         if order.id in self._context.in_flight:
             self._deferred.add(order.id)
+            if order.cancel_requested_at is not None:
+                self._context.withdrawn.add(order.id)
             return True
         # An order in doubt is cancelled once its outcome is known.
         return order.status in _UNANSWERED or order.id in self._waits or order.id in self._undecidable
@@ -209,6 +211,7 @@ class AccountExecutor:
         finally:
             if order is None:
                 self._context.in_flight.discard(order_id)
+                self._context.withdrawn.discard(order_id)
                 self._cancel_retries.discard(order_id)
                 self._release_deferred()
         if order is not None:
@@ -245,6 +248,7 @@ class AccountExecutor:
 
     def _on_processed(self, order: Order) -> None:
         self._context.in_flight -= _orders_of(order)
+        self._context.withdrawn -= _orders_of(order)
         self._adding_risk.discard(order.id)
         self._cancel_retries.discard(order.id)
         self._release_deferred()
@@ -264,6 +268,7 @@ class AccountExecutor:
                 self._waits.forget(order_id)
                 return decided if decided.status is OrderStatus.SUBMITTED else None
         async with self._context.fenced_transaction() as transaction:
+            await transaction.halts.hold_off()
             order = await transaction.orders.get_for_update(order_id)
             if order is None:
                 return None

@@ -75,6 +75,7 @@ class OrderReplacer:
         """
         context = self._context
         async with context.fenced_transaction() as transaction:
+            await transaction.halts.hold_off()
             replaced = await transaction.orders.get_for_update(replaced_id)
             order = await transaction.orders.get_for_update(order_id)
             if replaced is None or order is None or order.status is not OrderStatus.PENDING:

@@ -63,7 +63,7 @@ class OrderSender:
             self._resolve(replaced)
 
     async def _replace(self, replaced: Order, order: Order) -> OrderReport:
-        report = await self._context.venue.replace(replaced, order, self._context.check_lease)
+        report = await self._context.venue.replace(replaced, order, lambda: self._check_sendable(order))
         await self._resolver.report_handler.on_order(report.canceled)
         if report.placed is None:
             raise report.refusal or VenueRefused("the venue refused the order and gave no reason")
@@ -154,8 +154,10 @@ class OrderSender:
         )
 
     def _check_sendable(self, order: Order) -> None:
-        """Raise `NotSent` if the lease may have been lost, or if the order has waited too long for its turn."""
+        """Raise `NotSent` if the lease may have been lost, or the order was withdrawn or is too old for its turn."""
         self._context.check_lease()
+        if order.id in self._context.withdrawn:
+            raise NotSent("its cancel was requested before its turn came")
         # A trailing stop was placed long ago: it is due since the price triggered it and it passed the risk checks.
         due_at = order.submitted_at if order.type is OrderType.TRAILING_STOP else None
         age = (self._context.clock.now() - (due_at or order.created_at)).total_seconds()

@@ -188,8 +188,19 @@ class TransferRepository(Protocol):
 class HaltRepository(Protocol):
     """The halts in force: of each engine, user, account or trading session at most one of each author."""
 
+    async def hold_off(self) -> None:
+        """Have new halts wait for the end of this transaction, which then reads all that were committed.
+
+        A transaction that may decide to send an order does so before it locks any row.
+        """
+        ...
+
     async def put(self, halt: Halt) -> None:
-        """Store a halt, replacing the one that its author may have made of the subject before."""
+        """Store a halt, replacing the one that its author may have made of the subject before.
+
+        It waits for the decisions to send an order that have not read it: what the transaction reads after this has
+        their orders. No row may be locked before.
+        """
         ...
 
     async def remove(self, level: HaltLevel, subject_id: UUID, by: HaltAuthor | None) -> list[Halt]:

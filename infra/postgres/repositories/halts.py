@@ -9,6 +9,14 @@ from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value
 
+HALT_LOCK = 4117923055
+"""The advisory lock that a decision to send an order shares and a halt holds alone, each until it has committed.
+
+It is taken before any row is locked, so that the two can't deadlock.
+"""
+_LOCK = "SELECT pg_advisory_xact_lock($1)"
+_SHARE_LOCK = "SELECT pg_advisory_xact_lock_shared($1)"
+
 PUT = """
 INSERT INTO halts (level, subject_id, state, since, author, reason, cancel_orders, close_positions)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -29,7 +37,11 @@ _AUTHORS = members_by_value(HaltAuthor)
 class PostgresHalts(Repository):
     """See `domain.ports.accounts.HaltRepository`."""
 
+    async def hold_off(self) -> None:
+        await self._connection.execute(_SHARE_LOCK, HALT_LOCK)
+
     async def put(self, halt: Halt) -> None:
+        await self._connection.execute(_LOCK, HALT_LOCK)
         await self._connection.execute(
             PUT,
             *(halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason),

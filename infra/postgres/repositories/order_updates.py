@@ -25,9 +25,7 @@ updated AS ({UPDATE_ORDER} AND revision = ${_REVISION}
 SELECT EXISTS (SELECT FROM updated)"""
 _IF_UPDATED = "WHERE EXISTS (SELECT FROM updated)"
 _IS_NOT_HALTED = f"""
-    AND NOT EXISTS (SELECT FROM halts WHERE halts.state = ANY (${_UNLESS}::text[]) AND (level, subject_id) IN (
-        ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', orders.user_id), ('ACCOUNT', orders.account_id),
-        ('TRADING_SESSION', orders.trading_session_id)))"""
+    AND NOT halt_forbids(${_UNLESS}::text[], orders.user_id, orders.account_id, orders.trading_session_id)"""
 
 # The stored revision is compared with that of the order as the caller knew it, so no change in between is overwritten.
 UPDATE_ORDER_WITH_EVENTS = _UPDATE.format(condition="", append=append_statement(_UNLESS, _IF_UPDATED))

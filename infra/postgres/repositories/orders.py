@@ -65,9 +65,9 @@ COMMANDS = (
 # The rows of the partial indexes are few, whatever the number of orders and accounts.
 COMMANDED_ACCOUNTS = f"""
 SELECT account_id FROM orders
-WHERE {IS_COMMAND} AND status NOT IN ('SUBMITTED', 'IN_DOUBT')
+WHERE {IS_COMMAND} AND status <> 'IN_DOUBT'
 UNION SELECT account_id FROM orders
-WHERE {IS_HALTED} AND status NOT IN ('SUBMITTED', 'IN_DOUBT')
+WHERE {IS_HALTED} AND status <> 'IN_DOUBT'
 UNION SELECT account_id FROM orders
 WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $1 AND cancel_requested_at IS NULL"""
 PLAN_LOCKS = 1_886_151_022
