@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the parts of docs/strategies.md that are made from the code: the grammar and the tables of functions.
+"""Writes the parts of docs/strategies.md that are made from the code: the grammar, and its tables.
 
 usage: uv run python .ci/strategy_reference.py
 """
@@ -10,13 +10,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from domain.strategies.reference import grammar, library_functions, own_functions  # noqa: E402  # found by the path above
+from domain.strategies.reference import grammar, library_functions, own_functions, templates  # noqa: E402  # found by the path above
 
 PAGE = ROOT / "docs" / "strategies.md"
 PARTS = {
     "grammar": f"```text\n{grammar()}\n```",
     "own functions": own_functions(),
     "library functions": library_functions(),
+    "templates": templates(),
 }
 
 

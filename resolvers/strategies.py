@@ -1,5 +1,6 @@
 """Strategies, their versions, and the validation of definitions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -7,9 +8,11 @@ from domain.core.changes import Unchanged
 from domain.core.pagination import CursorScope, Page
 from domain.model.definitions import StrategyDefinition
 from domain.model.strategies import Strategy, StrategyVersion
+from domain.model.strategy_templates import StrategyTemplate
 from domain.model.users import ApiScope, User
 from domain.ports.lists import NoFilter, StrategyFilter
 from domain.strategies.errors import ValidationResult
+from domain.strategies.templates import TEMPLATES
 from domain.strategies.validation import unsupported_errors
 from domain.strategies.validation import validate as validate_definition
 from domain.trading.strategies import StrategyRequest
@@ -48,6 +51,11 @@ async def latest_version(context: RequestContext, strategy: Strategy) -> Strateg
 async def strategy(context: RequestContext, version: StrategyVersion) -> Strategy | None:
     """Return the strategy of a version."""
     return await context.loaders.strategies.load(version.strategy_id)
+
+
+def templates() -> Sequence[StrategyTemplate]:
+    """Return the catalogue of templates."""
+    return TEMPLATES
 
 
 def validate(definition: StrategyDefinition) -> ValidationResult:

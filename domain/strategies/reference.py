@@ -1,4 +1,4 @@
-"""The rule language described from its own tables: the grammar and every function, as Markdown."""
+"""The rule language described from its own tables: the grammar, every function, and the templates, as Markdown."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,6 +10,7 @@ from domain.strategies.builtins import ALIASES, BUILTINS, Argument, Builtin
 from domain.strategies.expressions import COMPARISONS
 from domain.strategies.parse_context import CLOCK, POSITION, POSITION_FIELDS
 from domain.strategies.parser import SIGNS
+from domain.strategies.templates import TEMPLATES
 
 _CUMULATIVE = ADDITIVE | MULTIPLICATIVE
 
@@ -51,6 +52,12 @@ def library_functions() -> str:
     aliases = {name: alias for alias, name in ALIASES.items()}
     groups = sorted({definition.group for definition in catalogue()})
     return "\n\n".join("\n".join(_group(group, aliases)) for group in groups)
+
+
+def templates() -> str:
+    """Return a table of the templates, each with its source."""
+    rows = [f"| `{each.name}` | {each.title}. {each.description} | {each.source} |" for each in TEMPLATES]
+    return "\n".join(["| template | how it trades | source |", "| --- | --- | --- |", *rows])
 
 
 def _group(group: str, aliases: dict[str, str]) -> Iterator[str]:

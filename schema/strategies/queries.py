@@ -1,4 +1,4 @@
-"""Validating a definition, in the query root."""
+"""The templates, and validating a definition, in the query root."""
 
 from typing import Annotated
 
@@ -7,11 +7,18 @@ import strawberry
 from resolvers import strategies
 from schema.common.errors import user_error
 from schema.strategies.inputs import StrategyDefinitionInput
-from schema.strategies.types import StrategyValidation
+from schema.strategies.types import StrategyTemplate, StrategyValidation
 
 
 @strawberry.type
 class StrategyQuery:
+    @strawberry.field(
+        graphql_type=list[StrategyTemplate],
+        description="Well-known strategies to start from: those that follow trends, then breakouts, then reversals.",
+    )
+    def strategy_templates(self) -> object:
+        return strategies.templates()
+
     @strawberry.field(description="Validate a strategy definition without storing it.")
     def strategy_validate(
         self,

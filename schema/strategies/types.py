@@ -235,6 +235,17 @@ class StrategyValidation:
     )
 
 
+@strawberry.type(description="A well-known strategy as a definition, to start from.")
+class StrategyTemplate:
+    name: str = strawberry.field(description="The name of the template, such as `ema_cross`. It never changes.")
+    title: str = strawberry.field(description="The name that people know the strategy by.")
+    description: str = strawberry.field(description="How the strategy trades, and on which kind of market.")
+    source: str = strawberry.field(description="The book or the article that the strategy comes from.")
+    definition: StrategyDefinition = strawberry.field(
+        description="The definition. It is valid and can be given to `strategyCreate`, changed or as it is."
+    )
+
+
 @strawberry.type(description="A version of a strategy. It never changes.")
 class StrategyVersion(Node, StrategySessionList):
     is_type_of = instance_of(domain.StrategyVersion)

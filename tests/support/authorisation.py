@@ -33,7 +33,8 @@ PRIVATE_NODES: Final = {
 
 QUERIES: Final = {
     "node": "by id", "nodes": "by id", "viewer": "private", "engine": "public", "venues": "public",
-    "market": "public", "markets": "public", "indicators": "public", "strategyValidate": "public",
+    "market": "public", "markets": "public", "indicators": "public", "strategyTemplates": "public",
+    "strategyValidate": "public",
 }  # fmt: skip
 
 VIEWER: Final = {

@@ -8,7 +8,7 @@ import pytest
 from domain.strategies.errors import RuleErrors
 from domain.strategies.parse_context import RESERVED_NAMES, Scope
 from domain.strategies.parser import LANGUAGE_VERSION, MAX_NODES, parse_rule
-from domain.strategies.reference import grammar, library_functions, own_functions
+from domain.strategies.reference import grammar, library_functions, own_functions, templates
 
 PAGE = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text()
 ERRORS = re.findall(r"^\| (`+)(.+?)\1 \| (\d+)–(\d+), (`+)(.+?)\5(?:, suggestion `(.+?)`)? \|$", PAGE, re.MULTILINE)  # noqa: RUF001
@@ -20,6 +20,7 @@ ERRORS = re.findall(r"^\| (`+)(.+?)\1 \| (\d+)–(\d+), (`+)(.+?)\5(?:, suggesti
         ("grammar", f"```text\n{grammar()}\n```"),
         ("own functions", own_functions()),
         ("library functions", library_functions()),
+        ("templates", templates()),
     ],
 )
 def test_the_generated_parts_are_those_of_the_code(name: str, text: str) -> None:

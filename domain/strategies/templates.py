@@ -1,0 +1,8 @@
+"""The catalogue of templates: well-known strategies as definitions, each with its source."""
+
+from domain.strategies.breakout_templates import BREAKOUT_TEMPLATES
+from domain.strategies.reversion_templates import REVERSION_TEMPLATES
+from domain.strategies.trend_templates import TREND_TEMPLATES
+
+TEMPLATES = (*TREND_TEMPLATES, *BREAKOUT_TEMPLATES, *REVERSION_TEMPLATES)
+"""All templates, in the order in which the API lists them."""
