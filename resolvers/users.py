@@ -80,10 +80,18 @@ async def update(
     current_password: str | None,
     *,
     revoke_api_keys: bool,
+    revoke_signal_webhooks: bool,
 ) -> User:
-    """Change name or password, and revoke API keys."""
+    """Change name or password, and revoke API keys and webhooks."""
     identity, users = context.require(ApiScope.ADMIN), context.services.users
-    return await users.update(identity, display_name, password, current_password, revoke_api_keys=revoke_api_keys)
+    return await users.update(
+        identity,
+        display_name,
+        password,
+        current_password,
+        revoke_api_keys=revoke_api_keys,
+        revoke_signal_webhooks=revoke_signal_webhooks,
+    )
 
 
 async def create_api_key(

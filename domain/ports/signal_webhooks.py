@@ -1,6 +1,7 @@
 """The port of the webhooks of trading sessions."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -28,6 +29,10 @@ class SignalWebhookRepository(Protocol):
 
     async def get_for_update(self, webhook_id: UUID) -> SignalWebhook | None:
         """Return a webhook, unless it was revoked, and lock its row until the transaction ends."""
+        ...
+
+    async def revoke_all(self, user_id: UUID, at: datetime) -> None:
+        """Revoke all webhooks of the user."""
         ...
 
     async def list_of_trading_sessions(self, session_ids: Sequence[UUID]) -> list[SignalWebhook]:

@@ -161,10 +161,12 @@ class UserService:
         current_password: str | None = None,
         *,
         revoke_api_keys: bool = False,
+        revoke_signal_webhooks: bool = False,
     ) -> User:
         """Change the name, or the password (given the current one); a new password revokes all other login sessions.
 
-        `revoke_api_keys` also revokes all API keys but the one that the request came with.
+        `revoke_api_keys` also revokes all API keys but the one that the request came with, `revoke_signal_webhooks` all
+        webhooks of trading sessions.
         """
         reject_nulls(password=password)
         user_id, now = identity.user.id, self._clock.now()
@@ -187,6 +189,8 @@ class UserService:
                 ended = await _set_password(transaction, identity, change.new_hash, now)
             if revoke_api_keys:
                 ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
+            if revoke_signal_webhooks:
+                await transaction.signal_webhooks.revoke_all(user_id, now)
             await record_activity(transaction, self._ids, now, user_id, "userUpdate", ("User", str(user_id)))
         await self._authenticator.revoke(ended)
         return user

@@ -44,6 +44,9 @@ class UserUpdateInput:
     revoke_api_keys: bool = strawberry.field(
         default=False, description="True to revoke all API keys, except the one with which this request is made."
     )
+    revoke_signal_webhooks: bool = strawberry.field(
+        default=False, description="True to revoke all webhooks of trading sessions."
+    )
 
 
 @strawberry.input(description="The API key to create.")

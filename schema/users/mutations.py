@@ -115,7 +115,12 @@ class UserMutation:
     async def user_update(self, info: Info, input: Annotated[UserUpdateInput, INPUT]) -> Fields:
         name, password = change(input.display_name), change(input.password)
         changed = await users.update(
-            info.context, name, password, input.current_password, revoke_api_keys=input.revoke_api_keys
+            info.context,
+            name,
+            password,
+            input.current_password,
+            revoke_api_keys=input.revoke_api_keys,
+            revoke_signal_webhooks=input.revoke_signal_webhooks,
         )
         return {"user": changed}
 

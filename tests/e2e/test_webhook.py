@@ -18,6 +18,7 @@ CREATE = """mutation($input: SignalWebhookCreateInput!) { signalWebhookCreate(in
   signalWebhook { id } path secret errors { code message path } } }"""
 REVOKE = """mutation($id: ID!) { signalWebhookRevoke(id: $id) {
   signalWebhook { revokedAt } errors { code message path } } }"""
+REVOKE_ALL = "mutation { userUpdate(input: {revokeSignalWebhooks: true}) { errors { code message path } } }"
 SESSION = """query($id: ID!) { node(id: $id) { ... on TradingSession { status
   signalWebhooks { id name signalCount lastUsedAt refusedCount lastError tradingSession { id } }
   signals(first: 50) { nodes { action missed reason } } orders(first: 50) { nodes { role status } } } } }"""
@@ -90,6 +91,9 @@ async def test_alerts_trade_once_and_nothing_else_does(engine: Engine) -> None:
     assert shown[0]["lastError"].startswith("'short' isn't possible on a spot market")
     await trader.client.change(REVOKE, id=shown[0]["id"])
     assert _code(await _send(engine, path, "buy")) == (404, "NOT_FOUND")
+    other = await trader.client.change(CREATE, input={"tradingSession": session, "name": "another"})
+    await trader.client.change(REVOKE_ALL)
+    assert _code(await _send(engine, other["path"], "buy")) == (404, "NOT_FOUND")
     assert (await trader.client.one(SESSION, id=session))["signalWebhooks"] == []
     await _secret_stands_nowhere(engine, trader, secret, head)
 

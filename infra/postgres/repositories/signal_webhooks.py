@@ -1,6 +1,7 @@
 """The webhooks of trading sessions in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from domain.model.trading import SignalWebhook
@@ -15,6 +16,7 @@ UPDATE = _WEBHOOKS.update("id", "user_id", "trading_session_id", "created_at")
 GET = _WEBHOOKS.select + " WHERE id = $1 AND user_id = $2"
 GET_BY_SECRET = _WEBHOOKS.select + f" WHERE secret_hash = $1 AND {_LIVE}"
 GET_FOR_UPDATE = _WEBHOOKS.select + f" WHERE id = $1 AND {_LIVE} FOR UPDATE"
+REVOKE_ALL = f"UPDATE signal_webhooks SET revoked_at = $2 WHERE user_id = $1 AND {_LIVE}"
 LIST_OF_TRADING_SESSIONS = (
     _WEBHOOKS.select + f" WHERE trading_session_id = ANY($1::uuid[]) AND {_LIVE} ORDER BY id DESC"
 )
@@ -37,6 +39,9 @@ class PostgresSignalWebhooks(Repository):
 
     async def get_for_update(self, webhook_id: UUID) -> SignalWebhook | None:
         return await self._fetch(GET_FOR_UPDATE, webhook_id)
+
+    async def revoke_all(self, user_id: UUID, at: datetime) -> None:
+        await self._connection.execute(REVOKE_ALL, user_id, at)
 
     async def list_of_trading_sessions(self, session_ids: Sequence[UUID]) -> list[SignalWebhook]:
         rows = await self._connection.fetch(LIST_OF_TRADING_SESSIONS, session_ids)

@@ -38,7 +38,7 @@ REFUSED = {
 CONDITIONS = {"UserUpdateInput.currentPassword", "StrategyUpdateInput.expectedVersion"}
 """What isn't a value of the object, but a condition of the change: null and nothing are the same."""
 
-SWITCHES = {"UserUpdateInput.revokeApiKeys"}
+SWITCHES = {"UserUpdateInput.revokeApiKeys", "UserUpdateInput.revokeSignalWebhooks"}
 """What is no value of the object either, but something to be done with the change: true or false, never null."""
 
 

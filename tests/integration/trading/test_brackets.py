@@ -1,12 +1,14 @@
 """Brackets of orders by hand, and the protection of positions by hand, watched by a real keeper at the sandbox."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.model import users
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
@@ -84,6 +86,20 @@ async def test_what_an_order_buys_is_sold_at_the_first_level_that_is_reached(
     (sold,) = await exits(node, entry)
     assert (sold.role, sold.status, sold.side) == (role, OrderStatus.FILLED, OrderSide.SELL)
     assert sold.filled_quantity <= QUANTITY
+
+
+async def test_an_order_beyond_the_plan_is_denied_and_leaves_nothing_to_watch(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    monkeypatch.setitem(users.PLANS, "standard", replace(users.STANDARD_PLAN, max_active_orders=0))
+    bracket = BracketRequest(stop_loss=TWO)
+    denied = await buy(node, account, bracket)
+    assert [denial.code.value for denial in denied.denials] == ["PLAN_LIMIT"]
+    await read_until(lambda: protections(node, account), lambda now: not now, "its protection has ended")
+    monkeypatch.undo()
+    assert (await buy(node, account, bracket, "within")).status is OrderStatus.FILLED
 
 
 async def test_two_brackets_on_one_position_sell_what_is_each_ones_own(node: TradingNode) -> None:

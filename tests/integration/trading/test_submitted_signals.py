@@ -1,11 +1,13 @@
 """Signals that users submit: acted on once as those of candles, whatever the session does and however it ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
+from domain.model import users
 from domain.model.definitions import ExitDistance, OrderStyle
 from domain.model.orders import OrderStatus, OrderType
 from domain.model.trading import Signal, SignalAction, TradingSession
@@ -107,6 +109,18 @@ async def test_a_halt_denies_a_submitted_entry_as_that_of_a_candle(node: Trading
     assert not signal.missed
     await node.until_order(session, lambda order: order.status is OrderStatus.DENIED)
     assert await node.summary(session) == ["ENTER_LONG", "ENTRY DENIED TRADING_HALTED"]
+
+
+async def test_an_entry_beyond_the_plan_is_denied_and_the_next_one_within_it_trades(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await quiet_session(node)
+    monkeypatch.setitem(users.PLANS, "standard", replace(users.STANDARD_PLAN, max_active_orders=0))
+    assert not (await submit(node, session, ENTER)).missed
+    await node.until_summarised(session, "ENTRY DENIED PLAN_LIMIT")
+    monkeypatch.undo()
+    await submit(node, session, ENTER)
+    await node.until_summarised(session, "ENTRY FILLED")
 
 
 async def test_what_waited_while_no_node_traded_is_acted_on_by_the_next_one_once(node: TradingNode) -> None:
