@@ -219,7 +219,8 @@ class SignalWebhook:
     """An address at which others submit signals to a trading session; its secret was shown once, its hash is stored.
 
     `signal_count` counts the messages that became signals, the newest of them, at `last_used_at`, the one with
-    `last_message_hash`. `refused_count` counts those of which none was made, and `last_error` says why of the newest.
+    `last_message_hash`; `last_sent_at` is the latest time that one of them named. `refused_count` counts those of which
+    none was made, and `last_error` says why of the newest.
     """
 
     id: UUID
@@ -237,6 +238,7 @@ class SignalWebhook:
     refused_count: int = 0
     last_error: str | None = None
     last_error_at: datetime | None = None
+    last_sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, NoReturn
 
 from domain.core.errors import ErrorCode, InputError
@@ -41,6 +42,15 @@ class SignalMessage:
     price: str | None = None
     order_id: str | None = None
     comment: str | None = None
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """The time in the message; None if it isn't ISO 8601 with a time zone, as TradingView writes it."""
+        try:
+            at = datetime.fromisoformat(self.time or "")
+            return None if at.tzinfo is None else at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            return None
 
     @property
     def reason(self) -> str:

@@ -28,6 +28,9 @@ UNKNOWN_PER_MINUTE: Final = 60
 REPEATED_WITHIN: Final = timedelta(seconds=30)
 """TradingView sends an alert again after an error of the server, three times, five seconds apart."""
 
+CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
+"""A message's time that is further in the future doesn't make those after it late."""
+
 _MINUTE_SECONDS: Final = 60
 _PRICE_WAIT_SECONDS: Final = 1.0
 
@@ -106,7 +109,7 @@ class WebhookReceiver:
                 assert first is not None  # signals are never deleted
                 return first
             signal = waiting_signal(session, signal_id, message.action, message.reason, price, now)
-            signal = await _add(transaction, session, signal, now)
+            signal = await _add(transaction, signal, _why_missed(session, stored, message), now)
             await self._record_use(transaction, stored, delivery, signal_id, now)
         await self._signals.wake_worker(session)
         return signal
@@ -164,6 +167,7 @@ class WebhookReceiver:
             signal_count=webhook.signal_count + 1,
             last_signal_id=signal_id,
             last_message_hash=delivery.body_hash,
+            last_sent_at=_latest(webhook.last_sent_at, delivery.message.sent_at, now),
         )
         await transaction.signal_webhooks.save(used)
         subject = ("SignalWebhook", str(webhook.id))
@@ -178,11 +182,30 @@ class WebhookReceiver:
                 await transaction.signal_webhooks.save(changed)
 
 
-async def _add(transaction: UnitOfWork, session: TradingSession, signal: Signal, now: datetime) -> Signal:
-    """Store the signal and return it: it waits for the trading session, or is missed if that acts on none any more."""
-    if acts_on_signals(session):
+async def _add(transaction: UnitOfWork, signal: Signal, why_missed: str | None, now: datetime) -> Signal:
+    """Store the signal and return it: it waits for the trading session, or is missed for that reason."""
+    if why_missed is None:
         await add_waiting(transaction, signal)
         return signal
-    missed = replace(as_missed(signal, f"the trading session is {session.status.value}"), waiting=False)
+    missed = replace(as_missed(signal, why_missed), waiting=False)
     await record_signal(transaction, missed, now)
     return missed
+
+
+def _why_missed(session: TradingSession, webhook: SignalWebhook, message: SignalMessage) -> str | None:
+    """Return why nothing can follow from the message: the session has ended, or an entry was overtaken by a later one.
+
+    TradingView sends an alert again after an error, and later alerts don't wait for it. An exit is never too late.
+    """
+    if not acts_on_signals(session):
+        return f"the trading session is {session.status.value}"
+    sent_at, latest = message.sent_at, webhook.last_sent_at
+    if message.action.enters and sent_at is not None and latest is not None and sent_at < latest:
+        return f"a message of {latest:%H:%M:%S} UTC came before it"
+    return None
+
+
+def _latest(known: datetime | None, sent_at: datetime | None, now: datetime) -> datetime | None:
+    if sent_at is None or sent_at > now + CLOCKS_DIFFER_BY:
+        return known
+    return sent_at if known is None else max(known, sent_at)

@@ -280,3 +280,28 @@ async def test_only_ones_own_running_session_gets_a_webhook_and_only_by_a_login(
     assert caught.value.code is ErrorCode.CONFLICT
     assert secret not in repr(await hooks.stored(webhook))
     assert repr(credential_hash(secret)) not in repr(await hooks.stored(webhook))
+
+
+async def test_an_entry_that_a_later_message_has_overtaken_is_missed_and_an_exit_never_is(hooks: Hooks) -> None:
+    session = await hooks.session()
+    _, secret = await hooks.create(session)
+
+    async def missed_reason(action: str, time: str) -> str | None:
+        signal = await hooks.send(secret, {"action": action, "time": time, "comment": action})
+        return signal.reason if signal.missed else None
+
+    assert await missed_reason("close", "2020-01-01T12:00:05Z") is not None  # there is nothing to close
+    overtaken = await missed_reason("buy", "2020-01-01T12:00:00Z")
+    assert overtaken == "buy, time 2020-01-01T12:00:00Z — missed: a message of 12:00:05 UTC came before it"
+    assert await missed_reason("buy", "2020-01-01T13:00:05+01:00") is None
+    await hooks.node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    assert await missed_reason("close", "2020-01-01T12:00:00Z") is None
+    await hooks.node.until_position(session, lambda now: now.closed_at, "it sells")
+    for time in (
+        "yesterday",
+        "2020-01-01T11:00:00",
+        "1",
+        "9999-12-31T23:59:59-23:59",
+    ):  # no times that could be compared
+        assert await missed_reason("close", time) is not None
+    assert await missed_reason("buy", "2020-01-01T12:00:06Z") is None
