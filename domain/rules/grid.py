@@ -6,6 +6,7 @@ the same digits.
 
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 
 from domain.core.money import EXACT, MAX_PLACES
 from domain.model.markets import Market
@@ -61,6 +62,7 @@ class Grid:
         return self.least_notional is not None and EXACT.multiply(quantity, price) < self.least_notional
 
 
+@lru_cache(maxsize=4_096)
 def grid_of(market: Market, order_type: OrderType) -> Grid:
     """Return the grid of a market for one type of order, by the market's filters as they are now."""
     at_market = order_type.trades_at_market

@@ -1,6 +1,6 @@
 """The protection of a position between its row, with prices as decimals, and the steps of `domain.rules.protection`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -109,24 +109,27 @@ def succeeding(
 
 def protection_state(protection: PositionProtection, market: Market, direction: Direction) -> ProtectionState:
     """Return the state of an active protection in whole ticks of the market as it is now."""
-    tick, rules = market.price_increment or _NO_INCREMENT, protection.rules
-    trailing, entry = rules.trailing_stop, protection.reference_price
-    stop_loss, take_profit = protection.stop_loss_price, protection.take_profit_price
-    assert entry is not None
-    targets = []
-    for index, target in enumerate(rules.targets):
-        price = _profit_price(target.level, entry, direction, market.price_increment)
-        if price is not None and index not in protection.targets_done:
-            targets.append(Target(index, _at_least(price, tick, direction)))
-    return ProtectionState(
-        stop_loss=None if stop_loss is None else _at_most(stop_loss, tick, direction),
-        take_profit=None if take_profit is None else _at_least(take_profit, tick, direction),
-        trail=_trail(trailing, tick),
-        trail_rate=_trail_rate(trailing),
-        high_water=_at_most(protection.high_water or entry, tick, direction),
-        targets=tuple(targets),
-        exit_at=None if protection.exit_at is None else to_milliseconds(protection.exit_at),
+    assert protection.reference_price is not None
+    prices = (protection.stop_loss_price, protection.take_profit_price, protection.high_water)
+    return _state(
+        protection.rules,
+        protection.reference_price,
+        prices,
+        protection.targets_done,
+        protection.exit_at,
+        market,
+        direction,
     )
+
+
+def entered_state(
+    rules: ProtectionRules, entry: Decimal, opened_at: datetime, market: Market, direction: Direction
+) -> ProtectionState:
+    """Return the state of a position that one fill at the price `entry` has just opened, as its row would have it."""
+    stop_loss = _stop_price(rules.stop_loss, entry, direction, market.price_increment)
+    take_profit = _profit_price(rules.take_profit, entry, direction, market.price_increment)
+    exit_at = _exit_at(rules, opened_at)
+    return _state(rules, entry, (stop_loss, take_profit, entry), (), exit_at, market, direction)
 
 
 def step_trade(
@@ -178,10 +181,14 @@ def targets_share(protection: PositionProtection, exit_: Exit) -> Decimal:
 
     Shares are those of the whole position: two halves close all of it.
     """
-    targets = protection.rules.targets
-    reached = sum((targets[index].share for index in exit_.targets), ZERO)
-    left = EXACT.subtract(_ONE, sum((targets[index].share for index in protection.targets_done), ZERO))
-    return _ONE if reached >= left else EXACT.divide(reached, left)
+    return share_of_rest(protection.rules, protection.targets_done, exit_.targets)
+
+
+def share_of_rest(rules: ProtectionRules, done: Collection[int], reached: Collection[int]) -> Decimal:
+    """Return which share of what is left of a position some targets close, those that are `done` being sold."""
+    closing = sum((rules.targets[index].share for index in reached), ZERO)
+    left = EXACT.subtract(_ONE, sum((rules.targets[index].share for index in done), ZERO))
+    return _ONE if closing >= left else EXACT.divide(closing, left)
 
 
 def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionState, market: Market) -> str:
@@ -198,6 +205,33 @@ def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionSt
             return f"The target {', '.join(str(index + 1) for index in exit_.targets)} was reached."
         case ExitCause.TIME:
             return f"maxHoldingBars is reached: {protection.rules.maximum_bars}"
+
+
+def _state(
+    rules: ProtectionRules,
+    entry: Decimal,
+    prices: tuple[Decimal | None, Decimal | None, Decimal | None],
+    targets_done: tuple[int, ...],
+    exit_at: datetime | None,
+    market: Market,
+    direction: Direction,
+) -> ProtectionState:
+    """Return the state of a position that was entered at `entry`; `prices`: stop-loss, take-profit, high-water mark."""
+    tick, (stop_loss, take_profit, high_water) = market.price_increment or _NO_INCREMENT, prices
+    targets = []
+    for index, target in enumerate(rules.targets):
+        price = _profit_price(target.level, entry, direction, market.price_increment)
+        if price is not None and index not in targets_done:
+            targets.append(Target(index, _at_least(price, tick, direction)))
+    return ProtectionState(
+        stop_loss=None if stop_loss is None else _at_most(stop_loss, tick, direction),
+        take_profit=None if take_profit is None else _at_least(take_profit, tick, direction),
+        trail=_trail(rules.trailing_stop, tick),
+        trail_rate=_trail_rate(rules.trailing_stop),
+        high_water=_at_most(high_water or entry, tick, direction),
+        targets=tuple(targets),
+        exit_at=None if exit_at is None else to_milliseconds(exit_at),
+    )
 
 
 def _stop_price(level: ExitLevel | None, entry: Decimal, direction: Direction, step: Decimal) -> Decimal | None:

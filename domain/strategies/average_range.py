@@ -20,9 +20,14 @@ def average_true_range(candles: CandleArrays) -> Decimal | None:
     if len(candles) <= ATR_PERIOD:
         return None
     values = compute_indicator("atr", {"timeperiod": ATR_PERIOD}, candles.last(atr_warm_up() + 1))["real"]
-    if not np.isfinite(values[-1]):
+    return to_distance(float(values[-1]))
+
+
+def to_distance(atr: float) -> Decimal | None:
+    """Return an ATR as the number that distances are computed from: 8 significant digits; None if there is none."""
+    if not np.isfinite(atr):
         return None
-    return Decimal(np.format_float_positional(values[-1], precision=8, fractional=False, trim="-"))
+    return Decimal(np.format_float_positional(atr, precision=8, fractional=False, trim="-"))
 
 
 def average_true_ranges(candles: CandleArrays) -> Floats:

@@ -1,0 +1,41 @@
+"""The input of a backtest: a strategy made ready to run, its market, and what trading costs."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.model.definitions import StrategyDefinition
+from domain.model.markets import Market, Timeframe
+from domain.rules.costs import TradingCosts
+from domain.strategies.compiled import CompiledStrategy
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestPlan:
+    """What a backtest runs, apart from the candles.
+
+    `latency_milliseconds` is the time from a decision until its order is at the venue. `initial_equity` is in the
+    market's quote currency.
+    """
+
+    definition: StrategyDefinition
+    compiled: CompiledStrategy
+    market: Market
+    timeframe: Timeframe
+    costs: TradingCosts
+    initial_equity: Decimal
+    latency_milliseconds: int = 0
+
+    @property
+    def unsupported(self) -> str | None:
+        """What of the definition a backtest can't run yet; None if it can run all of it."""
+        if self.definition.adds:
+            return "A backtest can't enter further into a position yet, as adds asks for."
+        if self.compiled.names_position:
+            return "A backtest can't judge rules that name the position yet."
+        markets = [key.market for key in self.compiled.sources if key.market is not None]
+        return f"A backtest can't read other markets yet, such as {markets[0]}." if markets else None
+
+    @property
+    def latency_bars(self) -> int:
+        """How many whole bars an order takes to the venue: candles tell nothing of shorter times."""
+        return self.latency_milliseconds // (self.timeframe.seconds * 1000)

@@ -1,0 +1,60 @@
+"""Finds the bars in which a protection may act, so that the others need no step of their own."""
+
+import numpy as np
+
+from domain.backtest.bars import PriceTicks, Ticks
+from domain.rules.protection import RATE, ProtectionState
+
+_FIRST_CHUNK, _LONGEST_CHUNK = 64, 16_384
+
+
+def next_candidate(state: ProtectionState, prices: PriceTicks, start: int, end: int) -> int:
+    """Return the first bar from `start` to before `end` in which the protection of a long position may act, or `end`.
+
+    In the bars that are left out `domain.rules.protection.step_bar` would do nothing but raise the high-water mark; a
+    bar that is returned is for it to decide. The longest holding time is the caller's.
+    """
+    most = _lowest_limit(state)
+    is_trailing = state.trailing_stop is not None
+    high_water, chunk = state.high_water, _FIRST_CHUNK
+    while start < end:
+        stop = min(start + chunk, end)
+        low, high = prices.low[start:stop], prices.high[start:stop]
+        hits = _stop_hits(state, low, high, high_water) if is_trailing else _fixed_hits(state, low)
+        if most is not None:
+            reached = high >= most
+            hits = reached if hits is None else hits | reached
+        if hits is not None:
+            first = int(hits.argmax())
+            if hits[first]:
+                return start + first
+        if is_trailing:
+            high_water = max(high_water, int(high.max()))
+        start, chunk = stop, min(chunk * 4, _LONGEST_CHUNK)
+    return end
+
+
+def _lowest_limit(state: ProtectionState) -> int | None:
+    limits = [target.price for target in state.targets]
+    if state.take_profit is not None:
+        limits.append(state.take_profit)
+    return min(limits, default=None)
+
+
+def _fixed_hits(state: ProtectionState, low: Ticks) -> "np.ndarray[tuple[int], np.dtype[np.bool_]] | None":
+    return None if state.stop_loss is None else low <= state.stop_loss
+
+
+def _stop_hits(
+    state: ProtectionState, low: Ticks, high: Ticks, high_water: int
+) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Return where a low may reach a stop: a trailing one as the bar's own high may have moved it, rounded up."""
+    best = np.maximum(np.maximum.accumulate(high), high_water)
+    if state.trail is not None:
+        level = best - state.trail
+    else:
+        assert state.trail_rate is not None
+        level = np.ceil(best * (1 - state.trail_rate / RATE)).astype(np.int64) + 1
+    if state.stop_loss is not None:
+        level = np.maximum(level, state.stop_loss)
+    return low <= level

@@ -1,0 +1,53 @@
+"""The costs of trading in a backtest: fees, and how much worse than the candle's price an order fills."""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.core.money import EXACT, ZERO
+from domain.model.markets import Market
+from domain.model.order_side import OrderSide
+
+_BASIS_POINTS = 10_000
+
+
+class FeeCurrency(StrEnum):
+    """What fees are taken from: what a fill brings, as Binance does (base of a BUY), or always the quote currency."""
+
+    RECEIVED = "RECEIVED"
+    QUOTE = "QUOTE"
+
+
+@dataclass(frozen=True, slots=True)
+class TradingCosts:
+    """Fees are fractions (0.001 is 0.1 %); `slippage_bps` is in basis points of the price, against the order."""
+
+    taker_fee: Decimal = ZERO
+    maker_fee: Decimal = ZERO
+    slippage_bps: Decimal = ZERO
+    fee_currency: FeeCurrency = FeeCurrency.RECEIVED
+    _slippage: tuple[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "_slippage", EXACT.divide(self.slippage_bps, Decimal(_BASIS_POINTS)).as_integer_ratio()
+        )
+
+    def applied_to(self, market: Market) -> Market:
+        """Return the market with these fees; entries are sized by the taker's, so it is never below the maker's."""
+        return replace(market, taker_fee=max(self.taker_fee, self.maker_fee), maker_fee=self.maker_fee)
+
+    def slipped(self, ticks: int, side: OrderSide) -> int:
+        """Return the price, in ticks, of a market order where the candle has `ticks`: rounded against the order."""
+        numerator, denominator = self._slippage
+        if not numerator:
+            return ticks
+        slippage = -(-ticks * numerator // denominator)
+        return ticks + slippage if side is OrderSide.BUY else max(ticks - slippage, 1)
+
+    def fee(self, price: Decimal, quantity: Decimal, side: OrderSide, *, maker: bool) -> tuple[Decimal, Decimal]:
+        """Return the fee of a fill in base and in quote; one of them is zero."""
+        rate = self.maker_fee if maker else self.taker_fee
+        if side is OrderSide.BUY and self.fee_currency is FeeCurrency.RECEIVED:
+            return EXACT.multiply(quantity, rate), ZERO
+        return ZERO, EXACT.multiply(EXACT.multiply(price, quantity), rate)
