@@ -26,6 +26,7 @@ from domain.execution.report_stream import ReportStream
 from domain.execution.risk_loader import load_risk_context
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
+from domain.execution.withdrawn_orders import why_withdrawn
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
 from domain.ports.leases import StaleLease
 from domain.ports.orders import StaleOrder
@@ -295,8 +296,8 @@ class AccountExecutor:
             return Transition(order)
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
-        if order.cancel_requested_at is not None:
-            return cancel_unsent(order, now, "cancelled before it was sent", CancelCode.REQUESTED)
+        if withdrawn := await why_withdrawn(transaction, order):
+            return cancel_unsent(order, now, *withdrawn)
         return await self._check(transaction, order, now)
 
     async def _check(self, transaction: UnitOfWork, order: Order, now: datetime) -> Transition:

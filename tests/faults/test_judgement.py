@@ -17,13 +17,13 @@ Order = dict[str, Any]
 def order(name: str, role: str = "MANUAL", fill: tuple[int, str] | None = None, **changes: object) -> Order:
     """Return an order as the API answers it, filled so many seconds after the start at this price."""
     fills = []
+    at = (START + timedelta(seconds=fill[0] if fill else 0)).isoformat()
     if fill is not None:
-        at = (START + timedelta(seconds=fill[0])).isoformat()
         fills = [{"venueTradeId": f"trade of {name}", "price": fill[1], "quantity": "1", "at": at}]
     return {
         "id": name, "clientOrderId": name, "side": "BUY", "type": "MARKET", "role": role, "status": "FILLED",
         "quantity": "1", "filledQuantity": str(len(fills)), "rejectCode": None, "tradingSession": None, "parent": None,
-        "denials": [], "fills": {"nodes": fills}, **changes,
+        "denials": [], "createdAt": at, "updatedAt": at, "fills": {"nodes": fills}, **changes,
     }  # fmt: skip
 
 
@@ -59,6 +59,13 @@ def test_a_trade_of_the_position_before_justifies_no_exit_of_the_next() -> None:
     after = [order("c", "ENTRY", (4, "100"), **SESSION), order("d", "STOP_LOSS", (9, "99"), **SESSION)]
     (found,) = unjustified_exits(traded((1, "97"), (6, "99")), [], "3", [*before, *after])
     assert found.startswith("no price justifies d ")
+
+
+def test_an_entry_that_was_on_its_way_is_closed_for_the_same_reason() -> None:
+    orders = [order("a", "ENTRY", (0, "100"), **SESSION), order("b", "STOP_LOSS", (2, "97"), **SESSION)]
+    late = [order("c", "ENTRY", (4, "97"), **SESSION), order("d", "STOP_LOSS", (9, "97"), **SESSION)]
+    late[0]["createdAt"] = START.isoformat()
+    assert unjustified_exits(traded((1, "97")), [], "3", [*orders, *late]) == []
 
 
 def test_an_exit_without_an_entry_is_a_violation() -> None:

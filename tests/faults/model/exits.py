@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -90,18 +90,25 @@ def _levels_of(
 
 
 def _entries_of_position(orders: list[Order], end: int) -> list[Fill]:
-    """Return the fills that brought what a trading session held at a time."""
-    fills = [(_at(fill), order["role"], fill) for order in orders for fill in order["fills"]["nodes"]]
+    """Return the fills that brought what a trading session held at a time.
+
+    An entry that was placed before an exit had ended belongs to the position that was closed, and is closed with it.
+    """
+    fills = [(_at(fill), order, fill) for order in orders for fill in order["fills"]["nodes"]]
     entries: list[Fill] = []
+    before: list[Fill] = []
+    closed_at = datetime.min.replace(tzinfo=UTC)
     bought = sold = Decimal(0)
-    for _, role, fill in sorted((fill for fill in fills if fill[0] < end), key=lambda known: known[0]):
-        if role == "ENTRY":
-            entries.append(fill)
+    for _, order, fill in sorted((fill for fill in fills if fill[0] < end), key=lambda known: known[0]):
+        if order["role"] == "ENTRY":
+            is_late = not entries and datetime.fromisoformat(order["createdAt"]) <= closed_at
+            entries += [*before, fill] if is_late else [fill]
             bought += Decimal(fill["quantity"])
         else:
             sold += Decimal(fill["quantity"])
         if sold >= bought * _CLOSED:
-            entries, bought, sold = [], Decimal(0), Decimal(0)
+            closed_at = datetime.fromisoformat(order["updatedAt"])
+            before, entries, bought, sold = entries, [], Decimal(0), Decimal(0)
     return entries
 
 

@@ -46,7 +46,7 @@ CREATE_HOOK = """mutation($input: SignalWebhookCreateInput!) { signalWebhookCrea
   path errors { code message } } }"""
 ORDERS = """query($after: String) { viewer { orders(first: 50, after: $after) { nodes {
   id clientOrderId venueOrderId side type role status reduceOnly quantity filledQuantity revision rejectCode
-  account { id } tradingSession { id } parent { id } denials { code message actual } createdAt
+  account { id } tradingSession { id } parent { id } denials { code message actual } createdAt updatedAt
   fills(first: 50) { nodes { venueTradeId price quantity at } } }
   pageInfo { hasNextPage endCursor } } } }"""
 SESSIONS = "{ viewer { tradingSessions(first: 50) { nodes { id status statusReason account { id } } } } }"

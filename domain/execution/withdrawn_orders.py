@@ -1,0 +1,24 @@
+"""Which pending orders are not to be sent any more, although no risk check denies them, and why."""
+
+from domain.model.orders import CancelCode, Order, OrderRole
+from domain.ports.unit_of_work import UnitOfWork
+
+
+async def why_withdrawn(unit_of_work: UnitOfWork, order: Order) -> tuple[str, CancelCode] | None:
+    """Return the reason in words and as a code; None if the order may be sent."""
+    if order.cancel_requested_at is not None:
+        return "cancelled before it was sent", CancelCode.REQUESTED
+    if order.role is OrderRole.ENTRY and await _enters_what_is_being_closed(unit_of_work, order):
+        return "the position that it enters is being closed", CancelCode.EXIT
+    return None
+
+
+async def _enters_what_is_being_closed(unit_of_work: UnitOfWork, order: Order) -> bool:
+    """Return whether the position of the order's trading session is to be closed whole.
+
+    The position keeper cancels the entries that it sees when it closes. It doesn't see one that another transaction is
+    about to commit: the same price can lead to a further entry and to the stop-loss.
+    """
+    intents = await unit_of_work.protection.list_open_intents(order.account_id)
+    owner = (order.market, order.trading_session_id)
+    return any((intent.market, intent.trading_session_id) == owner and intent.quantity is None for intent in intents)
