@@ -287,6 +287,9 @@ class Named(Unary):
     stored_warm_up: int
     uses_position: bool
 
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     @property
     def is_condition(self) -> bool:
         """As the part."""
