@@ -77,7 +77,7 @@ def _coordinate(kind: BreakingChangeType | DangerousChangeType, description: str
 
 
 def _is_null_default_gone(released: GraphQLSchema, description: str) -> bool:
-    """Tell whether a description of graphql-core says that a default is gone which was null."""
+    """Return whether a description of graphql-core says that a default is gone which was null."""
     place, is_gone, _ = description.partition(" defaultValue was removed")
     type_name, _, rest = place.partition(".")
     name, _, argument = rest.partition("(")

@@ -147,7 +147,7 @@ async def _signing_in(session: aiohttp.ClientSession, url: str, seconds: float) 
 
 
 async def measure(running: Engine, attacks: list[str], seconds: float) -> None:
-    """Attack, and tell how a good user fared."""
+    """Attack, and print how a good user fared."""
     rows = []
     async with aiohttp.ClientSession() as session:
         for email in ("victim@example.com", "good@example.com"):

@@ -33,7 +33,7 @@ class Direct:
         return sum((Decimal(quantity) for at, quantity in book["bids"] if Decimal(at) >= Decimal(price)), Decimal(0))
 
     async def watch_trades(self) -> list[dict[str, Any]]:
-        """Return the next trades of the account that ccxt.pro tells."""
+        """Return the next trades of the account that ccxt.pro reports."""
         trades: list[dict[str, Any]] = await self._exchange.watch_my_trades(SYMBOL)
         return trades
 

@@ -1,7 +1,7 @@
 """Time from a fill at the venue to the `orderEvents` frame at a WebSocket client, of 500 fills of a resting order.
 
 Another account's orders, made by ccxt directly, hit an order that rests for the engine. The baseline is the same trade
-as ccxt.pro tells it to that other account, without the engine. The venue stamps its fills in whole milliseconds,
+as ccxt.pro reports it to that other account, without the engine. The venue stamps its fills in whole milliseconds,
 rounded down, so that each duration is up to 1 ms too long.
 """
 

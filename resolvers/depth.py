@@ -80,7 +80,7 @@ class DepthStream:
         return 1
 
     def covers(self, snapshot: DepthEvent, event: DepthEvent) -> bool:
-        """Tell whether the snapshot is of the event's book or a later one, or the very same state of the feed."""
+        """Return whether the snapshot is of the event's book or a later one, or the very same state of the feed."""
         if isinstance(snapshot, FeedStatus) or isinstance(event, FeedStatus):
             return snapshot == event
         return snapshot.epoch == event.epoch and snapshot.sequence >= event.sequence

@@ -42,7 +42,7 @@ class SharedStream(Protocol[E]):
         ...
 
     def covers(self, snapshot: E, event: E) -> bool:
-        """Tell whether `snapshot` contains everything in `event`, so that the event need not follow it."""
+        """Return whether `snapshot` contains everything in `event`, so that the event need not follow it."""
         ...
 
     def overflow(self, queued: Sequence[E]) -> Sequence[E] | None:
@@ -128,7 +128,7 @@ class _BaseStream(Generic[E]):
         return 1
 
     def covers(self, snapshot: E, event: E) -> bool:
-        """Tell whether the snapshot contains the event."""
+        """Return whether the snapshot contains the event."""
         return self._covers(snapshot, event)
 
 

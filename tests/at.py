@@ -68,7 +68,7 @@ def library() -> Path | None:
 
 
 def is_moved() -> bool:
-    """Tell whether the clock of this process is moved."""
+    """Return whether the clock of this process is moved."""
     return "FAKETIME" in os.environ
 
 

@@ -55,7 +55,7 @@ def paper_account_errors(request: AccountRequest, paper: PaperVenue | None) -> l
 
 @contextmanager
 def one_account_a_key(account: Account, path: tuple[str, ...]) -> Iterator[None]:
-    """Raise CONFLICT for a key of another account; of an account of somebody else it tells nothing more."""
+    """Raise CONFLICT for a key of another account; of an account of somebody else the error has no more."""
     try:
         yield
     except KeyInUse as used:

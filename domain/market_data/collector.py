@@ -160,7 +160,7 @@ class Collector:
             self._out.writer.add_depth(depth)
 
     def _on_silence_ended(self) -> None:
-        """Have the trades found again if the venue said nothing for long: it may not have told all of them either."""
+        """Have the trades found again if the venue sent nothing for long: it may have left some of them out too."""
         if self._health.status.state is FeedState.STALE:
             self._trade_feed.restart()
 

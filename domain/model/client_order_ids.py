@@ -13,7 +13,7 @@ _HEXADECIMAL = re.compile(r"[0-9a-f]{32}")
 
 
 class OrderIdForm(StrEnum):
-    """How a venue is told the engine's client order ids.
+    """The form in which a venue is sent the engine's client order ids.
 
     PREFIXED: as they are, 35 characters of `[a-z0-9-]`. HEXADECIMAL: without the prefix, 32 characters of `[0-9a-f]`,
     for venues that take no dash (OKX), or beside short texts only UUIDs (Kraken).
@@ -28,19 +28,19 @@ class OrderIdForm(StrEnum):
         return _DIGITS if self is OrderIdForm.HEXADECIMAL else len(PREFIX) + _DIGITS
 
     def for_venue(self, client_order_id: str) -> str:
-        """Return the id as the venue is told it; an id that the engine didn't make stays as it is."""
+        """Return the id as it is sent to the venue; an id that the engine didn't make stays as it is."""
         bare = client_order_id.removeprefix(PREFIX)
         return bare if self is OrderIdForm.HEXADECIMAL and _HEXADECIMAL.fullmatch(bare) else client_order_id
 
     def from_venue(self, text: str) -> str:
-        """Return the engine's id of what the venue tells; an id that can't be the engine's stays as it is."""
+        """Return the engine's id of what the venue reports; an id that can't be the engine's stays as it is."""
         return PREFIX + text if self is OrderIdForm.HEXADECIMAL and _HEXADECIMAL.fullmatch(text) else text
 
 
 def client_order_id(account_id: UUID, cause_kind: str, cause_id: str, role: OrderRole, ordinal: int) -> str:
     """Return the client order id for a cause: 35 characters of `[a-z0-9-]`.
 
-    Binance accepts at most 36 characters of `[.A-Z:/a-z0-9_-]` as `newClientOrderId`; what other venues are told is
+    Binance accepts at most 36 characters of `[.A-Z:/a-z0-9_-]` as `newClientOrderId`; what other venues are sent is
     `OrderIdForm`'s. 128 bits of SHA-256 make a collision no concern. Each part is hashed with its length, so that two
     different causes never give the same bytes.
     """

@@ -80,7 +80,7 @@ def next_step(replaced: Order, amendment: Order, *, is_too_old: bool) -> Replace
 def replaces_at_once(replaced: Order) -> bool:
     """Return whether a venue may cancel the order and place the amendment in one request.
 
-    Only if nothing of it has filled and the venue is told to leave it alone if anything has by then: the amendment's
+    Only if nothing of it has filled and the venue is asked to leave it alone if anything has by then: the amendment's
     quantity is fixed when it is sent, and a fill in between would come on top of it.
     """
     return replaced.status is OrderStatus.OPEN and replaced.filled_quantity == ZERO

@@ -97,7 +97,7 @@ class Trader:
     async def _scan_accounts(self) -> None:
         """Stop workers of accounts that aren't tradable any more or have new credentials, and start missing ones.
 
-        Wake those whose positions a halt closes: the node may not have heard of it.
+        Wake those whose positions a halt closes: the node may not have been notified of it.
         """
         async with self._dependencies.database.read_only() as reading:
             tradable = set(await reading.accounts.list_tradable_ids())

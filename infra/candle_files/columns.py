@@ -65,12 +65,12 @@ def normalise_name(name: str) -> str:
 
 
 def has_price_names(names: Sequence[str]) -> bool:
-    """Tell whether all four prices are among the names."""
+    """Return whether all four prices are among the names."""
     return all(_first_of(_PRICE_NAMES[price], [normalise_name(name) for name in names]) is not None for price in PRICES)
 
 
 def is_time_name(name: str) -> bool:
-    """Tell whether a column of that name holds times."""
+    """Return whether a column of that name holds times."""
     return normalise_name(name) in _TIME_NAMES[: -len(INDEX_NAMES)]
 
 

@@ -174,7 +174,7 @@ def _time_texts(sample: Sequence[Sequence[str]], positions: ColumnPositions) -> 
 
 
 def _is_row_index(sample: Sequence[Sequence[str]], positions: ColumnPositions) -> bool:
-    """Tell whether an unnamed index just numbers the rows, as pandas' default index does."""
+    """Return whether an unnamed index just numbers the rows, as pandas' default index does."""
     return all(text.isdigit() and len(text) < _SHORTEST_TIME for text in _time_texts(sample, positions))
 
 

@@ -75,7 +75,7 @@ def guess_timeframe(path: Path, at: pl.Series) -> Timeframe:
 
 
 def _is_confirmed(steps: Numbers, timeframe: Timeframe) -> bool:
-    """Tell whether most distances of few rows are the timeframe's; of many rows a fitting grid is enough."""
+    """Return whether most distances of few rows are the timeframe's; of many rows a fitting grid is enough."""
     return len(steps) >= FEW_ROWS or int((steps == timeframe.seconds).sum()) * 2 >= len(steps)
 
 

@@ -65,7 +65,7 @@ def _volume(source: str, width: int, times: int, rows: Sequence[Row]) -> int:
 
 
 def _may_be_adjusted(row: Row) -> bool:
-    """Tell whether the column after the close may be Yahoo's adjusted close: a part of the close, not a volume."""
+    """Return whether the column after the close may be Yahoo's adjusted close: a part of the close, not a volume."""
     close, following = row[3], row[4]
     return close * _NEAR_CLOSE[0] <= following <= close * _NEAR_CLOSE[1]
 

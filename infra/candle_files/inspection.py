@@ -68,7 +68,7 @@ def inspect_file(options: ReadOptions, advance: Callable[[int], None]) -> FileSu
 
 
 def _has_enough_rows(first_tables: Sequence[Table]) -> bool:
-    """Tell whether there are enough rows to detect the timeframe; a file may begin with many blank ones."""
+    """Return whether there are enough rows to detect the timeframe; a file may begin with many blank ones."""
     return sum(table.rows.height for table in first_tables) > FEW_ROWS
 
 

@@ -18,7 +18,7 @@ _decoder = msgspec.json.Decoder(list[Any], float_hook=str)
 
 
 def is_json(path: Path) -> bool:
-    """Tell whether a file, plain or gzipped, begins like JSON."""
+    """Return whether a file, plain or gzipped, begins like JSON."""
     is_gzipped = read_prefix(path, 2) == GZIP
     with translate_read_errors(path):
         if not is_gzipped:

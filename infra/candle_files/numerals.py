@@ -14,7 +14,7 @@ _COMMA_NUMBER = re.compile(r"[-+]?\d+,\d+")
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a field is a number, or a word for a missing one."""
+    """Return whether a field is a number, or a word for a missing one."""
     return bool(_NUMBER.fullmatch(text) or _COMMA_NUMBER.fullmatch(text)) or text in BLANK[1:]
 
 
@@ -26,7 +26,7 @@ def number_of(text: str) -> Decimal | None:
 
 
 def has_decimal_comma(fields: Iterable[str]) -> bool:
-    """Tell whether any of the numbers has a decimal comma."""
+    """Return whether any of the numbers has a decimal comma."""
     return any(_COMMA_NUMBER.fullmatch(text) for text in fields)
 
 

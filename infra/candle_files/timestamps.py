@@ -107,12 +107,12 @@ def _detect_date_format(samples: Sequence[str], zone: ZoneInfo) -> TimestampForm
 
 
 def is_clock(text: str) -> bool:
-    """Tell whether a field is a time of day, as in a column next to one of days."""
+    """Return whether a field is a time of day, as in a column next to one of days."""
     return bool(_CLOCK_ALONE.fullmatch(text))
 
 
 def _day_first(separator: str, text: str) -> bool | None:
-    """Tell whether a date such as 31/01/2024 begins with its day, as dates with dots do; None if it is unclear."""
+    """Return whether a date such as 31/01/2024 begins with its day, as dates with dots do; None if it is unclear."""
     match = _DAY_OR_MONTH.fullmatch(text)
     if match is None:
         return None

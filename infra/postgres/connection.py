@@ -123,7 +123,7 @@ def terminate(driver: DriverConnection) -> None:
 
 
 def _is_gone(driver: DriverConnection) -> bool:
-    """Tell whether the connection is closed, or the pool has taken it back because it broke."""
+    """Return whether the connection is closed, or the pool has taken it back because it broke."""
     try:
         return driver.is_closed()
     except asyncpg.InterfaceError:

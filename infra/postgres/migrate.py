@@ -59,7 +59,7 @@ async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
 
 
 async def is_up_to_date(pool: Pool) -> bool:
-    """Tell whether the database has the schema that this code was written for; raises `DatabaseIsNewer`.
+    """Return whether the database has the schema that this code was written for; raises `DatabaseIsNewer`.
 
     Without Alembic and SQLAlchemy, which take most of a second to load: it reads one table, and one file's name.
     """

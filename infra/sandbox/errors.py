@@ -20,7 +20,7 @@ class ExchangeError(Exception):
 
 
 class ReplaceFailedError(ExchangeError):
-    """A cancel-replace of which one half (-2021) or both (-2022) failed; `data` tells which, and how."""
+    """A cancel-replace of which one half (-2021) or both (-2022) failed; `data` says which, and how."""
 
     def __init__(self, data: dict[str, object], *, is_partial: bool) -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""Fault injection: a test tells the exchange how to fail, and so tests a client's recovery against a real venue."""
+"""Fault injection: a test has the exchange fail as it asks, and so tests a client's recovery against a real venue."""
 
 from dataclasses import dataclass, field
 

@@ -44,7 +44,7 @@ class EngineSchema(strawberry.Schema):
 
 
 def _drop_null_defaults(schema: GraphQLSchema) -> None:
-    """Remove null defaults: they would say that null means the same as no value, but an update tells them apart."""
+    """Remove null defaults: they would say that null means the same as no value, but an update distinguishes them."""
     for kind in schema.type_map.values():
         for field in getattr(kind, "fields", {}).values():
             for value in (field, *getattr(field, "args", {}).values()):

@@ -1,4 +1,4 @@
-"""The log of a running engine tells what happened in words that stay, by ids, and holds nothing secret."""
+"""The log of a running engine records what happened in words that stay, by ids, and holds nothing secret."""
 
 import json
 import uuid

@@ -108,7 +108,7 @@ def test_what_agrees_with_the_venue_is_no_violation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("orders", "venue", "trades", "told"),
+    ("orders", "venue", "trades", "error"),
     [
         ([order("a")], [at_venue("a", 1, "0"), at_venue("a", 2, "0")], [], "2 times at the venue"),
         ([], [at_venue("a", 1, "0")], [], "unknown"),
@@ -120,9 +120,9 @@ def test_what_agrees_with_the_venue_is_no_violation() -> None:
     ids=["sent twice", "unknown order", "missing fill", "fill too many", "denied and sent", "another trade"],
 )
 def test_what_differs_from_the_venue_is_named(
-    orders: list[Order], venue: list[Order], trades: list[Order], told: str
+    orders: list[Order], venue: list[Order], trades: list[Order], error: str
 ) -> None:
-    assert told in " ".join(orders_agree(set(), orders, venue, trades))
+    assert error in " ".join(orders_agree(set(), orders, venue, trades))
 
 
 def test_a_denial_by_a_loss_limit_needs_a_loss() -> None:

@@ -1,4 +1,4 @@
-"""What the operator is told where the engine can't start: one line that says why, an exit code, and no traceback."""
+"""What the operator reads if the engine can't start: one line that says why, an exit code, and no traceback."""
 
 import os
 import socket

@@ -220,7 +220,7 @@ async def _readiness(client: httpx.AsyncClient, url: str) -> str:
 
 
 def _is_bad(line: str) -> bool:
-    """Return whether a line tells of an error, or is no record: something wrote past the logger."""
+    """Return whether a line reports an error, or is no record: something wrote past the logger."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -219,7 +219,7 @@ class EmbeddedPostgres:
             )
 
     async def _accepts_connections(self) -> bool:
-        """Tell whether a connection can be made; creates the database in a new cluster."""
+        """Return whether a connection can be made; creates the database in a new cluster."""
         assert self._socket_folder is not None
         try:
             connection = await asyncpg.connect(self._dsn(ROLE, self._socket_folder), timeout=5)

@@ -20,7 +20,7 @@ class Postmaster:
     socket_folder: Path
 
     def is_running(self) -> bool:
-        """Tell whether that process is alive and is this server: process ids are reused."""
+        """Return whether that process is alive and is this server: process ids are reused."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -42,7 +42,7 @@ def running_postmaster(data: Path) -> Postmaster | None:
 
 
 def orphans_remain(data: Path) -> bool:
-    """Tell whether processes of a server that was killed still hold its shared memory; they soon notice and end.
+    """Return whether processes of a server that was killed still hold its shared memory; they soon notice and end.
 
     Known on Linux only; elsewhere PostgreSQL itself refuses to start meanwhile.
     """
@@ -82,7 +82,7 @@ def _command_line(pid: int) -> bytes:
 
 
 def _is_attached(shared_memory: str) -> bool:
-    """Tell whether a process is attached to the segment named by "key id"; see `shmctl(2)`, `shm_nattch`."""
+    """Return whether a process is attached to the segment named by "key id"; see `shmctl(2)`, `shm_nattch`."""
     segments = _PROC / "sysvipc" / "shm"
     fields = shared_memory.split()
     if len(fields) != 2 or not segments.exists():  # noqa: PLR2004  # the key and the id

@@ -64,7 +64,7 @@ def make_reachable(folder: Path, user: ServerUser) -> None:
 
 
 def _may_pass(folder: Path, user: ServerUser) -> bool:
-    """Ask the kernel, as `user`: permission bits alone don't tell, since there may be access control entries."""
+    """Ask the kernel, as `user`: permission bits alone don't show it, since there may be access control entries."""
     test = ["/bin/sh", "-c", 'test -x "$0"', str(folder)]
     # Without the variables of the engine: a library that LD_PRELOAD names may be one that the user can't use.
     done = subprocess.run(test, user=user.uid, group=user.gid, extra_groups=[], env={}, check=False)  # noqa: S603  # fixed command

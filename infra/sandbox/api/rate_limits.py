@@ -72,7 +72,7 @@ class RateLimits:
         return used
 
     def order_counts(self, uid: int, now: float) -> list[dict[str, object]]:
-        """Return how many orders an account has placed in each interval, as `rateLimit/order` tells it."""
+        """Return how many orders an account has placed in each interval, as `rateLimit/order` reports it."""
         counts = self._orders.count(str(uid), now), self._orders_today.count(str(uid), now)
         return [limit | {"count": count} for limit, count in zip(ORDER_LIMITS, counts, strict=True)]
 

@@ -65,7 +65,7 @@ class SimulatedMarket:
     """The running state of one market.
 
     `closed_because` is why a mirror's market can't be traded now; `live_candles` fetches the live venue's candles. A
-    market that `is_asleep` has no order flow; `is_looked_at` tells that it was asked for lately.
+    market that `is_asleep` has no order flow; `is_looked_at` means that it was asked for lately.
     """
 
     def __init__(self, spec: MarketSpec, store: Store, history: PriceHistory, last_price: int, now_ms: int) -> None:

@@ -74,7 +74,7 @@ class OpenLists:
         return self._lists.get(order.list_id)
 
     def publish(self, opened: OpenList, *, is_renamed: bool = False) -> None:
-        """Tell the account of a new list, or of one with an order that has got another client id."""
+        """Notify the account of a new list, or of one with an order that has got another client id."""
         self._publish(replace(opened.report(), is_renamed=is_renamed))
 
     def rivals(self, order: Order) -> list[Order]:

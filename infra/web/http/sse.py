@@ -51,7 +51,7 @@ _HEARTBEAT: Final = _Event(":\n\n")
 class SseResponse:
     """The results of one operation as server-sent events.
 
-    `complete` tells a client that the operation has ended for good. So it is sent when the source has ended, when the
+    `complete` means that the operation has ended for good. So it is sent when the source has ended, when the
     operation has failed permanently, and when its credential isn't accepted any more (after an UNAUTHENTICATED). When
     the server stops, or a subscription fails transiently, the connection is closed without it, on which clients open
     the stream again. The last chunk of the response is then left out too, which marks the response as incomplete (RFC

@@ -20,6 +20,6 @@ async def remaining(read: Callable[[], Awaitable[list[Any]]], seconds: float) ->
 
 
 def name_of(order: dict[str, Any]) -> str:
-    """Return what tells an order apart in a violation."""
+    """Return what identifies an order in a violation."""
     names = ("clientOrderId", "side", "type", "role", "status", "quantity", "filledQuantity", "rejectCode")
     return " ".join(str(order[name]) for name in names)

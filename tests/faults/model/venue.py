@@ -123,7 +123,7 @@ class Venue:
         await self._administer("price", {"market": _MARKET, "price": price})
 
     async def set_lot_size(self, lot: str) -> None:
-        """Change the step of quantities, of which nobody is told."""
+        """Change the step of quantities, without a notification."""
         lot_size = {"filterType": "LOT_SIZE", "minQty": lot, "stepSize": lot}
         await self._administer("filters", {"market": _MARKET, "filters": [lot_size]})
 

@@ -124,7 +124,7 @@ async def published(api: Api, *tickers: Ticker) -> None:
 
 
 def are_read(api: Api, markets: Sequence[MarketSymbol], readers: str) -> bool:
-    """Tell whether somebody reads each of the markets."""
+    """Return whether somebody reads each of the markets."""
     states = [api.services.markets.followed.get(market) for market in markets]
     return all(state is not None and getattr(state, readers) for state in states)
 

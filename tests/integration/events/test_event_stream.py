@@ -35,7 +35,7 @@ class UnresponsiveBus(EmbeddedBus):
 
 
 class MutedBus(EmbeddedBus):
-    """Tells nobody anything until it tells of the gap."""
+    """Delivers nothing until it reports the loss."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ ETH = MarketSymbol("sandbox", "ETH/USDT")
 
 
 def a_fill(**changes: object) -> FillReport:
-    """Return a fill of 0.5 as `myTrades` tells it: by the venue's order id alone."""
+    """Return a fill of 0.5 as `myTrades` reports it: by the venue's order id alone."""
     fill = FillReport(
         market=ETH,
         venue_order_id="v1",

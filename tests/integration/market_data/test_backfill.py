@@ -1,4 +1,4 @@
-"""Holes between stored candles, filled with what the venue knows and never with what it doesn't."""
+"""Gaps between stored candles, filled with what the venue knows and never with what it doesn't."""
 
 import asyncio
 from collections.abc import AsyncIterator

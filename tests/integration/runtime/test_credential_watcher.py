@@ -19,7 +19,7 @@ HERE = "192.0.2.1"
 
 
 class LossyBus(EmbeddedBus):
-    """Loses every message, and tells of a gap when asked to."""
+    """Loses every message, and reports the loss when asked to."""
 
     def __init__(self) -> None:
         super().__init__()

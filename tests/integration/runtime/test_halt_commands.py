@@ -1,4 +1,4 @@
-"""`r3edge halt` and `r3edge resume`: trading is stopped in the database alone, and those whom that stops are told."""
+"""`r3edge halt` and `r3edge resume`: trading is stopped in the database alone, and the users it stops are notified."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What an operator may have got wrong is told by every command in one sentence that says what to do."""
+"""What an operator may have got wrong is printed by every command in one sentence that says what to do."""
 
 import socket
 import subprocess

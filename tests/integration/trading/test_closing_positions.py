@@ -154,7 +154,7 @@ async def test_a_halt_of_which_the_node_was_not_notified_closes_positions_too(no
     await until_flat(node, account)
 
 
-async def test_an_intent_that_the_node_has_not_heard_of_is_carried_out_at_the_next_poll(node: TradingNode) -> None:
+async def test_an_intent_of_which_the_node_was_not_notified_is_carried_out_at_the_next_poll(node: TradingNode) -> None:
     await node.trader.close()
     await node.restart(timings=TradingTimings(scan_interval=3600.0, rest_interval=0.2))
     account = await node.account()

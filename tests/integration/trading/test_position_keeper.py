@@ -280,7 +280,7 @@ async def test_an_exit_also_closes_what_the_cancelled_entry_still_brings(
 
 
 class LateTrades:
-    """The venue ends orders and counts what they filled, and tells their trades once the test has it do so."""
+    """The venue ends orders and counts what they filled, and reports their trades once the test has it do so."""
 
     def __init__(self, patched: pytest.MonkeyPatch, side: OrderSide) -> None:
         self.are_known = False
@@ -345,7 +345,7 @@ async def test_an_exit_whose_trades_are_missing_is_followed_by_no_second_one(
     assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT FILLED"]
 
 
-async def test_a_position_whose_exit_trades_are_never_told_is_closed_without_them_and_nothing_is_sold_twice(
+async def test_a_position_whose_exit_trades_are_never_reported_is_closed_without_them_and_nothing_is_sold_twice(
     node: TradingNode, shared_sandbox: SandboxAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     price = node.feed.price

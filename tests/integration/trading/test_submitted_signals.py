@@ -33,7 +33,7 @@ async def quiet_session(node: TradingNode, **changes: object) -> TradingSession:
 async def waiting(
     node: TradingNode, session: TradingSession, action: SignalAction, age: timedelta = timedelta()
 ) -> UUID:
-    """Store a signal as a web node does that dies before anybody hears of it."""
+    """Store a signal as a web node does that dies before anybody is notified."""
     at, price = node.clock.now() - age, node.feed.price
     signal = Signal(new_id(), node.user.id, session.id, at, action, price, "by hand", waiting=True)
     async with node.database.transaction() as transaction:

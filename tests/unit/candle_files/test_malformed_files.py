@@ -165,12 +165,12 @@ ROWS = st.lists(
 
 
 def is_blank(fields: list[str]) -> bool:
-    """Tell whether a row has no prices, and so is left out."""
+    """Return whether a row has no prices, and so is left out."""
     return len(fields) == 6 and set(fields[1:5]) <= {"", "nan"} and fields[5] in {"", "nan", "0"}
 
 
 def is_malformed(fields: list[str]) -> bool:
-    """Tell whether a row is malformed, one rule after the other, in exact numbers."""
+    """Return whether a row is malformed, one rule after the other, in exact numbers."""
     if is_blank(fields):
         return False
     if len(fields) != 6:

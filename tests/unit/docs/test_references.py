@@ -68,12 +68,12 @@ def test_a_path_that_leads_nowhere_is_noticed(path: str) -> None:
 
 
 def there(path: str) -> bool:
-    """Tell whether a path, with or without `.py`, with `*` or as the beginning of names, is in the repository."""
+    """Return whether a path, with or without `.py`, with `*` or as the beginning of names, is in the repository."""
     return any(ROOT.glob(f"{path}*" if path.endswith("_") else path)) or (ROOT / f"{path}.py").exists()
 
 
 def is_module(dotted: str) -> bool:
-    """Tell whether the dotted name leads to a module or to a name in one."""
+    """Return whether the dotted name leads to a module or to a name in one."""
     place = ROOT
     for part in dotted.split("."):
         if (place / f"{part}.py").exists():

@@ -33,11 +33,11 @@ def test_a_step_of_an_order_by_hand_asks_for_nothing_but_its_market_until_it_has
         {"role": OrderRole.CLOSE},
     ],
 )
-def test_an_order_on_which_something_depends_wakes_whoever_looks_after_the_account(change: dict[str, object]) -> None:
+def test_an_order_on_which_something_depends_wakes_what_looks_after_the_account(change: dict[str, object]) -> None:
     assert notices_of([step(an_order(status=OrderStatus.OPEN, **change))]) == {USER: {EventNotice(ACCOUNT)}}
 
 
-def test_a_fill_and_a_position_wake_whoever_looks_after_the_account() -> None:
+def test_a_fill_and_a_position_wake_what_looks_after_the_account() -> None:
     fill = replace(step(an_order(status=OrderStatus.OPEN)), kind=UserEventKind.FILL)
     position = Position(UUID(int=8), USER, ACCOUNT, BTC, None, NOW, D(1))
     moved = NewEvent(USER, NOW, UserEventKind.POSITION, position)

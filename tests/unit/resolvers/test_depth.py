@@ -1,4 +1,4 @@
-"""What subscribers of a book are told: by the room's stream, and when they join it."""
+"""What subscribers of a book receive: by the room's stream, and when they join it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -113,7 +113,7 @@ async def test_a_snapshot_covers_its_own_and_older_books_and_the_same_state() ->
 
 
 def client_book(held: dict[str, dict[Decimal, Decimal]], event: DepthSnapshot | DepthDelta) -> dict[str, list[object]]:
-    """Take an event as docs/api.md tells a client to, and return what it then shows."""
+    """Take an event as docs/api.md describes, and return what it then shows."""
     for name, levels in (("bids", event.bids), ("asks", event.asks)):
         side = {} if isinstance(event, DepthSnapshot) else held[name]
         side |= {level.price: level.quantity for level in levels}

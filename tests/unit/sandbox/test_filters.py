@@ -1,4 +1,4 @@
-"""A market's filters are enforced as `exchangeInfo` tells them, and an administrator can change them."""
+"""A market's filters are enforced as `exchangeInfo` lists them, and an administrator can change them."""
 
 from dataclasses import replace
 from pathlib import Path

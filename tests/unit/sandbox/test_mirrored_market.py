@@ -23,14 +23,14 @@ LIVE = MarketSymbol("kraken", "BTC/USDT")
 
 
 class Live:
-    """Tells one book, and the trades that a test hands it."""
+    """Publishes one book, and the trades that a test hands it."""
 
     def __init__(self) -> None:
         self.batches: asyncio.Queue[list[Trade]] = asyncio.Queue()
         self._numbers = iter(range(1, 100))
 
     def traded(self, *prices: int) -> None:
-        """Tell trades as one batch; their ids are no numbers that follow on each other."""
+        """Publish trades as one batch; their ids are no numbers that follow on each other."""
         now = datetime.now(UTC)
         self.batches.put_nowait(
             [

@@ -1,4 +1,4 @@
-"""A cancel-replace has four outcomes, each told as Binance tells it."""
+"""A cancel-replace has four outcomes, each reported as Binance does."""
 
 from typing import Any
 

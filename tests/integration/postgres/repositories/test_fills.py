@@ -1,4 +1,4 @@
-"""Fills: each counts once, however often it is told."""
+"""Fills: each counts once, however often it is reported."""
 
 from dataclasses import replace
 from decimal import Decimal

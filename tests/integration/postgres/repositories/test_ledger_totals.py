@@ -32,7 +32,7 @@ amounts = st.builds(lambda digits, places: Decimal(f"{digits}E-{places}"), st.in
 
 @dataclass(frozen=True)
 class Bought:
-    """A fill, which may be of any time; `again` tells it twice."""
+    """A fill, which may be of any time; `again` reports it twice."""
 
     fields: dict[str, object]
     again: bool

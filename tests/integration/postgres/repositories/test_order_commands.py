@@ -1,4 +1,4 @@
-"""What the executor of an account asks for, and how others tell it what to do."""
+"""What the executor of an account asks for, and how others give it commands."""
 
 import asyncio
 from dataclasses import replace

@@ -64,7 +64,7 @@ class Explaining(Connection):
         self.plan = "\n".join(row[0] for row in rows)
 
     def used(self, index: str) -> bool:
-        """Tell whether the last plan reads that index and scans no table."""
+        """Return whether the last plan reads that index and scans no table."""
         return index in self.plan and "Seq Scan" not in self.plan
 
 

@@ -113,7 +113,7 @@ ABSENT = [
 
 
 class CountedLimiter(RateLimiter):
-    """Counts what it is told of rate limits."""
+    """Counts the rate limits that are reported to it."""
 
     rejections = 0
 
