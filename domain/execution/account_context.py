@@ -14,6 +14,7 @@ from domain.core.errors import Unavailable
 from domain.execution.alerts import AccountAlerts
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
+from domain.execution.order_ages import OrderAges
 from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate, forbidding_states
 from domain.execution.refused_cancels import RefusedCancels
@@ -127,6 +128,7 @@ class AccountContext:
         self.withdrawn: set[UUID] = set()
         self.order_cache = OrderCache()
         self.refused_cancels = RefusedCancels(self.clock)
+        self.order_ages = OrderAges(self.clock)
         self._lease = lease
         self._lock = asyncio.Lock()
 

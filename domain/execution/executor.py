@@ -289,6 +289,7 @@ class AccountExecutor:
     async def _decide(self, transaction: UnitOfWork, order: Order) -> Transition:
         now = self._context.clock.now()
         if order.is_held:
+            self._context.order_ages.restart(order.id)
             return await self._trailing.decide(transaction, order, now)
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
@@ -303,15 +304,14 @@ class AccountExecutor:
     async def _check(self, transaction: UnitOfWork, order: Order, now: datetime) -> Transition:
         """Return whether a pending order is sent, denied or too old; unchanged if it has to wait."""
         context = self._context
-        age = (now - order.created_at).total_seconds()
-        maximum_age = context.timings.maximum_age(order)
-        if not (context.reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
+        reconciled, maximum_age = context.reconciled, context.timings.maximum_age(order)
+        risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)
+        age = context.order_ages.observe(order.id, risk.age_seconds)
+        if not (reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
             return Transition(order)
         may_wait = not (order.reduce_only or self._waits.has_waited_for_book(order.id))
         if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
             raise BookMissing(order.market)
-        reconciled = context.reconciled
-        risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)
         denials = check_order(order, replace(risk, refusal=context.refusal))
         if denials and not self._waits.has_waited_for_balances(order.id) and _are_for_balance(denials):
             raise BalancesInDoubt

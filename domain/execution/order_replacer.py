@@ -1,7 +1,7 @@
 """Carries out amendments: each replaces an order by a new one, in steps that a crash between any two can't confuse."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from domain.core.errors import Unavailable
@@ -101,8 +101,8 @@ class OrderReplacer:
         kept = Transition(replaced)
         if order.expires_at is not None and order.expires_at <= now:
             return kept, expire_unsent(order, now)
-        age_limit = timedelta(seconds=context.timings.maximum_pending_age_at_start)
-        step = next_step(replaced, order, is_too_old=now - order.created_at > age_limit)
+        age = (await transaction.orders.ages([order.id])).get(order.id, 0.0)
+        step = next_step(replaced, order, is_too_old=age > context.timings.maximum_pending_age_at_start)
         if step.action is ReplacementAction.ABANDON:
             return kept, cancel_unsent(order, now, step.reason, CancelCode.NOT_REPLACED)
         if step.action is ReplacementAction.WAIT or not context.reconciled:

@@ -158,9 +158,7 @@ class OrderSender:
         self._context.check_lease()
         if order.id in self._context.withdrawn:
             raise NotSent("its cancel was requested before its turn came")
-        # A trailing stop was placed long ago: it is due since the price triggered it and it passed the risk checks.
-        due_at = order.submitted_at if order.type is OrderType.TRAILING_STOP else None
-        age = (self._context.clock.now() - (due_at or order.created_at)).total_seconds()
+        age = self._context.order_ages.of(order.id)
         maximum_age = self._context.timings.maximum_age(order)
         if age >= maximum_age:
             raise _TooOld(f"its turn came {age:.1f} s after it was due, and it may be sent within {maximum_age:g} s")

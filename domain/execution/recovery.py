@@ -1,7 +1,6 @@
 """What an executor does first: orders that an earlier run left without an outcome."""
 
 import asyncio
-from datetime import timedelta
 
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext
@@ -18,18 +17,20 @@ async def recover(context: AccountContext, resolver: InDoubtResolver) -> None:
         try:
             async with context.database.read_only() as transaction:
                 active = await transaction.orders.list_active(context.account.id)
+                unsent = [order.id for order in active if order.status is OrderStatus.PENDING]
+                ages = await transaction.orders.ages(unsent) if unsent else {}
             for order in active:
-                await _recover_order(context, resolver, order)
+                await _recover_order(context, resolver, order, ages.get(order.id, 0.0))
         except Unavailable:
             await asyncio.sleep(context.timings.retry_delay)
         else:
             return
 
 
-async def _recover_order(context: AccountContext, resolver: InDoubtResolver, order: Order) -> None:
+async def _recover_order(context: AccountContext, resolver: InDoubtResolver, order: Order, age_seconds: float) -> None:
     now = context.clock.now()
     if order.status is OrderStatus.PENDING and order.replaces_id is None:
-        if now - order.created_at > timedelta(seconds=context.timings.maximum_pending_age_at_start):
+        if age_seconds > context.timings.maximum_pending_age_at_start:
             reason = "the engine was not running when the order could have been sent"
             await context.update(
                 order.id,

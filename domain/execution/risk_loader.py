@@ -57,6 +57,7 @@ async def load_risk_context(
         quote_rate=markets.convert(order.market.venue, Decimal(1), quote, snapshot.account.currency),
         currency=snapshot.account.currency,
         scopes=_scopes(order, snapshot, losses),
+        age_seconds=snapshot.age_seconds,
     )
 
 

@@ -71,6 +71,8 @@ class RiskSnapshot:
     settling: tuple[Order, ...]
     sent_last_minute_by_account: int
     sent_last_minute_by_trading_session: int
+    age_seconds: float = 0.0
+    """How long ago the order was placed, by the database's clock."""
 
 
 class OrderRepository(Protocol):
@@ -152,6 +154,10 @@ class OrderRepository(Protocol):
 
     async def list_active(self, account_id: UUID) -> list[Order]:
         """Return the account's orders that are not final, or of which trades are asked for, oldest first."""
+        ...
+
+    async def ages(self, order_ids: Sequence[UUID]) -> dict[UUID, float]:
+        """Return how many seconds ago the orders were placed, by the database's clock."""
         ...
 
     async def list_missing_fills(self, account_id: UUID) -> list[Order]:

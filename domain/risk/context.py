@@ -55,7 +55,7 @@ class RiskContext:
     would change. `active` are the account's other orders that may still fill, `settling` those that have filled and
     ended so lately that the balances may not show it. `quote_rate` is the price of one unit of the market's quote in
     the account's `currency`, None if unknown. `refusal` says why the venue rejects all requests of the account; None
-    while it answers.
+    while it answers. `age_seconds` is how long ago the order was placed.
     """
 
     now: datetime
@@ -74,6 +74,7 @@ class RiskContext:
     currency: str | None = None
     scopes: tuple[LimitScope, ...] = ()
     refusal: str | None = None
+    age_seconds: float = 0.0
 
     @property
     def has_fresh_book(self) -> bool:

@@ -93,6 +93,9 @@ CHANGED_SINCE = SELECT_ORDER + " WHERE account_id = $1 AND updated_at >= $2 ORDE
 UNCONFIRMED = SELECT_ORDER + (
     " WHERE account_id = $1 AND submitted_at >= $2 AND submitted_at IS NOT NULL AND venue_order_id IS NULL ORDER BY id"
 )
+AGES = """
+SELECT id, extract(epoch FROM clock_timestamp() - coalesce(placed_at, created_at)) AS age_seconds
+FROM orders WHERE id = ANY($1::uuid[])"""
 GET_MANY = SELECT_ORDER + " WHERE id = ANY($1::uuid[])"
 LAST_ENTRY = SELECT_ORDER + (
     " WHERE trading_session_id = $1 AND market = $2 AND role = 'ENTRY' AND filled_quantity > 0 ORDER BY id DESC LIMIT 1"
@@ -191,6 +194,10 @@ class PostgresOrders(Repository):
 
     async def list_active(self, account_id: UUID) -> list[Order]:
         return await self._all(ACTIVE, account_id)
+
+    async def ages(self, order_ids: Sequence[UUID]) -> dict[UUID, float]:
+        rows = await self._connection.fetch(AGES, list(order_ids))
+        return {row["id"]: float(row["age_seconds"]) for row in rows}
 
     async def list_missing_fills(self, account_id: UUID) -> list[Order]:
         return await self._all(MISSING_FILLS, account_id)

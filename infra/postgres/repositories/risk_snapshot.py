@@ -23,6 +23,8 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
         ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', account.user_id), ('ACCOUNT', account.id),
         ('TRADING_SESSION', $3))) AS halts,
     halt_state('TRADING_SESSION', $3) AS session_state,
+    (SELECT extract(epoch FROM clock_timestamp() - coalesce(placed.placed_at, placed.created_at))
+        FROM orders AS placed WHERE placed.id = $2) AS age_seconds,
     (SELECT session_row FROM trading_sessions AS session_row WHERE session_row.id = $3) AS session,
     ARRAY (SELECT balance_row FROM balances AS balance_row WHERE balance_row.account_id = account.id) AS balances,
     ARRAY (SELECT position_row FROM positions AS position_row WHERE position_row.account_id = account.id
@@ -67,6 +69,7 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
         settling=tuple(ended for ended in map(order_from_row, row["settling"]) if not ended.awaits_fills),
         sent_last_minute_by_account=row["sent_last_minute_by_account"],
         sent_last_minute_by_trading_session=row["sent_last_minute_by_trading_session"],
+        age_seconds=float(row["age_seconds"] or 0),
     )
 
 

@@ -19,6 +19,7 @@ from domain.model.trading import RiskLimits
 from domain.ports.execution_client import OrderReport, SendGuard, StreamOpened
 from domain.risk.checks import check_order
 from domain.risk.context import RiskContext
+from tests.support.clocks import AdjustableClock
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import eventually, read_until
@@ -118,6 +119,43 @@ async def test_an_order_that_waited_too_long_is_not_sent_and_says_so(
     reason = (await harness.order_events(order.id))[-1].reason
     assert reason == "it could not be sent within 0 s after it was placed"
     assert venue.sent == 0
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=-2), timedelta(hours=1)], ids=["behind", "ahead"])
+async def test_the_age_of_an_order_does_not_depend_on_the_clock_of_the_node_that_placed_it(
+    harness: OrderHarness, venue: ScriptedVenue, ahead: timedelta
+) -> None:
+    harness.service._clock = placing = AdjustableClock()  # type: ignore[assignment]
+    placing.ahead = ahead
+    order = await harness.place()
+    assert order.status is OrderStatus.PENDING
+    await harness.start()
+    assert (await harness.until(order.id, "FILLED", "CANCELED")).status is OrderStatus.FILLED
+    await harness.kill()
+    late = await harness.place("late")
+    await age(harness, late, "61 s")
+    await harness.start()
+    assert (await harness.until(late.id, "FILLED", "CANCELED")).cancel_code is CancelCode.TOO_OLD
+    assert venue.received == [order.client_order_id]
+
+
+async def test_an_order_is_not_sent_late_because_the_clock_was_set_back(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    harness.timings = replace(harness.timings, maximum_pending_age_at_start=3600)
+    order = await harness.place()
+    await age(harness, order, "61 s")
+    harness.clock.ahead = timedelta(hours=-1)
+    await harness.start()
+    await harness.until(order.id, "CANCELED", "DENIED")
+    assert venue.received == []
+
+
+async def age(harness: OrderHarness, order: Order, by: str) -> None:
+    """Make a stored order older, by the clock of the database."""
+    async with harness.pool.acquire() as connection:
+        query = "UPDATE orders SET placed_at = placed_at - $2::text::interval WHERE id = $1"
+        await connection.execute(query, order.id, by)
 
 
 async def test_an_exit_has_no_age_limit(harness: OrderHarness, venue: ScriptedVenue) -> None:

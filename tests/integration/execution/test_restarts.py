@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -32,10 +31,10 @@ async def test_an_old_order_that_was_not_sent_is_cancelled_by_the_next_run(
 ) -> None:
     order = await harness.place()
     async with harness.database.transaction() as transaction:
-        old = replace(
-            order, id=harness.ids.next_id(), client_order_id="r3-old", created_at=order.created_at - timedelta(5)
-        )
+        old = replace(order, id=harness.ids.next_id(), client_order_id="r3-old")
         await transaction.orders.add(old)
+    async with harness.pool.acquire() as driver:
+        await driver.execute("UPDATE orders SET placed_at = placed_at - interval '5 days' WHERE id = $1", old.id)
     await harness.start()
     await harness.until(order.id, "FILLED")
     assert (await harness.until(old.id, "CANCELED")).id == old.id
