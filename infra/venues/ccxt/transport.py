@@ -1,10 +1,13 @@
 """What the engine puts in front of every class of ccxt: its clock, its rate limiter, and streams that end."""
 
+import asyncio
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from aiohttp import WSMsgType
 
 from domain.ports.execution_client import SendGuard
 from domain.ports.market_data import VenueUnreachable
@@ -163,6 +166,7 @@ class TransportMixin:
             _drop_rejected_futures(client)
             client.subscriptions = _Subscriptions(client.subscriptions)
             _close_on_unreadable(client)
+            _answer_pings(client)
         return client
 
     def ws_dial_delay(self, url: str) -> float:  # noqa: ARG002  # ccxt's
@@ -209,6 +213,19 @@ def _close_on_unreadable(client: CcxtValue) -> None:
             client.on_error(VenueUnreachable(f"a message could not be read ({type(error).__name__}: {error})"[:200]))
 
     client.handle_message = handle_or_close
+
+
+def _answer_pings(client: CcxtValue) -> None:
+    """Answer pings by a task whose failure isn't logged: the connection breaks, and its readers learn of that."""
+    handle = client.handle_message
+
+    def handle_or_answer(message: CcxtValue) -> None:
+        if message.type is WSMsgType.PING:
+            asyncio.ensure_future(client.connection.pong(message.data)).add_done_callback(_mark_retrieved)
+        else:
+            handle(message)
+
+    client.handle_message = handle_or_answer
 
 
 def _mark_retrieved(future: CcxtValue) -> None:
