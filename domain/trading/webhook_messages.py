@@ -108,7 +108,8 @@ class WebhookReceiver:
                 first = await transaction.trading_sessions.get_signal(webhook.user_id, known)
                 assert first is not None  # signals are never deleted
                 return first
-            signal = waiting_signal(session, signal_id, message.action, message.reason, price, now)
+            reason = message.reason or f"webhook {stored.name}"
+            signal = waiting_signal(session, signal_id, message.action, reason, price, now)
             signal = await _add(transaction, signal, _why_missed(session, stored, message), now)
             await self._record_use(transaction, stored, delivery, signal_id, now)
         await self._signals.wake_worker(session)

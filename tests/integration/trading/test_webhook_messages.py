@@ -87,7 +87,7 @@ async def test_an_alert_buys_and_another_sells_and_all_of_it_is_recorded(node: T
     entered = await hooks.send(secret, {"action": "buy", "ticker": "BINANCE:BTCUSDT", "comment": "my alert"})
     assert (entered.action, entered.missed, entered.reason) == ("ENTER_LONG", False, "my alert")
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    await hooks.send(secret, "close BTCUSDT")
+    assert (await hooks.send(secret, "close BTCUSDT")).reason == "webhook alert"
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     assert await node.summary(session) == ["ENTER_LONG", "EXIT_LONG", "ENTRY FILLED", "EXIT FILLED"]
     used = await hooks.stored(webhook)
