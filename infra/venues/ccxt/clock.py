@@ -8,6 +8,8 @@ from domain.core.wakeup import Wakeup
 
 SAMPLES = 3
 MEASURE_EVERY_SECONDS = 180.0
+_AHEAD_MS = 1_000
+_DOUBT_AGAIN_SECONDS = 10.0
 
 
 class VenueClock:
@@ -17,6 +19,7 @@ class VenueClock:
         self._clock = clock
         self._base_ms: float | None = None
         self._stale = Wakeup()
+        self._doubt_after = float("-inf")
         self.round_trip_seconds = 0.0
 
     @property
@@ -56,6 +59,17 @@ class VenueClock:
     def invalidate(self) -> None:
         """Request a measurement now: the venue has rejected a timestamp."""
         self._stale.set()
+
+    def notice(self, at: datetime) -> None:
+        """Take note of when the venue says that something has happened, such as a trade.
+
+        A time of the future shows that this clock is behind, for example because the machine has slept: it is measured,
+        but not again and again for a venue whose times are never those of its clock.
+        """
+        now = self._clock.monotonic()
+        if to_milliseconds(at) > self.milliseconds() + _AHEAD_MS and now >= self._doubt_after:
+            self._doubt_after = now + _DOUBT_AGAIN_SECONDS
+            self.invalidate()
 
     async def wait_for_next_measurement(self) -> None:
         """Return when the next measurement is due or requested."""

@@ -179,6 +179,8 @@ class CcxtMarketData:
             while True:
                 rows = await _streamed(exchange.watch_trades(market.symbol))
                 trades = [convert.trade(market, row) for row in rows]
+                if trades:
+                    self._connection.clock.notice(trades[-1].at)
                 if ids is not None:
                     ids.check(trades)
                 batches.put_nowait(trades)

@@ -1,3 +1,6 @@
+import asyncio
+from datetime import timedelta
+
 from infra.venues.ccxt.clock import VenueClock
 from tests.support.clocks import ManualClock
 
@@ -39,6 +42,29 @@ async def test_an_invalidated_clock_requests_a_measurement_now() -> None:
     clock = VenueClock(ManualClock())
     clock.invalidate()
     await clock.wait_for_next_measurement()
+
+
+async def test_a_trade_of_the_future_requests_a_measurement_but_not_again_and_again() -> None:
+    here = ManualClock()
+    clock = VenueClock(here)
+
+    async def ask() -> int:
+        return 1_000_000
+
+    async def is_requested() -> bool:
+        waiting = asyncio.create_task(clock.wait_for_next_measurement())
+        await asyncio.wait([waiting], timeout=0)
+        done = waiting.done()
+        waiting.cancel()
+        return done
+
+    await clock.measure(ask)
+    for ahead, seconds, requested in ((0.9, 0, False), (60, 0, True), (60, 9, False), (60, 10, True)):
+        here.move(seconds)
+        clock.notice(clock.now() + timedelta(seconds=ahead))
+        await asyncio.sleep(0)
+        assert await is_requested() is requested, (ahead, seconds)
+        await clock.measure(ask)
 
 
 def test_before_it_is_measured_it_shows_this_nodes_time() -> None:
