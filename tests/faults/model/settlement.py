@@ -63,19 +63,16 @@ async def _obeys_its_halt(trader: Trader) -> Violations:
 async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
     """Let the price fall below every stop.
 
-    That must close each position of a session that hasn't stopped, and all that another protection is for.
+    That must close each position of a session that hasn't stopped, and all that another protection is for. A position
+    that is opened afterwards has stops of its own.
     """
-    watched = {trader.account: await _protected(trader) for trader in traders}
+    known = {trader.account: {position["id"] for position in await trader.open_positions()} for trader in traders}
     await world.venue.move_price(f"{await world.venue.price() * (1 - _CRASH_PERCENT / 100):.2f}")
 
     async def check(trader: Trader) -> Violations:
         async def still_open() -> list[Any]:
-            mine = watched[trader.account]
-            return [
-                position
-                for position in await trader.open_positions()
-                if position["id"] in mine or any(map(_is_in_force, position["protections"]))
-            ]
+            positions = [row for row in await trader.open_positions() if row["id"] in known[trader.account]]
+            return [position for position in positions if _is_to_be_closed(position)]
 
         left = await remaining(still_open, EXIT_SECONDS)
         sessions = await trader.sessions() if left else []
@@ -86,17 +83,11 @@ async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
     return found
 
 
-def _is_in_force(protection: dict[str, Any]) -> bool:
-    return protection["stopLossPrice"] is not None and protection["endedAt"] is None
-
-
-async def _protected(trader: Trader) -> set[str]:
-    positions = await trader.open_positions()
-    return {
-        position["id"]
-        for position in positions
-        if position["tradingSession"] is not None and position["tradingSession"]["status"] != "STOPPED"
-    }
+def _is_to_be_closed(position: dict[str, Any]) -> bool:
+    """Return whether a position belongs to a session that hasn't stopped, or is protected otherwise."""
+    session = position["tradingSession"]
+    in_force = [row for row in position["protections"] if row["stopLossPrice"] is not None and row["endedAt"] is None]
+    return bool(in_force) or (session is not None and session["status"] != "STOPPED")
 
 
 async def _acts_on_its_signals(trader: Trader) -> Violations:
