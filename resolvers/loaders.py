@@ -148,6 +148,28 @@ class Loaders:
         return DataLoader(load)
 
     @cached_property
+    def protection_orders(self) -> DataLoader[UUID, list[Order]]:
+        """The newest orders that a protection has made at the venue, oldest first."""
+
+        async def load(ids: list[UUID]) -> list[list[Order]]:
+            async with self._database.read_only() as reading:
+                found = await reading.orders.list_latest_of_protections(ids)
+            return [[order for order in found if order.protection_id == protection] for protection in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def order_groups(self) -> DataLoader[UUID, list[Order]]:
+        """The orders of a group, oldest first."""
+
+        async def load(ids: list[UUID]) -> list[list[Order]]:
+            async with self._database.read_only() as reading:
+                found = await reading.orders.list_groups(ids)
+            return [[order for order in found if order.group_id == group] for group in ids]
+
+        return DataLoader(load)
+
+    @cached_property
     def fills(self) -> DataLoader[UUID, list[Fill]]:
         """The fills of an order, newest first."""
 

@@ -104,6 +104,11 @@ async def protection(context: RequestContext, order: Order) -> PositionProtectio
     return None if protection is None or protection.rules.is_empty else protection
 
 
+async def group(context: RequestContext, order: Order) -> list[Order]:
+    """Return the orders of the order's group, the stop first; none if it is in no group."""
+    return [] if order.group_id is None else await context.loaders.order_groups.load(order.group_id)
+
+
 async def replaced_by(context: RequestContext, order: Order) -> Order | None:
     """Return the order that replaced this one, if any."""
     return await context.loaders.replacements.load(order.id)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.model.orders import Order
-from domain.model.protection import PositionIntent, PositionProtection, ProtectionRules
+from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.trading import Position
 from domain.model.users import ApiScope
 from domain.trading.close_requests import PositionCloseRequest
@@ -18,10 +18,16 @@ async def close(context: RequestContext, position_id: UUID, quantity: Decimal | 
     return await context.services.positions.close(user_id, PositionCloseRequest(position_id, quantity), key)
 
 
-async def protect(context: RequestContext, position_id: UUID, rules: ProtectionRules) -> Position:
+async def protect(context: RequestContext, request: PositionProtectRequest) -> Position:
     """Set what closes the user's position."""
     user_id = context.require(ApiScope.TRADE).user.id
-    return await context.services.protection.protect(user_id, PositionProtectRequest(position_id, rules))
+    return await context.services.protection.protect(user_id, request)
+
+
+async def resting_orders(context: RequestContext, protection: PositionProtection) -> list[Order]:
+    """Return the orders under way that keep a protection at the venue, the stop first."""
+    latest = await context.loaders.protection_orders.load(protection.id)
+    return [order for order in latest if not order.status.is_final]
 
 
 async def protections(context: RequestContext, position: Position) -> list[PositionProtection]:

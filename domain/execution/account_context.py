@@ -48,7 +48,8 @@ class OrderTimings:
     `maximum_age` isn't sent. At most `maximum_requests` new orders that may add risk are sent at once. An order that
     has been in doubt for `doubt_alert_after` raises an alert; after `doubt_limit` a trade whose order the venue doesn't
     find no longer keeps it in doubt. Foreign orders are reported once no more were noticed for `foreign_alert_delay`,
-    at most every `foreign_alert_interval`.
+    at most every `foreign_alert_interval`. An order by hand waits at most `coins_wait` for coins that orders at the
+    venue keep for a protection.
     """
 
     poll_interval: float = 0.25
@@ -73,6 +74,7 @@ class OrderTimings:
     resting_refresh_interval: float = 1_800.0
     balance_refresh_interval: float = 0.5
     balance_wait: float = 1.5
+    coins_wait: float = 1.5
 
     def maximum_age(self, order: Order) -> float:
         """Return how many seconds after it was placed the order may be sent; no limit for an exit or an amendment."""

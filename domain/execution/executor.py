@@ -13,11 +13,12 @@ from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.command_queue import CommandQueue
-from domain.execution.decision_waits import BalancesInDoubt, BookMissing, DecisionWaits
+from domain.execution.decision_waits import BookMissing, DecisionWaits, Lacking
 from domain.execution.expired_orders import cancel_expired
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.halted_orders import cancel_halted
 from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.order_groups import OrderGroups
 from domain.execution.order_replacer import OrderReplacer
 from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
@@ -27,7 +28,7 @@ from domain.execution.risk_loader import load_risk_context
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
 from domain.execution.withdrawn_orders import why_withdrawn
-from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 from domain.ports.leases import StaleLease
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
@@ -61,9 +62,11 @@ class AccountExecutor:
     def __init__(self, context: AccountContext, *, cancel_foreign: bool = False) -> None:
         self._context = context
         self._resolver = InDoubtResolver(context, self._retry_cancel, cancel_foreign=cancel_foreign)
+        self.query_later = self._resolver.enqueue_later
         self._trailing = TrailingOrders(context, self.wake)
         self._sender = OrderSender(context, self._resolver, self._trailing.on_unsent)
         self._replacer = OrderReplacer(context, self._sender, self._resolver)
+        self._groups = OrderGroups(context)
         self._reconciler = Reconciler(context, self._resolver)
         self._stream = ReportStream(context, self._resolver, self._reconciler)
         self._queue = CommandQueue()
@@ -74,7 +77,7 @@ class AccountExecutor:
         self._requests = BackgroundTasks()
         self._adding_risk: set[UUID] = set()
         self._deferred: set[UUID] = set()
-        self._waits = DecisionWaits(context, self._resolver.balances, self._start_waiting, self.wake)
+        self.waits = DecisionWaits(context, self._resolver.balances, self._start_waiting, self.wake)
         self._undecidable = UndecidableOrders(context)
         self._wakeup = Wakeup()
 
@@ -182,7 +185,7 @@ class AccountExecutor:
                 self._context.withdrawn.add(order.id)
             return True
         # An order in doubt is cancelled once its outcome is known.
-        return order.status in _UNANSWERED or order.id in self._waits or order.id in self._undecidable
+        return order.status in _UNANSWERED or order.id in self.waits or order.id in self._undecidable
 
     def _next_command(self) -> Order | None:
         may_add_risk = len(self._adding_risk) < self._context.timings.maximum_requests
@@ -203,8 +206,8 @@ class AccountExecutor:
             self._resolver.enqueue(order_id)
             self._woken.add(order_id)
             raise
-        except (BookMissing, BalancesInDoubt) as lacking:
-            self._waits.wait(order_id, lacking)
+        except Lacking as lacking:
+            self.waits.wait(order_id, lacking)
         except StaleOrder:
             self._woken.add(order_id)  # A halt was committed meanwhile: the order is decided about again.
         except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
@@ -223,14 +226,16 @@ class AccountExecutor:
             self._deferred.add(order.id)
             self._context.in_flight.discard(order.id)
             return
-        self._context.in_flight |= _orders_of(order)
+        self._context.in_flight |= self._orders_of(order)
         if order.status is OrderStatus.SUBMITTED and not order.reduce_only:
             self._adding_risk.add(order.id)
         self._requests.start(self._request(order), name=f"request:{order.id}")
 
     async def _request(self, order: Order) -> None:
         try:
-            if order.status is OrderStatus.SUBMITTED:
+            if (pair := self._groups.pair_of(order)) is not None:
+                await self._sender.place_group(pair)
+            elif order.status is OrderStatus.SUBMITTED:
                 await self._sender.place(order)
             elif order.status is OrderStatus.PENDING_CANCEL:
                 await self._sender.cancel(order)
@@ -248,8 +253,9 @@ class AccountExecutor:
             self._on_processed(order)
 
     def _on_processed(self, order: Order) -> None:
-        self._context.in_flight -= _orders_of(order)
-        self._context.withdrawn -= _orders_of(order)
+        self._context.in_flight -= self._orders_of(order)
+        self._context.withdrawn -= self._orders_of(order)
+        self._groups.forget(order)
         self._adding_risk.discard(order.id)
         self._cancel_retries.discard(order.id)
         self._release_deferred()
@@ -263,10 +269,12 @@ class AccountExecutor:
     async def _commit_decision(self, queued: Order) -> Order | None:
         """Return the order if a request is to be sent for it now."""
         order_id = queued.id
+        if queued.status is _PENDING and queued.group_id is not None:
+            return await self._groups.decide(queued.group_id)
         if queued.status is _PENDING and not (queued.type is OrderType.TRAILING_STOP or _is_amendment(queued)):
             decided = await self._context.decide(queued, self._decide)
             if decided is not None:
-                self._waits.forget(order_id)
+                self.waits.forget(order_id)
                 return decided if decided.status is OrderStatus.SUBMITTED else None
         async with self._context.fenced_transaction() as transaction:
             await transaction.halts.hold_off()
@@ -278,7 +286,7 @@ class AccountExecutor:
             await update.save()
         self._context.publish(update)
         self._trailing.on_committed(update.order)
-        self._waits.forget(order_id)
+        self.waits.forget(order_id)
         is_retried = order.id in self._cancel_retries and order.status is OrderStatus.PENDING_CANCEL
         if is_retried or _is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
             return update.order
@@ -309,12 +317,12 @@ class AccountExecutor:
         age = context.order_ages.observe(order.id, risk.age_seconds)
         if not (reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
             return Transition(order)
-        may_wait = not (order.reduce_only or self._waits.has_waited_for_book(order.id))
+        may_wait = not (order.reduce_only or self.waits.has_waited_for_book(order.id))
         if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
             raise BookMissing(order.market)
-        denials = check_order(order, replace(risk, refusal=context.refusal))
-        if denials and not self._waits.has_waited_for_balances(order.id) and _are_for_balance(denials):
-            raise BalancesInDoubt
+        risk = replace(risk, refusal=context.refusal)
+        denials = check_order(order, risk)
+        self.waits.require_all(order, risk, denials)
         if denials:
             return deny(order, denials, now)
         if age >= maximum_age:
@@ -331,16 +339,11 @@ class AccountExecutor:
         self._cancel_retries.add(order_id)
         self.wake(order_id)
 
-
-def _orders_of(command: Order) -> set[UUID]:
-    """Return the ids of the orders that a command is about: an amendment is about two."""
-    replaced = command.replaces_id if _is_amendment(command) else None
-    return {command.id} if replaced is None else {command.id, replaced}
+    def _orders_of(self, command: Order) -> set[UUID]:
+        """Return the ids of the orders that a command is about: an amendment and a group are about two."""
+        replaced = command.replaces_id if _is_amendment(command) else None
+        return self._groups.ids_of(command) if replaced is None else {command.id, replaced}
 
 
 def _is_amendment(order: Order) -> bool:
     return order.status is OrderStatus.PENDING and order.replaces_id is not None
-
-
-def _are_for_balance(denials: tuple[RiskDenial, ...]) -> bool:
-    return all(denial.code is RiskCode.INSUFFICIENT_BALANCE for denial in denials)

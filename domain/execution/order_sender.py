@@ -10,7 +10,7 @@ from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode
-from domain.ports.execution_client import NotSent, OrderReport, OutcomeUnknown, VenueRefused
+from domain.ports.execution_client import NotSent, OrderPair, OrderReport, OutcomeUnknown, VenueRefused
 from domain.rules.order_lifecycle import Transition, cancel_unsent, hold_again, mark_in_doubt, reject
 
 _OF_FILTERS = frozenset(
@@ -37,7 +37,7 @@ class _Unsent:
 
 
 class OrderSender:
-    """The only caller of the venue's `place` and `replace`, and of its `cancel` for the engine's own orders.
+    """The only caller of the venue's `place`, `place_group` and `replace`, and of its `cancel` for own orders.
 
     `held_again` is called with a triggered trailing stop that could not be sent, and is to be tried again.
     """
@@ -50,6 +50,46 @@ class OrderSender:
     async def place(self, order: Order) -> None:
         """Send a SUBMITTED order and save its outcome; an unknown outcome is resolved by querying the venue."""
         await self._deliver(order, lambda: self._context.venue.place(order, lambda: self._check_sendable(order)))
+
+    async def place_group(self, orders: OrderPair) -> None:
+        """Send two SUBMITTED orders of which one ends the other, in one request, and save what became of both.
+
+        The venue takes both or neither, so what becomes of the first becomes of the second too. Whatever isn't known is
+        asked of each by its own id.
+        """
+        first, second = orders
+
+        def check_sendable() -> None:
+            for order in orders:
+                self._check_sendable(order)
+
+        async def request() -> OrderReport:
+            reports = await self._context.venue.place_group(orders, check_sendable)
+            await self._resolver.report_handler.on_order(reports[1])
+            return reports[0]
+
+        await self._deliver(first, request)
+        after, known = (self._context.order_cache.get(order.client_order_id) for order in orders)
+        if known is not None and not _is_submitted(known):
+            return
+        try:
+            changed = await self._context.update(
+                second.id,
+                lambda current: self._follow(current, after) if _is_submitted(current) else Transition(current),
+            )
+        except Unavailable:
+            changed = None
+        if changed is None or changed.status is OrderStatus.IN_DOUBT:
+            self._resolve(second)
+
+    def _follow(self, order: Order, first: Order | None) -> Transition:
+        """Return what becomes of a SUBMITTED order by what the same request has made of the first one."""
+        now = self._context.clock.now()
+        if first is not None and first.status is OrderStatus.REJECTED:
+            return reject(order, now, first.reject_reason or "", first.reject_code or RejectCode.UNKNOWN)
+        if first is not None and first.status is OrderStatus.CANCELED and first.venue_order_id is None:
+            return cancel_unsent(order, now, "not sent, as the other order of its group", CancelCode.NOT_SENT)
+        return mark_in_doubt(order, now, "what became of the request is not known")
 
     async def replace(self, replaced: Order, order: Order) -> None:
         """Have the venue cancel a PENDING_CANCEL order and place a SUBMITTED one, in one request.

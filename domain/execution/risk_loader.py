@@ -15,6 +15,7 @@ from domain.ports.orders import MarketView, RiskSnapshot
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.context import LimitScope, LossRecord, RiskContext
 from domain.risk.loss_history import day_start, measure_losses, measure_streak, needs_equity
+from domain.rules.order_groups import without_rivals
 
 _RATE_WINDOW = timedelta(minutes=1)
 
@@ -52,7 +53,7 @@ async def load_risk_context(
         quote=quote,
         balances={balance.currency: balance for balance in snapshot.balances},
         position=_matching_position(order, snapshot.positions),
-        active=snapshot.active,
+        active=without_rivals(snapshot.active),
         settling=snapshot.settling,
         quote_rate=markets.convert(order.market.venue, Decimal(1), quote, snapshot.account.currency),
         currency=snapshot.account.currency,
@@ -129,13 +130,18 @@ def _scopes(order: Order, snapshot: RiskSnapshot, losses: _Losses) -> tuple[Limi
     here = tuple(position for position in snapshot.positions if position.market == order.market)
     account = snapshot.account.risk
     account_scope = LimitScope(
-        "the account", account, here, snapshot.active, snapshot.sent_last_minute_by_account, losses.account
+        "the account",
+        account,
+        here,
+        without_rivals(snapshot.active),
+        snapshot.sent_last_minute_by_account,
+        losses.account,
     )
     session = snapshot.session
     if session is None or session.risk is None:
         return (account_scope,)
     own = tuple(position for position in here if position.trading_session_id == session.id)
-    active = tuple(other for other in snapshot.active if other.trading_session_id == session.id)
+    active = tuple(other for other in without_rivals(snapshot.active) if other.trading_session_id == session.id)
     return (
         account_scope,
         LimitScope(

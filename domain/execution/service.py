@@ -19,6 +19,7 @@ from domain.model.protection import ExitLevel
 from domain.model.trading import Account
 from domain.ports.orders import MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.ports.venues import AbilitiesOf
 from domain.rules.bracket_request import BracketRequest, validate_bracket, validate_trail
 from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
 from domain.rules.order_request import OrderRequest, validate_order
@@ -43,6 +44,7 @@ class OrderService:
         clock: Clock,
         ids: IdGenerator,
         notifier: OrderNotifier,
+        abilities: AbilitiesOf,
         answer_within_seconds: float = ANSWER_WITHIN_SECONDS,
     ) -> None:
         self._database = database
@@ -50,6 +52,7 @@ class OrderService:
         self._clock = clock
         self._ids = ids
         self._notifier = notifier
+        self._abilities = abilities
         self._answer_within_seconds = answer_within_seconds
 
     async def place(
@@ -213,7 +216,8 @@ class OrderService:
         if bracket is not None:
             depth = self._markets.latest_depth(request.market)
             ask = depth.asks[0].price if depth is not None and depth.asks else None
-            errors += validate_bracket(request, bracket, market, ask)
+            abilities = await self._abilities(request.market.venue)
+            errors += validate_bracket(request, bracket, market, ask, abilities)
         if errors:
             raise InputErrors(errors)
 

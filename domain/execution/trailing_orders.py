@@ -24,6 +24,7 @@ from domain.model.orders import Order, RiskCode
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
 from domain.risk.context import RiskContext
+from domain.risk.protected_coins import holding_protection
 from domain.rules.order_lifecycle import Transition, arrival_price, cancel_held, hold, submit, trail_to, trigger
 from domain.rules.trailing_order import Trail, start_trail, step_trail
 
@@ -116,10 +117,11 @@ class TrailingOrders:
         moved = order if held is None else trail_to(order, at, held.trail.high_water, held.trail.stop_price)
         triggered = trigger(moved, at, f"the market has come back to {moved.stop_price}")
         risk = await load_risk_context(transaction, moved, context.markets, at, reconciled=context.reconciled)
-        denials = check_order(moved, replace(risk, refusal=context.refusal))
+        risk = replace(risk, refusal=context.refusal)
+        denials = check_order(moved, risk)
         if not denials:
             return triggered.then(submit(triggered.order, at, arrival_price(moved, risk.depth)))
-        if _PASSING.issuperset(denial.code for denial in denials):
+        if _PASSING.issuperset(denial.code for denial in denials) or holding_protection(moved, risk):
             return triggered
         return triggered.then(cancel_held(triggered.order, at, denials))
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 
 from domain.model.orders import OrderType, TimeInForce
+from domain.model.protection import ProtectAt
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,8 @@ class StrategyDefinition:
     Without any rule it trades on signals from outside alone. `let` are named parts of the rules, in order.
     `max_holding_bars` counts closed candles. With `adds` a position is a ladder of entries, and its entry price is the
     average of them. `warm_up_tolerance` is the fraction of an indicator's value that may
-    depend on where its history begins; None is the default, 1e-9.
+    depend on where its history begins; None is the default, 1e-9. `protect_at` is where the prices of its exits are
+    kept.
     """
 
     sizing: Sizing
@@ -119,6 +121,7 @@ class StrategyDefinition:
     targets: tuple[ExitTarget, ...] = ()
     let: tuple[NamedPart, ...] = ()
     warm_up_tolerance: Decimal | None = None
+    protect_at: ProtectAt = ProtectAt.ENGINE
 
     @property
     def exit_distances(self) -> tuple[ExitDistance, ...]:

@@ -184,6 +184,7 @@ class CancelCode(StrEnum):
     NOT_REPLACED = "NOT_REPLACED"
     DENIED = "DENIED"
     EXIT = "EXIT"
+    PROTECTION = "PROTECTION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,8 @@ class Order:
     `high_water` is the best price since it was placed, and `stop_price` the one that triggers it. `triggered_at` is
     when an order that waited for a price was triggered. `reported_quantity` is what the venue counts as filled of an
     order that has ended, if that is more than the known trades; while they are asked for, the order `awaits_fills`.
+    `protection_id` is what the order keeps at the venue, and `group_id` is shared by two orders of which one ends the
+    other.
     """
 
     id: UUID
@@ -252,6 +255,8 @@ class Order:
     high_water: Decimal | None = None
     reported_quantity: Decimal = ZERO
     awaits_fills: bool = False
+    protection_id: UUID | None = None
+    group_id: UUID | None = None
 
     @property
     def is_held(self) -> bool:

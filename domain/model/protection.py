@@ -70,7 +70,8 @@ class PositionProtection:
     fills that it counts already, net of fees in base. `reference_price` is the entry price that the prices below were
     computed from, in quote per base. `high_water` is the best price since the entry, for a trailing stop. Trades before
     `watched_until` (the venue's time) don't count: they are no later than the fill, or were seen. `targets_done` has
-    the indices of partial targets that were reached. `venue_group_id` is the group of orders that keep it at the venue.
+    the indices of partial targets that were reached. `venue_filled` is what its orders that rest at the venue have
+    filled, as far as `quantity` counts it.
     """
 
     id: UUID
@@ -92,7 +93,7 @@ class PositionProtection:
     exit_at: datetime | None = None
     targets_done: tuple[int, ...] = ()
     protect_at: ProtectAt = ProtectAt.ENGINE
-    venue_group_id: UUID | None = None
+    venue_filled: Decimal = ZERO
     ended_at: datetime | None = None
 
     @property

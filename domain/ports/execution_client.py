@@ -106,6 +106,9 @@ class NotSent(Exception):
     """The request was not sent, because the send guard forbade it."""
 
 
+OrderPair = tuple[Order, Order]
+"""Two orders that close the same quantity: the one that cuts a loss, and the one that takes a profit."""
+
 SendGuard = Callable[[], None]
 """Called after the request's timestamp is taken and before its bytes are sent; raises `NotSent` to stop it."""
 
@@ -136,6 +139,10 @@ class ExecutionClient(Protocol):
         Raises `VenueRefused` if the venue did neither, above all if the replaced order has filled in part or ended by
         then; `OutcomeUnknown` or `NotSent` as `place`.
         """
+        ...
+
+    async def place_group(self, orders: OrderPair, guard: SendGuard) -> tuple[OrderReport, ...]:
+        """Place two orders of which one ends the other, both or neither, in one request; raises as `place`."""
         ...
 
     async def query_order(self, order: Order) -> OrderReport | None:

@@ -184,6 +184,22 @@ class OrderRepository(Protocol):
         """Return those of the orders that exist, in no particular order."""
         ...
 
+    async def list_group_for_update(self, group_id: UUID) -> list[Order]:
+        """Return the orders of a group, oldest first, and lock their rows until the transaction ends."""
+        ...
+
+    async def list_groups(self, group_ids: Sequence[UUID]) -> list[Order]:
+        """Return the orders of these groups, oldest first (for batches)."""
+        ...
+
+    async def list_latest_of_protections(self, protection_ids: Sequence[UUID]) -> list[Order]:
+        """Return the two newest orders that each of these protections has made at the venue, oldest first."""
+        ...
+
+    async def filled_of_protection(self, protection_id: UUID) -> Decimal:
+        """Return how much all orders that a protection has made at the venue have filled, in base."""
+        ...
+
     async def list_replacements(self, ids: Sequence[UUID]) -> list[Order]:
         """Return the orders that replace one of `ids`, or were to, oldest first."""
         ...

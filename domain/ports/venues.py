@@ -1,6 +1,6 @@
 """The ports to all venues that this engine reaches, and to the sandbox's administrative side."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -8,6 +8,9 @@ from domain.model.markets import Venue
 from domain.model.trading import Account, Balance, VenueCredentials
 from domain.model.venue_abilities import VenueAbilities
 from domain.ports.execution_client import ExecutionClient
+
+AbilitiesOf = Callable[[str], Awaitable[VenueAbilities | None]]
+"""Returns the abilities of a venue by its name, as `VenueDirectory.abilities` does."""
 
 
 class PaperRefused(Exception):

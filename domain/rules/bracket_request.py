@@ -10,7 +10,9 @@ from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderType
 from domain.model.protection import ExitLevel, ProtectAt, ProtectionRules
+from domain.model.venue_abilities import VenueAbilities
 from domain.rules.order_request import OrderRequest
+from domain.rules.resting_protection import venue_errors
 
 _HUNDRED = Decimal(100)
 
@@ -30,13 +32,20 @@ class BracketRequest:
 
 
 def validate_bracket(
-    request: OrderRequest, bracket: BracketRequest, market: Market | None, ask: Decimal | None
+    request: OrderRequest,
+    bracket: BracketRequest,
+    market: Market | None,
+    ask: Decimal | None,
+    abilities: VenueAbilities | None,
 ) -> list[InputError]:
     """Return all errors of the protection of an order; `ask` is the best price at which one can buy now, if known."""
+    stop, profit = bracket.stop_loss is not None, bracket.take_profit is not None
+    venue, path = request.market.venue, ("input", "protectAt")
     entry = request.price or request.stop_price or ask
     levels = (("stopLoss", bracket.stop_loss, -1), ("takeProfit", bracket.take_profit, 1))
     return [
         *_order_errors(request, bracket),
+        *venue_errors(bracket.protect_at, venue, abilities, path, stop=stop, profit=profit),
         *(
             error
             for field, level, sign in levels
@@ -74,9 +83,6 @@ def _order_errors(request: OrderRequest, bracket: BracketRequest) -> Iterator[In
     elif request.type is OrderType.TRAILING_STOP:
         message = "A TRAILING_STOP has no entry price to measure from; protect its position once it has filled."
         yield _error(field, message, ErrorCode.UNSUPPORTED)
-    if bracket.protect_at is ProtectAt.VENUE:
-        message = "No venue keeps both orders for what is filled so far; use BEST or ENGINE."
-        yield _error("protectAt", message, ErrorCode.UNSUPPORTED)
 
 
 def level_errors(

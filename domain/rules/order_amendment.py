@@ -55,6 +55,7 @@ def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, clien
         trading_session_id=order.trading_session_id,
         signal_id=order.signal_id,
         parent_id=order.parent_id,
+        protection_id=order.protection_id,
         replaces_id=order.id,
     )
 
@@ -65,6 +66,9 @@ def _state_errors(order: Order, replacement: Order | None) -> Iterator[InputErro
         yield _error(("id",), message, ErrorCode.CONFLICT)
     elif order.status.is_final:
         yield _error(("id",), f"The order is {order.status} and can't be amended any more.", ErrorCode.CONFLICT)
+    elif order.protection_id is not None:
+        message = "The order keeps a protection at the venue; change that with positionProtect, or cancel the order."
+        yield _error(("id",), message, ErrorCode.UNSUPPORTED)
     elif order.type in _IMMEDIATE:
         message = f"A {order.type} order has nothing to amend; cancel it and place another."
         yield _error(("id",), message, ErrorCode.UNSUPPORTED)

@@ -152,8 +152,10 @@ class AccountWorker:
         client = await self._connect()
         context = AccountContext(self.account, client, lambda: self._lease_handle.current, dependencies.execution)
         try:
-            self._executor.executor = AccountExecutor(context, cancel_foreign=dependencies.cancel_foreign)
-            await self._executor.executor.run()
+            executor = AccountExecutor(context, cancel_foreign=dependencies.cancel_foreign)
+            executor.waits.on_coins_expected = self._keeper.wake
+            self._executor.executor = executor
+            await executor.run()
         finally:
             self._executor.executor = None
             # A task of its own: a close that is cut short would leave connections open that nobody can close any more.

@@ -10,6 +10,8 @@ from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.trading import Position
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
+from domain.rules.order_groups import without_rivals
+from domain.trading.protection_updater import count_resting
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,15 @@ class PositionClosing:
             return min(held, self.protection.quantity)
         return held
 
+    def resting_in_the_way(self, quantity: Decimal) -> tuple[Order, ...]:
+        """Return the orders that protect the position at the venue if they leave less than `quantity` to be closed."""
+        if self._excess(quantity) <= 0:
+            return ()
+        return tuple(order for order in self.working if order.protection_id is not None)
+
     def in_the_way(self, quantity: Decimal) -> tuple[Order, ...]:
         """Return the orders by hand that leave less than `quantity` to be closed: the newest, as many as it takes."""
-        if self.position is None or quantity <= 0:
-            return ()
-        closing = sum((order.outstanding_quantity for order in self.working), quantity)
-        excess = EXACT.subtract(closing, abs(self.position.quantity))
+        excess = self._excess(quantity)
         chosen: list[Order] = []
         for order in sorted(self.working, key=lambda order: order.id, reverse=True):
             if excess > 0 and order.role is OrderRole.MANUAL and not order.status.is_final:
@@ -65,12 +70,23 @@ class PositionClosing:
                 excess = EXACT.subtract(excess, order.outstanding_quantity)
         return tuple(chosen)
 
+    def _excess(self, quantity: Decimal) -> Decimal:
+        """Return by how much `quantity` and what is to be closed already are more than the position."""
+        if self.position is None or quantity <= 0:
+            return ZERO
+        working = without_rivals(self.working)
+        closing = sum((order.outstanding_quantity for order in working), quantity)
+        return EXACT.subtract(closing, abs(self.position.quantity))
+
 
 async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> PositionClosing:
     """Return what the intent is about."""
     active = await unit_of_work.orders.list_active(intent.account_id)
     known = await unit_of_work.protection.list_open(intent.account_id)
     protection = next((row for row in reversed(known) if _is_of(row, intent)), None)
+    if protection is not None and protection.quantity is not None:
+        locked = await unit_of_work.protection.get_for_update(protection.id)
+        protection = None if locked is None else await count_resting(unit_of_work, locked)
     entry_order_id = None if protection is None else protection.entry_order_id
     if intent.trading_session_id is not None:
         related = tuple(o for o in active if o.trading_session_id == intent.trading_session_id)
@@ -78,7 +94,7 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
         by_hand = tuple(o for o in active if o.market == intent.market and o.trading_session_id is None)
         related = tuple(o for o in by_hand if o.reduce_only)
     else:
-        related = tuple(o for o in active if entry_order_id is not None and entry_order_id in {o.id, o.parent_id})
+        related = tuple(o for o in active if _is_related(o, intent, entry_order_id))
     positions = await unit_of_work.positions.list_open(intent.account_id)
     position = next((position for position in positions if _concerns(position, intent, protection)), None)
     if position is None:
@@ -89,6 +105,13 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
     given_up = (o for o in lacking if not o.awaits_fills and o.id > position.id and _closes(o, position))
     untold = sum((order.missing_quantity for order in given_up), ZERO)
     return PositionClosing(intent, position, protection, entry_order_id, related, working, untold)
+
+
+def _is_related(order: Order, intent: PositionIntent, entry_order_id: UUID | None) -> bool:
+    """Return whether an order is the entry of a protection, or closes what it protects."""
+    if order.protection_id is not None and order.protection_id == intent.protection_id:
+        return True
+    return entry_order_id is not None and entry_order_id in {order.id, order.parent_id}
 
 
 def _closes(order: Order, position: Position) -> bool:

@@ -24,7 +24,10 @@ class TradingTimings:
     between looks whether the account has reconciled, `price_wait` how long a new trading session waits for the
     prices that its start equity needs, `close_wait` how long the end of an account's trading waits for the venue's
     connections to close, and `stable_after` how long an executor must have run for its back-off to start over.
-    `execution` are the times of the executors themselves.
+    `venue_exit_wait` is how long an order that rests at the venue has to close a position whose stop or target the
+    market has reached, before the engine does it. Such an order is replaced at most every `resting_pause` because
+    more is to be protected, and every `trailing_pause` to follow the price. `execution` are the times of the
+    executors themselves.
     """
 
     scan_interval: float = 2.0
@@ -33,6 +36,9 @@ class TradingTimings:
     keeper_wait: float = 0.1
     price_wait: float = 5.0
     close_wait: float = 3.0
+    venue_exit_wait: float = 2.0
+    resting_pause: float = 2.0
+    trailing_pause: float = 5.0
     stable_after: float = 60.0
     execution: OrderTimings = field(default_factory=OrderTimings)
 

@@ -34,6 +34,15 @@ class ExecutorHandle:
         if self.executor is not None:
             self.executor.wake(order_id)
 
+    def expects_coins(self, order_id: UUID) -> bool:
+        """Return whether an order by hand waits for coins that orders at the venue keep for a protection."""
+        return self.executor is not None and self.executor.waits.expects_coins(order_id)
+
+    def query(self, order_id: UUID) -> None:
+        """Have the venue asked about an order of which a report may have been lost."""
+        if self.executor is not None:
+            self.executor.query_later(order_id)
+
     async def refresh_balances(self) -> bool:
         """Have the venue asked for the balances, and the answer stored; return whether it answered."""
         if self.executor is None:

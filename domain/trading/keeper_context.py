@@ -30,6 +30,7 @@ class KeeperContext:
     ) -> None:
         self.account = account
         self.database = dependencies.database
+        self.venues = dependencies.venues
         self.feed = dependencies.feed
         self.bus = dependencies.bus
         self.clock = dependencies.clock

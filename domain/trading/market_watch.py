@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
+from domain.core.money import EXACT
 from domain.core.pagination import TimeKeysetPage
 from domain.core.wakeup import Wakeup
 from domain.market_data.codec import CandlesDemand, encode_demand
@@ -38,6 +39,8 @@ CLOSING_TIME = timedelta(seconds=5)
 class WatchedProtection:
     """An active protection and its state after the trades that were seen; `due` is what closes the position.
 
+    `is_certain`: that is the venue's own word, so that no order at the venue can do it any more.
+
     The row has the state at the end of the last candle, from which the next candle is stepped. What trades have moved
     since then is here alone: it follows again from the row and the candles.
     """
@@ -48,6 +51,7 @@ class WatchedProtection:
         self.direction = direction
         self.state = protection_state(protection, market, direction)
         self.due: Exit | None = None
+        self.is_certain = False
         self.gap_since: float | None = None
         """When a candle was found to be missing, in monotonic seconds; None while none is."""
 
@@ -81,6 +85,14 @@ class WatchedProtection:
     def high_water(self) -> Decimal | None:
         """The best price since the entry, trades of the last minute included; None without a trailing stop."""
         return stepped(self.protection, self.state, self.since, self.market, self.direction).high_water
+
+    @property
+    def stop_price(self) -> Decimal | None:
+        """The nearer of both stops now; None without one."""
+        stops = [stop for stop in (self.state.stop_loss, self.state.trailing_stop) if stop is not None]
+        if not stops:
+            return None
+        return EXACT.multiply(self.market.price_increment, Decimal(self.direction * max(stops)))
 
     def on_trade(self, trade: Trade) -> None:
         """Step by a trade, unless it is no later than the fill or was seen, or the position is to be closed already."""

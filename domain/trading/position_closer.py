@@ -155,7 +155,12 @@ class PositionCloser:
         if closing.untold > 0 and is_dust(closing.target, market, price) and not closing.closes_part:
             await self._close_without(unit_of_work, closing, position, closing.untold, _UNTOLD)
             return None
-        in_the_way = closing.in_the_way(plan_exit(closing.target, market, price, None).quantity)
+        quantity = plan_exit(closing.target, market, price, None).quantity
+        resting = closing.resting_in_the_way(quantity)
+        if resting:
+            await self._cancel(unit_of_work, resting)
+            return None
+        in_the_way = closing.in_the_way(quantity)
         if in_the_way:
             await self._cancel_by_hand(unit_of_work, closing.intent, market, in_the_way)
             return None

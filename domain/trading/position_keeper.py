@@ -26,12 +26,13 @@ from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
 from domain.trading.position_closer import PositionCloser, internal_error_key
 from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdater
+from domain.trading.venue_protector import VenueProtector
 
 log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
 _ALL = Decimal(1)
-_NOTHING = ProtectedAccount((), (), (), frozenset(), {})
+_NOTHING = ProtectedAccount((), (), (), (), {})
 
 
 class PositionKeeper:
@@ -45,6 +46,7 @@ class PositionKeeper:
         self._tasks: dict[MarketSymbol, asyncio.Task[None]] = {}
         self._retry_at: dict[UUID, float] = {}
         self._updater = ProtectionUpdater(context, self._live_high_water)
+        self._protector = VenueProtector(context, self._watched)
 
     def __repr__(self) -> str:
         return f"PositionKeeper({self._context.account.id}, markets={len(self._watches)})"
@@ -86,11 +88,12 @@ class PositionKeeper:
         state = await self._load_and_watch(group)
         if await self._updater.update(state):
             state = await self._load_and_watch(group)
-        if await self._form_intents():
+        has_more = await self._protector.update(state)
+        if await self._form_intents(state):
             state = await self._load_and_watch(group)
         for intent in state.intents:
             await self._advance(intent, state)
-        if state.intents:
+        if state.intents or has_more:
             return timings.poll_interval
         return self._seconds_to_next_exit() if state.protections else timings.rest_interval
 
@@ -111,10 +114,10 @@ class PositionKeeper:
             protections = await reading.protection.list_open(account_id)
             intents = await reading.protection.list_open_intents(account_id)
             positions = await reading.positions.list_open(account_id)
-            active = frozenset(order.id for order in await reading.orders.list_active(account_id))
+            active = await reading.orders.list_active(account_id)
             entry_ids = [row.entry_order_id for row in protections if row.entry_order_id is not None]
             entries = {order.id: order for order in await reading.orders.get_many(entry_ids)}
-        return ProtectedAccount(tuple(protections), tuple(intents), tuple(positions), active, entries)
+        return ProtectedAccount(tuple(protections), tuple(intents), tuple(positions), tuple(active), entries)
 
     async def _close_halted(self) -> None:
         """Form the intents to close what a halt in force closes, also if a fill has just opened it."""
@@ -166,6 +169,8 @@ class PositionKeeper:
         for symbol, watch in self._watches.items():
             now = self._context.feed.venue_now(symbol.venue)
             for watched in watch.watched.values():
+                if watched.due is not None:
+                    return timings.keeper_wait
                 exit_at = watched.protection.exit_at
                 if exit_at is not None:
                     seconds = min(seconds, max((exit_at - now).total_seconds(), 0.0))
@@ -173,20 +178,26 @@ class PositionKeeper:
 
     def _live_high_water(self, protection: PositionProtection) -> Decimal | None:
         """Return how far the trades of the last minute have moved a trailing stop: what a fill changes goes on from."""
-        watch = self._watches.get(protection.market)
-        watched = None if watch is None else watch.watched.get(protection.id)
+        watched = self._watched(protection)
         return None if watched is None else watched.high_water
+
+    def _watched(self, protection: PositionProtection) -> WatchedProtection | None:
+        watch = self._watches.get(protection.market)
+        return None if watch is None else watch.watched.get(protection.id)
 
     # -- from what is due to intents ---------------------------------------------------------------------------------
 
-    async def _form_intents(self) -> bool:
-        """Store an intent for each protection of which something is due; return whether there was any."""
+    async def _form_intents(self, state: ProtectedAccount) -> bool:
+        """Store an intent for each protection of which something is due; return whether there was any.
+
+        An order that rests at the venue for it is given the time to do it first.
+        """
         has_formed = False
         for symbol, watch in self._watches.items():
             now = self._context.feed.venue_now(symbol.venue)
             for watched in list(watch.watched.values()):
                 watched.on_time(now)
-                if watched.due is not None:
+                if watched.due is not None and not self._is_the_venues(watched, watched.due, state):
                     try:
                         await self._form_intent(watched, watched.due)
                     except (StaleLease, Unavailable):
@@ -194,9 +205,12 @@ class PositionKeeper:
                     except Exception as error:  # noqa: BLE001  # of one protection, which must harm no other
                         await self._context.report(watched.protection, error)
                         continue
-                    watched.due = None
+                    watched.due, watched.is_certain = None, False
                     has_formed = True
         return has_formed
+
+    def _is_the_venues(self, watched: WatchedProtection, exit_: Exit, state: ProtectedAccount) -> bool:
+        return not watched.is_certain and self._protector.waits_for_venue(watched, exit_, state)
 
     async def _form_intent(self, watched: WatchedProtection, exit_: Exit) -> None:
         known, state = watched.protection, watched.state
@@ -237,7 +251,7 @@ class PositionKeeper:
 
     async def _advance(self, intent: PositionIntent, state: ProtectedAccount) -> None:
         """Do the next step of an intent; an error of the engine's own in it harms no other."""
-        if intent.order_id is not None and intent.order_id in state.active:
+        if intent.order_id is not None and state.is_active(intent.order_id):
             return
         is_due = is_late(intent, self._context.clock.now()) or not state.has_position_of(intent)
         if not is_due or self._retry_at.get(intent.id, 0.0) > self._context.clock.monotonic():

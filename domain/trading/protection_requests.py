@@ -8,14 +8,16 @@ from domain.core.clock import IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
-from domain.model.protection import PositionProtection, ProtectionRules
+from domain.model.protection import PositionProtection, ProtectAt, ProtectionRules
 from domain.model.trading import Position
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.market_data import MarketDataProvider
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.ports.venues import AbilitiesOf
 from domain.rules.bracket_request import level_errors, trail_errors
 from domain.rules.direction import Direction
 from domain.rules.protected_position import protection_state, with_fills
+from domain.rules.resting_protection import venue_errors
 from domain.users.activity import record_activity
 
 
@@ -25,16 +27,20 @@ class PositionProtectRequest:
 
     position_id: UUID
     rules: ProtectionRules
+    protect_at: ProtectAt = ProtectAt.BEST
 
 
 class ProtectionService:
     """Protects positions that were opened by hand."""
 
-    def __init__(self, database: Database, feed: MarketDataProvider, bus: MessageBus, ids: IdGenerator) -> None:
+    def __init__(
+        self, database: Database, feed: MarketDataProvider, bus: MessageBus, ids: IdGenerator, abilities: AbilitiesOf
+    ) -> None:
         self._database = database
         self._feed = feed
         self._bus = bus
         self._ids = ids
+        self._abilities = abilities
 
     async def protect(self, user_id: UUID, request: PositionProtectRequest) -> Position:
         """Set what closes a whole position, in the place of what was set so before; return the position.
@@ -58,8 +64,10 @@ class ProtectionService:
                 position_id=position.id,
                 high_water=price,
                 watched_until=now,
+                protect_at=request.protect_at,
             )
             errors = _errors(protection, position, market, price)
+            errors += await self._venue_errors(request, position)
             if errors:
                 raise InputErrors(errors)
             for before in await transaction.protection.list_of_positions([position.id]):
@@ -74,6 +82,15 @@ class ProtectionService:
             transaction.events.append([NewEvent(user_id, now, UserEventKind.POSITION, position, message)])
         await self._bus.publish(commands_topic(position.account_id), b"")
         return position
+
+    async def _venue_errors(self, request: PositionProtectRequest, position: Position) -> list[InputError]:
+        rules, venue = request.rules, position.market.venue
+        if rules.is_empty:
+            return []
+        stop = rules.stop_loss is not None or rules.trailing_stop is not None
+        abilities, path = await self._abilities(venue), ("input", "protectAt")
+        profit = rules.take_profit is not None
+        return [*venue_errors(request.protect_at, venue, abilities, path, stop=stop, profit=profit)]
 
     async def _lock(self, transaction: UnitOfWork, user_id: UUID, position_id: UUID) -> Position:
         found = await transaction.positions.get(user_id, position_id)

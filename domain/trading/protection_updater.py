@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.core.errors import Unavailable
-from domain.core.money import ZERO
+from domain.core.money import EXACT, ZERO
 from domain.model.markets import Market
 from domain.model.orders import Order, OrderStatus
 from domain.model.protection import PositionIntent, PositionProtection
@@ -26,14 +26,23 @@ UNFILLED_FOR = timedelta(minutes=10)
 class ProtectedAccount:
     """What is stored of the account: what protects its positions, what closes them, and the orders under way.
 
-    `entries` are the entry orders of the protections, by id.
+    `orders` are all active orders of the account, oldest first. `entries` are the entry orders of the protections, by
+    id.
     """
 
     protections: tuple[PositionProtection, ...]
     intents: tuple[PositionIntent, ...]
     positions: tuple[Position, ...]
-    active: frozenset[UUID]
+    orders: tuple[Order, ...]
     entries: dict[UUID, Order]
+
+    def is_active(self, order_id: UUID) -> bool:
+        """Return whether an order hasn't ended."""
+        return any(order.id == order_id for order in self.orders)
+
+    def resting(self, protection_id: UUID) -> tuple[Order, ...]:
+        """Return the orders under way that keep a protection at the venue."""
+        return tuple(order for order in self.orders if order.protection_id == protection_id)
 
     def position_of(self, protection: PositionProtection) -> Position | None:
         """Return the open position that the protection is of, or may be of once its entry is filled."""
@@ -84,6 +93,19 @@ class ProtectionUpdater:
         return has_changed
 
     async def _update(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
+        has_changed = protection.quantity is not None and await self._count_resting(protection)
+        return await self._grow_or_end(protection, state) or has_changed
+
+    async def _count_resting(self, known: PositionProtection) -> bool:
+        """Take off what the protection's orders at the venue have sold; return whether that was anything new."""
+        async with self._context.database.read_only() as reading:
+            if await reading.orders.filled_of_protection(known.id) == known.venue_filled:
+                return False
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            return protection is not None and await count_resting(unit_of_work, protection) is not protection
+
+    async def _grow_or_end(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
         position = state.position_of(protection)
         entry = None if protection.entry_order_id is None else state.entries.get(protection.entry_order_id)
         if position is None:
@@ -175,6 +197,19 @@ def _of_no_position(protection: PositionProtection) -> PositionProtection:
         watched_until=None,
         targets_done=(),
     )
+
+
+async def count_resting(unit_of_work: UnitOfWork, protection: PositionProtection) -> PositionProtection:
+    """Take off what the orders at the venue of a protection, whose row is locked, have sold, and return it."""
+    if protection.quantity is None:
+        return protection
+    filled = await unit_of_work.orders.filled_of_protection(protection.id)
+    if filled == protection.venue_filled:
+        return protection
+    left = max(EXACT.subtract(protection.quantity, EXACT.subtract(filled, protection.venue_filled)), ZERO)
+    counted = protection.changed(quantity=left, venue_filled=filled)
+    await unit_of_work.protection.save(counted)
+    return counted
 
 
 def is_about(intent: PositionIntent, protection: PositionProtection) -> bool:

@@ -17,7 +17,8 @@ async def protect_entry(
 
     One with empty rules protects from nothing, and says which order the position was entered by.
     """
-    await unit_of_work.protection.add(new_protection(order, rules, context.ids.next_id()))
+    protect_at = context.plan.definition.protect_at
+    await unit_of_work.protection.add(new_protection(order, rules, context.ids.next_id(), protect_at))
 
 
 async def ensure_protection(context: TradingSessionContext, history: CandleBuffer) -> None:
@@ -48,6 +49,7 @@ async def ensure_protection(context: TradingSessionContext, history: CandleBuffe
                     created_at=transaction.now,
                     trading_session_id=session.id,
                     position_id=state.position.id,
+                    protect_at=definition.protect_at,
                 )
             )
     context.wake_keeper()

@@ -3,7 +3,7 @@
 Each of these changes the session's row; the node that trades the account reads the row and acts.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -24,8 +24,11 @@ from domain.model.trading import (
     TradingSessionStatusCode,
 )
 from domain.model.users import User
+from domain.model.venue_abilities import VenueAbilities
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.ports.venues import AbilitiesOf
+from domain.rules.resting_protection import venue_errors
 from domain.strategies.compiled import compile_definition
 from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_context import cancel_session_orders
@@ -52,13 +55,20 @@ class TradingSessionService:
     """Starts, pauses, resumes and stops trading sessions."""
 
     def __init__(
-        self, database: Database, market_lookup: MarketLookup, bus: MessageBus, clock: Clock, ids: IdGenerator
+        self,
+        database: Database,
+        market_lookup: MarketLookup,
+        bus: MessageBus,
+        clock: Clock,
+        ids: IdGenerator,
+        abilities: AbilitiesOf,
     ) -> None:
         self._database = database
         self._market_lookup = market_lookup
         self._bus = bus
         self._clock = clock
         self._ids = ids
+        self._abilities = abilities
 
     async def start(self, user: User, request: TradingSessionRequest, idempotency_key: str | None) -> TradingSession:
         """Start a trading session; it is STARTING until the trading node has its candles.
@@ -154,6 +164,7 @@ class TradingSessionService:
             errors.append(_not_found("strategy version", "strategyVersion"))
         else:
             errors += _definition_errors(version.definition, request)
+            errors += _venue_errors(version.definition, request, await self._abilities(request.market.venue))
         errors += validate_limits(request.risk, ("input", "risk")) if request.risk else []
         if errors:
             raise InputErrors(errors)
@@ -209,6 +220,19 @@ def _definition_errors(definition: StrategyDefinition, request: TradingSessionRe
     if request.sizing is not None:
         errors += [error.under(("input",)) for error in sizing_errors(request.sizing, definition)]
     return errors
+
+
+def _venue_errors(
+    definition: StrategyDefinition, request: TradingSessionRequest, abilities: VenueAbilities | None
+) -> Iterator[InputError]:
+    return venue_errors(
+        definition.protect_at,
+        request.market.venue,
+        abilities,
+        ("input", "strategyVersion"),
+        stop=definition.stop_loss is not None or definition.trailing_stop is not None,
+        profit=definition.take_profit is not None,
+    )
 
 
 def _parameter_errors(

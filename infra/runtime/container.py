@@ -85,7 +85,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         ids,
         Registration(settings.registration.value),
     )
-    orders = OrderService(database, hub, clock, ids, container.order_notifier)
+    orders = OrderService(database, hub, clock, ids, container.order_notifier, container.venues.abilities)
     signals = SignalService(database, hub, bus, clock, ids)
     return Services(
         database=database,
@@ -99,10 +99,12 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         analytics=MarketAnalytics(database, history),
         accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(database, clock, ids),
-        trading_sessions=TradingSessionService(database, hub.catalogue.get, bus, clock, ids),
+        trading_sessions=TradingSessionService(
+            database, hub.catalogue.get, bus, clock, ids, container.venues.abilities
+        ),
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
-        protection=ProtectionService(database, hub, bus, ids),
+        protection=ProtectionService(database, hub, bus, ids, container.venues.abilities),
         signals=signals,
         signal_webhooks=SignalWebhookService(database, tokens, clock, ids),
         webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),

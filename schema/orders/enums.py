@@ -56,7 +56,7 @@ describe_enum(
     "Why an order exists.",
     {
         "ENTRY": "A strategy opens a position with the order.",
-        "EXIT": "It stood in the way of closing a position: it could have enlarged it, or locked what is to be sold.",
+        "EXIT": "The order closes a position because the strategy's rule or its longest holding time says so.",
         "STOP_LOSS": "The order closes a position whose loss reached the strategy's stop-loss.",
         "TAKE_PROFIT": "The order closes a position whose profit reached the strategy's take-profit.",
         "TRAILING_STOP": "The order closes a position whose price fell back from its best value.",
@@ -145,9 +145,11 @@ describe_enum(
         "NOT_SENT": "The node lost the right to trade the account just before the order was to be sent, so it was "
         "never sent.",
         "DENIED": "The engine held it, it was triggered, and then it failed the risk checks: `denials` has them.",
-        "AMENDED": "`orderAmend` replaced it: `replacedBy` is the order that takes its place.",
+        "AMENDED": "`orderAmend` replaced it, or it kept a stop at the venue that has moved: `replacedBy` is the order "
+        "that takes its place.",
         "NOT_REPLACED": "It came from `orderAmend`, and the order that it was to replace had ended, or could not be "
         "cancelled, so it was never sent.",
+        "PROTECTION": "It kept a protection at the venue that has ended or changed.",
         "EXIT": "It stood in the way of closing a position: it could have enlarged it, or locked what is to be sold.",
     },
 )

@@ -109,7 +109,10 @@ class OrderPlaceInput:
     )
     protect_at: ProtectAt | None = strawberry.field(
         default=None,
-        description="Where `stopLoss` and `takeProfit` are kept. The default is BEST. Invalid without one of them.",
+        description=(
+            "Where `stopLoss` and `takeProfit` are kept. The default is BEST. With VENUE, the result is UNSUPPORTED "
+            "where the venue lacks the orders that it takes. Invalid without one of them."
+        ),
     )
     idempotency_key: str = strawberry.field(
         description=(

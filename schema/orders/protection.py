@@ -5,7 +5,10 @@ from decimal import Decimal
 
 import strawberry
 
+from domain.model import protection as domain
 from domain.model.protection import ProtectAt
+from resolvers import positions
+from schema.common.types import Info, lazy
 
 
 @strawberry.type(description="What closes a position, or the part of it that one entry order has brought.")
@@ -38,3 +41,14 @@ class PositionProtection:
     ended_at: datetime | None = strawberry.field(
         description="When it ended, with the position or without one. Null while it is in force."
     )
+
+    @strawberry.field(
+        graphql_type=list[lazy("orders.types", "Order")] | None,  # type: ignore[misc]  # made at run time
+        description=(
+            "The orders that keep it at the venue now, the stop first; they work while the engine is down. Empty while "
+            "the engine alone keeps it: because it was to, because the venue lacks such orders or has refused them, or "
+            "because they were cancelled by hand."
+        ),
+    )
+    async def orders(parent: strawberry.Parent[domain.PositionProtection], info: Info) -> object:
+        return await positions.resting_orders(info.context, parent)

@@ -216,6 +216,16 @@ class Order(Node, OrderFacts):
         return await orders.protection(info.context, parent)
 
     @strawberry.field(
+        graphql_type=list[lazy("orders.types", "Order")] | None,  # type: ignore[misc]  # made at run time
+        description=(
+            "The orders of its group, this one included, the stop-loss first: when one of them is triggered, the venue "
+            "ends the other. Empty for an order that is in no group."
+        ),
+    )
+    async def group(parent: strawberry.Parent[domain.Order], info: Info) -> object:
+        return await orders.group(info.context, parent)
+
+    @strawberry.field(
         graphql_type=lazy("orders.types", "Order") | None,
         description="The order that this one was to replace, if it came from `orderAmend`. Else null.",
     )

@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
-from domain.model.protection import ProtectionRules
+from domain.model.protection import ProtectAt, ProtectionRules
 from domain.model.users import ApiScope
+from domain.trading.protection_requests import PositionProtectRequest
 from resolvers import orders, positions
 from schema.common.errors import user_error
 from schema.common.mutations import INPUT, Fields, Payload, mutation
@@ -57,14 +59,22 @@ class PositionProtectInput:
     trailing_stop: TrailInput | None = strawberry.field(
         default=None, description="Close the position when the market falls back from its best price by this distance."
     )
+    protect_at: ProtectAt | None = strawberry.field(
+        default=None,
+        description=(
+            "Where these are kept. The default is BEST. With VENUE, the result is UNSUPPORTED where the venue lacks "
+            "the orders that it takes."
+        ),
+    )
 
-    def to_domain(self) -> ProtectionRules:
-        """Return the rules."""
-        return ProtectionRules(
+    def to_domain(self, position_id: UUID) -> PositionProtectRequest:
+        """Return the request."""
+        rules = ProtectionRules(
             stop_loss=exit_level(self.stop_loss),
             take_profit=exit_level(self.take_profit),
             trailing_stop=trail_level(self.trailing_stop),
         )
+        return PositionProtectRequest(position_id, rules, self.protect_at or ProtectAt.BEST)
 
 
 @strawberry.type(description="The result of `positionProtect`.")
@@ -80,9 +90,10 @@ class PositionMutation:
         description=(
             "Set the stop-loss, the take-profit and the trailing stop of a whole position that orders by hand have "
             "opened, in the place of those that were set so before. The first of them that the market reaches closes "
-            "the position, and the others end with it. The engine keeps them, over restarts too. What is not given is "
-            "taken away. Brackets of the orders that opened the position stay. A trading session's position is "
-            "UNSUPPORTED, because its strategy protects it."
+            "the position, and the others end with it. They rest at the venue as far as `protectAt` and the venue "
+            "allow, and the engine watches them, over restarts too. What is not given is taken away. Brackets of the "
+            "orders that opened the position stay. A trading session's position is UNSUPPORTED, because its strategy "
+            "protects it."
         ),
     )
     async def position_protect(
@@ -92,7 +103,7 @@ class PositionMutation:
         input: Annotated[PositionProtectInput, INPUT],
     ) -> Fields:
         position_id = decode_uuid(id, "Position", ("id",))
-        return {"position": await positions.protect(info.context, position_id, input.to_domain())}
+        return {"position": await positions.protect(info.context, input.to_domain(position_id))}
 
     @mutation(
         PositionClosePayload,

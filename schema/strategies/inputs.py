@@ -6,6 +6,7 @@ import strawberry
 
 from domain.model import definitions as domain
 from domain.model.orders import OrderType, TimeInForce
+from domain.model.protection import ProtectAt
 
 
 @strawberry.input(
@@ -269,6 +270,13 @@ class StrategyDefinitionInput:
             "default) to 0.01. A greater one lets a trading session start with fewer candles."
         ),
     )
+    protect_at: ProtectAt | None = strawberry.field(
+        default=None,
+        description=(
+            "Where `stopLoss`, `takeProfit` and `trailingStop` are kept. The default is ENGINE. With VENUE, "
+            "`tradingSessionStart` returns UNSUPPORTED where the venue lacks the orders that it takes."
+        ),
+    )
 
     def to_domain(self) -> domain.StrategyDefinition:
         return domain.StrategyDefinition(
@@ -287,6 +295,7 @@ class StrategyDefinitionInput:
             targets=tuple(target.to_domain() for target in self.targets or ()),
             let=tuple(domain.NamedPart(part.name, part.expression) for part in self.let or ()),
             warm_up_tolerance=self.warm_up_tolerance,
+            protect_at=self.protect_at or ProtectAt.ENGINE,
         )
 
 

@@ -7,6 +7,7 @@ import strawberry
 
 from domain.model import strategies as domain
 from domain.model.orders import OrderType, TimeInForce
+from domain.model.protection import ProtectAt
 from domain.ports.trading_sessions import TradingSessionFilter
 from domain.strategies.errors import DefinitionError
 from resolvers import strategies, trading
@@ -172,6 +173,7 @@ class StrategyDefinition:
             "The fraction of an indicator's value that may depend on where its history begins. Null means 0.000000001."
         )
     )
+    protect_at: ProtectAt = strawberry.field(description="Where `stopLoss`, `takeProfit` and `trailingStop` are kept.")
 
 
 @error_type(DefinitionError)

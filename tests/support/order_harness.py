@@ -21,6 +21,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderEvent, OrderType
 from domain.model.trading import Account, Position
 from domain.model.users import User
+from domain.model.venue_abilities import VenueAbilities
 from domain.ports.execution_client import ExecutionClient
 from domain.ports.leases import Lease
 from domain.rules.order_request import OrderRequest
@@ -121,6 +122,11 @@ class FixedMarkets:
         return self.latest_depth(market)
 
 
+async def no_abilities(_venue: str) -> VenueAbilities | None:
+    """Know of no venue what it can."""
+    return None
+
+
 class PatientOrderService(OrderService):
     """Waits for an answer while an executor runs, however slow the machine is, and else for a short time only."""
 
@@ -155,6 +161,7 @@ class OrderHarness:
             self.clock,
             self.ids,
             self.notifier,
+            no_abilities,
             ANSWER_WITHIN_SECONDS,
             is_executor_running=lambda: self.is_running,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from domain.model.orders import Order, OrderStatus, RejectCode
 from domain.model.trading import Balance
 from domain.ports.execution_client import (
     FillReport,
+    OrderPair,
     OrderReport,
     OutcomeUnknown,
     ReplacementReport,
@@ -88,6 +89,24 @@ class ScriptedVenue:
             await self._hang()
         report = self.orders[order.client_order_id]
         return report if self.answers_with_fills else replace(report, fills=())
+
+    async def place_group(self, orders: OrderPair, guard: SendGuard) -> tuple[OrderReport, ...]:
+        guard()
+        self.sent += 1
+        fate = self.fates.popleft() if self.fates else Fate.ANSWERED
+        if fate is Fate.REFUSED:
+            raise VenueRefused("stop price would trigger immediately", self.refusal_code)
+        if fate is Fate.LOST:
+            raise OutcomeUnknown("no answer within 10 s")
+        if fate is Fate.HANGS_BEFORE:
+            await self._hang()
+        for order in orders:
+            self.receive(order)
+        if fate is Fate.SWALLOWED:
+            raise OutcomeUnknown("the connection broke")
+        if fate is Fate.HANGS_AFTER:
+            await self._hang()
+        return tuple(self.orders[order.client_order_id] for order in orders)
 
     async def cancel(self, order: Order, guard: SendGuard) -> OrderReport | None:
         self.cancel_attempts += 1

@@ -41,6 +41,7 @@ from domain.ports.orders import OrderFilter
 from domain.trading.close_requests import PositionService
 from domain.trading.dependencies import TradingDependencies, TradingTimings
 from domain.trading.halts import HaltService
+from domain.trading.protection_requests import ProtectionService
 from domain.trading.signal_requests import SignalService
 from domain.trading.trader import Trader
 from domain.trading.trading_sessions import TradingSessionRequest, TradingSessionService
@@ -158,12 +159,15 @@ class TradingNode:
         self.vault, self.notifier = AesVault(b"k" * 32), OrderNotifier(self.bus)
         self.accounts = AccountService(self.database, self.venues, self.vault, self.bus, self.clock, self.ids)
         self.trading_sessions = TradingSessionService(
-            self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids
+            self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids, self.venues.abilities
         )
-        self.orders = OrderService(self.database, self.hub, self.clock, self.ids, self.notifier, PATIENCE_SECONDS)
+        self.orders = OrderService(
+            self.database, self.hub, self.clock, self.ids, self.notifier, self.venues.abilities, PATIENCE_SECONDS
+        )
         self.position_service = PositionService(
             self.database, self.hub, self.bus, self.clock, self.ids, self.orders, PATIENCE_SECONDS
         )
+        self.protection_service = ProtectionService(self.database, self.hub, self.bus, self.ids, self.venues.abilities)
         self.submitted = SignalService(self.database, self.hub, self.bus, self.clock, self.ids, PATIENCE_SECONDS)
         self.halts = HaltService(self.database, self.bus, self.clock, self.ids)
         self.user: User = new_user()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from asyncpg import Record
@@ -101,6 +102,14 @@ LAST_ENTRY = SELECT_ORDER + (
     " WHERE trading_session_id = $1 AND market = $2 AND role = 'ENTRY' AND filled_quantity > 0 ORDER BY id DESC LIMIT 1"
 )
 REPLACEMENTS = SELECT_ORDER + " WHERE replaces_id = ANY($1::uuid[]) ORDER BY id"
+GROUPS = SELECT_ORDER + " WHERE group_id = ANY($1::uuid[]) ORDER BY id"
+GROUP_FOR_UPDATE = SELECT_ORDER + " WHERE group_id = $1 ORDER BY id" + LOCK
+LATEST_OF_PROTECTIONS = f"""
+SELECT latest.* FROM unnest($1::uuid[]) AS protection (id)
+CROSS JOIN LATERAL ({SELECT_ORDER} WHERE protection_id = protection.id ORDER BY id DESC LIMIT 2) AS latest
+ORDER BY latest.id"""
+FILLED_OF_PROTECTION = """
+SELECT coalesce(sum(greatest(filled_quantity, reported_quantity)), 0) FROM orders WHERE protection_id = $1"""
 CHILDREN = SELECT_ORDER + " WHERE parent_id = ANY($1::uuid[])"
 
 RECORDED_TRADES = """
@@ -217,6 +226,18 @@ class PostgresOrders(Repository):
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Order]:
         return await self._all(GET_MANY, list(ids))
+
+    async def list_group_for_update(self, group_id: UUID) -> list[Order]:
+        return await self._all(GROUP_FOR_UPDATE, group_id)
+
+    async def list_groups(self, group_ids: Sequence[UUID]) -> list[Order]:
+        return await self._all(GROUPS, list(group_ids))
+
+    async def list_latest_of_protections(self, protection_ids: Sequence[UUID]) -> list[Order]:
+        return await self._all(LATEST_OF_PROTECTIONS, list(protection_ids))
+
+    async def filled_of_protection(self, protection_id: UUID) -> Decimal:
+        return Decimal(await self._connection.fetchval(FILLED_OF_PROTECTION, protection_id))
 
     async def list_replacements(self, ids: Sequence[UUID]) -> list[Order]:
         return await self._all(REPLACEMENTS, list(ids))

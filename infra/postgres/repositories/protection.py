@@ -32,6 +32,8 @@ LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
 NEEDS_KEEPER = f"""
 SELECT EXISTS (SELECT FROM position_protections WHERE account_id = ANY($1::uuid[]) AND ended_at IS NULL)
     OR EXISTS (SELECT FROM position_intents WHERE account_id = ANY($1) AND ended_at IS NULL)
+    OR EXISTS (SELECT FROM orders WHERE account_id = ANY($1) AND protection_id IS NOT NULL
+        AND status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL'))
     OR EXISTS ({LIST_HALTED})"""
 LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
 

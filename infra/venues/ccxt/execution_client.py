@@ -16,6 +16,7 @@ from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import (
     FillReport,
     NotSent,
+    OrderPair,
     OrderReport,
     ReplacementReport,
     SendGuard,
@@ -31,11 +32,13 @@ from infra.venues.ccxt.connection import VenueConnection
 from infra.venues.ccxt.conversion import CcxtStructure, CcxtValue
 from infra.venues.ccxt.errors import is_order_not_found
 from infra.venues.ccxt.order_arguments import OrderArguments, order_arguments
+from infra.venues.ccxt.order_lists import list_params, list_reports, report_of_canceled
 from infra.venues.ccxt.profiles.plain import PLAIN
 from infra.venues.rate_limit.rate_limiter import Priority, request_priority
 
 log = logging.getLogger(__name__)
 
+_UNSUPPORTED = RejectCode.UNSUPPORTED
 _MARGIN = timedelta(seconds=10)
 """How much earlier than it was sent an order and its executions are looked for, since clocks differ."""
 
@@ -98,7 +101,9 @@ class CcxtExecutionClient:
         """Cancel by client order id; raises as `place`. None if the venue's answer doesn't contain the order."""
 
         def read(data: CcxtValue) -> OrderReport | None:
-            return self._to_report(order, data) if data.get("side") else None
+            if data.get("side"):
+                return self._to_report(order, data)
+            return report_of_canceled(self._requests.exchange, data, order)
 
         venue_order_id, params = await self._cancel_arguments(order)
         return await self._requests.send(
@@ -133,6 +138,21 @@ class CcxtExecutionClient:
             return replacement_report(self._requests.exchange, answer, replaced, order)
 
         return await self._requests.send(guard, _answered_by_errors(request), read)
+
+    async def place_group(self, orders: OrderPair, guard: SendGuard) -> tuple[OrderReport, ...]:
+        """Place two orders of which one ends the other, both or neither, by one request; raises as `place`."""
+        for order in orders:
+            self._check_supported(order)
+        if not self._profile.order_lists:
+            raise VenueRefused("Orders of which one ends the other aren't supported at this venue.", _UNSUPPORTED)
+
+        def request(exchange: CcxtValue) -> Awaitable[CcxtValue]:
+            answer: Awaitable[CcxtValue] = exchange.privatePostOrderListOco(list_params(exchange, orders))
+            return answer
+
+        return await self._requests.send(
+            guard, request, lambda answer: list_reports(self._requests.exchange, answer, orders)
+        )
 
     async def query_order(self, order: Order) -> OrderReport | None:
         """Query an order by its client order id, with its fills; None if the venue answers "no such order"."""

@@ -41,7 +41,10 @@ _FILTER = re.compile(r"Filter failure: (\w+)")
 _PATTERNS: Final = (
     (re.compile(r"insufficient (balance|funds|margin)", re.IGNORECASE), RejectCode.INSUFFICIENT_BALANCE),
     (re.compile(r"immediately match and take|post.?only", re.IGNORECASE), RejectCode.WOULD_TAKE),
-    (re.compile(r"would trigger immediately|stop price", re.IGNORECASE), RejectCode.STOP_PRICE),
+    (
+        re.compile(r"would trigger immediately|stop price|relationship of the prices", re.IGNORECASE),
+        RejectCode.STOP_PRICE,
+    ),
     (
         re.compile(r"market is closed|not trading|trading is (halted|suspended)", re.IGNORECASE),
         RejectCode.MARKET_CLOSED,

@@ -12,7 +12,7 @@ from domain.model.markets import FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType, RejectCode, RiskCode
 from infra.embedded.bus import EmbeddedBus
-from tests.support.order_harness import OrderHarness
+from tests.support.order_harness import OrderHarness, no_abilities
 from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -107,7 +107,9 @@ async def test_a_refusal_by_the_venue_is_a_rejection_with_its_words(
 
 
 async def test_without_an_executor_the_answer_is_the_order_as_it_is_after_two_seconds(harness: OrderHarness) -> None:
-    service = OrderService(harness.database, harness.markets, harness.clock, harness.ids, harness.notifier)
+    service = OrderService(
+        harness.database, harness.markets, harness.clock, harness.ids, harness.notifier, no_abilities
+    )
     before = harness.clock.monotonic()
     order = await service.place(harness.user.id, harness.request(), "k")
     assert order.status is OrderStatus.PENDING
@@ -138,7 +140,8 @@ async def test_an_order_is_placed_by_a_node_that_shares_only_the_database(
 ) -> None:
     await harness.start()
     elsewhere = OrderNotifier(EmbeddedBus())
-    service = OrderService(harness.database, harness.markets, harness.clock, harness.ids, elsewhere, PATIENCE_SECONDS)
+    parts = (harness.database, harness.markets, harness.clock, harness.ids, elsewhere)
+    service = OrderService(*parts, no_abilities, PATIENCE_SECONDS)
     order = await service.place(harness.user.id, harness.request(), "k")
     assert order.status is OrderStatus.FILLED
 

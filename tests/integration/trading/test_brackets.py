@@ -11,11 +11,11 @@ from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.model import users
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
-from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
+from domain.model.protection import ExitLevel, PositionProtection, ProtectAt, ProtectionRules
 from domain.model.trading import Account, Position
 from domain.rules.bracket_request import BracketRequest
 from domain.rules.order_request import OrderRequest
-from domain.trading.protection_requests import PositionProtectRequest, ProtectionService
+from domain.trading.protection_requests import PositionProtectRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
 from tests.support.waiting import read_until
@@ -79,7 +79,7 @@ async def test_what_an_order_buys_is_sold_at_the_first_level_that_is_reached(
 ) -> None:
     account = await node.account()
     await node.until_reconciled(account)
-    entry = await buy(node, account, BracketRequest(TWO, THREE))
+    entry = await buy(node, account, BracketRequest(TWO, THREE, ProtectAt.ENGINE))
     protection = await active(node, account)
     await node.feed.trade(getattr(protection, level))
     await until_flat(node, account)
@@ -105,8 +105,10 @@ async def test_an_order_beyond_the_plan_is_denied_and_leaves_nothing_to_watch(
 async def test_two_brackets_on_one_position_sell_what_is_each_ones_own(node: TradingNode) -> None:
     account = await node.account()
     await node.until_reconciled(account)
-    near = await buy(node, account, BracketRequest(stop_loss=TWO), "near")
-    far = await buy(node, account, BracketRequest(stop_loss=ExitLevel(percent=Decimal(20))), "far")
+    near = await buy(node, account, BracketRequest(stop_loss=TWO, protect_at=ProtectAt.ENGINE), "near")
+    far = await buy(
+        node, account, BracketRequest(stop_loss=ExitLevel(percent=Decimal(20)), protect_at=ProtectAt.ENGINE), "far"
+    )
 
     async def read() -> list[PositionProtection]:
         return [found for found in await protections(node, account) if found.reference_price is not None]
@@ -130,7 +132,7 @@ async def test_an_open_position_is_protected_and_the_protection_changed_and_take
     await node.until_reconciled(account)
     await buy(node, account)
     position = await open_position(node, account)
-    service = ProtectionService(node.database, node.hub, node.bus, node.ids)
+    service = node.protection_service
 
     async def protect(rules: ProtectionRules) -> None:
         await service.protect(node.user.id, PositionProtectRequest(position.id, rules))
@@ -152,7 +154,7 @@ async def test_a_level_that_the_market_has_passed_is_refused(node: TradingNode) 
     await buy(node, account)
     position = await open_position(node, account)
     assert position.average_price is not None
-    service = ProtectionService(node.database, node.hub, node.bus, node.ids)
+    service = node.protection_service
     above = ExitLevel(price=cents(position.average_price * 2))
     with pytest.raises(InputErrors) as caught:
         await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=above)))
@@ -167,7 +169,7 @@ async def test_a_sessions_position_is_its_strategys(node: TradingNode) -> None:
     await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     position = await node.position(session)
     assert position is not None
-    service = ProtectionService(node.database, node.hub, node.bus, node.ids)
+    service = node.protection_service
     with pytest.raises(InputError) as caught:
         await service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules(stop_loss=TWO)))
     assert caught.value.code is ErrorCode.UNSUPPORTED

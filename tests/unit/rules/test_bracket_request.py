@@ -19,7 +19,7 @@ def request(**changes: object) -> OrderRequest:
 
 
 def errors(bracket: BracketRequest, ask: Decimal | None = ASK, **changes: object) -> list[tuple[str, ErrorCode]]:
-    found = validate_bracket(request(**changes), bracket, a_market(), ask)
+    found = validate_bracket(request(**changes), bracket, a_market(), ask, None)
     return [((error.path or ("",))[-1], error.code) for error in found]
 
 

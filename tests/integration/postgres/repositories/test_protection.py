@@ -69,7 +69,7 @@ async def test_a_protection_comes_back_as_it_was_stored(
         exit_at=at(2),
         targets_done=(0,),
         protect_at=ProtectAt.BEST,
-        venue_group_id=new_id(),
+        venue_filled=Decimal("0.1"),
     )
     for stored in (bare, full):
         await protection.add(stored)
