@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+from domain.core.money import MAX_AMOUNT, parse_decimal
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.candle_files.columns import FIELDS, ColumnChoice
 from infra.candle_files.errors import did_you_mean
@@ -69,6 +71,33 @@ def parse_choice(choices: type[E], text: str, option: str) -> E:
     except ValueError:
         values = [choice.value for choice in choices]
         raise BadArgument(f"{option} is {text!r}{did_you_mean(text, values)}; it may be {', '.join(values)}") from None
+
+
+def parse_amount(text: str, option: str, *, is_positive: bool = False, below: Decimal = MAX_AMOUNT) -> Decimal:
+    """Return a number from 0, or above it if it `is_positive`, to less than `below`; raises `BadArgument`."""
+    try:
+        value = parse_decimal(text)
+    except ValueError as error:
+        raise BadArgument(f"{option} is {text!r}, which {error}") from None
+    if not 0 <= value < below or (is_positive and not value):
+        least = "more than 0" if is_positive else "from 0"
+        raise BadArgument(f"{option} is {text}; it must be {least} to less than {below:f}")
+    return value
+
+
+def parse_parameters(texts: Iterable[str]) -> dict[str, Decimal]:
+    """Return the values of parameters that are written as `name=value`; raises `BadArgument`."""
+    values: dict[str, Decimal] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not equals or not name or name in values:
+            problem = "has it twice" if name in values else "can't be read; write it as name=value"
+            raise BadArgument(f"--parameter {text!r}: {problem}")
+        try:
+            values[name] = parse_decimal(value)
+        except ValueError as error:
+            raise BadArgument(f"--parameter {name}: {value!r} {error}") from None
+    return values
 
 
 def parse_columns(text: str) -> ColumnChoice:

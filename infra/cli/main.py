@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.backfill import backfill
+from infra.cli.backtest import backtest
 from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
 from infra.cli.migrate import migrate
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
 )
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
-for command in (serve, migrate, sandbox, backfill, halt, resume):
+for command in (serve, migrate, sandbox, backfill, backtest, halt, resume):
     app.command()(command)
 for name, commands in {"schema": schema_app, "user": user_app, "import": import_app}.items():
     app.add_typer(commands, name=name)

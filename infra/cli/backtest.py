@@ -1,0 +1,72 @@
+"""`r3edge backtest`: runs a strategy's definition over stored candles."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.options import DataDirectory, run_command
+from infra.settings import load_settings
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+_PERCENT = "in percent; without it, the market's"
+
+
+def backtest(
+    file: Annotated[Path, typer.Argument(help="The definition in JSON, as StrategyDefinitionInput of the API.")],
+    market: Annotated[str, typer.Option(help="The market, such as sandbox:BTC/USDT.")],
+    start: Annotated[str, typer.Option("--from", help="The first day or time (UTC), such as 2024-01-01.")],
+    end: Annotated[str | None, typer.Option("--to", help="Up to this day or time, without it (now).")] = None,
+    timeframe: Annotated[str, typer.Option(help="1m, 3m, 5m, 15m, 30m, 1h, 2h, 4h, 6h, 12h, 1d or 1w.")] = "1h",
+    equity: Annotated[str, typer.Option(help="What there is to begin with, in the market's quote currency.")] = "10000",
+    parameter: Annotated[list[str] | None, typer.Option(help="A parameter's value, as fast=12; repeatable.")] = None,
+    taker_fee: Annotated[str | None, typer.Option(help=f"The fee of orders that take, {_PERCENT}.")] = None,
+    maker_fee: Annotated[str | None, typer.Option(help=f"The fee of orders that rest, {_PERCENT}.")] = None,
+    slippage_bps: Annotated[str, typer.Option(help="How much worse market orders fill, in basis points.")] = "0",
+    latency_ms: Annotated[int, typer.Option(help="The time that an order takes to the venue, in ms.", min=0)] = 0,
+    fees_in_quote: Annotated[
+        bool,
+        typer.Option("--fees-in-quote", help="Take fees in quote currency, not from what a fill brings."),
+    ] = False,
+    trips: Annotated[int, typer.Option(help="How many of the last round trips are listed.", min=0, max=10_000)] = 10,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Run a strategy's definition over stored candles, by the rules of live trading."""
+    settings = load_settings(data_dir=data_dir)
+    from datetime import UTC, datetime  # noqa: PLC0415  # other commands start without
+    from decimal import Decimal  # noqa: PLC0415  # as above
+
+    from infra.cli.arguments import parse_amount, parse_market, parse_time, parse_timeframe  # noqa: PLC0415  # as above
+    from infra.cli.backtest_run import BacktestRequest, run_stored_backtest  # noqa: PLC0415  # as above
+    from infra.cli.backtest_tables import print_result  # noqa: PLC0415  # as above
+    from infra.cli.definition_file import read_definition  # noqa: PLC0415  # as above
+    from infra.cli.progress import show_progress  # noqa: PLC0415  # as above
+
+    def percent(text: str | None, option: str) -> "Decimal | None":
+        return None if text is None else parse_amount(text, option, below=Decimal(100))
+
+    async def run() -> None:
+        from domain.rules.costs import FeeCurrency  # noqa: PLC0415  # as above
+        from infra.cli.arguments import parse_parameters  # noqa: PLC0415  # as above
+
+        request = BacktestRequest(
+            definition=read_definition(file),
+            parameters=parse_parameters(parameter or []),
+            market=parse_market(market),
+            timeframe=parse_timeframe(timeframe),
+            start=parse_time(start, "--from"),
+            end=datetime.now(UTC) if end is None else parse_time(end, "--to"),
+            equity=parse_amount(equity, "--equity", is_positive=True),
+            taker_fee_percent=percent(taker_fee, "--taker-fee"),
+            maker_fee_percent=percent(maker_fee, "--maker-fee"),
+            slippage_bps=parse_amount(slippage_bps, "--slippage-bps", below=Decimal(10_000)),
+            latency_milliseconds=latency_ms,
+            fee_currency=FeeCurrency.QUOTE if fees_in_quote else FeeCurrency.RECEIVED,
+        )
+        with show_progress() as progress:
+            result, traded = await run_stored_backtest(settings, request, progress)
+        print_result(result, traded, trips)
+
+    run_command(run())

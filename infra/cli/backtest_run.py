@@ -1,0 +1,170 @@
+"""Runs a backtest for `r3edge backtest`, over stored candles, with or without a running engine."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from domain.backtest.bars import Bars, to_time
+from domain.backtest.engine import NoBars, UnsupportedDefinition, run_backtest
+from domain.backtest.plan import BacktestPlan
+from domain.backtest.result import BacktestResult
+from domain.core.errors import InputErrors
+from domain.core.money import ZERO
+from domain.model.definitions import StrategyDefinition
+from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.rules.costs import FeeCurrency, TradingCosts
+from domain.strategies.compiled import compile_definition
+from domain.strategies.validation import unsupported_errors
+from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.progress import ProgressReporter
+from infra.postgres.bulk_candles import acquired_connection
+from infra.postgres.candle_series import read_bars
+from infra.postgres.connection import Connection
+from infra.postgres.repositories.market_data import PostgresMarketData
+from infra.runtime.command_resources import open_command_resources
+from infra.settings import Settings
+
+PURPOSE = "r3edge backtest"
+_HUNDRED = Decimal(100)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRequest:
+    """What to run, on the candles that open from `start` to before `end`; fees in percent, None for the market's."""
+
+    definition: StrategyDefinition
+    parameters: Mapping[str, Decimal]
+    market: MarketSymbol
+    timeframe: Timeframe
+    start: datetime
+    end: datetime
+    equity: Decimal
+    taker_fee_percent: Decimal | None = None
+    maker_fee_percent: Decimal | None = None
+    slippage_bps: Decimal = ZERO
+    latency_milliseconds: int = 0
+    fee_currency: FeeCurrency = FeeCurrency.RECEIVED
+
+
+async def run_stored_backtest(
+    settings: Settings, request: BacktestRequest, progress: ProgressReporter
+) -> tuple[BacktestResult, Market]:
+    """Return the result, and the market; raises `BadArgument` and `StartupError`."""
+    if request.end <= request.start:
+        raise BadArgument(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
+    for error in unsupported_errors(request.definition):
+        if error.path and error.path[0] in {"enterShort", "exitShort"}:
+            raise BadArgument(f"{error.path[0]}: {error.message}")
+    try:
+        compiled = compile_definition(request.definition, request.parameters, request.timeframe)
+    except InputErrors as errors:
+        raise BadArgument("\n".join(error.message for error in errors.errors)) from None
+    warm_up = compiled.warm_up * request.timeframe.duration
+    async with (
+        open_command_resources(settings, PURPOSE) as resources,
+        acquired_connection(await resources.pool()) as driver,
+    ):
+        connection = Connection(driver)
+        stored = PostgresMarketData(connection)
+        market = await _market(stored, request.market)
+        candles = (request.end - request.start + warm_up) // request.timeframe.duration
+        progress.start(f"{request.market} {request.timeframe.venue_name}: reading", candles)
+        bars = await read_bars(
+            connection, request.market, request.timeframe, request.start - warm_up, request.end, progress.advance
+        )
+        gaps = await stored.candle_gaps(
+            request.market,
+            request.timeframe,
+            request.timeframe.open_time(request.start),
+            request.timeframe.open_time(request.end),
+        )
+    plan = BacktestPlan(
+        request.definition,
+        compiled,
+        market,
+        request.timeframe,
+        _costs(request, market),
+        request.equity,
+        request.latency_milliseconds,
+    )
+    start = bars.index_of(request.start)
+    _print_missing(request, bars, start, compiled.warm_up, gaps, progress)
+    try:
+        return await _run(plan, bars, start, progress), market
+    except UnsupportedDefinition as error:
+        raise BadArgument(str(error)) from None
+    except NoBars:
+        raise BadArgument(f"no candles are stored of that time; fetch them: {_backfill_command(request)}") from None
+
+
+async def _run(plan: BacktestPlan, bars: Bars, start: int, progress: ProgressReporter) -> BacktestResult:
+    """Run in a thread, so that the command can be stopped; then the thread ends at its next progress."""
+    is_stopped, done = False, 0
+    progress.start("trading", len(bars))
+
+    def on_progress(share: float) -> None:
+        nonlocal done
+        if is_stopped:
+            raise InterruptedError
+        reached = int(share * len(bars))
+        if reached - done >= len(bars) // 100:
+            progress.advance(reached - done)
+            done = reached
+
+    try:
+        result = await asyncio.to_thread(run_backtest, plan, bars, start, on_progress)
+    finally:
+        is_stopped = True
+    progress.advance(len(bars) - done)
+    return result
+
+
+async def _market(stored: PostgresMarketData, symbol: MarketSymbol) -> Market:
+    markets = {str(market.symbol): market for market in await stored.markets()}
+    found = markets.get(str(symbol))
+    if found is None:
+        raise unknown_name("stored market", str(symbol), markets)
+    return found
+
+
+def _costs(request: BacktestRequest, market: Market) -> TradingCosts:
+    taker, maker = request.taker_fee_percent, request.maker_fee_percent
+    return TradingCosts(
+        taker_fee=(market.taker_fee or ZERO) if taker is None else taker / _HUNDRED,
+        maker_fee=(market.maker_fee or ZERO) if maker is None else maker / _HUNDRED,
+        slippage_bps=request.slippage_bps,
+        fee_currency=request.fee_currency,
+    )
+
+
+def _print_missing(
+    request: BacktestRequest,
+    bars: Bars,
+    start: int,
+    warm_up: int,
+    gaps: list[tuple[datetime, datetime]],
+    progress: ProgressReporter,
+) -> None:
+    """Say which candles there are not, and from when on the strategy can signal."""
+    if gaps and start < len(bars):
+        missing = sum((until - first) // request.timeframe.duration for first, until in gaps)
+        first, until = max(gaps, key=lambda gap: gap[1] - gap[0])
+        progress.print_line(
+            f"{missing:,} candles are missing, the most from {first:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC; "
+            f"the others are taken as they are. To fetch them: {_backfill_command(request)}"
+        )
+    if start < warm_up < len(bars):
+        at = to_time(int(bars.opened[warm_up]))
+        progress.print_line(
+            f"The first {warm_up:,} candles warm up the strategy, and too few are stored before --from: "
+            f"it can signal from {at:%Y-%m-%d %H:%M} UTC on."
+        )
+
+
+def _backfill_command(request: BacktestRequest) -> str:
+    return (
+        f"r3edge backfill {request.market.venue} {request.market.symbol} "
+        f"--timeframe {request.timeframe.venue_name} --from {request.start:%Y-%m-%dT%H:%MZ}"
+    )

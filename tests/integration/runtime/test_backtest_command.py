@@ -1,0 +1,183 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from rich.console import Console
+
+from domain.backtest.engine import run_backtest
+from domain.backtest.plan import BacktestPlan
+from domain.core.money import plain
+from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.markets import Candle, Timeframe
+from domain.model.orders import OrderType, TimeInForce
+from domain.rules.costs import FeeCurrency, TradingCosts
+from domain.strategies.compiled import compile_definition
+from infra.cli import backtest_tables
+from infra.cli.arguments import BadArgument, parse_amount, parse_parameters
+from infra.cli.backtest_run import BacktestRequest, run_stored_backtest
+from infra.cli.definition_file import read_definition
+from infra.cli.progress import ProgressReporter
+from infra.postgres import candle_series
+from infra.postgres.database import PostgresDatabase
+from infra.settings import Settings
+from tests.support.backtests import a_spot_market, bars_of
+from tests.support.candles import random_candles
+
+D = Decimal
+START = datetime(2026, 11, 1, tzinfo=UTC)
+DEFINITION = StrategyDefinition(
+    Sizing(equity_percent=D(50)),
+    parameters=(StrategyParameter("fast", D(5)),),
+    enter_long="crosses_above(sma(close, fast), sma(close, 20))",
+    exit_long="crosses_below(sma(close, fast), sma(close, 20))",
+    stop_loss=ExitDistance(percent=D("0.5")),
+)
+REQUEST = BacktestRequest(
+    DEFINITION, {}, a_spot_market().symbol, Timeframe.M1, START, START + timedelta(hours=5), D(10_000)
+)
+WALK = random_candles(300, 7, tick=0.01)
+
+
+@pytest.fixture
+async def settings(database: PostgresDatabase, database_dsn: str) -> Settings:
+    """Of a database with a market and 300 minute candles."""
+    symbol = a_spot_market().symbol
+    prices = [WALK.series(name) for name in ("open", "high", "low", "close", "volume")]
+    candles = [
+        Candle(
+            symbol,
+            Timeframe.M1,
+            START + timedelta(minutes=index),
+            *(D(str(round(float(series[index]), 3))) for series in prices),
+            closed=True,
+        )
+        for index in range(300)
+    ]
+    async with database.transaction() as transaction:
+        await transaction.market_data.save_markets([a_spot_market(taker_fee=D("0.001"), maker_fee=D("0.0005"))])
+        await transaction.market_data.ensure_candle_partitions(START, START + timedelta(days=1))
+        await transaction.market_data.insert_candles(candles)
+    return Settings(database_url=SecretStr(database_dsn))
+
+
+@pytest.fixture
+def output() -> StringIO:
+    return StringIO()
+
+
+@pytest.fixture
+def progress(output: StringIO) -> ProgressReporter:
+    return ProgressReporter(Console(file=output, width=200), None)
+
+
+@pytest.mark.parametrize("page", [1_000, 77])
+async def test_stored_candles_give_what_the_same_arrays_give(
+    settings: Settings, progress: ProgressReporter, output: StringIO, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(candle_series, "PAGE_ROWS", page)
+    result, market = await run_stored_backtest(settings, REQUEST, progress)
+    costs = TradingCosts(D("0.001"), D("0.0005"))
+    plan = BacktestPlan(DEFINITION, compile_definition(DEFINITION), market, Timeframe.M1, costs, D(10_000))
+    assert result.metrics.round_trips > 2
+    assert result.hash == run_backtest(plan, bars_of(WALK, start=START)).hash
+    assert "can signal from 2026-11-01 00:20 UTC on" in output.getvalue()
+
+
+async def test_costs_and_parameters_of_the_command_take_the_place_of_the_defaults(
+    settings: Settings, progress: ProgressReporter
+) -> None:
+    free = replace(REQUEST, taker_fee_percent=D(0), parameters={"fast": D(4)})
+    result, _ = await run_stored_backtest(settings, free, progress)
+    assert result.metrics.fees == 0
+    dear = replace(REQUEST, slippage_bps=D(5), fee_currency=FeeCurrency.QUOTE)
+    result, _ = await run_stored_backtest(settings, dear, progress)
+    assert result.metrics.slippage
+    assert not any(fill.fee_base for fill in result.fills)
+
+
+async def test_missing_candles_are_named_with_the_command_that_fetches_them(
+    settings: Settings, progress: ProgressReporter, output: StringIO
+) -> None:
+    longer = replace(REQUEST, end=START + timedelta(hours=6, seconds=30))
+    await run_stored_backtest(settings, longer, progress)
+    assert "60 candles are missing" in output.getvalue()
+    with pytest.raises(BadArgument, match="r3edge backfill sandbox BTC/USDT --timeframe 5m --from 2026-11-01T00:00Z"):
+        await run_stored_backtest(settings, replace(REQUEST, timeframe=Timeframe.M5), progress)
+
+
+async def test_what_cannot_be_run_is_said_in_one_line(settings: Settings, progress: ProgressReporter) -> None:
+    for request, reason in (
+        (replace(REQUEST, end=START), "--to"),
+        (replace(REQUEST, parameters={"fst": D(1)}), "did you mean fast"),
+        (replace(REQUEST, market=replace(REQUEST.market, symbol="BTC/USD")), "did you mean sandbox:BTC/USDT"),
+        (replace(REQUEST, definition=replace(DEFINITION, enter_short="close > 1")), "enterShort"),
+        (replace(REQUEST, definition=replace(DEFINITION, exit_long="position.bars > 3")), "position"),
+    ):
+        with pytest.raises(BadArgument, match=reason):
+            await run_stored_backtest(settings, request, progress)
+
+
+async def test_the_tables_have_the_figures_and_the_hash(
+    settings: Settings, progress: ProgressReporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result, market = await run_stored_backtest(settings, REQUEST, progress)
+    backtest_tables.print_result(result, market, trips=2)
+    printed = capsys.readouterr().out
+    assert "The last 2 round trips" in printed
+    assert plain(result.metrics.start_equity) in printed
+    assert result.hash in printed
+
+
+def test_a_definition_in_a_file_has_the_names_of_the_api(tmp_path: Path) -> None:
+    content = {
+        "parameters": [{"name": "fast", "default": "12", "min": "4", "max": 40}],
+        "let": [{"name": "upward", "expression": "close > ema(close, fast)"}],
+        "enterLong": "upward",
+        "takeProfit": {"atrMultiple": "1.5"},
+        "maxHoldingBars": 9,
+        "targets": [{"distance": {"percent": "1"}, "sharePercent": "50"}],
+        "sizing": {"quoteAmount": "100"},
+        "order": {"type": "LIMIT", "offsetBps": "2", "timeInForce": "GTD", "giveUpAfterSeconds": 60},
+    }
+    (tmp_path / "one.json").write_text(json.dumps(content))
+    definition = read_definition(tmp_path / "one.json")
+    assert definition.parameters == (StrategyParameter("fast", D(12), D(4), D(40)),)
+    assert definition.take_profit == ExitDistance(atr_multiple=D("1.5"))
+    assert definition.targets[0].share_percent == D(50)
+    style = OrderStyle(OrderType.LIMIT, D(2), TimeInForce.GTD, give_up_after_seconds=60)
+    assert definition.order == style
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "no definition in JSON"),
+        ("[]", "no definition in JSON"),
+        ("{}", "sizing"),
+        ('{"sizing": {"quoteAmount": "x"}}', "no definition in JSON"),
+        ('{"sizing": {"quoteAmount": "1"}, "enterLnog": "close > 1"}', "no enterLnog; did you mean enterLong"),
+        ('{"sizing": {"quoteAmmount": "1"}}', r"no sizing\.quoteAmmount; did you mean quoteAmount"),
+        ('{"sizing": {"quoteAmount": "1"}, "enterLong": "emma(close, 3) > 1"}', "enterLong: .*did you mean ema"),
+        ('{"sizing": {"quoteAmount": "1", "equityPercent": "1"}}', "give exactly one"),
+        ("[" * 100_000, "no definition in JSON"),
+    ],
+)
+def test_a_bad_definition_is_answered_with_what_is_wrong(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "bad.json").write_text(content)
+    with pytest.raises(BadArgument, match=reason):
+        read_definition(tmp_path / "bad.json")
+
+
+def test_numbers_of_the_command_line_are_bounded() -> None:
+    assert parse_parameters(["fast=3", "slow = 9.5"]) == {"fast": D(3), "slow": D("9.5")}
+    for texts in (["fast"], ["fast=1", "fast=2"], ["fast=x"], ["=3"]):
+        with pytest.raises(BadArgument, match="--parameter"):
+            parse_parameters(texts)
+    for text in ("-1", "nan", "1e99", "0"):
+        with pytest.raises(BadArgument, match="--equity"):
+            parse_amount(text, "--equity", is_positive=True)
