@@ -30,6 +30,7 @@ _ATTEMPTS_FOR_FILLS = 3
 _MAXIMUM_QUICK_ATTEMPTS = 40
 """After so many attempts queries get rare, and missing fills are given up with an alert: the order is then FILLED."""
 
+_NEVER_SENT = frozenset({OrderStatus.PENDING, OrderStatus.DENIED})
 _WITHOUT_OUTCOME = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.PENDING_CANCEL})
 
 _QUICK_QUERIES = 9
@@ -136,7 +137,7 @@ class InDoubtResolver:
         query.attempts += 1
         order = await self._read(query.order_id)
         query.alert_at = None if order is None else self._alert_at(query, order)
-        if order is None or order.status is OrderStatus.PENDING or order.status is OrderStatus.DENIED:
+        if order is None or order.status in _NEVER_SENT or order.is_held:
             self._discard(query)
         elif order.id in self._context.in_flight:
             # Its outcome is being saved at this moment.

@@ -233,9 +233,10 @@ def confirm_absent(order: Order, at: datetime) -> Transition:
     """Count one definite answer "no such order"; the third ends the order.
 
     An order that the venue never confirmed becomes REJECTED and may be revived; one that it had confirmed becomes
-    CANCELED. Before the third answer the transition has no events, and an order with one absence more.
+    CANCELED. Before the third answer the transition has no events, and an order with one absence more. One that the
+    engine holds is absent as it should be.
     """
-    if order.status.is_final or order.status is OrderStatus.PENDING:
+    if order.status.is_final or order.status is OrderStatus.PENDING or order.is_held:
         return Transition(order)
     counted = order.changed(at, absences=order.absences + 1)
     if counted.absences < ABSENCES_TO_REJECT:

@@ -8,7 +8,9 @@ from decimal import Decimal
 import pytest
 
 from domain.core.errors import Unavailable
-from domain.model.orders import OrderStatus
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderStatus, OrderType
+from domain.model.protection import ExitLevel
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import Database, UnitOfWork
 from tests.support.order_harness import OrderHarness
@@ -115,3 +117,21 @@ async def test_a_cancel_whose_request_is_committed_late_is_sent(harness: OrderHa
     await harness.service.cancel(harness.user.id, order.id)
     await harness.until(order.id, "CANCELED")
     assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED
+
+
+async def test_a_trailing_stop_whose_decision_was_in_doubt_is_not_asked_for_at_the_venue(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    flaky = FlakyDatabase(harness.database)
+    await harness.start()
+    harness.context.database = flaky
+    flaky.breaks_at, flaky.commits_first = 0, True
+    request = harness.request(side=OrderSide.SELL, type=OrderType.TRAILING_STOP, trailing=True)
+    trail = ExitLevel(absolute=Decimal(5))
+    order = await harness.service.place(harness.user.id, request, "t", trail=trail)
+    order = await harness.until(order.id, "OPEN")
+    assert order.is_held
+    for number in range(5):
+        assert (await harness.place(f"next {number}")).status is OrderStatus.FILLED
+    assert venue.query_count == 0
+    assert await harness.alerts() == []

@@ -249,6 +249,11 @@ class TestAbsence:
         order = an_order(status=status)
         assert confirm_absent(order, LATER).order is order
 
+    def test_absence_of_an_order_that_the_engine_holds_changes_nothing(self) -> None:
+        order = an_order(type=OrderType.TRAILING_STOP, status=S.OPEN, absences=ABSENCES_TO_REJECT - 1)
+        assert order.is_held
+        assert confirm_absent(order, LATER).order is order
+
 
 class TestArrivalPrice:
     def test_slippage_is_measured_from_the_middle_of_the_book(self) -> None:
