@@ -91,8 +91,8 @@ def parse_parameters(texts: Iterable[str]) -> dict[str, Decimal]:
     for text in texts:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name or name in values:
-            problem = "has it twice" if name in values else "can't be read; write it as name=value"
-            raise BadArgument(f"--parameter {text!r}: {problem}")
+            why = "has it twice" if name in values else "can't be read; write it as name=value"
+            raise BadArgument(f"--parameter {text!r}: {why}")
         try:
             values[name] = parse_decimal(value)
         except ValueError as error:
