@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
+from domain.execution.account_book import AccountBook
 from domain.execution.alerts import AccountAlerts
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
@@ -20,7 +21,7 @@ from domain.execution.order_update import OrderUpdate, forbidding_states
 from domain.execution.refused_cancels import RefusedCancels
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Order, OrderType
-from domain.model.trading import Account, Balance
+from domain.model.trading import Account, Balance, Position
 from domain.model.trading_state import TradingState
 from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
@@ -28,8 +29,8 @@ from domain.ports.orders import MarketView, StaleOrder
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.order_lifecycle import Transition
 
-Decision = Callable[[UnitOfWork, Order], Awaitable[Transition]]
-"""Returns what becomes of an order, by what it reads."""
+Decision = Callable[[Order], Awaitable[Transition]]
+"""Returns what becomes of an order, by what is known of its account."""
 
 Change = Callable[[Order], Transition]
 """Returns the transition of an order as it is when its row is locked."""
@@ -129,6 +130,7 @@ class AccountContext:
         self.in_flight: set[UUID] = set()
         self.withdrawn: set[UUID] = set()
         self.order_cache = OrderCache()
+        self.book = AccountBook()
         self.refused_cancels = RefusedCancels(self.clock)
         self.order_ages = OrderAges(self.clock)
         self._lease = lease
@@ -155,18 +157,28 @@ class AccountContext:
             await transaction.leases.check(lease)
             yield transaction
 
-    @asynccontextmanager
-    async def fenced_side_transaction(self) -> AsyncIterator[UnitOfWork]:
-        """Open a transaction that changes no order and no position, so that none waits for it; else as above."""
-        lease = self._require_lease()
-        async with self.database.transaction() as transaction:
-            await transaction.leases.check(lease)
-            yield transaction
-
     async def upsert_balances(self, balances: Sequence[Balance]) -> None:
-        """Store balances of the account that aren't older than the stored ones; raises `StaleLease`."""
-        async with self.database.transaction() as transaction:
-            transaction.accounts.upsert_balances(self.account.id, balances, self._require_lease())
+        """Store balances of the account that aren't older than the stored ones; raises `StaleLease`.
+
+        Neither this nor `replace_balances` waits for the transactions that change orders.
+        """
+        try:
+            async with self.database.transaction() as transaction:
+                transaction.accounts.upsert_balances(self.account.id, balances, self._require_lease())
+        except Unavailable:
+            self.book.forget()
+            raise
+        self.book.put_balances(balances)
+
+    async def replace_balances(self, balances: Sequence[Balance], at: datetime) -> None:
+        """Store all balances of the account, as of the venue's time `at`; raises `StaleLease`."""
+        lease = self._require_lease()
+        try:
+            async with self.database.transaction() as transaction:
+                await transaction.leases.check(lease)
+                await transaction.accounts.replace_balances(self.account.id, balances, at)
+        finally:
+            self.book.forget()
 
     async def save_reconciled_at(self, at: datetime) -> None:
         """Store up to when the account agrees with its venue; raises `StaleLease`."""
@@ -183,36 +195,47 @@ class AccountContext:
             transaction.orders.compare_and_save(known, transition.order, self._require_lease())
             transaction.events.append(transition.log_events())
         self.is_active = True
-        self.order_cache.put(transition.order, ())
-        self.notifier.publish(transition.order)
+        self.remember(transition.order)
         return transition.order
 
     async def decide(self, known: Order, decide: Decision) -> Order | None:
         """Commit what is decided about an order as it was read last, without a lock on its row, and return it.
 
         None if the stored order has changed since, if the lease isn't held any more, or if the order is to be sent and
-        there is a halt; nothing is saved then.
+        there is a halt, or the account has got other limits; nothing is saved then.
         """
         lease = self._require_lease()
         try:
             async with self._lock:
-                async with self.database.read_only() as reading:
-                    transition = await decide(reading, known)
+                transition = await decide(known)
                 if transition.order is known:
                     return known
                 async with self.database.transaction() as transaction:
                     # While there is any halt, the order is decided about with its row locked.
                     halts = forbidding_states(known, transition.order, TradingState.HALTED, TradingState.REDUCING)
-                    transaction.orders.compare_and_save(known, transition.order, lease, halts)
+                    limits = self.book.limits if halts else None
+                    transaction.orders.compare_and_save(known, transition.order, lease, halts, limits)
                     transaction.events.append(transition.log_events())
         except StaleOrder:
+            self.book.forget()
             return None
         except Unavailable:
-            self.order_cache = OrderCache()  # The commit may have happened all the same, or may still happen.
+            self._forget()
             raise
-        self.order_cache.put(transition.order, ())
-        self.notifier.publish(transition.order)
+        self.remember(transition.order)
         return transition.order
+
+    def remember(self, order: Order, trade_ids: Iterable[str] = (), positions: Iterable[Position] = ()) -> None:
+        """Take a committed order and what its fills have changed, and hand it to those who wait for it on this node."""
+        self.order_cache.put(order, trade_ids)
+        self.book.put_order(order)
+        self.book.put_positions(positions)
+        self.notifier.publish(order)
+
+    def _forget(self) -> None:
+        """Forget what was committed: the last commit may have happened although it failed, or may still happen."""
+        self.order_cache = OrderCache()
+        self.book.forget()
 
     async def wait_idle(self) -> None:
         """Return when no transaction changes an order of the account, so that the cache has what was committed."""
@@ -225,7 +248,7 @@ class AccountContext:
             async with self._lock, self.database.transaction() as transaction:
                 yield transaction
         except Unavailable:
-            self.order_cache = OrderCache()  # The commit may have happened all the same, or may still happen.
+            self._forget()
             raise
 
     def _require_lease(self) -> Lease:
@@ -255,8 +278,7 @@ class AccountContext:
         """Put a committed change into the cache and notify those who wait for the order on this node."""
         if update.has_changed:
             self.is_active = True
-            self.order_cache.put(update.order, update.trade_ids)
-            self.notifier.publish(update.order)
+            self.remember(update.order, update.trade_ids, update.positions)
 
     def market(self, symbol: MarketSymbol) -> Market:
         """Return the market; one without filters if its venue doesn't list it, or not any more."""

@@ -109,8 +109,7 @@ class ReportHandler:
         `complete_at` is the venue's time at which all balances were asked for: the account then holds nothing in any
         other currency, and what the venue reports with an earlier time, or without one, is as young as that.
         """
-        account_id, now = self._context.account.id, self._context.to_venue_time(self._context.clock.now())
-        at = complete_at or now
+        at = complete_at or self._context.to_venue_time(self._context.clock.now())
         balances = [
             replace(balance, at=at if balance.at is None else max(balance.at, complete_at or balance.at))
             for balance in report.balances
@@ -118,8 +117,7 @@ class ReportHandler:
         if complete_at is None:
             await self._context.upsert_balances(balances)
         else:
-            async with self._context.fenced_side_transaction() as transaction:
-                await transaction.accounts.replace_balances(account_id, balances, complete_at)
+            await self._context.replace_balances(balances, complete_at)
         self.balances_changed = self._context.is_active = True
 
     def index(self, order: Order) -> None:

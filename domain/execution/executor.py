@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, NoReturn
 from uuid import UUID
@@ -24,7 +23,7 @@ from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
 from domain.execution.recovery import recover
 from domain.execution.report_stream import ReportStream
-from domain.execution.risk_loader import load_risk_context
+from domain.execution.risk_assessment import assess
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
 from domain.execution.withdrawn_orders import why_withdrawn
@@ -32,7 +31,6 @@ from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 from domain.ports.leases import StaleLease
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
-from domain.risk.checks import check_order
 from domain.rules.order_lifecycle import (
     Transition,
     arrival_price,
@@ -115,6 +113,10 @@ class AccountExecutor:
     async def refresh_balances(self) -> None:
         """Ask the venue for the balances and store them; raises `VenueUnreachable` and `Unavailable`."""
         await self._resolver.balances.refresh()
+
+    def forget_book(self) -> None:
+        """Have what is known of the account read again: somebody else has changed it."""
+        self._context.book.forget()
 
     async def run(self) -> NoReturn:
         """Work until cancelled; raises `StaleLease` once another node may trade the account."""
@@ -282,7 +284,7 @@ class AccountExecutor:
             if order is None:
                 return None
             update = self._context.order_update(transaction, order)
-            update.apply(await self._decide(transaction, order))
+            update.apply(await self._decide(order, transaction))
             await update.save()
         self._context.publish(update)
         self._trailing.on_committed(update.order)
@@ -294,10 +296,12 @@ class AccountExecutor:
             self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.
         return None
 
-    async def _decide(self, transaction: UnitOfWork, order: Order) -> Transition:
+    async def _decide(self, order: Order, transaction: UnitOfWork | None = None) -> Transition:
+        """Return what becomes of the order, by what is known of its account or by what a transaction reads."""
         now = self._context.clock.now()
         if order.is_held:
             self._context.order_ages.restart(order.id)
+            assert transaction is not None
             return await self._trailing.decide(transaction, order, now)
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
@@ -305,23 +309,21 @@ class AccountExecutor:
             return Transition(order)
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
-        if withdrawn := await why_withdrawn(transaction, order):
+        if withdrawn := await why_withdrawn(self._context.database, transaction, order):
             return cancel_unsent(order, now, *withdrawn)
-        return await self._check(transaction, order, now)
+        return await self._check(order, now, transaction)
 
-    async def _check(self, transaction: UnitOfWork, order: Order, now: datetime) -> Transition:
+    async def _check(self, order: Order, now: datetime, transaction: UnitOfWork | None) -> Transition:
         """Return whether a pending order is sent, denied or too old; unchanged if it has to wait."""
         context = self._context
         reconciled, maximum_age = context.reconciled, context.timings.maximum_age(order)
-        risk = await load_risk_context(transaction, order, context.markets, now, reconciled=reconciled)
+        risk, denials = await assess(context, order, now, transaction)
         age = context.order_ages.observe(order.id, risk.age_seconds)
         if not (reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
             return Transition(order)
         may_wait = not (order.reduce_only or self.waits.has_waited_for_book(order.id))
         if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
             raise BookMissing(order.market)
-        risk = replace(risk, refusal=context.refusal)
-        denials = check_order(order, risk)
         self.waits.require_all(order, risk, denials)
         if denials:
             return deny(order, denials, now)

@@ -16,6 +16,10 @@ class OrderAges:
         self._clock = clock
         self._placed_at: LRUCache[UUID, float] = LRUCache(_MAXIMUM_ORDERS)
 
+    def __contains__(self, order_id: UUID) -> bool:
+        """Return whether the order's age was observed."""
+        return order_id in self._placed_at
+
     def observe(self, order_id: UUID, age_seconds: float) -> float:
         """Take the age as the database has it, and return it: at least what this node has seen pass itself."""
         placed_at = self._clock.monotonic() - age_seconds

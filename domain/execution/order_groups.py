@@ -36,8 +36,7 @@ class OrderGroups:
                 await transaction.orders.save(transition.order)
                 transaction.events.append(transition.log_events())
         for transition in changed:
-            context.order_cache.put(transition.order, ())
-            context.notifier.publish(transition.order)
+            context.remember(transition.order)
         submitted = [each.order for each in changed if each.order.status is OrderStatus.SUBMITTED]
         if not submitted:
             return None

@@ -88,8 +88,7 @@ class OrderReplacer:
             update.apply(transition)
             await update.save()
         if changed.order is not replaced:
-            context.order_cache.put(changed.order, ())
-            context.notifier.publish(changed.order)
+            context.remember(changed.order)
         context.publish(update)
         if changed.order is replaced and not update.has_changed:
             return None, None

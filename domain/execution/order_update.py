@@ -27,8 +27,9 @@ def forbidding_states(before: Order, after: Order, *states: TradingState) -> tup
 class OrderUpdate:
     """Collects the changes of one order whose row is locked; `save` writes them.
 
-    `trade_ids` are the venue's ids of trades that are counted, by this transaction or before. The caller ensures that
-    no other transaction of the account adds fills meanwhile: a position that doesn't exist yet has no row to lock.
+    `trade_ids` are the venue's ids of trades that are counted, by this transaction or before, and `positions` those
+    that it has changed. The caller ensures that no other transaction of the account adds fills meanwhile: a position
+    that doesn't exist yet has no row to lock.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class OrderUpdate:
     ) -> None:
         self.order = order
         self.trade_ids: list[str] = []
+        self.positions: list[Position] = []
         self._before = order
         self._transaction = transaction
         self._market = market
@@ -123,5 +125,6 @@ class OrderUpdate:
         )
 
     async def _save_position(self, position: Position) -> None:
+        self.positions.append(position)
         await self._transaction.positions.save(position)
         self._events.append(NewEvent(position.user_id, self._at, UserEventKind.POSITION, position))

@@ -1,20 +1,22 @@
 """Loads the input of an order's risk checks: the stored state of its account, and the market."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
+from domain.execution.account_book import AccountBook
 from domain.model.equity import ClosedResult
 from domain.model.markets import FeedState, MarketSymbol
 from domain.model.orders import Order
 from domain.model.trading import Account, Position, RiskLimits, TradingSession
 from domain.model.trading_state import TradingState
 from domain.portfolio.equity_points import account_standing, session_standing
+from domain.portfolio.reservations import is_settling, spent_currency
 from domain.ports.orders import MarketView, RiskSnapshot
-from domain.ports.unit_of_work import UnitOfWork
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.risk.context import LimitScope, LossRecord, RiskContext
-from domain.risk.loss_history import day_start, measure_losses, measure_streak, needs_equity
+from domain.risk.loss_history import day_start, measure_losses, measure_streak, needs_equity, needs_streak
 from domain.rules.order_groups import without_rivals
 
 _RATE_WINDOW = timedelta(minutes=1)
@@ -36,12 +38,72 @@ async def load_risk_context(
 ) -> RiskContext:
     """Return the risk context of an order whose row is locked.
 
-    Halts are read in the transaction that decides, so that one committed before the order is sent is obeyed. What
-    limits on losses need is read only if there are any, and not for an order that they don't hold back.
+    Halts are read in the transaction that decides, so that one committed before the order is sent is obeyed.
     """
-    snapshot = await transaction.orders.risk_snapshot(order, now - _RATE_WINDOW)
-    losses = _NO_LOSSES if order.reduce_only else await _load_losses(transaction, snapshot, markets, now)
+    snapshot = await transaction.orders.risk_snapshot(order, recent_since(now))
+    return await _load_context(transaction, order, snapshot, markets, now, reconciled=reconciled)
+
+
+async def remembered_risk_context(
+    database: Database,
+    book: AccountBook,
+    order: Order,
+    markets: MarketView,
+    now: datetime,
+    *,
+    reconciled: bool,
+    has_age: bool,
+) -> RiskContext:
+    """Return the risk context of an order by what is known of its account, which is read if it isn't.
+
+    Its age is read unless the caller `has_age`. The statement that commits the decision has to compare the halts and
+    the limits.
+    """
+    snapshot = book.snapshot(order, recent_since(now))
+    if snapshot is not None and has_age and not _depends_on_losses(order, snapshot):
+        return _context(order, snapshot, _NO_LOSSES, markets, now, reconciled=reconciled)
+    version = book.version
+    async with database.read_only() as reading:
+        if snapshot is None:
+            snapshot = await reading.orders.risk_snapshot(order, recent_since(now))
+            book.learn(snapshot, recent_since(now), version)
+        elif not has_age:
+            ages = await reading.orders.ages([order.id])
+            snapshot = replace(snapshot, age_seconds=ages.get(order.id, 0.0))
+        return await _load_context(reading, order, snapshot, markets, now, reconciled=reconciled)
+
+
+def recent_since(now: datetime) -> datetime:
+    """Return since when orders were submitted that limits on their number count."""
+    return now - _RATE_WINDOW
+
+
+def _depends_on_losses(order: Order, snapshot: RiskSnapshot) -> bool:
+    """Return whether any limit of the order depends on losses; none holds back an order that reduces."""
+    limits = [snapshot.account.risk, *([snapshot.session.risk] if snapshot.session and snapshot.session.risk else [])]
+    return not order.reduce_only and any(needs_equity(each) or needs_streak(each) for each in limits)
+
+
+async def _load_context(
+    transaction: UnitOfWork,
+    order: Order,
+    snapshot: RiskSnapshot,
+    markets: MarketView,
+    now: datetime,
+    *,
+    reconciled: bool,
+) -> RiskContext:
+    losses = _NO_LOSSES
+    if _depends_on_losses(order, snapshot):
+        losses = await _load_losses(transaction, snapshot, markets, now)
+    return _context(order, snapshot, losses, markets, now, reconciled=reconciled)
+
+
+def _context(
+    order: Order, snapshot: RiskSnapshot, losses: _Losses, markets: MarketView, now: datetime, *, reconciled: bool
+) -> RiskContext:
     base, _, quote = order.market.symbol.partition("/")
+    balances = {balance.currency: balance for balance in snapshot.balances}
     return RiskContext(
         now=now,
         state=TradingState.strictest(TradingState.ACTIVE, *snapshot.halts),
@@ -51,10 +113,10 @@ async def load_risk_context(
         feed=_feed_state(markets, order.market),
         base=base,
         quote=quote,
-        balances={balance.currency: balance for balance in snapshot.balances},
+        balances=balances,
         position=_matching_position(order, snapshot.positions),
         active=without_rivals(snapshot.active),
-        settling=snapshot.settling,
+        settling=tuple(sent for sent in snapshot.recent if is_settling(sent, balances.get(spent_currency(order)))),
         quote_rate=markets.convert(order.market.venue, Decimal(1), quote, snapshot.account.currency),
         currency=snapshot.account.currency,
         scopes=_scopes(order, snapshot, losses),
@@ -105,8 +167,9 @@ async def _session_losses(
 async def _recent_results(
     transaction: UnitOfWork, account: Account, session: TradingSession | None, limits: RiskLimits
 ) -> list[ClosedResult]:
-    if limits.cool_down_losses is None or limits.cool_down_minutes is None:
+    if not needs_streak(limits):
         return []
+    assert limits.cool_down_losses is not None
     session_id = session.id if session is not None else None
     return await transaction.equity.closed_results(account.id, session_id, limits.cool_down_losses)
 
@@ -129,19 +192,13 @@ def _matching_position(order: Order, positions: tuple[Position, ...]) -> Positio
 def _scopes(order: Order, snapshot: RiskSnapshot, losses: _Losses) -> tuple[LimitScope, ...]:
     here = tuple(position for position in snapshot.positions if position.market == order.market)
     account = snapshot.account.risk
-    account_scope = LimitScope(
-        "the account",
-        account,
-        here,
-        without_rivals(snapshot.active),
-        snapshot.sent_last_minute_by_account,
-        losses.account,
-    )
+    others = without_rivals(snapshot.active)
+    account_scope = LimitScope("the account", account, here, others, len(snapshot.recent), losses.account)
     session = snapshot.session
     if session is None or session.risk is None:
         return (account_scope,)
     own = tuple(position for position in here if position.trading_session_id == session.id)
-    active = tuple(other for other in without_rivals(snapshot.active) if other.trading_session_id == session.id)
+    active = tuple(other for other in others if other.trading_session_id == session.id)
     return (
         account_scope,
         LimitScope(
@@ -149,7 +206,7 @@ def _scopes(order: Order, snapshot: RiskSnapshot, losses: _Losses) -> tuple[Limi
             session.risk,
             own,
             active,
-            snapshot.sent_last_minute_by_trading_session,
+            sum(sent.trading_session_id == session.id for sent in snapshot.recent),
             losses.session,
         ),
     )

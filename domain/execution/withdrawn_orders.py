@@ -1,16 +1,25 @@
 """Which pending orders are not to be sent any more, although no risk check denies them, and why."""
 
+from contextlib import nullcontext
+
 from domain.model.orders import CancelCode, Order, OrderRole
-from domain.ports.unit_of_work import UnitOfWork
+from domain.ports.unit_of_work import Database, UnitOfWork
 
 
-async def why_withdrawn(unit_of_work: UnitOfWork, order: Order) -> tuple[str, CancelCode] | None:
-    """Return the reason in words and as a code; None if the order may be sent."""
+async def why_withdrawn(
+    database: Database, unit_of_work: UnitOfWork | None, order: Order
+) -> tuple[str, CancelCode] | None:
+    """Return the reason in words and as a code; None if the order may be sent.
+
+    What it depends on is read by the `unit_of_work` that decides, or from the `database` if there is none.
+    """
     if order.cancel_requested_at is not None:
         return "cancelled before it was sent", CancelCode.REQUESTED
-    if order.role is OrderRole.ENTRY and await _enters_what_is_being_closed(unit_of_work, order):
-        return "the position that it enters is being closed", CancelCode.EXIT
-    return None
+    if order.role is not OrderRole.ENTRY:
+        return None
+    async with database.read_only() if unit_of_work is None else nullcontext(unit_of_work) as reading:
+        is_closed = await _enters_what_is_being_closed(reading, order)
+    return ("the position that it enters is being closed", CancelCode.EXIT) if is_closed else None
 
 
 async def _enters_what_is_being_closed(unit_of_work: UnitOfWork, order: Order) -> bool:

@@ -9,8 +9,10 @@ from decimal import Decimal
 
 from domain.core.money import EXACT, ZERO
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order
+from domain.model.orders import Order, OrderStatus
 from domain.model.trading import Balance
+
+_SETTLED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED})
 
 Need = Callable[[Order], Decimal | None]
 """Returns what an active order still needs of the currency that it spends; None if no price is known."""
@@ -41,6 +43,15 @@ def free_balance(balance: Balance | None, currency: str, orders: Iterable[Order]
 def is_included(order: Order, balance: Balance) -> bool:
     """Return whether the balance shows that the venue has taken the order; one of an unknown time is believed to."""
     return order.accepted_at is not None and (balance.at is None or order.accepted_at <= balance.at)
+
+
+def is_settling(order: Order, balance: Balance | None) -> bool:
+    """Return whether the order has ended with fills that the balance, by its time, doesn't show yet."""
+    if order.status not in _SETTLED or order.awaits_fills or not order.filled_quantity:
+        return False
+    if balance is None or balance.at is None:
+        return False
+    return order.accepted_at is not None and order.accepted_at > balance.at
 
 
 def _taken(order: Order, balance: Balance, need: Need) -> Decimal:

@@ -56,21 +56,18 @@ class RiskSnapshot:
 
     `session` is the order's, and `halts` are the trading states of the halts that apply to it. `active` are the
     account's other orders that may still fill, or have ended with trades that are asked for; PENDING ones are left out,
-    since each is checked before it is sent.
-    `settling` are those that were filled and have ended within the last minute while the balance that the order spends
-    is older than they are. `sent_last_minute_by_account` and `sent_last_minute_by_trading_session` count the orders
-    submitted within the last minute.
+    since each is checked before it is sent. `recent` are all orders submitted within the last minute. `limits` are the
+    account's limits as they are stored, by which `compare_and_save` knows whether they still are the same.
     """
 
     halts: tuple[TradingState, ...]
     account: Account
+    limits: str
     session: TradingSession | None
     balances: tuple[Balance, ...]
     positions: tuple[Position, ...]
     active: tuple[Order, ...]
-    settling: tuple[Order, ...]
-    sent_last_minute_by_account: int
-    sent_last_minute_by_trading_session: int
+    recent: tuple[Order, ...]
     age_seconds: float = 0.0
     """How long ago the order was placed, by the database's clock."""
 
@@ -94,13 +91,18 @@ class OrderRepository(Protocol):
         ...
 
     def compare_and_save(
-        self, before: Order, after: Order, lease: Lease | None = None, unless: Sequence[TradingState] = ()
+        self,
+        before: Order,
+        after: Order,
+        lease: Lease | None = None,
+        unless: Sequence[TradingState] = (),
+        limits: str | None = None,
     ) -> None:
         """Replace `before` by `after` at the commit, in one statement together with the transaction's events.
 
         The commit raises `StaleOrder`, and changes nothing, unless the stored order still has the revision of `before`
         and `lease` (if one is given) is still held, or if a halt that concerns the order is in one of the states
-        `unless`.
+        `unless`, or if the account's limits are no longer `limits` (if they are given).
         """
         ...
 

@@ -18,6 +18,11 @@ def needs_equity(limits: RiskLimits) -> bool:
     return limits.max_daily_loss is not None or limits.max_drawdown_percent is not None
 
 
+def needs_streak(limits: RiskLimits) -> bool:
+    """Return whether losses in a row stop the trading for a time."""
+    return limits.cool_down_losses is not None and limits.cool_down_minutes is not None
+
+
 def measure_losses(
     standing: Standing,
     baseline: StoredEquity | None,

@@ -43,6 +43,11 @@ class ExecutorHandle:
         if self.executor is not None:
             self.executor.query_later(order_id)
 
+    def forget_book(self) -> None:
+        """Have the executor read the account again, since the caller has changed a position of it."""
+        if self.executor is not None:
+            self.executor.forget_book()
+
     async def refresh_balances(self) -> bool:
         """Have the venue asked for the balances, and the answer stored; return whether it answered."""
         if self.executor is None:

@@ -46,9 +46,12 @@ class KeeperContext:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[UnitOfWork]:
         """A transaction under the account's lease; raises `StaleLease` if that is lost."""
-        async with self.database.transaction() as unit_of_work:
-            await unit_of_work.leases.check(self._lease())
-            yield unit_of_work
+        try:
+            async with self.database.transaction() as unit_of_work:
+                await unit_of_work.leases.check(self._lease())
+                yield unit_of_work
+        finally:
+            self.executor.forget_book()
 
     async def save_position(self, unit_of_work: UnitOfWork, position: Position, message: str) -> None:
         """Store a changed position, whose row is locked, with an event for its user."""

@@ -162,11 +162,16 @@ class PostgresOrders(Repository):
             raise StaleOrder(order)
 
     def compare_and_save(
-        self, before: Order, after: Order, lease: Lease | None = None, unless: Sequence[TradingState] = ()
+        self,
+        before: Order,
+        after: Order,
+        lease: Lease | None = None,
+        unless: Sequence[TradingState] = (),
+        limits: str | None = None,
     ) -> None:
         """Keep the update until the end of the transaction, which writes it together with its events."""
         assert self.pending_update is None, "a transaction updates one order only"
-        self.pending_update = OrderUpdateStatement(before, after, lease, unless)
+        self.pending_update = OrderUpdateStatement(before, after, lease, unless, limits)
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
         return await self._one(GET, order_id, user_id)

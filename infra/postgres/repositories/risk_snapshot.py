@@ -7,7 +7,6 @@ from asyncpg import Record
 from domain.model.orders import Order
 from domain.model.trading import Balance, TradingSession
 from domain.model.trading_state import TradingState
-from domain.portfolio.reservations import spent_currency
 from domain.ports.orders import RiskSnapshot
 from infra.postgres.rows.accounts import account_from_row, position_from_row
 from infra.postgres.rows.columns import members_by_value
@@ -16,9 +15,11 @@ from infra.postgres.rows.trading_sessions import trading_session_from_row
 
 # Arrays of whole rows, whose composite types keep the names and types of the columns. The condition on the status
 # leaves PENDING out, and still implies that of the partial index orders_active.
+# The account's limits come as text too: another node may have changed them when the decision is committed.
 SELECT_RISK_SNAPSHOT = """
 SELECT account.id, account.user_id, account.name, account.kind, account.venue, account.currency, account.created_at,
-    account.archived_at, account.risk, account.reconciled_at, halt_state('ACCOUNT', account.id) AS trading_state,
+    account.archived_at, account.risk, account.reconciled_at, account.risk::text AS limits,
+    halt_state('ACCOUNT', account.id) AS trading_state,
     ARRAY (SELECT state FROM halts WHERE (level, subject_id) IN (
         ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', account.user_id), ('ACCOUNT', account.id),
         ('TRADING_SESSION', $3))) AS halts,
@@ -34,14 +35,8 @@ SELECT account.id, account.user_id, account.name, account.kind, account.venue, a
         ORDER BY order_row.id) AS active,
     ARRAY (SELECT ended FROM orders AS ended WHERE ended.account_id = account.id AND ended.id <> $2
         AND ended.reported_quantity > ended.filled_quantity AND ended.awaits_fills ORDER BY ended.id) AS awaited,
-    ARRAY (SELECT ended FROM orders AS ended WHERE ended.account_id = account.id AND ended.submitted_at >= $4
-        AND ended.status IN ('FILLED', 'CANCELED', 'EXPIRED') AND ended.filled_quantity > 0
-        AND ended.accepted_at > (SELECT balances.at FROM balances WHERE balances.account_id = $1 AND currency = $5)
-        ) AS settling,
-    (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4)
-        AS sent_last_minute_by_account,
-    (SELECT count(*) FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4
-        AND sent.trading_session_id = $3) AS sent_last_minute_by_trading_session
+    ARRAY (SELECT sent FROM orders AS sent WHERE sent.account_id = account.id AND sent.submitted_at >= $4
+        ORDER BY sent.submitted_at) AS recent
 FROM accounts AS account
 WHERE account.id = $1"""
 
@@ -50,7 +45,7 @@ _STATES = members_by_value(TradingState)
 
 def risk_snapshot_params(order: Order, sent_since: datetime) -> tuple[object, ...]:
     """Return the parameters of `SELECT_RISK_SNAPSHOT`."""
-    return order.account_id, order.id, order.trading_session_id, sent_since, spent_currency(order)
+    return order.account_id, order.id, order.trading_session_id, sent_since
 
 
 def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
@@ -59,6 +54,7 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
     return RiskSnapshot(
         halts=tuple(_STATES[state] for state in row["halts"]),
         account=account_from_row(row),
+        limits=row["limits"],
         session=None if session is None else _session_from_row(session, row["session_state"]),
         balances=tuple(
             Balance(balance["currency"], balance["total"], balance["free"], balance["at"])
@@ -66,9 +62,7 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
         ),
         positions=tuple(position_from_row(position) for position in row["positions"]),
         active=tuple(order_from_row(active) for active in (*row["active"], *row["awaited"])),
-        settling=tuple(ended for ended in map(order_from_row, row["settling"]) if not ended.awaits_fills),
-        sent_last_minute_by_account=row["sent_last_minute_by_account"],
-        sent_last_minute_by_trading_session=row["sent_last_minute_by_trading_session"],
+        recent=tuple(order_from_row(sent) for sent in row["recent"]),
         age_seconds=float(row["age_seconds"] or 0),
     )
 

@@ -10,8 +10,7 @@ from decimal import Decimal
 import pytest
 
 from domain.core.background import cancel_and_wait
-from domain.execution import executor as executor_module
-from domain.execution import undecidable_orders
+from domain.execution import risk_assessment, undecidable_orders
 from domain.execution.execution_reports import ReportHandler
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode, RiskDenial
@@ -190,7 +189,7 @@ async def test_an_order_whose_check_fails_is_denied_and_the_others_go_on(
             raise ArithmeticError("secret detail")
         return check_order(order, context)
 
-    monkeypatch.setattr(executor_module, "check_order", check)
+    monkeypatch.setattr(risk_assessment, "check_order", check)
     await harness.start()
     broken, fine = await asyncio.gather(harness.place("broken", quantity=Decimal(2)), harness.place("fine"))
     assert fine.status is OrderStatus.FILLED
@@ -209,7 +208,7 @@ async def test_an_order_that_cannot_even_be_denied_is_left_alone(
     def fail(*_arguments: object) -> None:
         raise ArithmeticError
 
-    monkeypatch.setattr(executor_module, "check_order", fail)
+    monkeypatch.setattr(risk_assessment, "check_order", fail)
     monkeypatch.setattr(undecidable_orders, "deny", fail)
     await harness.start()
     placing = asyncio.create_task(harness.place("broken"))

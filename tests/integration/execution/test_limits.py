@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.execution.risk_loader import load_risk_context
+from domain.execution.risk_loader import load_risk_context, remembered_risk_context
 from domain.model.markets import Depth, FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
@@ -74,12 +74,12 @@ async def test_a_halt_that_is_committed_while_an_order_is_checked_denies_it(
     await harness.start()
 
     async def halted_after(*arguments: Any, **options: Any) -> RiskContext:
-        risk = await load_risk_context(*arguments, **options)
+        risk = await remembered_risk_context(*arguments, **options)
         monkeypatch.undo()
         await halt(harness, level, state)
         return risk
 
-    monkeypatch.setattr("domain.execution.executor.load_risk_context", halted_after)
+    monkeypatch.setattr("domain.execution.risk_assessment.remembered_risk_context", halted_after)
     denied = {TradingState.HALTED: "TRADING_HALTED", TradingState.REDUCING: "REDUCE_ONLY"}
     assert codes(await harness.place()) == [denied[state]]
     assert venue.sent == 0

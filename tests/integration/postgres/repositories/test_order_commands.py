@@ -73,7 +73,7 @@ async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrder
         await orders.add(world.order(submitted_at=at(seconds), status=OrderStatus.FILLED))
     new = world.order()
     await orders.add(new)
-    assert (await orders.risk_snapshot(new, at(-60))).sent_last_minute_by_account == 2
+    assert len((await orders.risk_snapshot(new, at(-60))).recent) == 2
 
 
 async def test_a_cancel_is_requested_once_for_every_active_order(orders: PostgresOrders, world: World) -> None:
