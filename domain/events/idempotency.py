@@ -9,6 +9,7 @@ import msgspec
 from domain.core.clock import Clock
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import plain
+from domain.ports.idempotency import KeyReservation
 from domain.ports.unit_of_work import UnitOfWork
 
 MAXIMUM_KEY_LENGTH = 128
@@ -46,6 +47,11 @@ def validate_key(key: str) -> str:
             ("input", "idempotencyKey"),
         )
     return key
+
+
+def reservation(clock: Clock, user_id: UUID, operation: str, key: str, request: object) -> KeyReservation:
+    """Return the reservation of a key for an input (`request`, a dataclass), to be stored together with its result."""
+    return KeyReservation(user_id, operation, validate_key(key), _digest(request), clock.now())
 
 
 async def reserve(

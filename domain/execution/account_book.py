@@ -32,8 +32,8 @@ class _Pages:
 class AccountBook:
     """An account's active and recent orders, open positions and balances, or nothing of them until they are read.
 
-    What is committed is put here at once, by the task that has committed it. Whoever can't say what the database has
-    now calls `forget`: the next decision reads it again.
+    What is committed is put here at once, by the task that has committed it. If it isn't certain what the database has
+    now, `forget` is called: the next decision reads it again.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,8 @@ class AccountBook:
         pages = self._pages
         if pages is None:
             return
-        if order.status is not OrderStatus.PENDING and order.outstanding_quantity:
+        may_fill = order.outstanding_quantity if order.status.is_final else order.status is not OrderStatus.PENDING
+        if may_fill:
             pages.active[order.id] = order
         else:
             pages.active.pop(order.id, None)

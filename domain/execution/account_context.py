@@ -13,6 +13,7 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.execution.account_book import AccountBook
 from domain.execution.alerts import AccountAlerts
+from domain.execution.commands import place_decided_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_ages import OrderAges
@@ -20,13 +21,15 @@ from domain.execution.order_cache import OrderCache
 from domain.execution.order_update import OrderUpdate, forbidding_states
 from domain.execution.refused_cancels import RefusedCancels
 from domain.model.markets import Market, MarketSymbol
-from domain.model.orders import Order, OrderType
+from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Account, Balance, Position
 from domain.model.trading_state import TradingState
 from domain.ports.execution_client import ExecutionClient, NotSent
+from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease, StaleLease
-from domain.ports.orders import MarketView, StaleOrder
+from domain.ports.orders import MarketView, PlacingConditions, StaleOrder
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.risk.plan import most_active_without_race
 from domain.rules.order_lifecycle import Transition
 
 Decision = Callable[[Order], Awaitable[Transition]]
@@ -224,6 +227,31 @@ class AccountContext:
             raise
         self.remember(transition.order)
         return transition.order
+
+    async def place(self, order: Order, reservation: KeyReservation, decide: Decision) -> Order | None:
+        """Commit a new order as SUBMITTED, if that is decided, and return it; None if nothing is saved.
+
+        Raises `Unavailable` if it isn't known whether it was saved.
+        """
+        lease = self._require_lease()
+        try:
+            async with self._lock:
+                decided = await decide(order)
+                if decided.order.status is not OrderStatus.SUBMITTED or self.book.limits is None:
+                    return None
+                halts = forbidding_states(order, decided.order, TradingState.HALTED, TradingState.REDUCING)
+                conditions = PlacingConditions(lease, self.book.limits, halts, most_active_without_race())
+                async with self.database.transaction() as transaction:
+                    place_decided_order(transaction, order, decided, reservation, conditions)
+        except StaleOrder:
+            self.book.forget()
+            return None
+        except Unavailable:
+            self._forget()
+            raise
+        self.is_active = True
+        self.remember(decided.order)
+        return decided.order
 
     def remember(self, order: Order, trade_ids: Iterable[str] = (), positions: Iterable[Position] = ()) -> None:
         """Take a committed order and what its fills have changed, and hand it to those who wait for it on this node."""

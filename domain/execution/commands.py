@@ -9,7 +9,8 @@ from uuid import UUID
 
 from domain.core.clock import IdGenerator
 from domain.model.orders import CancelCode, Order, OrderStatus
-from domain.ports.orders import OrderFilter
+from domain.ports.idempotency import KeyReservation
+from domain.ports.orders import OrderFilter, PlacingConditions
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.plan import may_race, plan_limit
 from domain.rules.order_lifecycle import Transition, cancel_unsent, deny, expire_unsent, initial_transition
@@ -32,6 +33,21 @@ async def place_order(unit_of_work: UnitOfWork, order: Order) -> Order:
     await unit_of_work.orders.save(denied.order)
     unit_of_work.events.append(denied.log_events())
     return denied.order
+
+
+def place_decided_order(
+    unit_of_work: UnitOfWork,
+    order: Order,
+    decided: Transition,
+    reservation: KeyReservation,
+    conditions: PlacingConditions,
+) -> None:
+    """Store a new order as it was decided at once, with both steps as events, and its key.
+
+    The commit raises `StaleOrder`, and stores nothing, if what the decision counted on has changed; see `add_once`.
+    """
+    unit_of_work.orders.add_once(decided.order, reservation, conditions)
+    unit_of_work.events.append(initial_transition(order).then(decided).log_events())
 
 
 async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> Order:

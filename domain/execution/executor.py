@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 from uuid import UUID
 
 from domain.core.background import BackgroundTasks
@@ -18,7 +17,8 @@ from domain.execution.feed_warmup import is_warming_up
 from domain.execution.halted_orders import cancel_halted
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_groups import OrderGroups
-from domain.execution.order_replacer import OrderReplacer
+from domain.execution.order_placer import OrderPlacer
+from domain.execution.order_replacer import OrderReplacer, is_amendment
 from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
 from domain.execution.recovery import recover
@@ -75,8 +75,12 @@ class AccountExecutor:
         self._requests = BackgroundTasks()
         self._adding_risk: set[UUID] = set()
         self._deferred: set[UUID] = set()
-        self.waits = DecisionWaits(context, self._resolver.balances, self._start_waiting, self.wake)
+        self.waits = DecisionWaits(context, self._resolver.balances, self._requests.start, self.wake)
         self._undecidable = UndecidableOrders(context)
+        self._placer = OrderPlacer(
+            context, self._decide, self._requests.start, self._may_place_at_once, self._send, self._resolver.enqueue
+        )
+        self._commands: asyncio.Task[NoReturn] | None = None
         self._wakeup = Wakeup()
 
     def __repr__(self) -> str:
@@ -121,14 +125,14 @@ class AccountExecutor:
     async def run(self) -> NoReturn:
         """Work until cancelled; raises `StaleLease` once another node may trade the account."""
         account_id = self._context.account.id
-        stop = await self._context.notifier.listen_for_commands(account_id, self.wake)
+        stop = await self._context.notifier.listen_for_commands(account_id, self.wake, self._placer)
         try:
             await recover(self._context, self._resolver)
             async with self._requests, asyncio.TaskGroup() as tasks:
                 foreign_orders = self._resolver.report_handler.foreign_orders
                 for part in (self._stream, self._resolver, self._reconciler, foreign_orders, self._trailing):
                     tasks.create_task(part.run())
-                tasks.create_task(self._command_loop())
+                self._commands = tasks.create_task(self._command_loop())
         except BaseExceptionGroup as group:
             _, others = group.split(StaleLease)
             if others is not None:
@@ -138,12 +142,17 @@ class AccountExecutor:
             await stop()
         raise StaleLease(f"account {account_id} may be traded by another node")
 
-    async def _command_loop(self) -> None:
+    def _may_place_at_once(self) -> bool:
+        """Return whether a new order needn't wait: for the reconciliation, for others' turns or for their answers."""
+        is_running = self._commands is not None and not self._commands.done()
+        return is_running and self._context.reconciled and self._may_add_risk and not (self._queue or self._woken)
+
+    async def _command_loop(self) -> NoReturn:
         while True:
             self._wakeup.clear()
             try:
                 await self.load_commands()
-                while (order := self._next_command()) is not None:
+                while (order := self._queue.pop(may_add_risk=self._may_add_risk)) is not None:
                     await self._process(order)
                     await self.load_commands()
             except Unavailable:
@@ -189,9 +198,9 @@ class AccountExecutor:
         # An order in doubt is cancelled once its outcome is known.
         return order.status in _UNANSWERED or order.id in self.waits or order.id in self._undecidable
 
-    def _next_command(self) -> Order | None:
-        may_add_risk = len(self._adding_risk) < self._context.timings.maximum_requests
-        return self._queue.pop(may_add_risk=may_add_risk)
+    @property
+    def _may_add_risk(self) -> bool:
+        return len(self._adding_risk) < self._context.timings.maximum_requests
 
     async def _process(self, queued: Order) -> None:
         """Decide about the order as it is now, commit the decision, and only then send what follows from it."""
@@ -224,11 +233,11 @@ class AccountExecutor:
             self._send(order)
 
     def _send(self, order: Order) -> None:
-        if _is_amendment(order) and order.replaces_id in self._context.in_flight:
+        if is_amendment(order) and order.replaces_id in self._context.in_flight:
             self._deferred.add(order.id)
             self._context.in_flight.discard(order.id)
             return
-        self._context.in_flight |= self._orders_of(order)
+        self._context.in_flight |= self._groups.ids_of(order)
         if order.status is OrderStatus.SUBMITTED and not order.reduce_only:
             self._adding_risk.add(order.id)
         self._requests.start(self._request(order), name=f"request:{order.id}")
@@ -246,7 +255,7 @@ class AccountExecutor:
         except (StaleLease, Unavailable):
             self._resolver.enqueue(order.id)  # If another node trades the account now, it saves the outcome.
         except Exception as error:  # noqa: BLE001  # as above
-            if _is_amendment(order):
+            if is_amendment(order):
                 await self._undecidable.deny(order.id, error)
             else:
                 self._resolver.enqueue(order.id)
@@ -255,8 +264,8 @@ class AccountExecutor:
             self._on_processed(order)
 
     def _on_processed(self, order: Order) -> None:
-        self._context.in_flight -= self._orders_of(order)
-        self._context.withdrawn -= self._orders_of(order)
+        self._context.in_flight -= self._groups.ids_of(order)
+        self._context.withdrawn -= self._groups.ids_of(order)
         self._groups.forget(order)
         self._adding_risk.discard(order.id)
         self._cancel_retries.discard(order.id)
@@ -273,7 +282,7 @@ class AccountExecutor:
         order_id = queued.id
         if queued.status is _PENDING and queued.group_id is not None:
             return await self._groups.decide(queued.group_id)
-        if queued.status is _PENDING and not (queued.type is OrderType.TRAILING_STOP or _is_amendment(queued)):
+        if queued.status is _PENDING and not (queued.type is OrderType.TRAILING_STOP or is_amendment(queued)):
             decided = await self._context.decide(queued, self._decide)
             if decided is not None:
                 self.waits.forget(order_id)
@@ -290,7 +299,7 @@ class AccountExecutor:
         self._trailing.on_committed(update.order)
         self.waits.forget(order_id)
         is_retried = order.id in self._cancel_retries and order.status is OrderStatus.PENDING_CANCEL
-        if is_retried or _is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
+        if is_retried or is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
             return update.order
         if order.status in _IN_FLIGHT:
             self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.
@@ -305,7 +314,7 @@ class AccountExecutor:
             return await self._trailing.decide(transaction, order, now)
         if order.status in _RESTING and order.cancel_requested_at is not None:
             return request_cancel(order, now)
-        if order.status is not OrderStatus.PENDING or _is_amendment(order):
+        if order.status is not OrderStatus.PENDING or is_amendment(order):
             return Transition(order)
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
@@ -334,18 +343,6 @@ class AccountExecutor:
             return self._trailing.start(order, risk, now)
         return submit(order, now, arrival_price(order, risk.depth))
 
-    def _start_waiting(self, waiting: Coroutine[Any, Any, None]) -> None:
-        self._requests.start(waiting, name=f"waiting:{self._context.account.id}")
-
     def _retry_cancel(self, order_id: UUID) -> None:
         self._cancel_retries.add(order_id)
         self.wake(order_id)
-
-    def _orders_of(self, command: Order) -> set[UUID]:
-        """Return the ids of the orders that a command is about: an amendment and a group are about two."""
-        replaced = command.replaces_id if _is_amendment(command) else None
-        return self._groups.ids_of(command) if replaced is None else {command.id, replaced}
-
-
-def _is_amendment(order: Order) -> bool:
-    return order.status is OrderStatus.PENDING and order.replaces_id is not None

@@ -6,10 +6,13 @@ never correctness.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from typing import Protocol
 from uuid import UUID
 
 from domain.model.orders import Order
+from domain.model.trading import Account
 from domain.ports.bus import MessageBus, commands_topic
+from domain.ports.idempotency import KeyReservation
 
 CommandListener = Callable[[Order | UUID | None], None]
 """Called with an order to be sent or cancelled, or with its id; None if it may be any order of the account.
@@ -18,12 +21,30 @@ It is the order itself if it was just committed on this node, and so needn't be 
 """
 
 
+class OrderPlacer(Protocol):
+    """Places orders in the executor of one account; see `domain.execution.order_placer`."""
+
+    @property
+    def account(self) -> Account:
+        """The account as it was when its executor was started."""
+        ...
+
+    def newest(self, order: Order) -> Order:
+        """Return an order that was placed here as it was last committed."""
+        ...
+
+    async def place(self, order: Order, reservation: KeyReservation) -> Order | None:
+        """Store the order, with its key, and send it; return it, or None if nothing is stored."""
+        ...
+
+
 class OrderNotifier:
     """Notifies an account's executor of commands, and callers of changes of an order."""
 
     def __init__(self, bus: MessageBus) -> None:
         self._bus = bus
         self._listeners: dict[UUID, CommandListener] = {}
+        self._placers: dict[UUID, OrderPlacer] = {}
         self._waiters: dict[UUID, list[asyncio.Future[Order]]] = {}
 
     @property
@@ -40,6 +61,10 @@ class OrderNotifier:
         """Return whether the account's executor runs on this node, so that all its changes pass `publish` here."""
         return account_id in self._listeners
 
+    def placer_here(self, account_id: UUID) -> OrderPlacer | None:
+        """Return what places orders at once if the account's executor runs on this node."""
+        return self._placers.get(account_id)
+
     def wake_executors(self, account_ids: Iterable[UUID]) -> None:
         """Have those of the accounts' executors that run on this node load their commands."""
         for account_id in account_ids:
@@ -47,16 +72,25 @@ class OrderNotifier:
             if listener is not None:
                 listener(None)
 
-    async def listen_for_commands(self, account_id: UUID, listener: CommandListener) -> Callable[[], Awaitable[None]]:
-        """Call `listener` for commands from any node to the account's executor; the returned function stops that."""
+    async def listen_for_commands(
+        self, account_id: UUID, listener: CommandListener, placer: OrderPlacer | None = None
+    ) -> Callable[[], Awaitable[None]]:
+        """Call `listener` for commands from any node to the account's executor; the returned function stops that.
+
+        Users of this node place their orders by `placer`, if there is one.
+        """
         subscription = await self._bus.subscribe(
             commands_topic(account_id), lambda message: listener(_order_id(message)), lambda: listener(None)
         )
         self._listeners[account_id] = listener
+        if placer is not None:
+            self._placers[account_id] = placer
 
         async def stop() -> None:
             if self._listeners.get(account_id) is listener:
                 del self._listeners[account_id]
+            if placer is not None and self._placers.get(account_id) is placer:
+                del self._placers[account_id]
             await subscription.close()
 
         return stop

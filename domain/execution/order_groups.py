@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.execution.account_context import AccountContext
+from domain.execution.order_replacer import is_amendment
 from domain.execution.risk_loader import load_risk_context
 from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import OrderPair
@@ -49,7 +50,9 @@ class OrderGroups:
         return None if order.group_id is None else self._sending.get(order.group_id)
 
     def ids_of(self, order: Order) -> set[UUID]:
-        """Return the ids of both orders that are being sent, or that of `order` alone."""
+        """Return the ids of the orders that a command is about: an amendment and a group are about two."""
+        if is_amendment(order) and order.replaces_id is not None:
+            return {order.id, order.replaces_id}
         return {each.id for each in self.pair_of(order) or (order,)}
 
     def forget(self, order: Order) -> None:

@@ -123,5 +123,10 @@ class OrderReplacer:
         return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, risk.depth))
 
 
+def is_amendment(order: Order) -> bool:
+    """Return whether the order is to replace another, and hasn't been sent yet."""
+    return order.status is OrderStatus.PENDING and order.replaces_id is not None
+
+
 def _cancel_replaced(replaced: Order, now: datetime) -> Transition:
     return request_cancel(replace(replaced, cancel_code=CancelCode.AMENDED), now)

@@ -1,8 +1,20 @@
 """The port of the idempotency keys."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReservation:
+    """A key that is to be used for one result, with the hash of its input."""
+
+    user_id: UUID
+    operation: str
+    key: str
+    input_hash: bytes
+    at: datetime
 
 
 class IdempotencyRepository(Protocol):

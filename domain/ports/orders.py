@@ -15,6 +15,7 @@ from domain.model.orders import CancelCode, Fill, Order, OrderRole, OrderStatus,
 from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.model.trading_state import TradingState
 from domain.model.users import PlanUsage
+from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease
 
 
@@ -72,6 +73,20 @@ class RiskSnapshot:
     """How long ago the order was placed, by the database's clock."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlacingConditions:
+    """What the decision about a new order counted on, and what its commit compares.
+
+    `lease` is held; the account has the `limits`; no halt that concerns the order is in one of the states `unless`; and
+    the user has at most `most_active` active orders.
+    """
+
+    lease: Lease
+    limits: str
+    unless: Sequence[TradingState]
+    most_active: int
+
+
 class OrderRepository(Protocol):
     """Stores orders and their fills, finds those that an executor must act on, and reads the risk checks' input."""
 
@@ -84,6 +99,14 @@ class OrderRepository(Protocol):
 
     async def lock_plan_usage(self, order: Order) -> PlanUsage:
         """Return the use of the user's plan without the order, once no other transaction has it locked."""
+        ...
+
+    def add_once(self, order: Order, reservation: KeyReservation, conditions: PlacingConditions) -> None:
+        """Store a new order and its key at the commit, in one statement together with the transaction's events.
+
+        The commit raises `StaleOrder`, and changes nothing, if the key or the client order id was used before, if the
+        account is archived or isn't the order's user's, or if one of the conditions doesn't hold.
+        """
         ...
 
     async def save(self, order: Order) -> None:

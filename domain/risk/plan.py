@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from domain.model.orders import Order, RiskCode, RiskDenial
-from domain.model.users import PlanUsage
+from domain.model.users import PLANS, PlanUsage
 
 PLACED_AT_ONCE = 200
 """How many orders of one user may be placed at once, each by a transaction that doesn't see the others."""
@@ -12,6 +12,11 @@ PLACED_AT_ONCE = 200
 def may_race(usage: PlanUsage) -> bool:
     """Return whether orders that are placed at the same moment could exceed the limit together."""
     return usage.active_orders + PLACED_AT_ONCE > usage.plan.max_active_orders
+
+
+def most_active_without_race() -> int:
+    """Return up to how many active orders of a user no plan's limit can be exceeded by what is placed at once."""
+    return min(plan.max_active_orders for plan in PLANS.values()) - PLACED_AT_ONCE
 
 
 def plan_limit(order: Order, usage: PlanUsage) -> tuple[RiskDenial, ...]:

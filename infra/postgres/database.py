@@ -8,6 +8,8 @@ from functools import cached_property
 from typing import Self
 from uuid import UUID
 
+import asyncpg
+
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.events.notices import EventNotice, notices_of
@@ -237,7 +239,11 @@ async def _write_last(transaction: PostgresTransaction, connection: TransactionC
         if not await write(UPSERT_BALANCES, *balances):
             raise StaleLease("The lease is no longer held, so the balances were not stored.")
     if update is not None:
-        if not await connection.execute_final(update.statement, *update.params(events)):
+        try:
+            is_written = await connection.execute_final(update.statement, *update.params(events))
+        except asyncpg.UniqueViolationError:
+            is_written = False
+        if not is_written:
             raise StaleOrder(update.after)
     elif events:
         await connection.execute_final(APPEND, *event_params(events))

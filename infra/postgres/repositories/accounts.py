@@ -10,10 +10,10 @@ from domain.ports.accounts import KeyInUse
 from domain.ports.leases import Lease
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.leases import IS_HELD, lease_params
-from infra.postgres.repositories.orders import IS_ACTIVE
 from infra.postgres.repositories.trading_sessions import IS_LIVE
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import to_json
+from infra.postgres.rows.orders import IS_ACTIVE
 
 UPDATE = """
 UPDATE accounts SET name = $2, risk = $3, archived_at = $4, reconciled_at = $5 WHERE id = $1"""

@@ -13,16 +13,18 @@ from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.model.trading_state import TradingState
 from domain.model.users import PlanUsage, plan_by_name
+from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease
-from domain.ports.orders import DuplicateOrder, OrderFilter, RiskSnapshot, StaleOrder
+from domain.ports.orders import DuplicateOrder, OrderFilter, PlacingConditions, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
-from infra.postgres.repositories.order_updates import OrderUpdateStatement
+from infra.postgres.repositories.order_updates import OrderInsertStatement, OrderUpdateStatement
 from infra.postgres.repositories.risk_snapshot import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.orders import (
     INSERT_FILL,
     INSERT_ORDER,
+    IS_ACTIVE,
     ORDER_COLUMNS,
     SELECT_FILL,
     SELECT_ORDER,
@@ -34,8 +36,7 @@ from infra.postgres.rows.orders import (
 )
 from infra.postgres.sql import Condition, where
 
-# Repeats the conditions of the partial indexes orders_active and orders_commands: otherwise they wouldn't be used.
-IS_ACTIVE = "status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"
+# Repeats the condition of the partial index orders_commands: otherwise it wouldn't be used.
 IS_COMMAND = (
     "(status = 'PENDING' OR (cancel_requested_at IS NOT NULL"
     " AND status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED')))"
@@ -143,7 +144,7 @@ _STATUSES = members_by_value(OrderStatus)
 class PostgresOrders(Repository):
     """See `domain.ports.orders.OrderRepository`."""
 
-    pending_update: OrderUpdateStatement | None = None
+    pending_update: OrderUpdateStatement | OrderInsertStatement | None = None
 
     async def add(self, order: Order) -> PlanUsage:
         row = await self._connection.fetchrow(ADD, *order_params(order))
@@ -156,6 +157,11 @@ class PostgresOrders(Repository):
         row = await self._connection.fetchrow(PLAN_USAGE, order.user_id, order.id)
         assert row is not None  # a SELECT without FROM has one
         return _plan_usage_from_row(row)
+
+    def add_once(self, order: Order, reservation: KeyReservation, conditions: PlacingConditions) -> None:
+        """Keep the insert until the end of the transaction, as `compare_and_save` keeps an update."""
+        assert self.pending_update is None, "a transaction writes one order only"
+        self.pending_update = OrderInsertStatement(order, reservation, conditions)
 
     async def save(self, order: Order) -> None:
         if await self._connection.execute(UPDATE_ORDER, *order_params(order)) == "UPDATE 0":

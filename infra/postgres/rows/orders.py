@@ -68,9 +68,12 @@ _FILLS = RowMapper(
 )
 
 ORDER_COLUMNS = _ORDERS.columns
+ORDER_PLACEHOLDERS = _ORDERS.placeholders
 ORDER_PARAMS = len(_ORDERS)
 """The number of `order_params`."""
 
+# Repeats the condition of the partial index orders_active: otherwise it wouldn't be used.
+IS_ACTIVE = "status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"
 SELECT_ORDER = _ORDERS.select
 INSERT_ORDER = _ORDERS.insert(on_conflict="account_id, client_order_id")
 UPDATE_ORDER = (
@@ -82,5 +85,6 @@ INSERT_FILL = _FILLS.insert(on_conflict="account_id, market, venue_trade_id, ord
 
 order_from_row = _ORDERS.from_row
 order_params = _ORDERS.params
+order_placeholder = _ORDERS.placeholder
 fill_from_row = _FILLS.from_row
 fill_params = _FILLS.params
