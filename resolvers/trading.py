@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.core.money import EXACT, ZERO
 from domain.core.pagination import CursorScope, Page
+from domain.model.markets import Market
 from domain.model.orders import Order
 from domain.model.reports import PerformanceMetrics
 from domain.model.strategies import StrategyVersion
@@ -16,6 +17,7 @@ from domain.ports.trading_sessions import TradingSessionFilter
 from domain.reports.session_metrics import MetricsRequest
 from domain.trading.signal_requests import SignalRequest
 from domain.trading.trading_sessions import TradingSessionRequest
+from resolvers import markets
 from resolvers.context import RequestContext
 from resolvers.lists import Parent, PositionOrder, TimeOrder, cursor_owner, list_page, owned_by, position_page
 from resolvers.pagination import PageArguments
@@ -96,6 +98,16 @@ async def signals(
     return await list_page(context.lists.signals, scope, owned_by(session, NoFilter()), page, order)
 
 
+async def signal_market(context: RequestContext, signal: Signal) -> Market | None:
+    """Return the market that a signal is for."""
+    symbol = signal.market
+    if symbol is None:
+        session = await context.loaders.trading_sessions.load(signal.trading_session_id)
+        assert session is not None  # the signal's row refers to it
+        symbol = session.market
+    return markets.market(context, symbol)
+
+
 async def latest_position(context: RequestContext, session: TradingSession) -> Position | None:
     """Return the trading session's newest position, open or closed."""
     return await context.loaders.latest_positions.load(session.id)
@@ -103,11 +115,12 @@ async def latest_position(context: RequestContext, session: TradingSession) -> P
 
 async def metrics(context: RequestContext, session: TradingSession) -> PerformanceMetrics | None:
     """Return the trading session's performance so far; None before its first round trip."""
-    market = context.services.markets.catalogue.get(session.market)
-    if market is None or await latest_position(context, session) is None:
+    catalogue = context.services.markets.catalogue
+    known = [market for symbol in session.markets if (market := catalogue.get(symbol)) is not None]
+    if not known or await latest_position(context, session) is None:
         return None
     graph = context.services.markets.graph(session.market.venue)
-    request = MetricsRequest(session, market, context.services.clock.now(), graph)
+    request = MetricsRequest(session, tuple(known), context.services.clock.now(), graph)
     return await context.loaders.session_metrics.load(request)
 
 

@@ -46,7 +46,7 @@ async def pricing_markets_of_sessions(
         return frozenset()
     held = (await reading.accounts.balances([account.id])).get(account.id, [])
     currencies = {balance.currency for balance in held if balance.total}
-    currencies |= {session.market.symbol.partition("/")[2] for session in sessions}
+    currencies |= {market.symbol.partition("/")[2] for session in sessions for market in session.markets}
     return frozenset(symbol for currency in currencies for symbol in pricing_markets(account, currency, hub))
 
 

@@ -149,10 +149,11 @@ class ParameterValue:
 
 @dataclass(frozen=True, slots=True)
 class TradingSession:
-    """One strategy version running on one account, market and timeframe.
+    """One strategy version running on one account and timeframe, on one market or several.
 
-    `sizing` and `risk` override the version's sizing and add to the account's limits. `last_candle_at` is the open
-    time of the newest closed candle that was acted on; `start_equity` is in the account's currency.
+    `sizing` and `risk` override the version's sizing and add to the account's limits. `max_open_positions` is how many
+    of its markets may have a position or an entry order at a time. `last_candle_at` is the open time of the newest
+    closed candle that was acted on, on any market; `start_equity` is in the account's currency.
     """
 
     id: UUID
@@ -173,6 +174,13 @@ class TradingSession:
     last_candle_at: datetime | None = None
     start_equity: Decimal | None = None
     status_code: TradingSessionStatusCode | None = None
+    other_markets: tuple[MarketSymbol, ...] = ()
+    max_open_positions: int | None = None
+
+    @property
+    def markets(self) -> tuple[MarketSymbol, ...]:
+        """All markets that it trades, in the order in which they were given."""
+        return (self.market, *self.other_markets)
 
 
 class SignalAction(StrEnum):
@@ -196,7 +204,8 @@ class Signal:
     `price`, in quote per base, is the close of its candle, or the market's price when a user's was acted on.
     `candle_at` is that candle's open time, None for a user's, which is `waiting` until it has been acted on or missed.
     `order_id` is set once the signal has caused an order. `add_number` is the number of the further entry into the
-    position `position_id` that it is for, counted from 1 in the order of the definition; None for all others.
+    position `position_id` that it is for, counted from 1 in the order of the definition; None for all others. `market`
+    is None in events of an older version alone: it is then the trading session's only one.
     """
 
     id: UUID
@@ -212,6 +221,7 @@ class Signal:
     waiting: bool = False
     position_id: UUID | None = None
     add_number: int | None = None
+    market: MarketSymbol | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -18,6 +19,15 @@ class TradingSessionFilter:
     market: MarketSymbol | None = None
     statuses: tuple[TradingSessionStatus, ...] | None = None
     strategy_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCandle:
+    """The open time of a closed candle that a trading session has acted on."""
+
+    session_id: UUID
+    market: MarketSymbol
+    open_time: datetime
 
 
 class TradingSessionRepository(Protocol):
@@ -53,6 +63,17 @@ class TradingSessionRepository(Protocol):
 
     async def markets_of_account(self, account_id: UUID) -> list[MarketSymbol]:
         """Return the same of one account, sorted."""
+        ...
+
+    async def last_candle_at(self, session_id: UUID, market: MarketSymbol) -> datetime | None:
+        """Return the open time of the newest candle of a market that the trading session has acted on."""
+        ...
+
+    async def save_last_candles(self, seen: Sequence[SeenCandle]) -> int:
+        """Store which candles were acted on; return for how many trading sessions that is new.
+
+        Each trading session and market may be named once; one that has acted on a later candle stays as it is.
+        """
         ...
 
     async def list_page(

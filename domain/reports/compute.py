@@ -70,7 +70,7 @@ class ReportComputer:
         fills = all_fills[len(earlier) :]
         transfers = [] if session else await self._reading.transfers.list_all(account.id)
         holdings = self._holdings(subject, earlier, transfers)
-        traded = {fill.market for fill in fills} | ({session.market} if session else set())
+        traded = {fill.market for fill in fills} | (set(session.markets) if session else set())
         end = _end(report, session, all_fills)
         start = min(max(report.from_, _first_moment(subject, [*all_fills, *self._unlisted], transfers)), end)
         graph = self._graph or CurrencyGraph(

@@ -16,13 +16,13 @@ CLOCK_SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class MetricsRequest:
-    """A trading session, the market that it trades, and the time up to which its metrics are computed.
+    """A trading session, the markets that it trades, and the time up to which its metrics are computed.
 
     `graph` holds the markets that convert the currencies of the session's fills and fees.
     """
 
     session: TradingSession
-    market: Market
+    markets: tuple[Market, ...]
     now: datetime
     graph: CurrencyGraph | None = field(default=None, compare=False)
 
@@ -43,8 +43,9 @@ async def session_metrics(reading: UnitOfWork, request: MetricsRequest) -> Perfo
         created_at=request.now,
         job_id=session.id,
     )
+    markets = {market.symbol: market for market in request.markets}
     try:
-        result = await ReportComputer(reading, {session.market: request.market}, period, request.graph).compute()
+        result = await ReportComputer(reading, markets, period, request.graph).compute()
     except EmptyReport:
         return None
     return result.metrics if result.metrics.round_trips else None

@@ -10,7 +10,7 @@ from domain.model.definitions import ExitDistance, OrderStyle, StrategyDefinitio
 from domain.model.markets import Depth, Market, MarketSymbol, Timeframe
 from domain.model.orders import Order, OrderRole, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PartialTarget, ProtectionRules
-from domain.model.trading import Signal
+from domain.model.trading import Signal, TradingSession
 from domain.rules.direction import Direction
 from domain.rules.grid import grid_of
 from domain.rules.protected_position import level_distance
@@ -58,7 +58,7 @@ def entry_order(
         user_id=signal.user_id,
         account_id=plan.session.account_id,
         market=market,
-        client_order_id=_client_order_id(plan.session.account_id, signal),
+        client_order_id=_client_order_id(plan.session, signal, market),
         side=Direction.LONG.entry_side,
         type=style.type,
         role=OrderRole.ENTRY,
@@ -116,9 +116,12 @@ def _entry_time_in_force(style: OrderStyle, expires_at: datetime | None) -> Time
     return TimeInForce.GTD if expires_at is not None else style.time_in_force or TimeInForce.GTC
 
 
-def _client_order_id(account_id: UUID, signal: Signal) -> str:
+def _client_order_id(session: TradingSession, signal: Signal, market: MarketSymbol) -> str:
     if signal.add_number is not None:
-        return client_order_id(account_id, "position", str(signal.position_id), OrderRole.ENTRY, signal.add_number)
+        cause = str(signal.position_id)
+        return client_order_id(session.account_id, "position", cause, OrderRole.ENTRY, signal.add_number)
     at = signal.candle_at.isoformat() if signal.candle_at else str(signal.id)
-    cause = f"{signal.trading_session_id}:{at}:{signal.action.value}"
-    return client_order_id(account_id, "signal", cause, OrderRole.ENTRY, 0)
+    cause = f"{session.id}:{at}:{signal.action.value}"
+    # The first market isn't named, as it wasn't when sessions had no other: an upgrade makes no order twice.
+    named = cause if market == session.market else f"{cause}:{market}"
+    return client_order_id(session.account_id, "signal", named, OrderRole.ENTRY, 0)

@@ -5,7 +5,7 @@ Source: https://www.tradingview.com/support/solutions/43000529348 (webhooks) and
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, NoReturn
@@ -76,20 +76,29 @@ def parse_message(body: bytes) -> SignalMessage:
     return _from_object(_parse_object(text)) if is_object else _from_text(text)
 
 
-def check_market(message: SignalMessage, market: MarketSymbol) -> None:
-    """Raise INVALID if the message's ticker, such as BTCUSDT or KRAKEN:XBTUSDT, isn't the market's base and quote.
+def market_of(message: SignalMessage, markets: Sequence[MarketSymbol]) -> MarketSymbol:
+    """Return which of a trading session's markets the message is for: the one of its ticker, or the only one.
 
-    The exchange before the colon doesn't count: a chart of one venue may give the signals for another.
+    A ticker, such as BTCUSDT or KRAKEN:XBTUSDT, names base and quote. The exchange before the colon doesn't count: a
+    chart of one venue may give the signals for another. Raises INVALID if none of the markets is meant.
     """
+    traded = ", ".join(market.symbol for market in markets)
     if message.ticker is None:
-        return
-    name = message.ticker.upper().rpartition(":")[2].translate(_SEPARATORS).replace("XBT", "BTC")
-    if name != market.symbol.upper().translate(_SEPARATORS).replace("XBT", "BTC"):
-        _reject(
-            f"The ticker is {_shown(message.ticker)}, and the trading session trades {market.symbol}; leave the ticker "
-            "out to take the alerts of any chart.",
-            "ticker",
-        )
+        if len(markets) > 1:
+            _reject(
+                f"The trading session trades {traded}; name one of them by a ticker, as in {{{{ticker}}}}.", "ticker"
+            )
+        return markets[0]
+    name = _plain_name(message.ticker.rpartition(":")[2])
+    meant = next((market for market in markets if _plain_name(market.symbol) == name), None)
+    if meant is None:
+        hint = "; leave the ticker out to take the alerts of any chart." if len(markets) == 1 else "."
+        _reject(f"The ticker is {_shown(message.ticker)}, and the trading session trades {traded}{hint}", "ticker")
+    return meant
+
+
+def _plain_name(text: str) -> str:
+    return text.upper().translate(_SEPARATORS).replace("XBT", "BTC")
 
 
 def _parse_object(text: str) -> Mapping[str, object]:

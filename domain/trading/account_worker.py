@@ -24,6 +24,7 @@ from domain.trading.executor_handle import ExecutorHandle
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.position_keeper import PositionKeeper
 from domain.trading.session_supervisor import TradingSessionSupervisor
+from domain.trading.strategy_evaluations import StrategyEvaluations
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,13 @@ _CLOSING_CLIENTS: set["asyncio.Task[None]"] = set()
 class AccountWorker:
     """Trades one account until its lease is lost; a part that fails is restarted and affects no other account."""
 
-    def __init__(self, account: Account, lease: LeaseHandle, dependencies: TradingDependencies) -> None:
+    def __init__(
+        self,
+        account: Account,
+        lease: LeaseHandle,
+        dependencies: TradingDependencies,
+        evaluations: StrategyEvaluations,
+    ) -> None:
         self.account = account
         self.sealed_credentials: bytes | None = None
         self._lease_handle = lease
@@ -46,7 +53,9 @@ class AccountWorker:
         self._executor = ExecutorHandle()
         self._keeper = PositionKeeper(KeeperContext(account, dependencies, self._lease, self._executor))
         self._equity = EquityRecorder(account.id, dependencies.database, dependencies.feed, dependencies.clock)
-        self._sessions = TradingSessionSupervisor(account, dependencies, self._lease, self._executor, self._keeper.wake)
+        self._sessions = TradingSessionSupervisor(
+            account, dependencies, self._lease, self._executor, self._keeper.wake, evaluations
+        )
 
     def __repr__(self) -> str:
         return f"AccountWorker({self.account.id}, lease={self._lease_handle!r})"

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 import numpy as np
 
@@ -64,7 +65,10 @@ class CandleBuffer:
 
     def after(self, open_time: datetime | None) -> Sequence[Candle]:
         """Return the candles that opened after that time, oldest first; all of them if it is None."""
-        return tuple(candle for candle in self._candles if open_time is None or candle.open_time > open_time)
+        if open_time is None:
+            return tuple(self._candles)
+        newer = takewhile(lambda candle: candle.open_time > open_time, reversed(self._candles))
+        return tuple(newer)[::-1]
 
     def arrays(self, open_time: datetime) -> CandleArrays:
         """Return as arrays the candles up to the one that opened at `open_time`, which is included."""

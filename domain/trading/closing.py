@@ -89,7 +89,8 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
         protection = None if locked is None else await count_resting(unit_of_work, locked)
     entry_order_id = None if protection is None else protection.entry_order_id
     if intent.trading_session_id is not None:
-        related = tuple(o for o in active if o.trading_session_id == intent.trading_session_id)
+        owner = (intent.trading_session_id, intent.market)
+        related = tuple(o for o in active if (o.trading_session_id, o.market) == owner)
     elif intent.protection_id is None:
         by_hand = tuple(o for o in active if o.market == intent.market and o.trading_session_id is None)
         related = tuple(o for o in by_hand if o.reduce_only)

@@ -29,12 +29,43 @@ class TradingSessionEnded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionState:
-    """A trading session's row, its open position, its active orders and the intent to be flat, as stored."""
+    """A trading session's row, its open positions, its active orders and its intents to be flat, as stored.
+
+    What isn't named after all of its markets is that of `symbol` alone.
+    """
 
     session: TradingSession
-    position: Position | None
-    orders: tuple[Order, ...]
-    intent: PositionIntent | None
+    symbol: MarketSymbol
+    all_positions: tuple[Position, ...]
+    all_orders: tuple[Order, ...]
+    all_intents: tuple[PositionIntent, ...]
+
+    def of(self, symbol: MarketSymbol) -> "TradingSessionState":
+        """Return the state of another of its markets."""
+        return replace(self, symbol=symbol)
+
+    @property
+    def position(self) -> Position | None:
+        """The open position."""
+        return next((position for position in self.all_positions if position.market == self.symbol), None)
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """The active orders, oldest first."""
+        return tuple(order for order in self.all_orders if order.market == self.symbol)
+
+    @property
+    def intent(self) -> PositionIntent | None:
+        """The intent to be flat."""
+        return next((intent for intent in self.all_intents if intent.market == self.symbol), None)
+
+    @property
+    def has_place(self) -> bool:
+        """Whether a position may be opened: fewer other markets than allowed have one, or an entry order."""
+        most = self.session.max_open_positions
+        entries = {order.market for order in self.all_orders if order.role is OrderRole.ENTRY}
+        used = entries.union(position.market for position in self.all_positions) - {self.symbol}
+        return most is None or len(used) < most
 
     @property
     def entries(self) -> tuple[Order, ...]:
@@ -63,13 +94,14 @@ class TradingSessionTransaction:
             self.unit_of_work.events.append([event])
 
     async def cancel_entries(self) -> None:
-        """Request the cancel of the orders that may still open or enlarge a position."""
+        """Request the cancel of the orders that may still open or enlarge the market's position."""
         if self.state.entries:
-            await cancel_session_orders(self.unit_of_work, self.state.session, self.now, OrderRole.ENTRY)
+            session, market = self.state.session, self.state.symbol
+            await cancel_session_orders(self.unit_of_work, session, self.now, OrderRole.ENTRY, market)
 
 
 class TradingSessionContext:
-    """The trading session's plan, what it trades with, and its transactions.
+    """The trading session's plan, one of its markets, what it trades with, and its transactions.
 
     `lease` returns the account's lease or raises `StaleLease`; `wake_keeper` has an intent carried out soon.
     """
@@ -77,6 +109,7 @@ class TradingSessionContext:
     def __init__(
         self,
         plan: TradingSessionPlan,
+        symbol: MarketSymbol,
         dependencies: TradingDependencies,
         lease: Callable[[], Lease],
         executor: ExecutorHandle,
@@ -84,6 +117,7 @@ class TradingSessionContext:
     ) -> None:
         self.plan = plan
         self.session = plan.session
+        self.symbol = symbol
         self.database = dependencies.database
         self.feed = dependencies.feed
         self.bus = dependencies.bus
@@ -95,12 +129,7 @@ class TradingSessionContext:
         self._lease = lease
 
     def __repr__(self) -> str:
-        return f"TradingSessionContext({self.session.id}, {self.session.market})"
-
-    @property
-    def symbol(self) -> MarketSymbol:
-        """The market that is traded."""
-        return self.session.market
+        return f"TradingSessionContext({self.session.id}, {self.symbol})"
 
     @property
     def market(self) -> Market | None:
@@ -111,7 +140,7 @@ class TradingSessionContext:
         """Return the trading session's present state; raises `TradingSessionEnded`."""
         async with self.database.read_only() as reading:
             session = await reading.trading_sessions.get(self.session.user_id, self.session.id)
-            return await _load_state(reading, session)
+            return await _load_state(reading, session, self.symbol)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[TradingSessionTransaction]:
@@ -122,7 +151,13 @@ class TradingSessionContext:
         async with self.database.transaction() as unit_of_work:
             await unit_of_work.leases.check(self._lease())
             session = await unit_of_work.trading_sessions.get_for_update(self.session.id)
-            yield TradingSessionTransaction(unit_of_work, await _load_state(unit_of_work, session), self.clock.now())
+            state = await _load_state(unit_of_work, session, self.symbol)
+            yield TradingSessionTransaction(unit_of_work, state, self.clock.now())
+
+    @property
+    def lease(self) -> Lease:
+        """The account's lease; raises `StaleLease` if it is lost."""
+        return self._lease()
 
     async def equity(self, reading: UnitOfWork) -> Equity:
         """Return the account's equity in its currency, and the currencies that can't be priced now."""
@@ -132,11 +167,11 @@ class TradingSessionContext:
 
     def convert(self, amount: Decimal, currency: str, into: str) -> Decimal | None:
         """Return an amount's worth in another currency at present prices of the trading session's venue."""
-        return self.feed.convert(self.session.market.venue, amount, currency, into)
+        return self.feed.convert(self.symbol.venue, amount, currency, into)
 
     def is_missing_prices(self, worth: Equity) -> bool:
         """Return whether the equity leaves out a currency that markets of the venue connect with the account's."""
-        graph = self.feed.graph(self.session.market.venue)
+        graph = self.feed.graph(self.symbol.venue)
         return any(graph.connects(currency, self.plan.currency) for currency in worth.unpriced)
 
     async def set_status_reason(
@@ -153,10 +188,14 @@ class TradingSessionContext:
 
 
 async def cancel_session_orders(
-    unit_of_work: UnitOfWork, session: TradingSession, at: datetime, role: OrderRole | None = None
+    unit_of_work: UnitOfWork,
+    session: TradingSession,
+    at: datetime,
+    role: OrderRole | None = None,
+    market: MarketSymbol | None = None,
 ) -> None:
-    """Request the cancel of the trading session's active orders, or of those with this role."""
-    selected = OrderFilter(session.account_id, session.id, roles=None if role is None else (role,))
+    """Request the cancel of the trading session's active orders, or of those with this role or on this market."""
+    selected = OrderFilter(session.account_id, session.id, market, roles=None if role is None else (role,))
     await cancel_orders(unit_of_work, session.user_id, selected, CancelCode.TRADING_SESSION, at)
 
 
@@ -166,11 +205,17 @@ async def active_orders(unit_of_work: UnitOfWork, session: TradingSession) -> tu
     return tuple(order for order in orders if order.trading_session_id == session.id)
 
 
-async def _load_state(unit_of_work: UnitOfWork, session: TradingSession | None) -> TradingSessionState:
+async def _load_state(
+    unit_of_work: UnitOfWork, session: TradingSession | None, symbol: MarketSymbol
+) -> TradingSessionState:
     if session is None or session.status.is_final:
         raise TradingSessionEnded
     positions = await unit_of_work.positions.list_open(session.account_id)
-    own = next((position for position in positions if position.trading_session_id == session.id), None)
     intents = await unit_of_work.protection.list_open_intents(session.account_id)
-    flat = (intent for intent in intents if intent.trading_session_id == session.id and intent.quantity is None)
-    return TradingSessionState(session, own, await active_orders(unit_of_work, session), next(flat, None))
+    return TradingSessionState(
+        session,
+        symbol,
+        tuple(position for position in positions if position.trading_session_id == session.id),
+        await active_orders(unit_of_work, session),
+        tuple(intent for intent in intents if intent.trading_session_id == session.id and intent.quantity is None),
+    )

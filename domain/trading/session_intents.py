@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from domain.model.markets import MarketSymbol
 from domain.model.orders import OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Position, TradingSession
@@ -13,13 +14,14 @@ async def intend_flat(
     unit_of_work: UnitOfWork,
     intent_id: UUID,
     session: TradingSession,
+    market: MarketSymbol,
     position: Position | None,
     role: OrderRole,
     reason: str,
     at: datetime,
     signal_id: UUID | None = None,
 ) -> bool:
-    """Store that the trading session's position is to be closed; False if it is to be already.
+    """Store that the trading session's position on a market is to be closed; False if it is to be already.
 
     Without a position it means what the entry orders of now still bring.
     """
@@ -28,7 +30,7 @@ async def intend_flat(
             id=intent_id,
             user_id=session.user_id,
             account_id=session.account_id,
-            market=session.market,
+            market=market,
             role=role,
             reason=reason,
             since=at,
@@ -40,7 +42,7 @@ async def intend_flat(
 
 
 async def withdraw_close(unit_of_work: UnitOfWork, session: TradingSession, at: datetime) -> None:
-    """End the intent to close the position that a user's stop has left; an order that was sent stays sent."""
+    """End the intents to close the positions that a user's stop has left; an order that was sent stays sent."""
     for known in await unit_of_work.protection.list_open_intents(session.account_id):
         if known.trading_session_id == session.id and known.role is OrderRole.CLOSE:
             await end_intent(unit_of_work, known, at)

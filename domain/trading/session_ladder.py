@@ -13,9 +13,9 @@ from domain.model.trading import Signal, SignalAction, TradingSessionStatus
 from domain.model.trading_state import ENGINE_ID, HaltLevel
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.ladder import Ladder, LadderLevel, add_at_price, has_adds_left, price_levels
-from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext, TradingSessionState
 from domain.trading.signal_actor import SignalActor
+from domain.trading.strategy_evaluator import StrategyEvaluator
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,14 @@ class LadderWatch:
     """
 
     def __init__(
-        self, context: TradingSessionContext, history: CandleBuffer, actor: SignalActor, wake: Callable[[], None]
+        self,
+        context: TradingSessionContext,
+        evaluator: StrategyEvaluator,
+        actor: SignalActor,
+        wake: Callable[[], None],
     ) -> None:
         self._context = context
-        self._history = history
+        self._evaluator = evaluator
         self._actor = actor
         self._wake = wake
         self._levels: Sequence[LadderLevel] = ()
@@ -104,7 +108,7 @@ class LadderWatch:
 
     def _levels_of(self, known: PositionLadder) -> Sequence[LadderLevel]:
         market = self._context.market
-        return () if market is None else price_levels(known.ladder, market, self._actor.atr(self._history))
+        return () if market is None else price_levels(known.ladder, market, self._evaluator.atr)
 
     def _reached(self, levels: Sequence[LadderLevel], trade: Trade) -> int | None:
         market = self._context.market
@@ -133,10 +137,11 @@ class LadderWatch:
                     action=SignalAction.ENTER_LONG,
                     price=trade.price,
                     reason=reason,
+                    market=self._context.symbol,
                     position_id=transaction.state.position.id,
                     add_number=number,
                 )
-                order = await self._actor.add(transaction, signal, known.ladder, self._actor.atr(self._history))
+                order = await self._actor.add(transaction, signal, known.ladder, self._evaluator.atr)
         if signal is not None:
             self._actor.wake(signal, order)
         self._wake()

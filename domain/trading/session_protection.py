@@ -26,7 +26,8 @@ async def ensure_protection(context: TradingSessionContext, history: CandleBuffe
     async with context.transaction() as transaction:
         unit_of_work, state, session = transaction.unit_of_work, transaction.state, transaction.state.session
         known = await unit_of_work.protection.list_open(session.account_id)
-        own = [protection for protection in known if protection.trading_session_id == session.id]
+        owner = (session.id, state.symbol)
+        own = [protection for protection in known if (protection.trading_session_id, protection.market) == owner]
         opened_at = transaction.now if state.position is None else state.position.opened_at
         arrays = history.arrays(opened_at - session.timeframe.duration)
         definition = context.plan.definition
@@ -44,7 +45,7 @@ async def ensure_protection(context: TradingSessionContext, history: CandleBuffe
                     id=context.ids.next_id(),
                     user_id=session.user_id,
                     account_id=session.account_id,
-                    market=session.market,
+                    market=state.symbol,
                     rules=rules,
                     created_at=transaction.now,
                     trading_session_id=session.id,

@@ -6,15 +6,17 @@ What protects and closes the position is no part of it: see `domain.trading.posi
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from datetime import datetime
 
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.model.trading import TradingSession, TradingSessionStatus
+from domain.model.markets import MarketSymbol
+from domain.model.trading import TradingSessionStatus
 from domain.ports.leases import StaleLease
-from domain.ports.market_data import CandleSubscription
+from domain.ports.trading_sessions import SeenCandle
 from domain.trading.session_candles import TradingSessionCandles
 from domain.trading.session_context import TradingSessionContext, TradingSessionEnded
 from domain.trading.session_ladder import LadderWatch
@@ -22,25 +24,26 @@ from domain.trading.session_protection import ensure_protection
 from domain.trading.session_stop import step_stop
 from domain.trading.signal_actor import SignalActor
 from domain.trading.signal_processor import SignalProcessor
+from domain.trading.strategy_evaluations import StrategyEvaluations
+from domain.trading.strategy_evaluator import StrategyEvaluator
 from domain.trading.submitted_signals import SubmittedSignals
 
 PRICE_POLL_SECONDS = 0.1
 
 
 class TradingSessionRunner:
-    """Owns one trading session while this node holds the lease of its account."""
+    """Owns one trading session while this node holds the lease of its account.
 
-    def __init__(self, context: TradingSessionContext) -> None:
-        self._context = context
-        self._candles = TradingSessionCandles(context)
-        actor = SignalActor(context)
-        self._signals = SignalProcessor(context, self._candles.history, actor)
-        self._submitted = SubmittedSignals(context, self._candles.history, actor)
+    `contexts` are those of its markets, in their order.
+    """
+
+    def __init__(self, contexts: tuple[TradingSessionContext, ...], evaluations: StrategyEvaluations) -> None:
+        self._contexts = contexts
+        self._evaluations = evaluations
         self._wakeup = Wakeup()
-        self._ladder = LadderWatch(context, self._candles.history, actor, self.wake)
 
     def __repr__(self) -> str:
-        return f"TradingSessionRunner({self._context!r}, {self._candles!r})"
+        return f"TradingSessionRunner({self._contexts!r})"
 
     def wake(self) -> None:
         """Have the trading session's state read soon, instead of at the next poll."""
@@ -48,61 +51,104 @@ class TradingSessionRunner:
 
     async def run(self) -> None:
         """Run until the trading session has ended; cancel to stop earlier. Raises `StaleLease` and `Unavailable`."""
-        session, feed = self._context.session, self._context.feed
         try:
-            async with feed.closed_candles(session.market, session.timeframe) as arrivals:
+            async with AsyncExitStack() as stack:
+                runs = []
+                for context in self._contexts:
+                    following = self._evaluations.follow(context.plan, context.symbol)
+                    evaluator = await stack.enter_async_context(following)
+                    runs.append(_MarketRun(context, evaluator, self._evaluations, self.wake))
                 with suppress(TradingSessionEnded):
-                    await self._run_loops(arrivals)
+                    await self._run_loops(runs)
         except BaseExceptionGroup as group:
             cause = _decisive_cause(group)
             if not isinstance(cause, TradingSessionEnded):
                 raise cause from None
 
-    async def _run_loops(self, arrivals: CandleSubscription) -> None:
+    async def _run_loops(self, runs: list["_MarketRun"]) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._state_loop())
-            group.create_task(self._candle_loop(arrivals))
-            group.create_task(self._ladder.run())
+            group.create_task(self._state_loop(runs))
+            for run in runs:
+                group.create_task(run.candle_loop())
+                group.create_task(run.ladder.run())
 
-    async def _state_loop(self) -> None:
+    async def _state_loop(self, runs: list["_MarketRun"]) -> None:
         """Follow the trading session's row until it has stopped; raises `TradingSessionEnded` in the end."""
+        context = self._contexts[0]
         while True:
             self._wakeup.clear()
-            state = await self._context.load_state()
-            await self._submitted.act()
+            state = await context.load_state()
+            for run in runs:
+                await run.submitted.act()
             if state.session.status is TradingSessionStatus.STOPPING:
-                await step_stop(self._context, state)
-            await self._ladder.refresh(state)
-            await self._wakeup.wait(self._context.timings.poll_interval)
+                await step_stop(context, state)
+            for run in runs:
+                await run.ladder.refresh(state.of(run.symbol))
+            await self._wakeup.wait(context.timings.poll_interval)
 
-    # -- candles -----------------------------------------------------------------------------------------------------
 
-    async def _candle_loop(self, arrivals: CandleSubscription) -> None:
+class _MarketRun:
+    """What a trading session does on one of its markets."""
+
+    def __init__(
+        self,
+        context: TradingSessionContext,
+        evaluator: StrategyEvaluator,
+        evaluations: StrategyEvaluations,
+        wake: Callable[[], None],
+    ) -> None:
+        self._context = context
+        self._evaluator = evaluator
+        self._evaluations = evaluations
+        self._wake = wake
+        self._candles = TradingSessionCandles(context, evaluator)
+        actor = SignalActor(context)
+        self._signals = SignalProcessor(context, actor)
+        self.submitted = SubmittedSignals(context, evaluator, actor)
+        self.ladder = LadderWatch(context, evaluator, actor, wake)
+
+    @property
+    def symbol(self) -> MarketSymbol:
+        """The market."""
+        return self._context.symbol
+
+    async def candle_loop(self) -> None:
+        """Act on each candle that closes, for ever."""
+        self._evaluator.request_from(self._context.session.last_candle_at)
         await self._candles.load()
-        session = await self._start()
-        await ensure_protection(self._context, self._candles.history)
-        self._submitted.is_ready = True
-        self.wake()
-        async for candle, is_newest in self._candles.closed(arrivals, session.last_candle_at):
-            await self._signals.on_candle(candle, is_newest=is_newest)
-            if is_newest:
-                self._wakeup.set()
+        last = await self._start()
+        await ensure_protection(self._context, self._evaluator.history)
+        self.submitted.is_ready = True
+        self._wake()
+        async for evaluation, is_newest in self._candles.closed(last):
+            if evaluation.is_quiet:
+                session_id, open_time = self._context.session.id, evaluation.candle.open_time
+                self._evaluations.note_quiet(SeenCandle(session_id, self.symbol, open_time))
+            else:
+                await self._signals.on_candle(evaluation, is_newest=is_newest)
+                if is_newest:
+                    self._wake()
 
-    async def _start(self) -> TradingSession:
-        """Record that the trading session runs from the candle that closed last on, unless it has run before."""
-        newest = self._candles.history.newest
+    async def _start(self) -> datetime:
+        """Record that the trading session runs from the candle that closed last on, unless it has run before.
+
+        Return the open time of the newest candle that it has acted on.
+        """
+        newest = self._evaluator.history.newest
         assert newest is not None
         if self._context.session.start_equity is None:
             await self._wait_for_prices()
         async with self._context.transaction() as transaction:
-            session = transaction.state.session
+            session, unit_of_work = transaction.state.session, transaction.unit_of_work
+            last = await unit_of_work.trading_sessions.last_candle_at(session.id, self.symbol)
+            if last is None:
+                last = newest.open_time
+                await unit_of_work.trading_sessions.save_last_candles([SeenCandle(session.id, self.symbol, last)])
             started = session
             if session.status is TradingSessionStatus.STARTING:
                 started = replace(session, status=TradingSessionStatus.RUNNING)
-            if session.last_candle_at is None:
-                started = replace(started, last_candle_at=newest.open_time)
             if session.start_equity is None:
-                worth = await self._context.equity(transaction.unit_of_work)
+                worth = await self._context.equity(unit_of_work)
                 # It stays unknown while a price may still come; what no market prices never has a worth.
                 if not self._context.is_missing_prices(worth):
                     started = replace(started, start_equity=worth.total)
@@ -112,7 +158,7 @@ class TradingSessionRunner:
                 started = replace(started, status_code=None)
             if started != session:
                 await transaction.save_session(started)
-        return started
+        return last
 
     async def _wait_for_prices(self) -> None:
         """Return once the account's equity is known, or after a while without it: prices are missing after a start."""

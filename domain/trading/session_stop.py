@@ -18,9 +18,8 @@ _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
 async def step_stop(context: TradingSessionContext, state: TradingSessionState) -> None:
     """Do the next step of stopping a trading session that is STOPPING; raises `TradingSessionEnded` after the last."""
-    has_to_close = state.session.close_on_stop and (state.position is not None or state.entries)
     waits_for = _waits_for(state)
-    if has_to_close and state.intent is None:
+    if _to_close(state):
         async with context.transaction() as transaction:
             await _intend_close(context, transaction)
         context.wake_keeper()
@@ -34,12 +33,20 @@ async def step_stop(context: TradingSessionContext, state: TradingSessionState) 
         raise TradingSessionEnded
 
 
+def _to_close(state: TradingSessionState) -> list[TradingSessionState]:
+    """Return the markets whose position is to be closed, and isn't yet."""
+    if state.session.status is not TradingSessionStatus.STOPPING or not state.session.close_on_stop:
+        return []
+    markets = (state.of(market) for market in state.session.markets)
+    return [one for one in markets if one.intent is None and (one.position is not None or one.entries)]
+
+
 async def _intend_close(context: TradingSessionContext, transaction: TradingSessionTransaction) -> None:
-    session, position = transaction.state.session, transaction.state.position
-    if session.status is TradingSessionStatus.STOPPING and session.close_on_stop:
+    session, unit_of_work = transaction.state.session, transaction.unit_of_work
+    for one in _to_close(transaction.state):
         reason = "The trading session was stopped and its position is to be closed."
         intent_id, role = context.ids.next_id(), OrderRole.CLOSE
-        await intend_flat(transaction.unit_of_work, intent_id, session, position, role, reason, transaction.now)
+        await intend_flat(unit_of_work, intent_id, session, one.symbol, one.position, role, reason, transaction.now)
 
 
 async def _save_reason(transaction: TradingSessionTransaction) -> None:
@@ -53,7 +60,7 @@ async def _save_stopped(transaction: TradingSessionTransaction) -> None:
     if session.status is TradingSessionStatus.STOPPING and _waits_for(transaction.state) is None:
         latest = await transaction.unit_of_work.positions.latest_by_session([session.id])
         missing = latest[0].missing if latest and latest[0].closed_at is not None else ZERO
-        base = session.market.symbol.partition("/")[0]
+        base = latest[0].market.symbol.partition("/")[0] if latest else ""
         reason = f"{plain(abs(missing))} {base} of its position were no longer in the account." if missing else None
         stopped = replace(
             session, status=TradingSessionStatus.STOPPED, stopped_at=transaction.now, status_reason=reason
@@ -63,14 +70,14 @@ async def _save_stopped(transaction: TradingSessionTransaction) -> None:
 
 def _waits_for(state: TradingSessionState) -> str | None:
     """Return the sentence that says what must happen before the trading session has stopped; None if nothing."""
-    for order in state.orders:
+    for order in state.all_orders:
         if order.awaits_fills:
             return f"It waits for trades of its order {order.client_order_id} that the venue has counted and not told."
-        if not _protects_what_stays(order, state):
+        if not _protects_what_stays(order, state.of(order.market)):
             return f"It waits for the end of its order {order.client_order_id}, which is {order.status.value}."
-    if not state.session.close_on_stop or (state.position is None and state.intent is None):
+    if not state.session.close_on_stop or not (state.all_positions or state.all_intents):
         return None
-    refusal = None if state.intent is None else state.intent.last_refusal
+    refusal = next((intent.last_refusal for intent in state.all_intents if intent.last_refusal is not None), None)
     return f"It waits until its position is closed.{'' if refusal is None else f' {refusal}'}"
 
 

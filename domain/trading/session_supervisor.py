@@ -21,6 +21,7 @@ from domain.trading.executor_handle import ExecutorHandle
 from domain.trading.session_context import TradingSessionContext, cancel_session_orders
 from domain.trading.session_intents import intend_flat
 from domain.trading.session_runner import TradingSessionRunner
+from domain.trading.strategy_evaluations import StrategyEvaluations
 from domain.trading.submitted_signals import settle_waiting_signals
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,11 @@ class TradingSessionSupervisor:
         lease: Callable[[], Lease],
         executor: ExecutorHandle,
         wake_keeper: Callable[[], None],
+        evaluations: StrategyEvaluations,
     ) -> None:
         self._account = account
         self._dependencies = dependencies
+        self._evaluations = evaluations
         self._lease = lease
         self._executor = executor
         self._wake_keeper = wake_keeper
@@ -93,7 +96,8 @@ class TradingSessionSupervisor:
                 pricing = await pricing_markets_of_sessions(reading, self._account, sessions, self._dependencies.feed)
         except Unavailable:
             return False
-        await self._subscriptions.set_markets(pricing.union(in_use, (session.market for session in sessions)))
+        traded = (market for session in sessions for market in session.markets)
+        await self._subscriptions.set_markets(pricing.union(in_use, traded))
         for session in sessions:
             running = self._tasks.get(session.id)
             if running is None or running.done():
@@ -128,8 +132,9 @@ class TradingSessionSupervisor:
 
     async def _run_once(self, session: TradingSession) -> None:
         plan = await self._plan(session)
-        context = TradingSessionContext(plan, self._dependencies, self._lease, self._executor, self._wake_keeper)
-        runner = TradingSessionRunner(context)
+        parts = (self._dependencies, self._lease, self._executor, self._wake_keeper)
+        contexts = tuple(TradingSessionContext(plan, market, *parts) for market in session.markets)
+        runner = TradingSessionRunner(contexts, self._evaluations)
         self._runners[session.id] = runner
         try:
             await runner.run()
@@ -175,12 +180,11 @@ class TradingSessionSupervisor:
             await settle_waiting_signals(transaction, failed, now, self._dependencies.ids)
             if current.status is TradingSessionStatus.STOPPING and current.close_on_stop:
                 why = "The trading session was stopped and its position is to be closed."
-                await intend_flat(
-                    transaction, self._dependencies.ids.next_id(), failed, None, OrderRole.CLOSE, why, now
-                )
+                for market in failed.markets:
+                    intent_id, role = self._dependencies.ids.next_id(), OrderRole.CLOSE
+                    await intend_flat(transaction, intent_id, failed, market, None, role, why, now)
             event = NewEvent(failed.user_id, now, UserEventKind.TRADING_SESSION, failed, failed.status.value)
-            message = (
-                f"The trading session on {failed.market} has failed. {reason} Its position, if any, stays protected."
-            )
+            markets = ", ".join(map(str, failed.markets))
+            message = f"The trading session on {markets} has failed. {reason} Its position, if any, stays protected."
             alert = NewEvent(failed.user_id, now, UserEventKind.ALERT, None, message)
             transaction.events.append([event, alert])

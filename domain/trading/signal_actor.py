@@ -15,14 +15,14 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.entry import entry_order, entry_price, protection_rules, stop_distance
 from domain.rules.ladder import Ladder, add_share, entry_share
 from domain.rules.sizing import Share, SizingContext, SizingError, size_entry
-from domain.strategies.compiled import average_true_range
-from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
 from domain.trading.session_intents import end_intent, intend_flat
 from domain.trading.session_protection import protect_entry
 
 DEPTH_TIMEOUT_SECONDS = 3.0
 """How long an entry waits for a fresh order book of its market, if there is none when it is signalled."""
+
+NO_PLACE = "as many positions are open as maxOpenPositions allows"
 
 _ONE = Decimal(1)
 
@@ -53,6 +53,7 @@ class SignalActor:
             transaction.unit_of_work,
             intent_id,
             state.session,
+            state.symbol,
             state.position,
             OrderRole.EXIT,
             signal.reason,
@@ -83,13 +84,6 @@ class SignalActor:
         if rules is None:
             rules = protection_rules(self._context.plan.definition, transaction.state.session.timeframe, atr)
         return await self._place_entry(transaction, signal, atr, rules, add_share(ladder, signal.add_number))
-
-    def atr(self, history: CandleBuffer) -> Decimal | None:
-        """Return ATR(14) at the newest closed candle, in quote per base; None if it isn't needed or known."""
-        newest = history.newest
-        if newest is None or not self._context.plan.definition.needs_atr:
-            return None
-        return average_true_range(history.arrays(newest.open_time))
 
     def wake(self, signal: Signal, order: Order | None) -> None:
         """Have what the committed signal has left carried out now."""
@@ -135,6 +129,11 @@ async def record_signal(unit_of_work: UnitOfWork, signal: Signal, at: datetime) 
     message = f"{signal.action.value} missed" if signal.missed else signal.action.value
     event = NewEvent(signal.user_id, at, UserEventKind.SIGNAL, signal, message)
     unit_of_work.events.append([event])
+
+
+def as_missed(signal: Signal, why: str | None) -> Signal:
+    """Return the signal as missed for that reason; None leaves it as it is."""
+    return signal if why is None else replace(signal, missed=True, reason=f"{signal.reason} — missed: {why}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Signals that users submit to trading sessions: rows, which the node that trades the account acts on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -12,6 +12,7 @@ from domain.core.polling import read_until
 from domain.events.idempotency import reserve, validate_key
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.service import ANSWER_WITHIN_SECONDS
+from domain.model.markets import MarketSymbol
 from domain.model.trading import Signal, SignalAction, TradingSession, TradingSessionStatus
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.orders import MarketView
@@ -27,11 +28,15 @@ _SUPPORTED = frozenset({SignalAction.ENTER_LONG, SignalAction.EXIT_LONG})
 
 @dataclass(frozen=True, slots=True)
 class SignalRequest:
-    """The trading session that is to act, and on what; `reason` is the user's own."""
+    """The trading session that is to act, and on what; `reason` is the user's own.
+
+    `market` may be None for a trading session that has only one.
+    """
 
     trading_session_id: UUID
     action: SignalAction
     reason: str | None = None
+    market: MarketSymbol | None = None
 
 
 class SignalService:
@@ -63,7 +68,9 @@ class SignalService:
         errors = _request_errors(request)
         if errors:
             raise InputErrors(errors)
-        price = await self.price(await self._own_session(user_id, request.trading_session_id))
+        known_session = await self._own_session(user_id, request.trading_session_id)
+        market = _market(known_session, request.market)
+        price = await self.price(known_session, market)
         signal_id = self._ids.next_id()
         async with self._database.transaction() as transaction:
             session = await transaction.trading_sessions.get_for_update(request.trading_session_id)
@@ -73,7 +80,8 @@ class SignalService:
             )
             if known is None:
                 _check_runs(session)
-                signal = waiting_signal(session, signal_id, request.action, request.reason, price, self._clock.now())
+                named = replace(request, market=market)
+                signal = waiting_signal(session, named, signal_id, price, self._clock.now())
                 await add_waiting(transaction, signal)
         if known is None:
             await self.wake_worker(session)
@@ -87,23 +95,25 @@ class SignalService:
             raise InputError(ErrorCode.NOT_FOUND, message, ("input", "tradingSession"))
         return session
 
-    async def price(self, session: TradingSession, within_seconds: float = BOOK_WAIT_SECONDS) -> Decimal:
+    async def price(
+        self, session: TradingSession, market: MarketSymbol, within_seconds: float = BOOK_WAIT_SECONDS
+    ) -> Decimal:
         """Return the market's price, or the newest candle's close, until the signal is acted on at the price of then.
 
         Raises `Unavailable` if neither is known in time: the trading session has never run then.
         """
-        price = self._markets.price_of(session.market)
+        price = self._markets.price_of(market)
         if price is not None:
             return price
         page = TimeKeysetPage(limit=1, backwards=True)
         async with self._database.read_only() as reading:
-            newest = await reading.market_data.candles(session.market, session.timeframe, page)
+            newest = await reading.market_data.candles(market, session.timeframe, page)
         if newest:
             return newest[0].close
-        await self._markets.depth(session.market, within_seconds)
-        price = self._markets.price_of(session.market)
+        await self._markets.depth(market, within_seconds)
+        price = self._markets.price_of(market)
         if price is None:
-            raise Unavailable(f"No price of {session.market} is known yet; submit the signal again in a moment.")
+            raise Unavailable(f"No price of {market} is known yet; submit the signal again in a moment.")
         return price
 
     async def wake_worker(self, session: TradingSession) -> None:
@@ -134,26 +144,39 @@ def _request_errors(request: SignalRequest) -> list[InputError]:
     return errors
 
 
+def _market(session: TradingSession, named: MarketSymbol | None) -> MarketSymbol:
+    """Return the market that a signal is for: the one that is named, or the only one of the trading session."""
+    if named is not None and named in session.markets:
+        return named
+    if named is None and len(session.markets) == 1:
+        return session.market
+    shown = ", ".join(map(str, session.markets))
+    message = f"The trading session trades {shown}; {'name one of them' if named is None else f'not {named}'}."
+    raise InputError(ErrorCode.INVALID, message, ("input", "market"))
+
+
 def waiting_signal(
-    session: TradingSession, signal_id: UUID, action: SignalAction, reason: str | None, price: Decimal, at: datetime
+    session: TradingSession, request: SignalRequest, signal_id: UUID, price: Decimal, at: datetime
 ) -> Signal:
-    """Return a new signal that waits for the node that trades the account."""
+    """Return a new signal that waits for the node that trades the account; the request names the market."""
     return Signal(
         id=signal_id,
         user_id=session.user_id,
         trading_session_id=session.id,
         at=at,
-        action=action,
+        action=request.action,
         price=price,
-        reason=reason or NO_REASON,
+        reason=request.reason or NO_REASON,
         waiting=True,
+        market=request.market,
     )
 
 
 async def add_waiting(transaction: UnitOfWork, signal: Signal) -> None:
     """Store a waiting signal of a trading session whose row is locked; raises LIMIT_REACHED if too many wait for it."""
     waiting = await transaction.trading_sessions.list_waiting_signals(signal.trading_session_id)
-    if sum(other.action is signal.action for other in waiting) >= MAX_WAITING:
+    kind = (signal.action, signal.market)
+    if sum((other.action, other.market) == kind for other in waiting) >= MAX_WAITING:
         message = (
             f"{MAX_WAITING} signals of {signal.action.value} wait for the trading session already; submit it later."
         )

@@ -10,19 +10,19 @@ from domain.model.trading import Signal, TradingSession
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.ladder import signalled_add
 from domain.rules.submitted_entry import why_missed
-from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
 from domain.trading.session_intents import intend_flat
 from domain.trading.session_ladder import load_ladder
-from domain.trading.signal_actor import SignalActor, record_signal
+from domain.trading.signal_actor import NO_PLACE, SignalActor, as_missed, record_signal
+from domain.trading.strategy_evaluator import StrategyEvaluator
 
 
 class SubmittedSignals:
-    """The signals that wait for one trading session; entries wait until `is_ready`, exits for nothing."""
+    """The signals that wait for one market of a trading session; entries wait until `is_ready`, exits for nothing."""
 
-    def __init__(self, context: TradingSessionContext, history: CandleBuffer, actor: SignalActor) -> None:
+    def __init__(self, context: TradingSessionContext, evaluator: StrategyEvaluator, actor: SignalActor) -> None:
         self._context = context
-        self._history = history
+        self._evaluator = evaluator
         self._actor = actor
         self.is_ready = False
 
@@ -46,13 +46,16 @@ class SubmittedSignals:
 
     async def _waiting(self) -> Sequence[Signal]:
         async with self._context.database.read_only() as reading:
-            return await reading.trading_sessions.list_waiting_signals(self._context.session.id)
+            return self._own(await reading.trading_sessions.list_waiting_signals(self._context.session.id))
+
+    def _own(self, signals: Sequence[Signal]) -> Sequence[Signal]:
+        return [signal for signal in signals if signal.market == self._context.symbol]
 
     async def _act_on_oldest(self) -> bool:
         """Act on the signal that has waited longest; False if there is none, or it must wait."""
         async with self._context.transaction() as transaction:
             sessions = transaction.unit_of_work.trading_sessions
-            waiting = await sessions.list_waiting_signals(self._context.session.id)
+            waiting = self._own(await sessions.list_waiting_signals(self._context.session.id))
             if not waiting:
                 return False
             oldest, *later = waiting
@@ -62,7 +65,7 @@ class SubmittedSignals:
                 await self._exit(transaction, signal)
             else:
                 known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
-                atr = self._actor.atr(self._history)
+                atr = self._evaluator.atr
                 number = None if known is None else signalled_add(known.ladder, signal.price, atr, enters=True)
                 why = _why_missed(transaction, signal, later, can_add=number is not None)
                 if why is None and not self._may_enter_now:
@@ -95,7 +98,8 @@ async def settle_waiting_signals(
         await record_signal(unit_of_work, as_missed(waiting, why), at)
         if not waiting.action.enters:
             why_flat, role = waiting.reason, OrderRole.EXIT
-            await intend_flat(unit_of_work, ids.next_id(), session, None, role, why_flat, at, waiting.id)
+            market = waiting.market or session.market
+            await intend_flat(unit_of_work, ids.next_id(), session, market, None, role, why_flat, at, waiting.id)
 
 
 def _why_missed(
@@ -104,11 +108,7 @@ def _why_missed(
     state = transaction.state
     has_exit_after = any(not other.action.enters for other in later)
     has_place = state.is_flat or can_add
-    return why_missed(
+    why = why_missed(
         state.session.status, transaction.now - signal.at, has_place=has_place, has_exit_after=has_exit_after
     )
-
-
-def as_missed(signal: Signal, why: str | None) -> Signal:
-    """Return the signal as missed for that reason; None leaves it as it is."""
-    return signal if why is None else replace(signal, missed=True, reason=f"{signal.reason} — missed: {why}")
+    return NO_PLACE if why is None and state.is_flat and not state.has_place else why

@@ -17,6 +17,7 @@ from domain.ports.bus import BusSubscription
 from domain.trading.account_poller import AccountPoller
 from domain.trading.account_worker import AccountWorker
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.strategy_evaluations import StrategyEvaluations
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Trader:
         self._wakeup = Wakeup()
         self._background = BackgroundTasks()
         self._leases = LeaseRenewer(dependencies.database)
+        self._evaluations = StrategyEvaluations(dependencies)
         self._task: asyncio.Task[None] | None = None
         self._subscription: BusSubscription | None = None
 
@@ -65,6 +67,7 @@ class Trader:
         accounts = AccountPoller(dependencies.database, self._wake_workers, dependencies.timings.rest_interval)
         self._background.start(accounts.run(), name="accounts")
         self._background.start(self._leases.run(), name="account-leases")
+        self._background.start(self._evaluations.run(), name="evaluations")
         self._task = asyncio.create_task(self._scan_loop(), name="trader")
 
     async def close(self) -> None:
@@ -142,7 +145,7 @@ class Trader:
             return
         self._held_elsewhere.discard(account.id)
         self._leases.add(lease)
-        worker = AccountWorker(account, lease, dependencies)
+        worker = AccountWorker(account, lease, dependencies, self._evaluations)
         task = asyncio.create_task(worker.run(), name=f"account:{account.id}")
         self._running[account.id] = _RunningWorker(worker, task)
 

@@ -35,12 +35,15 @@ from domain.trading.session_context import cancel_session_orders
 from domain.trading.session_intents import withdraw_close
 from domain.users.activity import record_activity
 
+MAX_MARKETS = 50
+"""How many markets one trading session may trade."""
+
 MarketLookup = Callable[[MarketSymbol], Market | None]
 
 
 @dataclass(frozen=True, slots=True)
 class TradingSessionRequest:
-    """The strategy version to run, and the account, market and timeframe to run it on."""
+    """The strategy version to run, and the account, markets and timeframe to run it on."""
 
     strategy_version_id: UUID
     account_id: UUID
@@ -49,6 +52,13 @@ class TradingSessionRequest:
     parameters: tuple[ParameterValue, ...] = ()
     sizing: Sizing | None = None
     risk: RiskLimits | None = None
+    other_markets: tuple[MarketSymbol, ...] = ()
+    max_open_positions: int | None = None
+
+    @property
+    def markets(self) -> tuple[MarketSymbol, ...]:
+        """All markets, in the order in which they were given."""
+        return (self.market, *self.other_markets)
 
 
 class TradingSessionService:
@@ -86,6 +96,8 @@ class TradingSessionService:
             started_at=self._clock.now(),
             sizing=request.sizing,
             risk=request.risk,
+            other_markets=request.other_markets,
+            max_open_positions=request.max_open_positions,
         )
         async with self._database.transaction() as transaction:
             if idempotency_key is not None:
@@ -159,7 +171,10 @@ class TradingSessionService:
         account = await transaction.accounts.get_for_update(request.account_id)  # It can't be archived meanwhile.
         if account is not None and account.user_id != user.id:
             account = None
-        errors = _place_errors(request, account, self._market_lookup(request.market))
+        errors = [*_account_errors(account), *_choice_errors(request)]
+        for index, symbol in enumerate(request.markets):
+            path = ("input", "markets", str(index)) if request.other_markets else ("input", "market")
+            errors += _market_errors(symbol, account, self._market_lookup(symbol), path)
         if version is None:
             errors.append(_not_found("strategy version", "strategyVersion"))
         else:
@@ -195,22 +210,41 @@ class TradingSessionService:
         await self._bus.publish(commands_topic(session.account_id), b"")
 
 
-def _place_errors(request: TradingSessionRequest, account: Account | None, market: Market | None) -> list[InputError]:
-    errors = []
+def _account_errors(account: Account | None) -> list[InputError]:
     if account is None:
-        errors.append(_not_found("account", "account"))
-    elif account.archived_at is not None:
-        message = "The account is archived; choose another."
-        errors.append(InputError(ErrorCode.CONFLICT, message, ("input", "account")))
-    if market is None:
-        errors.append(_not_found(f"market {request.market}", "market"))
-    elif account is not None and account.venue != market.symbol.venue:
-        message = f"The account is at {account.venue}; {market.symbol} isn't traded there."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
-    elif not market.active:
-        message = f"{market.symbol} isn't traded at its venue now."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "market")))
+        return [_not_found("account", "account")]
+    if account.archived_at is not None:
+        return [InputError(ErrorCode.CONFLICT, "The account is archived; choose another.", ("input", "account"))]
+    return []
+
+
+def _choice_errors(request: TradingSessionRequest) -> list[InputError]:
+    """Return what is wrong with the list of markets and how many of them may have a position."""
+    errors, markets, most = [], request.markets, request.max_open_positions
+    if len(markets) > MAX_MARKETS:
+        message = f"{len(markets)} markets are given; one trading session can trade at most {MAX_MARKETS}."
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "markets")))
+    repeated = sorted({str(market) for market in markets if markets.count(market) > 1})
+    if repeated:
+        message = f"{repeated[0]} is given twice; name each market once."
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "markets")))
+    if most is not None and most < 1:
+        message = f"maxOpenPositions is {most}; it must be at least 1."
+        errors.append(InputError(ErrorCode.INVALID, message, ("input", "maxOpenPositions")))
     return errors
+
+
+def _market_errors(
+    symbol: MarketSymbol, account: Account | None, market: Market | None, path: tuple[str, ...]
+) -> list[InputError]:
+    if market is None:
+        return [InputError(ErrorCode.NOT_FOUND, f"There is no market {symbol} like that.", path)]
+    if account is not None and account.venue != symbol.venue:
+        message = f"The account is at {account.venue}; {symbol} isn't traded there."
+        return [InputError(ErrorCode.INVALID, message, path)]
+    if not market.active:
+        return [InputError(ErrorCode.INVALID, f"{symbol} isn't traded at its venue now.", path)]
+    return []
 
 
 def _definition_errors(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:

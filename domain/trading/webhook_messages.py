@@ -12,10 +12,9 @@ from domain.events.idempotency import reserve
 from domain.model.trading import Signal, SignalWebhook, TradingSession
 from domain.ports.cache import Cache
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.signal_message import SignalMessage, check_market, parse_message
-from domain.trading.signal_actor import record_signal
-from domain.trading.signal_requests import SignalService, acts_on_signals, add_waiting, waiting_signal
-from domain.trading.submitted_signals import as_missed
+from domain.rules.signal_message import SignalMessage, market_of, parse_message
+from domain.trading.signal_actor import as_missed, record_signal
+from domain.trading.signal_requests import SignalRequest, SignalService, acts_on_signals, add_waiting, waiting_signal
 from domain.users.activity import record_activity
 from domain.users.tokens import credential_hash
 
@@ -98,8 +97,8 @@ class WebhookReceiver:
         async with self._database.read_only() as reading:
             session = await reading.trading_sessions.get(webhook.user_id, webhook.trading_session_id)
         assert session is not None  # the webhook's row refers to it
-        check_market(message, session.market)
-        price = await self._signals.price(session, _PRICE_WAIT_SECONDS)
+        market = market_of(message, session.markets)
+        price = await self._signals.price(session, market, _PRICE_WAIT_SECONDS)
         now, signal_id = self._clock.now(), self._ids.next_id()
         async with self._database.transaction() as transaction:
             session, stored = await self._lock(transaction, webhook)
@@ -109,7 +108,8 @@ class WebhookReceiver:
                 assert first is not None  # signals are never deleted
                 return first
             reason = message.reason or f"webhook {stored.name}"
-            signal = waiting_signal(session, signal_id, message.action, reason, price, now)
+            request = SignalRequest(session.id, message.action, reason, market)
+            signal = waiting_signal(session, request, signal_id, price, now)
             signal = await _add(transaction, signal, _why_missed(session, stored, message), now)
             await self._record_use(transaction, stored, delivery, signal_id, now)
         await self._signals.wake_worker(session)

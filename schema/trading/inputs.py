@@ -2,6 +2,7 @@
 
 import strawberry
 
+from domain.core.errors import ErrorCode, InputError
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.trading import SignalAction
 from domain.trading.signal_requests import SignalRequest
@@ -16,10 +17,25 @@ from schema.strategies.inputs import SizingInput
 class TradingSessionStartInput:
     strategy_version: strawberry.ID = strawberry.field(description="The id of the strategy version to run.")
     account: strawberry.ID = strawberry.field(description="The id of the account on which to trade.")
-    market: MarketSymbol = strawberry.field(
-        description="The market to trade. It must be a market of the account's venue."
-    )
     timeframe: Timeframe = strawberry.field(description="The length of the candles on which the strategy runs.")
+    market: MarketSymbol | None = strawberry.field(
+        default=None,
+        description="The market to trade. It must be a market of the account's venue. Give either this or `markets`.",
+    )
+    markets: list[MarketSymbol] | None = strawberry.field(
+        default=None,
+        description=(
+            "The markets to trade, from 1 to 50, all of the account's venue. The strategy runs on each of them, with a "
+            "position of its own; size, risk limits and balances are those of the session as a whole."
+        ),
+    )
+    max_open_positions: int | None = strawberry.field(
+        default=None,
+        description=(
+            "How many of the markets may have a position or an entry order at once. An entry beyond that is a signal "
+            "that is `missed`. By default all of them may."
+        ),
+    )
     parameters: list[ParameterInput] | None = strawberry.field(
         default=None, description="Values for the strategy's parameters. Those that are not given have their default."
     )
@@ -41,15 +57,21 @@ class TradingSessionStartInput:
     )
 
     def to_domain(self) -> TradingSessionRequest:
-        """Return the request. Raises NOT_FOUND for an id of another type."""
+        """Return the request. Raises NOT_FOUND for an id of another type, and INVALID without a market."""
+        markets = [*(self.markets or ()), *([] if self.market is None else [self.market])]
+        if not markets or (self.markets is not None and self.market is not None):
+            message = "Give either market, or markets with at least one."
+            raise InputError(ErrorCode.INVALID, message, ("input", "market"))
         return TradingSessionRequest(
             strategy_version_id=decode_uuid(self.strategy_version, "StrategyVersion", ("input", "strategyVersion")),
             account_id=decode_uuid(self.account, "Account", ("input", "account")),
-            market=self.market,
+            market=markets[0],
             timeframe=self.timeframe,
             parameters=tuple(parameter.to_domain() for parameter in self.parameters or ()),
             sizing=self.sizing.to_domain() if self.sizing else None,
             risk=self.risk.to_domain() if self.risk else None,
+            other_markets=tuple(markets[1:]),
+            max_open_positions=self.max_open_positions,
         )
 
 
@@ -67,6 +89,10 @@ class SignalSubmitInput:
     action: SignalAction = strawberry.field(
         description="The action to take. ENTER_SHORT and EXIT_SHORT are refused with UNSUPPORTED on a spot market."
     )
+    market: MarketSymbol | None = strawberry.field(
+        default=None,
+        description="The market that the signal is for. It must be given if the trading session trades several.",
+    )
     reason: str | None = strawberry.field(
         default=None, description="Why the signal is given, for `Signal.reason`. At most 500 characters."
     )
@@ -80,7 +106,10 @@ class SignalSubmitInput:
     def to_domain(self) -> SignalRequest:
         """Return the request. Raises NOT_FOUND for an id of another type."""
         return SignalRequest(
-            decode_uuid(self.trading_session, "TradingSession", ("input", "tradingSession")), self.action, self.reason
+            decode_uuid(self.trading_session, "TradingSession", ("input", "tradingSession")),
+            self.action,
+            self.reason,
+            self.market,
         )
 
 

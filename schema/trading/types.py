@@ -63,6 +63,10 @@ class SignalFacts:
 class Signal(Node, SignalFacts):
     is_type_of = instance_of(domain.Signal)
 
+    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market that the signal is for.")
+    async def market(parent: strawberry.Parent[domain.Signal], info: Info) -> object:
+        return await trading.signal_market(info.context, parent)
+
     @strawberry.field(
         graphql_type=lazy("orders.types", "Order") | None,
         description="The order that the signal caused. Null if it caused none.",
@@ -146,9 +150,24 @@ class TradingSessionFacts:
     async def account(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         return await trading.account(info.context, parent)
 
-    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market that the session trades.")
+    max_open_positions: int | None = strawberry.field(
+        description="How many of the markets may have a position or an entry order at once. Null if all of them may."
+    )
+
+    @strawberry.field(
+        graphql_type=lazy("markets.types", "Market"),
+        description="The market that the session trades; the first of them if it trades several.",
+    )
     def market(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         return markets.market(info.context, parent.market)
+
+    @strawberry.field(
+        name="markets",
+        graphql_type=list[lazy("markets.types", "Market")],  # type: ignore[misc]  # made at run time
+        description="All markets that the session trades, in the order in which they were given.",
+    )
+    def all_markets(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return [markets.market(info.context, symbol) for symbol in parent.markets]
 
     @strawberry.field(
         graphql_type=list[ParameterValue],

@@ -109,6 +109,7 @@ class World:
             "action": SignalAction.ENTER_LONG,
             "price": Decimal(60_000),
             "reason": "ema(close, 12) crossed above ema(close, 26)",
+            "market": BTC,
         }
         return Signal(**{**fields, **changes})  # type: ignore[arg-type]
 

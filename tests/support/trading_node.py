@@ -4,7 +4,7 @@ The book is the sandbox's own. Candles close and trades happen when a test asks 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, trades_topic
 from domain.model.definitions import Sizing, StrategyDefinition
-from domain.model.markets import Candle, Depth, FeedState, FeedStatus, Timeframe, Trade
+from domain.model.markets import Candle, Depth, FeedState, FeedStatus, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus
 from domain.model.protection import PositionIntent, PositionProtection
@@ -70,24 +70,30 @@ class ScriptedFeed:
         self.venue_time = Timeframe.M1.open_time(datetime.now(UTC))
         self._database, self._bus, self._venues = database, bus, venues
         self._numbers = 0
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, history: int = 50) -> None:
+    async def start(self) -> None:
         """Store the markets and flat candles up to now, and start to copy the book."""
         markets = await self._venues.public("sandbox").load_markets()
-        async with aclosing(self._venues.public("sandbox").depth(BTC)) as books:
-            self.price = (await anext(books)).asks[0].price
-        start = self.venue_time - history * MINUTE
-        candles = [self.candle(start + index * MINUTE) for index in range(history)]
         async with self._database.transaction() as transaction:
             await transaction.market_data.save_markets(markets)
+        self.price = await self.add_market(BTC)
+
+    async def add_market(self, market: MarketSymbol, history: int = 50) -> Decimal:
+        """Store flat candles of a market up to now, start to copy its book, and return its price."""
+        async with aclosing(self._venues.public("sandbox").depth(market)) as books:
+            price = (await anext(books)).asks[0].price
+        start = self.venue_time - history * MINUTE
+        candles = [self.candle(start + index * MINUTE, market, close=price) for index in range(history)]
+        async with self._database.transaction() as transaction:
             await transaction.market_data.ensure_candle_partitions(start, self.venue_time)
             await transaction.market_data.upsert_candles(candles)
-        self.follow_book()
+        self.follow_book(market)
+        return price
 
-    def follow_book(self) -> None:
-        """Start to copy the sandbox's book, until `close`."""
-        self._task = asyncio.create_task(self._copy_book())
+    def follow_book(self, market: MarketSymbol = BTC) -> None:
+        """Start to copy a book of the sandbox's, until `close`."""
+        self._tasks.append(asyncio.create_task(self._copy_book(market)))
 
     async def lose_book(self) -> None:
         """Stop copying, and publish that the feed is stale."""
@@ -97,14 +103,15 @@ class ScriptedFeed:
 
     async def close(self) -> None:
         """Stop copying."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def candle(self, open_time: datetime, **changes: Decimal) -> Candle:
+    def candle(self, open_time: datetime, market: MarketSymbol = BTC, **changes: Decimal) -> Candle:
         """Return a flat closed candle at the present price, with changes."""
         price = changes.get("close", self.price)
-        candle = Candle(BTC, Timeframe.M1, open_time, price, price, price, price, Decimal(1), closed=True)
+        candle = Candle(market, Timeframe.M1, open_time, price, price, price, price, Decimal(1), closed=True)
         return replace(candle, **changes)
 
     async def close_candle(self, *, published: bool = True, **changes: Decimal) -> Candle:
@@ -117,9 +124,19 @@ class ScriptedFeed:
             await self.publish(candle)
         return candle
 
+    async def close_candles(self, closes: Mapping[MarketSymbol, Decimal]) -> list[Candle]:
+        """Let a minute pass and a candle of each market close at its price."""
+        candles = [self.candle(self.venue_time, market, close=close) for market, close in closes.items()]
+        self.venue_time += MINUTE
+        async with self._database.transaction() as transaction:
+            await transaction.market_data.upsert_candles(candles)
+        for candle in candles:
+            await self.publish(candle)
+        return candles
+
     async def publish(self, candle: Candle) -> None:
         """Publish a candle on the bus."""
-        await self._bus.publish(candles_topic(BTC), codec.encode_candles([candle]))
+        await self._bus.publish(candles_topic(candle.market), codec.encode_candles([candle]))
 
     async def fill_history(self, count: int, **changes: Decimal) -> None:
         """Store candles of the past in place of those that are there."""
@@ -136,12 +153,12 @@ class ScriptedFeed:
         trade = Trade(BTC, f"s{self._numbers}", at, price, Decimal(1), OrderSide.SELL)
         await self._bus.publish(trades_topic(BTC), codec.encode_trades([trade]))
 
-    async def _copy_book(self) -> None:
-        async with aclosing(self._venues.public("sandbox").depth(BTC)) as books:
+    async def _copy_book(self, market: MarketSymbol) -> None:
+        async with aclosing(self._venues.public("sandbox").depth(market)) as books:
             async for book in books:
-                status = FeedStatus(BTC, FeedState.LIVE, datetime.now(UTC))
-                await self._bus.publish(status_topic(BTC), codec.encode_status(status))
-                await self._bus.publish(depth_topic(BTC), codec.encode_depth(_in_epoch(book)))
+                status = FeedStatus(market, FeedState.LIVE, datetime.now(UTC))
+                await self._bus.publish(status_topic(market), codec.encode_status(status))
+                await self._bus.publish(depth_topic(market), codec.encode_depth(_in_epoch(book)))
 
 
 class TradingNode:

@@ -68,4 +68,4 @@ def risk_snapshot_from_row(row: Record) -> RiskSnapshot:
 
 
 def _session_from_row(row: Record, trading_state: str) -> TradingSession:
-    return trading_session_from_row({**row, "trading_state": trading_state})
+    return trading_session_from_row({**row, "trading_state": trading_state, "last_candle_at": None})

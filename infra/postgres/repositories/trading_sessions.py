@@ -1,12 +1,13 @@
 """Trading sessions and their signals in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Signal, TradingSession
-from domain.ports.trading_sessions import TradingSessionFilter
+from domain.ports.trading_sessions import SeenCandle, TradingSessionFilter
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import market_symbol
 from infra.postgres.rows.trading_sessions import (
@@ -32,6 +33,7 @@ COUNT_LIVE = f"SELECT count(*) FROM trading_sessions WHERE user_id = $1 AND {IS_
 GET_MANY = SELECT_TRADING_SESSION + " WHERE id = ANY($1::uuid[])"
 MARKETS_IN_USE = f"""
 SELECT market FROM trading_sessions WHERE {IS_LIVE}
+UNION SELECT unnest(other_markets) FROM trading_sessions WHERE {IS_LIVE}
 UNION SELECT market FROM positions WHERE closed_at IS NULL
 UNION SELECT market FROM orders
     WHERE status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"""
@@ -42,6 +44,13 @@ OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions 
 GET_SIGNAL = SELECT_SIGNAL + " WHERE id = $1 AND user_id = $2"
 GET_MANY_SIGNALS = SELECT_SIGNAL + " WHERE id = ANY($1::uuid[])"
 LIST_WAITING_SIGNALS = SELECT_SIGNAL + " WHERE trading_session_id = $1 AND waiting ORDER BY id"
+LAST_CANDLE = """
+SELECT last_candle_at FROM trading_session_candles WHERE trading_session_id = $1 AND market = $2"""
+SAVE_LAST_CANDLES = """
+INSERT INTO trading_session_candles AS known (trading_session_id, market, last_candle_at)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
+ON CONFLICT (trading_session_id, market) DO UPDATE SET last_candle_at = excluded.last_candle_at
+WHERE known.last_candle_at < excluded.last_candle_at"""
 LIST_ADDS = "SELECT add_number FROM signals WHERE position_id = $1 AND add_number IS NOT NULL"
 SET_SIGNAL_ORDER = "UPDATE signals SET order_id = $2 WHERE id = $1"
 
@@ -73,6 +82,14 @@ class PostgresTradingSessions(Repository):
     async def markets_of_account(self, account_id: UUID) -> list[MarketSymbol]:
         rows = await self._connection.fetch(MARKETS_OF_ACCOUNT, account_id)
         return sorted(market_symbol(row["market"]) for row in rows)
+
+    async def last_candle_at(self, session_id: UUID, market: MarketSymbol) -> datetime | None:
+        at: datetime | None = await self._connection.fetchval(LAST_CANDLE, session_id, str(market))
+        return at
+
+    async def save_last_candles(self, seen: Sequence[SeenCandle]) -> int:
+        columns = ([one.session_id for one in seen], [str(one.market) for one in seen], [one.open_time for one in seen])
+        return int((await self._connection.execute(SAVE_LAST_CANDLES, *columns)).rpartition(" ")[2])
 
     async def list_page(
         self, user_id: UUID, page: KeysetPage, session_filter: TradingSessionFilter
@@ -118,7 +135,7 @@ def trading_session_conditions(session_filter: TradingSessionFilter) -> list[Con
     """Return the conditions of a filter of trading sessions."""
     return [
         ("account_id = {}", session_filter.account_id),
-        ("market = {}", None if session_filter.market is None else str(session_filter.market)),
+        ("{} = ANY(market || other_markets)", None if session_filter.market is None else str(session_filter.market)),
         ("status = ANY({}::text[])", session_filter.statuses),
         (OF_STRATEGY, session_filter.strategy_id),
     ]

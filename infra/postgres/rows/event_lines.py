@@ -182,7 +182,7 @@ def _session_line(session: TradingSession, message: str | None) -> EventLine:
         "account_id": session.account_id,
         "trading_session_id": session.id,
         "strategy_version_id": session.strategy_version_id,
-        "market": session.market,
+        "market": ",".join(map(str, session.markets)),
         "timeframe": session.timeframe,
         "reason": session.status_reason,
     }

@@ -11,6 +11,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
 from domain.model.trading import ParameterValue, TradingSessionStatus
 from domain.model.users import ApiScope, UserRole
+from domain.ports.trading_sessions import SeenCandle
 from domain.reports.worker import ReportWorker
 from domain.trading.signal_requests import SignalService
 from resolvers import reports as report_resolvers
@@ -88,7 +89,10 @@ async def test_a_session_that_cannot_run_is_refused_at_the_argument(api: Api) ->
 
 
 async def test_a_session_is_paused_resumed_and_stopped_by_its_owner_alone(api: Api) -> None:
-    session = await api.session(status=TradingSessionStatus.RUNNING, last_candle_at=datetime.now(UTC))
+    session = await api.session(status=TradingSessionStatus.RUNNING)
+    async with api.harness.database.transaction() as transaction:
+        seen = SeenCandle(session.id, session.market, datetime.now(UTC))
+        await transaction.trading_sessions.save_last_candles([seen])
     session_id = encode_id("TradingSession", session.id)
     theirs = api.context(await api.another_user())
     for name, status in (("Pause", "PAUSED"), ("Resume", "RUNNING"), ("Stop", "STOPPING")):

@@ -391,7 +391,7 @@ async def test_the_figures_of_a_stopped_session_move_no_more_and_are_those_of_it
 
     async def figures(after_stop: timedelta) -> PerformanceMetrics | None:
         async with database.read_only() as reading:
-            return await session_metrics(reading, MetricsRequest(session, MARKETS[BTC], stopped + after_stop))
+            return await session_metrics(reading, MetricsRequest(session, (MARKETS[BTC],), stopped + after_stop))
 
     early, late = await figures(timedelta(seconds=10)), await figures(timedelta(hours=10))
     assert early == late

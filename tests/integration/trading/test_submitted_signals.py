@@ -35,7 +35,9 @@ async def waiting(
 ) -> UUID:
     """Store a signal as a web node does that dies before anybody is notified."""
     at, price = node.clock.now() - age, node.feed.price
-    signal = Signal(new_id(), node.user.id, session.id, at, action, price, "by hand", waiting=True)
+    signal = Signal(
+        new_id(), node.user.id, session.id, at, action, price, "by hand", waiting=True, market=session.market
+    )
     async with node.database.transaction() as transaction:
         assert await transaction.trading_sessions.add_signal(signal)
     return signal.id

@@ -12,7 +12,7 @@ from domain.rules.signal_message import (
     MAX_ID_LENGTH,
     MAX_REASON_LENGTH,
     SHORT_ACTIONS,
-    check_market,
+    market_of,
     parse_message,
 )
 from domain.trading.signal_requests import MAX_WAITING
@@ -37,7 +37,7 @@ def test_each_alert_message_of_the_page_buys(message: str) -> None:
     parsed = parse_message(filled_in(message).encode())
     assert parsed.action is SignalAction.ENTER_LONG
     assert parsed.reason
-    check_market(parsed, MarketSymbol.parse("sandbox:BTC/USDT"))
+    market_of(parsed, [MarketSymbol.parse("sandbox:BTC/USDT")])
 
 
 def test_the_page_names_every_action() -> None:

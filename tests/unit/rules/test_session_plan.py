@@ -17,6 +17,7 @@ from domain.model.trading import Signal, SignalAction, TradingSession
 from domain.rules.entry import entry_order, entry_price, protection_rules
 from domain.rules.session_plan import TradingSessionPlan, session_plan
 from tests.support.orders import BTC, a_book, a_market
+from tests.support.trading import ETH
 
 AT = datetime(2026, 11, 5, 12, 30, tzinfo=UTC)
 DEFINITION = StrategyDefinition(sizing=Sizing(quote_amount=Decimal(500)), enter_long="close > 0")
@@ -63,6 +64,8 @@ def test_the_same_signal_makes_the_same_client_order_id() -> None:
     other = replace(SIGNAL, candle_at=AT + timedelta(minutes=1))
     ids_of_both = ids | {entry_order(a_plan(), UUID(int=7), BTC, other, Decimal(1), Decimal(1), AT).client_order_id}
     assert (len(ids), len(ids_of_both)) == (1, 2)
+    elsewhere = entry_order(a_plan(), UUID(int=7), ETH, SIGNAL, Decimal(1), Decimal(1), AT).client_order_id
+    assert elsewhere not in ids_of_both
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.core.errors import ErrorCode, InputError
 from domain.model.markets import MarketSymbol
 from domain.model.trading import SignalAction
-from domain.rules.signal_message import MAX_REASON_LENGTH, SignalMessage, check_market, parse_message
+from domain.rules.signal_message import MAX_REASON_LENGTH, SignalMessage, market_of, parse_message
 
 ENTER, EXIT = SignalAction.ENTER_LONG, SignalAction.EXIT_LONG
 BTC = MarketSymbol.parse("binance:BTC/USDT")
@@ -139,14 +139,14 @@ def test_numbers_are_kept_as_they_are_written() -> None:
 
 @pytest.mark.parametrize("ticker", ["BTCUSDT", "btcusdt", "BTC/USDT", "BTC-USDT", "BINANCE:BTCUSDT", "KRAKEN:XBTUSDT"])
 def test_a_ticker_of_the_market_passes_whatever_the_exchange(ticker: str) -> None:
-    check_market(SignalMessage(ENTER, ticker), BTC)
-    check_market(SignalMessage(ENTER), BTC)
+    market_of(SignalMessage(ENTER, ticker), [BTC])
+    market_of(SignalMessage(ENTER), [BTC])
 
 
 @pytest.mark.parametrize("ticker", ["ETHUSDT", "BTCUSD", "BTCUSDT.P", "BTC", "USDTBTC", ":", "BINANCE:", "the"])
 def test_a_ticker_of_another_market_is_refused(ticker: str) -> None:
     with pytest.raises(InputError, match="trades BTC/USDT") as caught:
-        check_market(SignalMessage(ENTER, ticker), BTC)
+        market_of(SignalMessage(ENTER, ticker), [BTC])
     assert (caught.value.code, caught.value.path) == (ErrorCode.INVALID, ("ticker",))
 
 
@@ -170,7 +170,7 @@ messages = st.dictionaries(
 def test_any_bytes_are_a_message_or_an_error_that_can_be_shown(body: bytes) -> None:
     try:
         message = parse_message(body)
-        check_market(message, BTC)
+        market_of(message, [BTC])
     except InputError as error:
         assert error.message.isprintable()  # noqa: PT017  # any outcome but these two fails
         assert len(error.message) < 400  # noqa: PT017

@@ -17,7 +17,7 @@ from domain.model.trading import (
     TradingSessionStatus,
     TradingSessionStatusCode,
 )
-from domain.ports.trading_sessions import TradingSessionFilter
+from domain.ports.trading_sessions import SeenCandle, TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
@@ -46,7 +46,8 @@ async def test_a_session_comes_back_as_it_was_stored(
         status_code=TradingSessionStatusCode.INTERNAL,
         stopped_at=at(9),
         close_on_stop=True,
-        last_candle_at=at(-60),
+        other_markets=(ETH, MarketSymbol("sandbox", "A,{}/USDT")),
+        max_open_positions=2,
         start_equity=Decimal("10000.000000000000000001"),
     )
     await sessions.add(full)
@@ -68,13 +69,37 @@ async def test_a_saved_session_has_all_that_was_changed(
         status_code=TradingSessionStatusCode.STOPPED_BY_USER,
         stopped_at=at(2),
         close_on_stop=True,
-        last_candle_at=NOW,
+        max_open_positions=1,
         start_equity=Decimal(1),
     )
     await sessions.save(changed)
     assert await sessions.get_for_update(world.session.id) == changed
     await sessions.save(world.session)
     assert await sessions.get_for_update(world.session.id) == world.session
+
+
+async def test_the_newest_candle_of_each_market_is_kept_and_never_goes_back(
+    sessions: PostgresTradingSessions, world: World, stranger: World
+) -> None:
+    key, other = world.session.id, stranger.session.id
+    assert await sessions.last_candle_at(key, BTC) is None
+    assert await sessions.save_last_candles([SeenCandle(key, BTC, at(60)), SeenCandle(other, BTC, at(0))]) == 2
+    assert await sessions.save_last_candles([SeenCandle(key, BTC, at(0)), SeenCandle(key, ETH, at(120))]) == 1
+    assert await sessions.save_last_candles([SeenCandle(key, BTC, at(60))]) == 0
+    assert [await sessions.last_candle_at(key, market) for market in (BTC, ETH)] == [at(60), at(120)]
+    stored = await sessions.get(world.user.id, key)
+    assert stored is not None
+    assert stored.last_candle_at == at(120)
+    assert await sessions.last_candle_at(other, BTC) == at(0)
+
+
+async def test_a_session_is_found_by_each_of_its_markets(sessions: PostgresTradingSessions, world: World) -> None:
+    several = world.new_session(market=ETH, other_markets=(MarketSymbol("sandbox", "SOL/USDT"), BTC))
+    await sessions.add(several)
+    for market, found in ((ETH, [several]), (BTC, [several, world.session]), (several.other_markets[0], [several])):
+        assert await sessions.list_page(world.user.id, KeysetPage(9), TradingSessionFilter(market=market)) == found
+    assert set(several.markets) <= set(await sessions.markets_in_use())
+    assert set(several.markets) <= set(await sessions.markets_of_account(world.account.id))
 
 
 async def test_a_session_of_another_user_is_as_if_absent(
