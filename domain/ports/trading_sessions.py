@@ -102,6 +102,10 @@ class TradingSessionRepository(Protocol):
         """Return the trading session's signals that were submitted and not acted on yet, oldest first."""
         ...
 
+    async def list_signalled(self, account_id: UUID) -> list[UUID]:
+        """Return the account's live trading sessions for which a submitted signal waits."""
+        ...
+
     async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
         """Store which order the signal caused."""
         ...

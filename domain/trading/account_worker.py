@@ -87,6 +87,7 @@ class AccountWorker:
         """Look at the account's rows for a command that isn't about one order, which is the executor's alone."""
         if not message:
             self.wake()
+            self._sessions.wake(at_once=True)
 
     def _on_events(self, message: bytes) -> None:
         for notice in decode_notices(message):

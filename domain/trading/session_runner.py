@@ -41,9 +41,15 @@ class TradingSessionRunner:
         self._contexts = contexts
         self._evaluations = evaluations
         self._wakeup = Wakeup()
+        self._is_stopping = False
 
     def __repr__(self) -> str:
         return f"TradingSessionRunner({self._contexts!r})"
+
+    @property
+    def follows_orders(self) -> bool:
+        """Whether what becomes of its orders gives it something to do: it stops, or its position is a ladder."""
+        return self._is_stopping or bool(self._contexts[0].plan.definition.adds)
 
     def wake(self) -> None:
         """Have the trading session's state read soon, instead of at the next poll."""
@@ -78,13 +84,16 @@ class TradingSessionRunner:
         while True:
             self._wakeup.clear()
             state = await context.load_state()
+            self._is_stopping = state.session.status is TradingSessionStatus.STOPPING
             for run in runs:
                 await run.submitted.act()
-            if state.session.status is TradingSessionStatus.STOPPING:
+            if self._is_stopping:
                 await step_stop(context, state)
             for run in runs:
                 await run.ladder.refresh(state.of(run.symbol))
-            await self._wakeup.wait(context.timings.poll_interval)
+            # It is woken for all that concerns it; with a thousand of them, each second would be too often to look.
+            timings = context.timings
+            await self._wakeup.wait(timings.poll_interval if self.follows_orders else timings.rest_interval)
 
 
 class _MarketRun:
@@ -126,7 +135,7 @@ class _MarketRun:
                 self._evaluations.note_quiet(SeenCandle(session_id, self.symbol, open_time))
             else:
                 await self._signals.on_candle(evaluation, is_newest=is_newest)
-                if is_newest:
+                if is_newest and self._context.plan.definition.adds:
                     self._wake()
 
     async def _start(self) -> datetime:

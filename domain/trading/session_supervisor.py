@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from uuid import UUID
 
@@ -53,15 +53,16 @@ class TradingSessionSupervisor:
         self._subscriptions = MarketSubscriptions(dependencies.feed)
         self._runners: dict[UUID, TradingSessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
+        self._known: dict[UUID, TradingSession] = {}
         self._wakeup = Wakeup()
+        self._is_urgent = False
 
     def __repr__(self) -> str:
         return f"TradingSessionSupervisor({self._account.id}, sessions={len(self._tasks)})"
 
-    def wake(self) -> None:
-        """Make all trading sessions of the account read their state now instead of at the next poll."""
-        for runner in self._runners.values():
-            runner.wake()
+    def wake(self, *, at_once: bool = False) -> None:
+        """Have the account's rows read soon, or `at_once`, and the trading sessions woken that have something to do."""
+        self._is_urgent |= at_once
         self._wakeup.set()
 
     async def run(self) -> None:
@@ -73,8 +74,9 @@ class TradingSessionSupervisor:
                     is_resting = await self._poll_sessions(group)
                     timings = self._dependencies.timings
                     seconds = timings.poll_interval if self._tasks else timings.rest_interval
-                    if await self._wakeup.wait(None if is_resting else seconds):
+                    if await self._wakeup.wait(None if is_resting else seconds) and not self._is_urgent:
                         await asyncio.sleep(DEBOUNCE_SECONDS)
+                    self._is_urgent = False
         finally:
             await self._subscriptions.close()
 
@@ -93,6 +95,7 @@ class TradingSessionSupervisor:
                 in_use = await reading.trading_sessions.markets_of_account(self._account.id)
                 # A live trading session has its market in use, so most accounts take one statement.
                 sessions = await reading.trading_sessions.list_live(self._account.id) if in_use else []
+                waiting = await reading.trading_sessions.list_signalled(self._account.id) if sessions else []
                 pricing = await pricing_markets_of_sessions(reading, self._account, sessions, self._dependencies.feed)
         except Unavailable:
             return False
@@ -102,9 +105,18 @@ class TradingSessionSupervisor:
             running = self._tasks.get(session.id)
             if running is None or running.done():
                 self._tasks[session.id] = group.create_task(self._run(session), name=f"session:{session.id}")
+        self._wake_runners(sessions, waiting)
         live = {session.id for session in sessions}
         self._tasks = {key: task for key, task in self._tasks.items() if key in live or not task.done()}
         return not (in_use or self._tasks)
+
+    def _wake_runners(self, sessions: list[TradingSession], waiting: Collection[UUID]) -> None:
+        """Wake those whose row has changed, for which a signal waits, or that follow their orders."""
+        known, self._known = self._known, {one.id: replace(one, last_candle_at=None) for one in sessions}
+        for key, session in self._known.items():
+            runner = self._runners.get(key)
+            if runner is not None and (runner.follows_orders or key in waiting or known.get(key) != session):
+                runner.wake()
 
     async def _run(self, session: TradingSession) -> None:
         """Run one trading session to its end; an error in it ends this session alone."""

@@ -51,6 +51,10 @@ INSERT INTO trading_session_candles AS known (trading_session_id, market, last_c
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
 ON CONFLICT (trading_session_id, market) DO UPDATE SET last_candle_at = excluded.last_candle_at
 WHERE known.last_candle_at < excluded.last_candle_at"""
+LIST_SIGNALLED = f"""
+SELECT id FROM trading_sessions
+WHERE account_id = $1 AND {IS_LIVE} AND EXISTS (
+    SELECT FROM signals WHERE trading_session_id = trading_sessions.id AND waiting)"""
 LIST_ADDS = "SELECT add_number FROM signals WHERE position_id = $1 AND add_number IS NOT NULL"
 SET_SIGNAL_ORDER = "UPDATE signals SET order_id = $2 WHERE id = $1"
 
@@ -111,6 +115,9 @@ class PostgresTradingSessions(Repository):
 
     async def list_waiting_signals(self, session_id: UUID) -> list[Signal]:
         return [signal_from_row(row) for row in await self._connection.fetch(LIST_WAITING_SIGNALS, session_id)]
+
+    async def list_signalled(self, account_id: UUID) -> list[UUID]:
+        return [row["id"] for row in await self._connection.fetch(LIST_SIGNALLED, account_id)]
 
     async def set_signal_order(self, signal_id: UUID, order_id: UUID) -> None:
         await self._connection.execute(SET_SIGNAL_ORDER, signal_id, order_id)

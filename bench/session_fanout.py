@@ -1,0 +1,143 @@
+"""1,000 trading sessions that follow one strategy on one market: from the closed candle to the last order row.
+
+The sessions are of several accounts of one node. All of them signal on the same candle; their accounts hold nothing, so
+that each order is denied and the next candle finds them as they were. What one evaluation costs is measured apart.
+"""
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from statistics import median
+
+import uvloop
+
+from bench.figures import Figure, report, spread
+from bench.parts import database, exchange, scratch
+from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition
+from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.ports.bus import commands_topic
+from domain.strategies.compiled import compile_definition
+from domain.trading.candle_buffer import CandleBuffer
+from domain.trading.strategy_evaluator import evaluate_candle
+from infra.postgres.pool import create_pool
+from tests.support.trading import new_session
+from tests.support.trading_node import TradingNode, strategy, trading_node
+
+SESSIONS, ACCOUNTS, ROUNDS = 1_000, 10, 5
+EVALUATIONS = 2_000
+TARGET_EVALUATION_MS = 1.0
+TARGET_LAST_ORDER_MS = 300.0
+MARKET = MarketSymbol("sandbox", "BTC/USDT")
+DEFINITION = StrategyDefinition(
+    sizing=Sizing(risk_percent=Decimal(1)),
+    enter_long="crosses_above(ema(close, 12), ema(close, 26)) and adx(14) > 20 or close > 0",
+    exit_long="crosses_below(ema(close, 12), ema(close, 26)) and close < 0",
+    stop_loss=ExitDistance(atr_multiple=Decimal(2)),
+)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PROCESSED = "SELECT count(*) FROM trading_session_candles WHERE last_candle_at >= $1"
+ORDERS = "SELECT count(*) FROM orders"
+UNDECIDED = "SELECT count(*) FROM orders WHERE status <> 'DENIED'"
+
+
+async def measure(sessions: int, accounts: int, rounds: int) -> None:
+    evaluation = _evaluation_seconds()
+    async with (
+        scratch() as folder,
+        exchange(folder) as sandbox,
+        database(folder) as dsn,
+        await create_pool(dsn) as pool,
+        trading_node(pool, sandbox.url, sandbox.admin_token) as node,
+    ):
+        await _start(node, sessions, accounts)
+        quiet = [await _quiet_candle(node, sessions) for _ in range(rounds)]
+        busy = [await _busy_candle(node, sessions) for _ in range(rounds)]
+    _report(sessions, accounts, evaluation, quiet, busy)
+
+
+def _evaluation_seconds() -> list[float]:
+    """Return what evaluations of a usual strategy with ATR(14) cost, in seconds of processor time each."""
+    compiled = compile_definition(DEFINITION)
+    history = CandleBuffer(compiled.warm_up + 501)
+    for index in range(compiled.warm_up + 501):
+        price = Decimal(1000) + Decimal(index * 7919 % 1009) / 100
+        opened_at = NOW + index * Timeframe.M1.duration
+        history.append(
+            Candle(MARKET, Timeframe.M1, opened_at, price, price + 1, price - 1, price, Decimal(1), closed=True)
+        )
+    newest, costs = history.newest, []
+    assert newest is not None
+    for _ in range(EVALUATIONS):
+        started = time.process_time()
+        evaluate_candle(compiled, history, newest, atr=True)
+        costs.append(time.process_time() - started)
+    return costs
+
+
+async def _start(node: TradingNode, sessions: int, accounts: int) -> None:
+    """Run the sessions on accounts that can pay for nothing; they enter on a candle that closes far below the price."""
+    opened = [await node.account(usdt="1") for _ in range(accounts)]
+    first = await node.session(opened[0], strategy(enter_long=f"close < {node.feed.price / 2}"))
+    async with node.database.transaction() as transaction:
+        for index in range(1, sessions):
+            session = new_session(node.user.id, opened[index % accounts].id, first.strategy_version_id, started_at=NOW)
+            await transaction.trading_sessions.add(session)
+    for account in opened:
+        await node.bus.publish(commands_topic(account.id), b"")
+    await _until(node, PROCESSED, sessions, NOW)
+
+
+async def _quiet_candle(node: TradingNode, sessions: int) -> float:
+    """Close a candle on which nothing happens; return after how many seconds all sessions have processed it."""
+    began = time.perf_counter()
+    candle = await node.feed.close_candle()
+    await _until(node, PROCESSED, sessions, candle.open_time)
+    return time.perf_counter() - began
+
+
+async def _busy_candle(node: TradingNode, sessions: int) -> float:
+    """Close a candle on which all sessions enter; return after how many seconds the last order row is there."""
+    before = int(await node.pool.fetchval(ORDERS))
+    began = time.perf_counter()
+    await node.feed.close_candle(close=node.feed.price / 4)
+    await _until(node, ORDERS, before + sessions)
+    seconds = time.perf_counter() - began
+    while await node.pool.fetchval(UNDECIDED):  # noqa: ASYNC110  # the database is asked
+        await asyncio.sleep(0.1)
+    return seconds
+
+
+async def _until(node: TradingNode, count: str, enough: int, *arguments: object) -> None:
+    while int(await node.pool.fetchval(count, *arguments)) < enough:  # noqa: ASYNC110  # the database is asked
+        await asyncio.sleep(0.005)
+
+
+def _report(sessions: int, accounts: int, evaluation: list[float], quiet: list[float], busy: list[float]) -> None:
+    rows: list[list[object]] = [
+        ["one evaluation (processor time)", len(evaluation), *spread(evaluation).values()],
+        [f"{sessions} sessions, a candle without a signal", len(quiet), *spread(quiet).values()],
+        [f"{sessions} sessions, until the last order row", len(busy), *spread(busy).values()],
+    ]
+    evaluation_ms, last_ms = median(evaluation) * 1000, median(busy) * 1000
+    figures = [
+        Figure(
+            "evaluating a strategy on a closed candle, processor time",
+            f"{evaluation_ms:.2f} ms",
+            f"≤ {TARGET_EVALUATION_MS:g} ms",
+            evaluation_ms <= TARGET_EVALUATION_MS,
+        ),
+        Figure(
+            f"{sessions:,} sessions on one market ({accounts} accounts), from the close to the last order row",
+            f"{last_ms:.0f} ms (median of {len(busy)})",
+            f"≤ {TARGET_LAST_ORDER_MS:g} ms",
+            last_ms <= TARGET_LAST_ORDER_MS,
+        ),
+    ]
+    report("session_fanout", ["what", "count", "p50 ms", "p99 ms", "max ms"], rows, figures)
+
+
+if __name__ == "__main__":
+    given = [int(argument) for argument in sys.argv[1:]]
+    uvloop.run(measure(*(given + [SESSIONS, ACCOUNTS, ROUNDS][len(given) :])))
