@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.core.errors import InputErrors
-from domain.indicators.candle_arrays import PRICES, CandleArrays
+from domain.indicators.candle_arrays import PRICES, CandleArrays, SeriesKey
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Timeframe
 from domain.strategies.compiled import (
@@ -21,9 +21,9 @@ from domain.strategies.compiled import (
     compile_definition,
 )
 from domain.strategies.errors import DefinitionError
-from domain.strategies.evaluation import LatestSignals, RuleName
+from domain.strategies.evaluation import LatestSignals, MissingCandlesError, RuleName
 from domain.strategies.expressions import PositionFacts
-from tests.support.candles import flat_candles, random_candles
+from tests.support.candles import flat_candles, random_candles, timed
 from tests.support.rule_grammar import cut_at, definitions, hourly_candles
 
 SIZING = Sizing(quote_amount=Decimal(500))
@@ -105,6 +105,45 @@ def test_a_rule_of_the_position_is_the_same_bar_by_bar_as_on_the_newest_candle(
     assert not strategy.evaluate(candles).enter_long.any()
 
 
+def test_the_longer_candle_counts_on_the_candle_that_closes_together_with_it_and_not_before() -> None:
+    candles = timed(prices(*range(1, 37)), Timeframe.M5)  # from 21:00 to midnight, each close its number
+    assert values_of('tf("1h").close == 24', candles) == [False] * 23 + [True] * 12 + [False]
+    assert values_of('shift(tf("1h").close) == 12', candles) == [False] * 23 + [True] * 12 + [False]
+    assert values_of('crosses_above(tf("1h").close, 20)', candles) == [False] * 23 + [True] + [False] * 12
+    assert values_of("hour == 22 and minute == 55", candles) == [False] * 23 + [True] + [False] * 12
+
+
+def test_a_missing_candle_of_another_series_is_unknown_and_not_replaced_by_an_older_one() -> None:
+    whole = timed(prices(*range(1, 25)), Timeframe.H1)
+    holed = replace(whole.between(0, 10), others={})
+    later = whole.between(11, 24)
+    other = CandleArrays(
+        *(np.concatenate([holed.series(name), later.series(name)]) for name in PRICES),
+        opened_at=np.concatenate([holed.closed_at, later.closed_at]) - 3_600,
+        timeframe=Timeframe.H1,
+    )
+    candles = replace(whole, others={SeriesKey("BTC/USDT"): other})
+    assert values_of('market("BTC/USDT").close > 0', candles) == [True] * 10 + [False] + [True] * 13
+
+
+def test_the_volume_weighted_price_begins_again_each_day() -> None:
+    candles = replace(timed(prices(*range(1, 49)), Timeframe.H1), volume=np.arange(1.0, 49.0))
+    day = np.arange(25, 49)
+    expected = np.cumsum(day * day) / np.cumsum(day)
+    strategy = compile_definition(
+        StrategyDefinition(SIZING, enter_long="vwap() > 0 and weekday == 2"), timeframe=Timeframe.H1
+    )
+    assert strategy.warm_up == 23
+    assert strategy.evaluate(candles).enter_long.tolist() == [False] * 24 + [True] * 24
+    reason = strategy.explain(candles, "enter_long")
+    assert float(reason.split("vwap()=")[1].split(",")[0]) == pytest.approx(expected[-1])
+
+
+def test_other_candles_that_were_not_given_are_an_error_and_not_silence() -> None:
+    with pytest.raises(MissingCandlesError, match="BTC/USDT"):
+        values_of('market("BTC/USDT").close > 0', timed(prices(1, 2, 3), Timeframe.H1))
+
+
 @pytest.mark.parametrize("tick", [0.0, 1.0])
 @pytest.mark.parametrize(
     "rule",
@@ -180,6 +219,18 @@ def test_too_few_candles_give_no_signal(count: int) -> None:
         ("close == n", [0, 0, 1, 0, 0]),
         ("high - low == 2 and open == close and volume == 1", [1, 1, 1, 1, 1]),
         ("2 > 1", [1, 1, 1, 1, 1]),
+        ("rising(close)", [0, 1, 1, 1, 0]),
+        ("rising(close, 2)", [0, 0, 1, 1, 0]),
+        ("falling(close)", [0, 0, 0, 0, 1]),
+        ("not rising(close)", [0, 0, 0, 0, 1]),
+        ("bars_since(close == 2, 2) == 1", [0, 0, 1, 0, 0]),
+        ("bars_since(close == 1, 2) == 2", [0, 0, 1, 1, 1]),
+        ("value_when(close == 2, high, 2) == 3", [0, 0, 1, 1, 1]),
+        ("value_when(close > 2, close, 1) == 4", [0, 0, 0, 1, 1]),
+        ("log(close) > 1", [0, 0, 1, 1, 0]),
+        ("(high if close > 2 else low) > 2", [0, 0, 1, 1, 0]),
+        ("close > 3 if close > 2 else close < 2", [1, 0, 0, 1, 0]),
+        ("hl2 == close and hlc3 == close and ohlc4 == close", [1, 1, 1, 1, 1]),
     ],
 )
 def test_rules_evaluate_to_the_expected_values(rule: str, expected: list[int]) -> None:
