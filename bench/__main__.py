@@ -18,6 +18,7 @@ BENCHES = (
     "compression",
     "volume_profile",
     "indicators",
+    "backtest",
     "risk_checks",
     "book_latency",
     "ingest",

@@ -14,7 +14,10 @@ from domain.rules.grid import Grid, grid_of
 
 @dataclass(frozen=True, slots=True)
 class SimulatedFill:
-    """A fill in bar `bar`, at `at` (milliseconds since 1970), with the price that its slippage is measured from."""
+    """A fill in bar `bar`, at `at` (milliseconds since 1970), with the price that its slippage is measured from.
+
+    `value` is the price times the quantity, in quote.
+    """
 
     bar: int
     at: int
@@ -22,6 +25,7 @@ class SimulatedFill:
     role: OrderRole
     price: Decimal
     quantity: Decimal
+    value: Decimal
     fee_base: Decimal
     fee_quote: Decimal
     arrival_price: Decimal
@@ -65,9 +69,9 @@ class Ledger:
 
     def lacks_cash(self, ticks: int, quantity: Decimal) -> bool:
         """Return whether a MARKET order to buy costs more than there is."""
-        price = self._grid.price(ticks)
-        _, fee = self.costs.fee(price, quantity, OrderSide.BUY, maker=False)
-        return EXACT.add(EXACT.multiply(price, quantity), fee) > self.cash
+        value = EXACT.multiply(self._grid.price(ticks), quantity)
+        _, fee = self.costs.fee(value, quantity, OrderSide.BUY, maker=False)
+        return EXACT.add(value, fee) > self.cash
 
     def open(self, bar: int, at: int, ticks: int, arrival: int, quantity: Decimal, *, maker: bool) -> OpenPosition:
         """Book the fill of an entry, and return the position that it opens."""
@@ -100,7 +104,7 @@ class Ledger:
             position.fees = EXACT.add(position.fees, fill.fee_quote)
             position.quantity = EXACT.subtract(position.quantity, quantity)
             position.sold = EXACT.add(position.sold, quantity)
-            position.proceeds = EXACT.add(position.proceeds, EXACT.multiply(price, quantity))
+            position.proceeds = EXACT.add(position.proceeds, fill.value)
             position.exit_role = role
             position.low, position.high = min(position.low, ticks), max(position.high, ticks)
         elif target is not None:
@@ -123,15 +127,16 @@ class Ledger:
         maker: bool,
     ) -> SimulatedFill:
         price = self._grid.price(ticks)
-        fee_base, fee_quote = self.costs.fee(price, quantity, side, maker=maker)
         value = EXACT.multiply(price, quantity)
+        fee_base, fee_quote = self.costs.fee(value, quantity, side, maker=maker)
+        arrival_price = price if arrival == ticks else self._grid.price(arrival)
         if side is OrderSide.BUY:
             self.cash = EXACT.subtract(self.cash, EXACT.add(value, fee_quote))
             self.base = EXACT.add(self.base, EXACT.subtract(quantity, fee_base))
         else:
             self.cash = EXACT.add(self.cash, EXACT.subtract(value, fee_quote))
             self.base = EXACT.subtract(self.base, quantity)
-        fill = SimulatedFill(bar, at, side, role, price, quantity, fee_base, fee_quote, self._grid.price(arrival))
+        fill = SimulatedFill(bar, at, side, role, price, quantity, value, fee_base, fee_quote, arrival_price)
         self.fills.append(fill)
         self.balances.append((bar, self.cash, self.base))
         return fill

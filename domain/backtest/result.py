@@ -71,8 +71,8 @@ def backtest_result(outcome: Outcome) -> BacktestResult:
             curve=curve,
             trips=trips,
             start_equity=outcome.initial_equity,
-            turnover=_sum(EXACT.multiply(fill.price, fill.quantity) for fill in fills),
-            fees=_sum(EXACT.add(fill.fee_quote, EXACT.multiply(fill.fee_base, fill.price)) for fill in fills),
+            turnover=_sum(fill.value for fill in fills),
+            fees=_sum(trip.fees for trip in trips),
             order_counts={OrderStatus.DENIED: outcome.denied, OrderStatus.REJECTED: outcome.rejected},
             market_change_percent=_market_change(outcome),
             slippage=_sum(_slippage(fill) for fill in fills) if fills else None,
@@ -91,7 +91,6 @@ def _round_trips(outcome: Outcome) -> tuple[RoundTrip, ...]:
 
 def _round_trip(position: OpenPosition, closed_at: int | None, tick: Decimal) -> RoundTrip:
     entry = position.entry
-    cost = EXACT.multiply(entry.price, entry.quantity)
     low, high, price = position.low * float(tick), position.high * float(tick), float(entry.price)
     return RoundTrip(
         opened_at=to_time(entry.at),
@@ -101,7 +100,7 @@ def _round_trip(position: OpenPosition, closed_at: int | None, tick: Decimal) ->
         entry_price=entry.price,
         exit_price=divide(position.proceeds, position.sold) if position.sold else None,
         profit=position.profit,
-        profit_percent=float(divide(EXACT.multiply(position.profit, _HUNDRED), cost)),
+        profit_percent=float(divide(EXACT.multiply(position.profit, _HUNDRED), entry.value)),
         fees=position.fees,
         exit_reason=position.exit_role,
         max_adverse_excursion=max((price - low) / price * 100, 0.0),
@@ -167,6 +166,8 @@ def _market_change(outcome: Outcome) -> float | None:
 
 
 def _slippage(fill: SimulatedFill) -> Decimal:
+    if fill.price == fill.arrival_price:
+        return ZERO
     difference = EXACT.multiply(EXACT.subtract(fill.price, fill.arrival_price), Decimal(fill.side.sign))
     return EXACT.multiply(difference, fill.quantity)
 

@@ -45,9 +45,9 @@ class TradingCosts:
         slippage = -(-ticks * numerator // denominator)
         return ticks + slippage if side is OrderSide.BUY else max(ticks - slippage, 1)
 
-    def fee(self, price: Decimal, quantity: Decimal, side: OrderSide, *, maker: bool) -> tuple[Decimal, Decimal]:
-        """Return the fee of a fill in base and in quote; one of them is zero."""
+    def fee(self, value: Decimal, quantity: Decimal, side: OrderSide, *, maker: bool) -> tuple[Decimal, Decimal]:
+        """Return the fee of a fill, worth `value` in quote, in base and in quote; one of them is zero."""
         rate = self.maker_fee if maker else self.taker_fee
         if side is OrderSide.BUY and self.fee_currency is FeeCurrency.RECEIVED:
             return EXACT.multiply(quantity, rate), ZERO
-        return ZERO, EXACT.multiply(EXACT.multiply(price, quantity), rate)
+        return ZERO, EXACT.multiply(value, rate)
