@@ -183,10 +183,10 @@ class AccountContext:
         finally:
             self.book.forget()
 
-    async def save_reconciled_at(self, at: datetime) -> None:
-        """Store up to when the account agrees with its venue; raises `StaleLease`."""
+    async def save_reconciled_at(self, at: datetime, until: datetime) -> None:
+        """Store up to when the account agrees with its venue, also by the venue's clock; raises `StaleLease`."""
         async with self.database.read_only() as connection:  # one statement needs no transaction around it
-            if not await connection.accounts.save_reconciled_at(self.account.id, at, self._require_lease()):
+            if not await connection.accounts.save_reconciled_at(self.account.id, at, until, self._require_lease()):
                 raise StaleLease("the lease was lost")
 
     async def compare_and_save(self, known: Order, transition: Transition) -> Order:

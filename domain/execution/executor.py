@@ -341,7 +341,7 @@ class AccountExecutor:
             return cancel_unsent(order, now, reason, CancelCode.TOO_OLD)
         if order.type is OrderType.TRAILING_STOP:
             return self._trailing.start(order, risk, now)
-        return submit(order, now, arrival_price(order, risk.depth))
+        return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
 
     def _retry_cancel(self, order_id: UUID) -> None:
         self._cancel_retries.add(order_id)

@@ -234,7 +234,8 @@ class InDoubtResolver:
 
     def _sent_at_earliest(self, query: PendingQuery, order: Order) -> datetime:
         """Return the venue's time before which the order wasn't sent, even if this node's clock has been set back."""
-        by_wall_clock = self._context.to_venue_time(order.submitted_at or order.created_at)
+        stored = order.venue_submitted_at
+        by_wall_clock = stored or self._context.to_venue_time(order.submitted_at or order.created_at)
         by_monotonic_clock = self._context.venue.venue_now() - timedelta(seconds=self._in_doubt_for(query))
         return min(by_wall_clock, by_monotonic_clock) - _FILLS_MARGIN
 

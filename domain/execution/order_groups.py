@@ -73,7 +73,7 @@ class OrderGroups:
         if any(denials):
             reasons = denials[0] or denials[1]
             return [deny(order, own or reasons, now) for order, own in zip(orders, denials, strict=True)]
-        return [submit(order, now, arrival_price(order, risk.depth)) for order in orders]
+        return [submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now()) for order in orders]
 
 
 def _keep_back(order: Order, now: datetime, reason: str) -> Transition:

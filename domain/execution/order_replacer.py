@@ -120,7 +120,9 @@ class OrderReplacer:
         context = self._context
         risk = await load_risk_context(transaction, order, context.markets, now, reconciled=context.reconciled)
         denials = check_order(order, without_replaced(replace(risk, refusal=context.refusal), replaced))
-        return deny(order, denials, now) if denials else submit(order, now, arrival_price(order, risk.depth))
+        if denials:
+            return deny(order, denials, now)
+        return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
 
 
 def is_amendment(order: Order) -> bool:

@@ -46,7 +46,8 @@ class Reconciler:
         self._audit = BalanceAudit(context)
         self._requested = Wakeup()
         self.has_succeeded = False
-        self._since = (context.account.reconciled_at or context.account.created_at) - _MARGIN
+        self._agreed_at = context.account.reconciled_at or context.account.created_at
+        self._agreed_until = context.account.reconciled_until
 
     def request(self) -> None:
         """Request a reconciliation; no new order is sent until it is done."""
@@ -87,9 +88,7 @@ class Reconciler:
         a short break.
         """
         if self._context.reconciled and self._resolver.is_idle:
-            now = self._context.clock.now()
-            await self._save_reconciled_at(now)
-            self._since = now - _MARGIN
+            await self._save_agreement(self._context.clock.now(), self._context.venue.venue_now())
             await self._refresh_balances()
             self._audit.is_due |= self._resolver.report_handler.balances_changed
             self._resolver.report_handler.balances_changed = False
@@ -115,18 +114,19 @@ class Reconciler:
 
     async def reconcile(self) -> None:
         """Reconcile once; raises `VenueUnreachable` if the venue doesn't answer."""
-        started_at = self._context.clock.now()
+        started_at, started = self._context.clock.now(), self._context.clock.monotonic()
         stored = await self._read()
         await self._reconcile_orders(stored)
         await self._reconcile_fills(stored)
         await self._resolver.balances.refresh()
         if self._resolver.is_idle:
             await self._audit.correct_opening()
-        await self._save_reconciled_at(started_at)
+        # The venue's clock is measured by the first request, which comes after the start.
+        taken = timedelta(seconds=self._context.clock.monotonic() - started)
+        await self._save_agreement(started_at, self._context.venue.venue_now() - taken)
         if self._context.refusal is not None or not self.has_succeeded:
             await self._context.alerts.clear(_REFUSED)
         self._context.refusal, self.has_succeeded = None, True
-        self._since = started_at - _MARGIN
         if not self._requested.is_set():
             self._context.reconciled = True
             await self._context.notifier.notify_executor(self._context.account.id)
@@ -159,10 +159,12 @@ class Reconciler:
 
     async def _reconcile_fills(self, stored: _StoredState) -> None:
         for market in sorted(stored.markets):
-            since = min([self._since, *(order.created_at for order in stored.active if order.market == market)])
-            reports = await self._context.venue.fills(market, self._context.to_venue_time(since))
+            active = [order for order in stored.active if order.market == market]
+            since = min([self._venue_since, *(self._submitted_at(order) for order in active)])
+            reports = await self._context.venue.fills(market, since)
             unrecorded = await self._unrecorded(market, reports)
-            candidates = await self._unconfirmed(since) if unrecorded else []
+            earliest = min([self._since, *(order.created_at for order in active)])
+            candidates = await self._unconfirmed(earliest) if unrecorded else []
             for fill in unrecorded:
                 async with self._contained(f"the venue's trade {fill.venue_trade_id} in {fill.market}"):
                     await self._reconcile_fill(fill, candidates)
@@ -195,5 +197,23 @@ class Reconciler:
             recorded = await reading.orders.recorded_trades(self._context.account.id, market, trade_ids)
         return [fill for fill in reports if (fill.venue_trade_id, fill.venue_order_id) not in recorded]
 
-    async def _save_reconciled_at(self, at: datetime) -> None:
-        await self._context.save_reconciled_at(at)
+    @property
+    def _venue_since(self) -> datetime:
+        """The venue's time from which on its trades are asked for: as stored, whatever this node's clock did since."""
+        return (self._agreed_until or self._context.to_venue_time(self._agreed_at)) - _MARGIN
+
+    @property
+    def _since(self) -> datetime:
+        """The time from which on rows may have changed, although this node's clock may have been ahead or behind."""
+        if self._agreed_until is None:
+            return self._agreed_at - _MARGIN
+        passed = self._context.venue.venue_now() - self._agreed_until
+        return min(self._agreed_at, self._context.clock.now() - passed) - _MARGIN
+
+    def _submitted_at(self, order: Order) -> datetime:
+        return order.venue_submitted_at or self._context.to_venue_time(order.created_at)
+
+    async def _save_agreement(self, at: datetime, until: datetime) -> None:
+        """Store up to when the account agrees with its venue, by this node's clock and by the venue's."""
+        await self._context.save_reconciled_at(at, until)
+        self._agreed_at, self._agreed_until = at, until

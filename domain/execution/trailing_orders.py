@@ -120,7 +120,8 @@ class TrailingOrders:
         risk = replace(risk, refusal=context.refusal)
         denials = check_order(moved, risk)
         if not denials:
-            return triggered.then(submit(triggered.order, at, arrival_price(moved, risk.depth)))
+            venue_now = context.venue.venue_now()
+            return triggered.then(submit(triggered.order, at, arrival_price(moved, risk.depth), venue_now))
         if _PASSING.issuperset(denial.code for denial in denials) or holding_protection(moved, risk):
             return triggered
         return triggered.then(cancel_held(triggered.order, at, denials))

@@ -212,6 +212,7 @@ class Order:
     order that has ended, if that is more than the known trades; while they are asked for, the order `awaits_fills`.
     `protection_id` is what the order keeps at the venue, and `group_id` is shared by two orders of which one ends the
     other.
+    `venue_submitted_at` is the time of submission by the venue's clock, before which the venue hasn't had the order.
     """
 
     id: UUID
@@ -257,6 +258,7 @@ class Order:
     awaits_fills: bool = False
     protection_id: UUID | None = None
     group_id: UUID | None = None
+    venue_submitted_at: datetime | None = None
 
     @property
     def is_held(self) -> bool:

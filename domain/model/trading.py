@@ -40,7 +40,11 @@ NO_LIMITS = RiskLimits()
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user's account at a venue; equity and limits are in its `currency`."""
+    """A user's account at a venue; equity and limits are in its `currency`.
+
+    `reconciled_until` is the venue's time up to which the account is known to agree with it, and `reconciled_at` when
+    that was found, by the node's clock.
+    """
 
     id: UUID
     user_id: UUID
@@ -53,6 +57,7 @@ class Account:
     trading_state: TradingState = TradingState.ACTIVE
     risk: RiskLimits = NO_LIMITS
     reconciled_at: datetime | None = None
+    reconciled_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,11 @@ class AccountRepository(Protocol):
         """
         ...
 
-    async def save_reconciled_at(self, account_id: UUID, at: datetime, lease: Lease) -> bool:
-        """Store up to when the account agrees with its venue; return False if the lease isn't held, storing nothing."""
+    async def save_reconciled_at(self, account_id: UUID, at: datetime, until: datetime, lease: Lease) -> bool:
+        """Store up to when the account agrees with its venue, by the node's clock and, `until`, by the venue's.
+
+        Return False if the lease isn't held, storing nothing.
+        """
         ...
 
     async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:

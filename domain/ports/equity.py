@@ -35,6 +35,10 @@ class EquityRepository(Protocol):
         """Store a point, and the worth of transfers, by their ids, at the time at which they were noticed."""
         ...
 
+    async def delete_later(self, subject_id: UUID, at: datetime) -> None:
+        """Delete the points of an account or trading session that are later than `at`."""
+        ...
+
     async def delete_old(self, thinned_before: datetime, deleted_before: datetime, most: int) -> int:
         """Delete up to `most` points, and return how many; never the newest of an account or trading session.
 

@@ -83,10 +83,13 @@ def initial_transition(order: Order) -> Transition:
     return Transition(order, (OrderEvent(OrderEventKind.PENDING, order),))
 
 
-def submit(order: Order, at: datetime, arrival_price: Decimal | None = None) -> Transition:
+def submit(
+    order: Order, at: datetime, arrival_price: Decimal | None = None, venue_time: datetime | None = None
+) -> Transition:
     """PENDING → SUBMITTED: the order may be sent once this is committed."""
-    kind = OrderEventKind.SUBMITTED
-    return _transition(order, at, kind, OrderStatus.SUBMITTED, submitted_at=at, arrival_price=arrival_price)
+    kind, status = OrderEventKind.SUBMITTED, OrderStatus.SUBMITTED
+    changes = {"submitted_at": at, "venue_submitted_at": venue_time, "arrival_price": arrival_price}
+    return _transition(order, at, kind, status, None, None, **changes)
 
 
 def hold(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -> Transition:

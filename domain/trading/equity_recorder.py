@@ -1,7 +1,7 @@
 """Stores the equity of an account and of its trading sessions with limits on losses, for these to be measured."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import NoReturn
@@ -11,7 +11,7 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
-from domain.model.equity import AccountLedger
+from domain.model.equity import AccountLedger, StoredEquity
 from domain.portfolio.equity_points import Convert, account_standing, session_standing
 from domain.ports.market_data import MarketDataProvider
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -83,7 +83,7 @@ class EquityRecorder:
             return False
         point = standing.point(ledger.account.id, ledger.account.id, now, ledger.last)
         async with self._database.transaction() as transaction:
-            await transaction.equity.save(point, dict(standing.worths))
+            await _save(transaction, point, ledger.last, standing.worths)
             await self._record_sessions(transaction, ledger)
         self._totals = dict(ledger.totals)
         self._due_at = self._clock.monotonic() + EVERY_SECONDS
@@ -99,7 +99,7 @@ class EquityRecorder:
             own = await transaction.equity.session_ledger(session, now)
             standing = session_standing(own, account.currency, self._convert(account.venue), self._feed.price_of)
             if not standing.missing:
-                await transaction.equity.save(standing.point(session.id, account.id, now, own.last), {})
+                await _save(transaction, standing.point(session.id, account.id, now, own.last), own.last)
 
     async def _subscribe(self, ledger: AccountLedger) -> None:
         """Follow the prices of all that is held if limits depend on its worth; others may follow them anyway."""
@@ -109,3 +109,15 @@ class EquityRecorder:
 
     def _convert(self, venue: str) -> Convert:
         return partial(self._feed.convert, venue)
+
+
+async def _save(
+    transaction: UnitOfWork, point: StoredEquity, last: StoredEquity | None, worths: Iterable[tuple[UUID, Decimal]] = ()
+) -> None:
+    """Store a point as the newest one.
+
+    Points of a time that hasn't come are from a clock that was ahead, and would count as the newest until it comes.
+    """
+    if last is not None and last.at > point.at:
+        await transaction.equity.delete_later(point.subject_id, point.at)
+    await transaction.equity.save(point, dict(worths))

@@ -35,7 +35,7 @@ UNION SELECT account_id FROM orders WHERE {IS_ACTIVE}
 UNION SELECT account_id FROM trading_sessions WHERE {IS_LIVE}"""
 SAVE_RECONCILED_AT = f"""
 WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$3", "$4", "$5", "$6")} FOR SHARE),
-saved AS (UPDATE accounts SET reconciled_at = $2 WHERE id = $1 AND EXISTS (SELECT FROM held))
+saved AS (UPDATE accounts SET reconciled_at = $2, reconciled_until = $7 WHERE id = $1 AND EXISTS (SELECT FROM held))
 SELECT EXISTS (SELECT FROM held)"""
 CREDENTIALS = "SELECT sealed_credentials FROM accounts WHERE id = $1"
 ALL_CREDENTIALS = "SELECT id, sealed_credentials FROM accounts"
@@ -170,8 +170,9 @@ class PostgresAccounts(Repository):
     async def list_busy(self) -> list[UUID]:
         return [row["account_id"] for row in await self._connection.fetch(LIST_BUSY)]
 
-    async def save_reconciled_at(self, account_id: UUID, at: datetime, lease: Lease) -> bool:
-        return bool(await self._connection.fetchval(SAVE_RECONCILED_AT, account_id, at, *lease_params(lease)))
+    async def save_reconciled_at(self, account_id: UUID, at: datetime, until: datetime, lease: Lease) -> bool:
+        values = (account_id, at, *lease_params(lease), until)
+        return bool(await self._connection.fetchval(SAVE_RECONCILED_AT, *values))
 
     async def replace_balances(self, account_id: UUID, balances: Sequence[Balance], at: datetime | None = None) -> None:
         await self._connection.execute(REPLACE_BALANCES, *_balance_params(account_id, balances, at), at)

@@ -47,6 +47,7 @@ CLOSED_OF_SESSION = CLOSED_RESULTS.format(owner="trading_session_id")
 SAVE = """
 INSERT INTO equity_points (subject_id, account_id, at, equity, deposited, peak) VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (subject_id, at) DO NOTHING"""
+DELETE_LATER = "DELETE FROM equity_points WHERE subject_id = $1 AND at > $2"
 SAVE_WORTHS = """
 UPDATE account_transfers SET worth = given.worth FROM unnest($1::uuid[], $2::numeric[]) AS given (id, worth)
 WHERE account_transfers.id = given.id"""
@@ -101,6 +102,9 @@ class PostgresEquity(Repository):
         await self._connection.execute(SAVE, *values)
         if worths:
             await self._connection.execute(SAVE_WORTHS, list(worths), list(worths.values()))
+
+    async def delete_later(self, subject_id: UUID, at: datetime) -> None:
+        await self._connection.execute(DELETE_LATER, subject_id, at)
 
     async def delete_old(self, thinned_before: datetime, deleted_before: datetime, most: int) -> int:
         answer = await self._connection.execute(DELETE_OLD, thinned_before, deleted_before, most)

@@ -18,7 +18,7 @@ from infra.postgres.rows.trading_sessions import trading_session_from_row
 # The account's limits come as text too: another node may have changed them when the decision is committed.
 SELECT_RISK_SNAPSHOT = """
 SELECT account.id, account.user_id, account.name, account.kind, account.venue, account.currency, account.created_at,
-    account.archived_at, account.risk, account.reconciled_at, account.risk::text AS limits,
+    account.archived_at, account.risk, account.reconciled_at, account.reconciled_until, account.risk::text AS limits,
     halt_state('ACCOUNT', account.id) AS trading_state,
     ARRAY (SELECT state FROM halts WHERE (level, subject_id) IN (
         ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', account.user_id), ('ACCOUNT', account.id),

@@ -285,7 +285,9 @@ class CcxtExecutionClient:
         ]
 
     def _sent_at_earliest(self, order: Order) -> datetime:
-        """Return when the order was sent at the earliest, by the venue's clock."""
+        """Return when the order was sent at the earliest, by the venue's clock: as stored, if it is."""
+        if order.venue_submitted_at is not None:
+            return order.venue_submitted_at - _MARGIN
         offset = timedelta(seconds=self._connection.clock.offset_seconds)
         return (order.submitted_at or order.created_at) + offset - _MARGIN
 

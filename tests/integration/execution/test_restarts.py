@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -241,6 +242,27 @@ async def test_a_foreign_fill_raises_one_alert_across_restarts(harness: OrderHar
     venue.receive(replace(_foreign(ours), client_order_id="theirs too"))  # type: ignore[type-var]
     await harness.start()
     assert len(await harness.until_alerts(2)) == 2
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)], ids=["ahead", "behind"])
+async def test_a_reconciliation_begins_where_the_last_one_ended_whatever_the_clock_of_the_node_did(
+    harness: OrderHarness, venue: ScriptedVenue, ahead: timedelta
+) -> None:
+    harness.clock.ahead = ahead
+    await harness.start()
+    order = await harness.place()
+    agreed = venue.venue_now()
+    await harness.kill()
+    async with harness.database.read_only() as reading:
+        stored = await reading.accounts.by_id(harness.account.id)
+        assert stored is not None
+    assert (await harness.read(order.id)).venue_submitted_at <= agreed
+    harness.account = stored
+    harness.clock.ahead = timedelta(0)
+    venue.queried_since.clear()
+    await harness.start()
+    assert agreed - timedelta(minutes=10) < min(venue.queried_since)
+    assert max(venue.queried_since) <= agreed
 
 
 async def _age(harness: OrderHarness) -> None:

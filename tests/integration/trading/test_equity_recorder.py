@@ -125,6 +125,18 @@ async def test_a_coin_without_a_market_stops_no_point_and_one_without_a_price_no
     assert point.equity == 1000
 
 
+async def test_points_of_a_clock_that_was_ahead_give_way_to_those_of_the_right_one(harness: OrderHarness) -> None:
+    harness.clock.ahead = timedelta(hours=5)
+    await move(harness, 1000)
+    await put(harness, harness.clock.now(), 1200, 1000, peak=200)
+    harness.clock.ahead = timedelta(0)
+    assert await recorder(harness).record()
+    point = await last(harness)
+    assert point is not None
+    assert point.at <= harness.clock.now()
+    assert (point.equity, point.peak) == (1000, 200)
+
+
 async def test_a_loss_of_days_ago_is_not_todays_and_a_withdrawal_is_none(harness: OrderHarness) -> None:
     await harness.start()
     await older(harness)

@@ -151,8 +151,8 @@ async def test_the_time_of_a_reconciliation_is_stored_under_the_lease_alone(
     leases = PostgresLeases(connection, SystemClock())
     lease = await leases.acquire("account", str(world.account.id), "node-1", 60)
     assert lease is not None
-    assert await accounts.save_reconciled_at(world.account.id, at(5), lease)
-    assert not await accounts.save_reconciled_at(world.account.id, at(9), replace(lease, epoch=lease.epoch + 1))
+    assert await accounts.save_reconciled_at(world.account.id, at(5), at(4), lease)
+    assert not await accounts.save_reconciled_at(world.account.id, at(9), at(9), replace(lease, epoch=lease.epoch + 1))
     stored = await accounts.by_id(world.account.id)
     assert stored is not None
     assert stored.reconciled_at == at(5)

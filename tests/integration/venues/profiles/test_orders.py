@@ -76,6 +76,19 @@ async def test_an_order_that_the_venue_has_not_is_recognised_as_such(
     assert await account.query_order(replace(limit_order, submitted_at=limit_order.submitted_at - LONG_AGO)) is None
 
 
+async def test_an_order_is_looked_up_from_the_venues_time_of_its_submission_whatever_the_clock_of_the_node_said(
+    venue: FakeVenue, account: CcxtExecutionClient, limit_order: Order
+) -> None:
+    await account.place(limit_order, allow)
+    (order,) = venue.orders.values()
+    venue.fill(order, Decimal("0.5"))
+    assert limit_order.submitted_at is not None
+    submitted_at, at = limit_order.submitted_at + timedelta(days=300), account.venue_now()
+    found = await account.query_order(replace(limit_order, submitted_at=submitted_at, venue_submitted_at=at))
+    assert found is not None
+    assert len(found.fills) == 1
+
+
 @pytest.mark.parametrize("filled", [False, True])
 async def test_an_order_that_has_ended_is_found_with_its_fills(
     venue: FakeVenue, account: CcxtExecutionClient, limit_order: Order, filled: bool
