@@ -36,6 +36,7 @@ DEPOSIT = """mutation($id: ID!, $input: PaperDepositInput!) { paperDeposit(id: $
 SAME_KEY_CONNECTIONS = 8
 SAME_SIGNAL_CONNECTIONS = 3
 _PROTECTION_PERCENT = 1.8
+_PROTECT_AT = ("VENUE", "ENGINE", "BEST")
 
 
 class Operator:
@@ -99,7 +100,7 @@ class Operator:
         order = self._order(trader, operation, key, "MARKET") | {"side": "BUY"}
         levels = {"stopLoss": BRACKET_STOP_PERCENT, "takeProfit": BRACKET_PROFIT_PERCENT}
         protection = {name: {"percent": percent} for name, percent in levels.items()}
-        await trader.place(PLACE, order | protection)
+        await trader.place(PLACE, order | protection | {"protectAt": _protect_at(operation)})
 
     async def _trailing_order(self, trader: Trader, operation: Operation, key: str) -> None:
         order = self._order(trader, operation, key, "TRAILING_STOP")
@@ -134,7 +135,7 @@ class Operator:
             return
         stop, profit = await self._price(-_PROTECTION_PERCENT), await self._price(_PROTECTION_PERCENT)
         trader.protected.append((await self._venue.time(), Decimal(stop), Decimal(profit)))
-        levels = {"stopLoss": {"price": stop}, "takeProfit": {"price": profit}}
+        levels = {"stopLoss": {"price": stop}, "takeProfit": {"price": profit}, "protectAt": _protect_at(operation)}
         await trader.insist(PROTECT, id=by_hand[0]["id"], input=levels)
 
     async def _close_position(self, trader: Trader, operation: Operation, key: str) -> None:
@@ -214,3 +215,7 @@ class Operator:
     async def _active(trader: Trader, operation: Operation) -> dict[str, Any] | None:
         active = [order for order in await trader.orders() if order["status"] not in FINAL]
         return active[int(operation.pick * len(active))] if active else None
+
+
+def _protect_at(operation: Operation) -> str:
+    return _PROTECT_AT[int(operation.pick * len(_PROTECT_AT))]

@@ -21,10 +21,10 @@ from infra.venues.ccxt.execution_client import CcxtExecutionClient
 
 CONTROL = "FAULTS_CONTROL"
 _STEPS = {
-    "place": (CcxtExecutionClient, "place"),
-    "cancel": (CcxtExecutionClient, "cancel"),
-    "query": (CcxtExecutionClient, "query_order"),
-    "commit": (TransactionConnection, "commit"),
+    "place": (CcxtExecutionClient, ("place", "place_group", "replace")),
+    "cancel": (CcxtExecutionClient, ("cancel",)),
+    "query": (CcxtExecutionClient, ("query_order",)),
+    "commit": (TransactionConnection, ("commit",)),
 }
 
 
@@ -63,8 +63,9 @@ class Switch:
 
 def install(switch: Switch) -> None:
     """Put the switch before and after each step, and behind the clock."""
-    for step, (owner, name) in _STEPS.items():
-        setattr(owner, name, _watched(switch, step, getattr(owner, name)))
+    for step, (owner, names) in _STEPS.items():
+        for name in names:
+            setattr(owner, name, _watched(switch, step, getattr(owner, name)))
     SystemClock.now = lambda _: switch.now()  # type: ignore[method-assign]
 
 

@@ -24,8 +24,8 @@ BRACKET_STOP_PERCENT, BRACKET_PROFIT_PERCENT = "1.5", "2.5"
 
 USDT, BTC = "1000000", "2"
 TARGET_PERCENT = "1.2"
-_LADDERS: tuple[dict[str, Any], ...] = (
-    {},
+_STYLES: tuple[dict[str, Any], ...] = (
+    {"protectAt": "BEST"},
     {
         "adds": [{"below": {"percent": "0.7"}, "count": 2}],
         "targets": [{"distance": {"percent": TARGET_PERCENT}, "sharePercent": "50"}],
@@ -175,7 +175,8 @@ class Trader:
 async def new_user(world: World, number: int) -> Trader:
     """Register a user with a paper account, and start a trading session that enters at each candle's close.
 
-    That of the first user enters once, that of the second in a ladder; both can be signalled by a webhook.
+    That of the first user enters once, and its protection rests at the venue. That of the second enters in a ladder,
+    and the engine protects it. Both can be signalled by a webhook.
     """
     client = await new_trader(world.nodes[0].engine.client(), USDT=USDT, BTC=BTC)
     clients = itertools.cycle([node.engine.client(client.client.token) for node in world.nodes])
@@ -184,7 +185,7 @@ async def new_user(world: World, number: int) -> Trader:
     assert limited["errors"] == [], limited
     definition = {
         "enterLong": "close > 0", "exitLong": "close < 0", "sizing": {"quoteAmount": "2000"},
-        "stopLoss": {"percent": STOP_PERCENT}, "takeProfit": {"percent": PROFIT_PERCENT}, **_LADDERS[number],
+        "stopLoss": {"percent": STOP_PERCENT}, "takeProfit": {"percent": PROFIT_PERCENT}, **_STYLES[number],
     }  # fmt: skip
     strategy = await trader.insist(
         CREATE_STRATEGY, input={"name": f"always {uuid.uuid4().hex[:8]}", "definition": definition}
@@ -202,7 +203,7 @@ async def new_user(world: World, number: int) -> Trader:
     hook = await trader.insist(CREATE_HOOK, input={"tradingSession": trader.session, "name": "alerts"})
     assert hook["errors"] == [], hook
     trader.hook = hook["path"]
-    trader.profit_percent = TARGET_PERCENT if _LADDERS[number] else PROFIT_PERCENT
+    trader.profit_percent = TARGET_PERCENT if number else PROFIT_PERCENT
     return trader
 
 
