@@ -259,3 +259,46 @@ async def test_positions_from_before_protection_had_rows_stay_protected_and_go_o
     assert '"price": "59000"' in protections[0]["rules"]
     running = sessions["RUNNING"]
     assert [tuple(row.values()) for row in intents] == [(running, running, "STOP_LOSS", exit_, 1)]
+
+
+async def test_sessions_from_before_they_had_several_markets_keep_their_candle_and_signals(
+    empty_database_dsn: str,
+) -> None:
+    await upgrade(empty_database_dsn, "0014")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, account, strategy, version, ran, fresh = (uuid4() for _ in range(6))
+    at = datetime(2026, 5, 1, 12, 7, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name, trading_state)"
+        " VALUES ($1, 'a@example.com', '', $2, 'USER', 'standard', 'ACTIVE')", user, at,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO accounts (id, user_id, name, kind, venue, currency, created_at, trading_state, risk,"
+        " sealed_credentials) VALUES ($1, $2, 'a', 'PAPER', 'sandbox', 'USDT', $3, 'ACTIVE', '{}', '')",
+        account, user, at,
+    )  # fmt: skip
+    await connection.execute("INSERT INTO strategies VALUES ($1, $2, 's', NULL, $3, NULL, 1)", strategy, user, at)
+    await connection.execute(
+        """INSERT INTO strategy_versions VALUES ($1, $2, $3, 1, $4, '{"sizing": {"quote_amount": "1"}}', 1)""",
+        version, strategy, user, at,
+    )  # fmt: skip
+    for session, last_candle_at in ((ran, at), (fresh, None)):
+        await connection.execute(
+            "INSERT INTO trading_sessions (id, user_id, strategy_version_id, account_id, market, timeframe, parameters,"
+            " started_at, status, trading_state, close_on_stop, last_candle_at)"
+            " VALUES ($1, $2, $3, $4, 'sandbox:ETH/USDT', 'M5', '[]', $5, 'RUNNING', 'ACTIVE', false, $6)",
+            session, user, version, account, at, last_candle_at,
+        )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO signals (id, user_id, trading_session_id, at, action, price, reason, candle_at, missed)"
+        " VALUES ($1, $2, $3, $4, 'ENTER_LONG', 1, 'r', $4, false)", uuid4(), user, ran, at,
+    )  # fmt: skip
+    await migrate(empty_database_dsn)
+    candles = await connection.fetch("SELECT * FROM trading_session_candles")
+    signals = await connection.fetch("SELECT market, position_id, add_number FROM signals")
+    sessions = await connection.fetch("SELECT market, other_markets, max_open_positions FROM trading_sessions")
+    await connection.close()
+
+    assert [tuple(row) for row in candles] == [(ran, "sandbox:ETH/USDT", at)]
+    assert [tuple(row) for row in signals] == [("sandbox:ETH/USDT", None, None)]
+    assert [tuple(row) for row in sessions] == [("sandbox:ETH/USDT", [], None)] * 2
