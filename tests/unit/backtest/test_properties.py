@@ -94,6 +94,17 @@ def test_cash_and_coins_are_the_equity_and_fees_add_up(plan: BacktestPlan, walk:
 
 
 @settings(max_examples=40, deadline=None)
+@given(definitions, walks, st.sampled_from([0, 60_000]))
+def test_without_slippage_every_fill_of_a_market_order_is_a_price_of_its_candle(
+    definition: StrategyDefinition, walk: tuple[int, float], latency: int
+) -> None:
+    bars = bars_of_walk(walk)
+    plan = a_plan(replace(definition, order=OrderStyle()), latency_milliseconds=latency)
+    for fill in run_backtest(plan, bars).fills:
+        assert bars.candles.low[fill.bar] - 1e-6 <= float(fill.price) <= bars.candles.high[fill.bar] + 1e-6
+
+
+@settings(max_examples=40, deadline=None)
 @given(plans, walks)
 def test_leaving_bars_out_leaves_no_exit_out(plan: BacktestPlan, walk: tuple[int, float]) -> None:
     """Every bar of a position, stepped one by one, gives the same fills."""
