@@ -11,6 +11,7 @@ from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import InDoubtResolver
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode
 from domain.ports.execution_client import NotSent, OrderPair, OrderReport, OutcomeUnknown, VenueRefused
+from domain.ports.leases import StaleLease
 from domain.rules.order_lifecycle import Transition, cancel_unsent, hold_again, mark_in_doubt, reject
 
 _OF_FILTERS = frozenset(
@@ -180,7 +181,7 @@ class OrderSender:
         except NotSent as unsent:
             code = CancelCode.TOO_OLD if isinstance(unsent, _TooOld) else CancelCode.NOT_SENT
             return _Unsent(f"not sent: {unsent}", code)
-        except Unavailable:
+        except (StaleLease, Unavailable):
             raise
         except OutcomeUnknown as unknown:
             reason = str(unknown) or "the venue did not answer"

@@ -348,3 +348,28 @@ async def test_a_stop_order_is_amended(amending: OrderHarness) -> None:
     stop = await amending.place(type=OrderType.STOP, stop_price=D(110))
     amended = await amend(amending, stop, stop_price=D(120))
     assert (amended.status, amended.stop_price, amended.price) == (OPEN, D(120), None)
+
+
+async def test_a_lease_that_is_lost_while_the_venue_replaces_is_no_error_and_the_next_holder_finds_both_orders(
+    harness: OrderHarness, venue: ScriptedVenue, caplog: pytest.LogCaptureFixture
+) -> None:
+    venue.replaces_at_once = True
+    await harness.start()
+    order = await harness.limit(quantity=D(2))
+    held = harness.lease
+
+    def lose() -> None:
+        harness.lease = None
+
+    venue.before_replacement = lose
+    amended = await amend(harness, order, price=D(95))
+    await eventually(harness.task.done, "the executor has ended")
+    assert type(harness.take_error()).__name__ == "StaleLease"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert held is not None
+    async with harness.database.transaction() as transaction:
+        await transaction.leases.release(held)
+    await harness.start()
+    await harness.until(amended.id, "OPEN")
+    await harness.until(order.id, "CANCELED")
+    assert resting(venue) == D(2)
