@@ -58,6 +58,11 @@ class CompiledStrategy:
         """The rules that name the position: true or false by `bar_rule` alone, and false in `evaluate`."""
         return frozenset(name for name, rule in self.rules.items() if uses_position(rule.node))
 
+    @property
+    def uses_position(self) -> bool:
+        """Whether a rule, also of a further entry, names the position."""
+        return any(uses_position(rule.node) for rule in (*self.rules.values(), *self.adds.values()))
+
     def candles_before(self, key: SeriesKey, timeframe: Timeframe) -> int:
         """Return how many candles of `key` the newest signal over candles of `timeframe` needs."""
         seconds = (key.timeframe or timeframe).seconds
@@ -87,7 +92,7 @@ class CompiledStrategy:
 
     def latest_adds(self, candles: CandleArrays, position: PositionFacts | None = None) -> frozenset[int]:
         """Return the further entries whose rule is true on the newest candle."""
-        if len(candles) <= self.warm_up:
+        if not self.adds or len(candles) <= self.warm_up:
             return frozenset()
         evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
         return frozenset(i for i, rule in self.adds.items() if evaluation.evaluate_rule(rule.node)[-1:].any())

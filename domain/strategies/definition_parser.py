@@ -35,14 +35,6 @@ class ParsedRules:
     sources: Mapping[SeriesKey, int]
     errors: tuple[DefinitionError, ...]
 
-    @property
-    def by_path(self) -> Mapping[tuple[str, ...], Rule]:
-        """All rules by their paths in the schema's spelling."""
-        return {
-            **{(name.path,): rule for name, rule in self.rules.items()},
-            **{("adds", str(index), "rule"): rule for index, rule in self.adds.items()},
-        }
-
 
 def parse_rules(
     definition: StrategyDefinition, values: Mapping[str, Decimal], timeframe: Timeframe | None = None

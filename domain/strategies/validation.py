@@ -12,7 +12,6 @@ from domain.strategies.definition_parser import parse_rules
 from domain.strategies.distances import HUNDRED, LARGEST, distance_errors, is_within, not_one
 from domain.strategies.errors import DefinitionError, ValidationResult
 from domain.strategies.ladder_validation import add_errors, target_errors
-from domain.strategies.parse_context import uses_position
 from domain.strategies.parser import LANGUAGE_VERSION
 from domain.strategies.user_names import name_and_value_errors, range_errors
 
@@ -23,7 +22,6 @@ MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
 _SHORT = "Nothing can be sold short on a spot market, and there are no others yet; use rules for long alone."
 _OTHER_CANDLES = "Trading sessions have the candles of their own market and timeframe alone; leave out tf and market."
-_POSITION = "Trading sessions don't give their rules the position yet; leave it out."
 _TIGHTEST, _LOOSEST = Decimal(str(EXACT)), Decimal(str(LOOSEST))
 _PATHS = {
     "quote_amount": "quoteAmount",
@@ -95,11 +93,7 @@ def unsupported_errors(definition: StrategyDefinition) -> list[DefinitionError]:
     parsed = parse_rules(definition, {parameter.name: parameter.default for parameter in definition.parameters})
     if parsed.sources:
         errors.append(DefinitionError(_OTHER_CANDLES, (), code=ErrorCode.UNSUPPORTED))
-    return errors + [
-        DefinitionError(_POSITION, path, code=ErrorCode.UNSUPPORTED)
-        for path, rule in parsed.by_path.items()
-        if uses_position(rule.node)
-    ]
+    return errors
 
 
 def _exit_errors(definition: StrategyDefinition) -> Iterator[DefinitionError]:

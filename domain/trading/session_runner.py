@@ -112,7 +112,7 @@ class _MarketRun:
         self._wake = wake
         self._candles = TradingSessionCandles(context, evaluator)
         actor = SignalActor(context)
-        self._signals = SignalProcessor(context, actor)
+        self._signals = SignalProcessor(context, evaluator, actor)
         self.submitted = SubmittedSignals(context, evaluator, actor)
         self.ladder = LadderWatch(context, evaluator, actor, wake)
 
@@ -130,7 +130,7 @@ class _MarketRun:
         self.submitted.is_ready = True
         self._wake()
         async for evaluation, is_newest in self._candles.closed(last):
-            if evaluation.is_quiet:
+            if evaluation.is_quiet and not self._evaluator.compiled.uses_position:
                 session_id, open_time = self._context.session.id, evaluation.candle.open_time
                 self._evaluations.note_quiet(SeenCandle(session_id, self.symbol, open_time))
             else:

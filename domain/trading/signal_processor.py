@@ -9,23 +9,25 @@ from domain.model.trading import Signal, SignalAction, TradingSessionStatus
 from domain.ports.trading_sessions import SeenCandle
 from domain.rules.entry import MAX_ENTRY_DELAY
 from domain.rules.ladder import ladder_entries, signalled_add
-from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
+from domain.rules.position_facts import position_facts
+from domain.trading.session_context import TradingSessionContext, TradingSessionState, TradingSessionTransaction
 from domain.trading.session_ladder import load_ladder
 from domain.trading.signal_actor import NO_PLACE, SignalActor, as_missed
-from domain.trading.strategy_evaluator import CandleEvaluation
+from domain.trading.strategy_evaluator import CandleEvaluation, StrategyEvaluator
 
 
 class SignalProcessor:
     """Processes one candle in one transaction: the signal, its order or intent, and that the candle was processed."""
 
-    def __init__(self, context: TradingSessionContext, actor: SignalActor) -> None:
+    def __init__(self, context: TradingSessionContext, evaluator: StrategyEvaluator, actor: SignalActor) -> None:
         self._context = context
+        self._evaluator = evaluator
         self._actor = actor
 
     async def on_candle(self, evaluation: CandleEvaluation, *, is_newest: bool) -> None:
         """Act on a closed candle; a signal on a candle that isn't the newest is too late, and is stored as missed."""
         candle = evaluation.candle
-        if (evaluation.enters or evaluation.adds) and is_newest:
+        if (evaluation.enters or evaluation.adds or self._evaluator.compiled.uses_position) and is_newest:
             await self._actor.wait_for_depth()
         signal: Signal | None = None
         order: Order | None = None
@@ -35,6 +37,7 @@ class SignalProcessor:
             is_new = await transaction.unit_of_work.trading_sessions.save_last_candles([seen])
             if not is_new or state.session.status is TradingSessionStatus.STOPPING:
                 return
+            evaluation = self._with_position(evaluation, state)
             if evaluation.exits:
                 signal = await self._exit(transaction, evaluation, is_newest=is_newest)
             elif evaluation.enters and state.is_flat and state.session.status is TradingSessionStatus.RUNNING:
@@ -44,6 +47,15 @@ class SignalProcessor:
                 signal, order = await self._add(transaction, evaluation)
         if signal is not None:
             self._actor.wake(signal, order)
+
+    def _with_position(self, evaluation: CandleEvaluation, state: TradingSessionState) -> CandleEvaluation:
+        """Return what the rules make of the candle with the session's own position, if they name one that is open."""
+        position = state.position
+        if position is None or position.average_price is None or not self._evaluator.compiled.uses_position:
+            return evaluation
+        candle = evaluation.candle
+        facts = position_facts(position.opened_at, position.average_price, position.quantity, candle)
+        return self._evaluator.evaluate_with(candle, facts)
 
     async def _exit(
         self, transaction: TradingSessionTransaction, evaluation: CandleEvaluation, *, is_newest: bool

@@ -18,6 +18,7 @@ from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import CandleSubscription
 from domain.strategies.average_range import average_true_range
 from domain.strategies.compiled import CompiledStrategy
+from domain.strategies.expressions import PositionFacts
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.dependencies import TradingDependencies
 
@@ -76,16 +77,21 @@ class CandleEvaluation:
 
 
 def evaluate_candle(
-    compiled: CompiledStrategy, history: CandleBuffer, candle: Candle, *, atr: bool
+    compiled: CompiledStrategy,
+    history: CandleBuffer,
+    candle: Candle,
+    position: PositionFacts | None = None,
+    *,
+    atr: bool,
 ) -> CandleEvaluation:
-    """Return what the strategy makes of a candle of the history."""
+    """Return what the strategy makes of a candle of the history, with the position as it is when that has closed."""
     arrays = history.arrays(candle.open_time)
-    signals, adds = compiled.latest(arrays), compiled.latest_adds(arrays)
+    signals, adds = compiled.latest(arrays, position), compiled.latest_adds(arrays, position)
     return CandleEvaluation(
         candle,
-        compiled.explain(arrays, "enter_long") if signals.enter_long else "",
-        compiled.explain(arrays, "exit_long") if signals.exit_long else "",
-        {index: compiled.explain_add(arrays, index) for index in sorted(adds)},
+        compiled.explain(arrays, "enter_long", position) if signals.enter_long else "",
+        compiled.explain(arrays, "exit_long", position) if signals.exit_long else "",
+        {index: compiled.explain_add(arrays, index, position) for index in sorted(adds)},
         average_true_range(arrays) if atr else None,
     )
 
@@ -147,6 +153,10 @@ class StrategyEvaluator:
             if len(self._known) > MAX_MISSED:
                 self._known.popitem(last=False)
         return known
+
+    def evaluate_with(self, candle: Candle, position: PositionFacts) -> CandleEvaluation:
+        """Return what the strategy makes of a candle of `history` with a position, which is of one session alone."""
+        return evaluate_candle(self.compiled, self.history, candle, position, atr=self.key.needs_atr)
 
     async def run(self) -> NoReturn:
         """Follow the market until cancelled; an error of the engine's own is left in `error` for those that follow."""
