@@ -21,7 +21,6 @@ MAX_HOLDING_BARS = 1_000_000
 MAX_GIVE_UP_SECONDS = 7 * 24 * 3_600
 
 _SHORT = "Nothing can be sold short on a spot market, and there are no others yet; use rules for long alone."
-_OTHER_CANDLES = "Trading sessions have the candles of their own market and timeframe alone; leave out tf and market."
 _TIGHTEST, _LOOSEST = Decimal(str(EXACT)), Decimal(str(LOOSEST))
 _PATHS = {
     "quote_amount": "quoteAmount",
@@ -85,15 +84,11 @@ def unsupported_errors(definition: StrategyDefinition) -> list[DefinitionError]:
         ("enterShort", definition.enter_short, _SHORT),
         ("exitShort", definition.exit_short, _SHORT),
     ]
-    errors = [
+    return [
         DefinitionError(message, (name,), code=ErrorCode.UNSUPPORTED)
         for name, part, message in found
         if part is not None
     ]
-    parsed = parse_rules(definition, {parameter.name: parameter.default for parameter in definition.parameters})
-    if parsed.sources:
-        errors.append(DefinitionError(_OTHER_CANDLES, (), code=ErrorCode.UNSUPPORTED))
-    return errors
 
 
 def _exit_errors(definition: StrategyDefinition) -> Iterator[DefinitionError]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NoReturn
@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.core.pagination import TimeKeysetPage
+from domain.indicators.candle_arrays import CandleArrays, SeriesKey
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, MarketSymbol, Timeframe
@@ -21,6 +22,7 @@ from domain.strategies.compiled import CompiledStrategy
 from domain.strategies.expressions import PositionFacts
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.other_candles import OtherCandles
 
 CLOSING_TIME = timedelta(seconds=3)
 """How long after its end a candle may take to be stored."""
@@ -83,9 +85,13 @@ def evaluate_candle(
     position: PositionFacts | None = None,
     *,
     atr: bool,
+    others: Mapping[SeriesKey, CandleArrays] | None = None,
 ) -> CandleEvaluation:
-    """Return what the strategy makes of a candle of the history, with the position as it is when that has closed."""
-    arrays = history.arrays(candle.open_time)
+    """Return what the strategy makes of a candle of the history, with the position as it is when that has closed.
+
+    `others` are the other candles that the rules name; those that closed later make no difference.
+    """
+    arrays = replace(history.arrays(candle.open_time), others=others or {})
     signals, adds = compiled.latest(arrays, position), compiled.latest_adds(arrays, position)
     return CandleEvaluation(
         candle,
@@ -110,6 +116,16 @@ class StrategyEvaluator:
         self.missing: str | None = ""
         self.error: Exception | None = None
         self._dependencies = dependencies
+        self._others = {
+            key: OtherCandles(
+                MarketSymbol(self.key.market.venue, key.market) if key.market else self.key.market,
+                key.timeframe or self.key.timeframe,
+                compiled.candles_before(key, self.key.timeframe),
+                MAX_MISSED,
+                dependencies,
+            )
+            for key in compiled.sources
+        }
         self._known: OrderedDict[datetime, CandleEvaluation] = OrderedDict()
         self._arrivals: CandleSubscription | None = None
         self._oldest_requested: datetime | None = None
@@ -148,7 +164,7 @@ class StrategyEvaluator:
         """Return what the strategy makes of a candle of `history`, computed for the first that asks."""
         known = self._known.get(candle.open_time)
         if known is None or known.candle is not candle:
-            known = evaluate_candle(self.compiled, self.history, candle, atr=self.key.needs_atr)
+            known = self._evaluate(candle, None)
             self._known[candle.open_time] = known
             if len(self._known) > MAX_MISSED:
                 self._known.popitem(last=False)
@@ -156,26 +172,40 @@ class StrategyEvaluator:
 
     def evaluate_with(self, candle: Candle, position: PositionFacts) -> CandleEvaluation:
         """Return what the strategy makes of a candle of `history` with a position, which is of one session alone."""
-        return evaluate_candle(self.compiled, self.history, candle, position, atr=self.key.needs_atr)
+        return self._evaluate(candle, position)
 
-    async def run(self) -> NoReturn:
+    def _evaluate(self, candle: Candle, position: PositionFacts | None) -> CandleEvaluation:
+        others = {key: candles.arrays() for key, candles in self._others.items()}
+        needs_atr = self.key.needs_atr
+        return evaluate_candle(self.compiled, self.history, candle, position, atr=needs_atr, others=others)
+
+    async def run(self) -> None:
         """Follow the market until cancelled; an error of the engine's own is left in `error` for those that follow."""
-        feed, key = self._dependencies.feed, self.key
         try:
-            async with feed.closed_candles(key.market, key.timeframe) as arrivals:
-                self._arrivals = arrivals
-                await self._load()
-                while True:
-                    await self._accept(await anext(arrivals))
+            if not self._others:
+                await self._follow()
+            async with asyncio.TaskGroup() as group:
+                for candles in self._others.values():
+                    group.create_task(candles.run())
+                group.create_task(self._follow())
         except Exception as error:
             self.error = error
             self._publish()
             raise
 
+    async def _follow(self) -> NoReturn:
+        async with self._dependencies.feed.closed_candles(self.key.market, self.key.timeframe) as arrivals:
+            self._arrivals = arrivals
+            await self._load()
+            while True:
+                await self._accept(await anext(arrivals))
+
     async def _accept(self, candle: Candle) -> None:
         newest = self.history.newest
         if newest is not None and candle.open_time <= newest.open_time:
             return
+        for other in self._others.values():
+            await other.wait_for(candle.close_time)
         if self.history.append(candle):
             self._publish()
         else:
@@ -205,8 +235,14 @@ class StrategyEvaluator:
                 candles = await reading.market_data.candles(key.market, key.timeframe, page)
         except Unavailable:
             return False
+        if not await self._are_others_loaded(candles[-1].close_time if candles else None):
+            return False
         self.history.load(candles)
         return len(self.history) >= self.needed and self._is_current()
+
+    async def _are_others_loaded(self, at: datetime | None) -> bool:
+        # They come first: a follower may evaluate a candle as soon as it is in `history`.
+        return all([at is not None and await other.load(at) for other in self._others.values()])
 
     def _is_current(self) -> bool:
         """Return whether no candle is missing but one that is closing right now."""
@@ -217,6 +253,8 @@ class StrategyEvaluator:
         return now - newest.close_time < newest.timeframe.duration + CLOSING_TIME
 
     async def _request(self) -> None:
+        for other in self._others.values():
+            await other.request(self._dependencies.feed.venue_now(self.key.market.venue))
         market, timeframe = self.key.market, self.key.timeframe
         now = self._dependencies.feed.venue_now(market.venue)
         start = timeframe.open_time(now) - self.needed * timeframe.duration
@@ -225,6 +263,9 @@ class StrategyEvaluator:
         await self._dependencies.bus.publish(CANDLES_DEMAND, encode_demand(CandlesDemand(market, timeframe, start)))
 
     def _describe_missing(self) -> str:
+        for other in self._others.values():
+            if not other.is_filled:
+                return other.describe_missing()
         market, count = self.key.market, len(self.history)
         if count < self.needed:
             return f"It waits for candles of {market}: {count} of the {self.needed} that it needs are here."

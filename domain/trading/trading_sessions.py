@@ -30,6 +30,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import AbilitiesOf
 from domain.rules.resting_protection import venue_errors
 from domain.strategies.compiled import compile_definition
+from domain.strategies.definition_parser import parse_rules
 from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_context import cancel_session_orders
 from domain.trading.session_intents import withdraw_close
@@ -180,6 +181,7 @@ class TradingSessionService:
         else:
             errors += _definition_errors(version.definition, request)
             errors += _venue_errors(version.definition, request, await self._abilities(request.market.venue))
+            errors += self._other_market_errors(version.definition, request)
         errors += validate_limits(request.risk, ("input", "risk")) if request.risk else []
         if errors:
             raise InputErrors(errors)
@@ -187,6 +189,19 @@ class TradingSessionService:
         if await transaction.trading_sessions.count_live(user.id) >= most:
             message = f"Your plan allows {most} trading sessions at once; stop one first."
             raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+
+    def _other_market_errors(self, definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
+        """Return an error for each market that the rules name and the venue doesn't list."""
+        defaults = {parameter.name: parameter.default for parameter in definition.parameters}
+        named = {key.market for key in parse_rules(definition, defaults).sources if key.market is not None}
+        symbols = [MarketSymbol(request.market.venue, market) for market in sorted(named)]
+        return [
+            InputError(
+                ErrorCode.NOT_FOUND, f"The rules name {symbol}, which isn't listed.", ("input", "strategyVersion")
+            )
+            for symbol in symbols
+            if self._market_lookup(symbol) is None
+        ]
 
     async def _get_owned(self, transaction: UnitOfWork, user_id: UUID, session_id: UUID) -> TradingSession:
         session = await transaction.trading_sessions.get_for_update(session_id)
