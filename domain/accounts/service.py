@@ -126,7 +126,7 @@ class AccountService:
         return account
 
     async def archive(self, user_id: UUID, account_id: UUID) -> Account:
-        """Close an account for new orders; raises CONFLICT while it has active orders or live trading sessions."""
+        """Close an account for new orders; raises CONFLICT while anything of it is traded or protected."""
         async with self._database.transaction() as transaction:
             account = await self._get_owned(transaction, user_id, account_id)
             if account.archived_at is not None:
@@ -137,6 +137,9 @@ class AccountService:
                 raise InputError(
                     ErrorCode.CONFLICT, "Stop its trading sessions and cancel its open orders first.", ("id",)
                 )
+            if await transaction.protection.needs_keeper(account_id):
+                message = "Close the positions that it protects, or take their protection away, first."
+                raise InputError(ErrorCode.CONFLICT, message, ("id",))
             account = replace(account, archived_at=self._clock.now())
             await transaction.accounts.update(account)
             await self._publish_change(transaction, account, "accountArchive")

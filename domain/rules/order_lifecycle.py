@@ -37,6 +37,7 @@ _CANCEL_REASONS = {
     CancelCode.HALT: "a halt of trading cancels it",
     CancelCode.EXPIRED: "its time ran out",
     CancelCode.AMENDED: "an amended order takes its place",
+    CancelCode.EXIT: "a position is being closed, and the order stands in its way",
 }
 """Those that say more than that somebody asked for the cancel."""
 

@@ -255,7 +255,7 @@ class PositionCloser:
         self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, missing: Decimal, why: str
     ) -> None:
         """Close the position without what the account doesn't hold any more, and alert of it and `why` once."""
-        locked = await self._lock(unit_of_work, position)
+        locked = await self._lock(unit_of_work, closing.intent, position)
         if locked is None:
             return
         sign, now = Direction.of(position.quantity), self._context.clock.now()
@@ -278,18 +278,20 @@ class PositionCloser:
         if closing.orders and not closing.closes_part:
             return
         if not closing.closes_part and is_dust(position.quantity, market, price):
-            locked = await self._lock(unit_of_work, position)
+            locked = await self._lock(unit_of_work, closing.intent, position)
             if locked is None:
                 return
             closed = close_dust(locked, market, price, self._context.clock.now())
             await self._context.save_position(unit_of_work, closed, "dust")
         await self._end(unit_of_work, closing.intent)
 
-    async def _lock(self, unit_of_work: UnitOfWork, position: Position) -> Position | None:
+    async def _lock(self, unit_of_work: UnitOfWork, intent: PositionIntent, position: Position) -> Position | None:
         """Lock a position's row and return it; None if a fill has changed it meanwhile.
 
-        Rows of orders are locked before those of positions, as the executor does.
+        Rows of orders and protections are locked before those of positions, as everywhere.
         """
+        if intent.protection_id is not None:
+            await unit_of_work.protection.get_for_update(intent.protection_id)
         locked = await unit_of_work.positions.get_open_for_update(
             position.account_id, position.market, position.trading_session_id
         )

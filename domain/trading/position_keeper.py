@@ -91,6 +91,8 @@ class PositionKeeper:
         has_more = await self._protector.update(state)
         if await self._form_intents(state):
             state = await self._load_and_watch(group)
+        open_ids = {intent.id for intent in state.intents}
+        self._retry_at = {key: at for key, at in self._retry_at.items() if key in open_ids}
         for intent in state.intents:
             await self._advance(intent, state)
         if state.intents or has_more:

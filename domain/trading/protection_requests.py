@@ -49,6 +49,7 @@ class ProtectionService:
         that of a trading session, and `InputErrors` for levels that make no sense.
         """
         async with self._database.transaction() as transaction:
+            replaced = await self._lock_protections(transaction, request.position_id)
             position = await self._lock(transaction, user_id, request.position_id)
             market = self._feed.catalogue.get(position.market)
             depth = self._feed.latest_depth(position.market)
@@ -70,9 +71,8 @@ class ProtectionService:
             errors += await self._venue_errors(request, position)
             if errors:
                 raise InputErrors(errors)
-            for before in await transaction.protection.list_of_positions([position.id]):
-                if before.entry_order_id is None and before.ended_at is None:
-                    await transaction.protection.save(before.changed(ended_at=now))
+            for before in replaced:
+                await transaction.protection.save(before.changed(ended_at=now))
             if not request.rules.is_empty:
                 await transaction.protection.add(protection)
             await record_activity(
@@ -92,6 +92,12 @@ class ProtectionService:
         profit = rules.take_profit is not None
         return [*venue_errors(request.protect_at, venue, abilities, path, stop=stop, profit=profit)]
 
+    async def _lock_protections(self, transaction: UnitOfWork, position_id: UUID) -> list[PositionProtection]:
+        """Lock what a new protection takes the place of, before the position, as the keeper does."""
+        known = [row for row in await transaction.protection.list_of_positions([position_id]) if _is_set_by_hand(row)]
+        locked = [await transaction.protection.get_for_update(row.id) for row in known]
+        return [row for row in locked if row is not None and _is_set_by_hand(row)]
+
     async def _lock(self, transaction: UnitOfWork, user_id: UUID, position_id: UUID) -> Position:
         found = await transaction.positions.get(user_id, position_id)
         if found is None:
@@ -103,6 +109,10 @@ class ProtectionService:
         if position is None or position.id != found.id:
             raise InputError(ErrorCode.CONFLICT, "The position is closed.", ("id",))
         return position
+
+
+def _is_set_by_hand(protection: PositionProtection) -> bool:
+    return protection.entry_order_id is None and protection.ended_at is None
 
 
 def _errors(

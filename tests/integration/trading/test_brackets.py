@@ -1,5 +1,6 @@
 """Brackets of orders by hand, and the protection of positions by hand, watched by a real keeper at the sandbox."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -146,6 +147,46 @@ async def test_an_open_position_is_protected_and_the_protection_changed_and_take
     assert protection.high_water is not None
     await node.feed.trade(cents(protection.high_water * Decimal("0.97")))
     await until_flat(node, account)
+
+
+async def test_a_protection_that_is_changed_while_the_keeper_acts_on_it_is_no_deadlock(node: TradingNode) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    await buy(node, account)
+    position = await open_position(node, account)
+    rules = ProtectionRules(stop_loss=ExitLevel(percent=Decimal(20)))
+    await node.protection_service.protect(node.user.id, PositionProtectRequest(position.id, rules))
+    protection = await active(node, account)
+
+    async def waiting() -> int:
+        async with node.pool.acquire() as connection:
+            query = (
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            return await connection.fetchval(query)
+
+    async with node.database.transaction() as keeper:
+        await keeper.protection.get_for_update(protection.id)
+        request = PositionProtectRequest(position.id, ProtectionRules())
+        changing = asyncio.create_task(node.protection_service.protect(node.user.id, request))
+        await read_until(waiting, lambda count: count > 0, "the change waits for the keeper")
+        assert await keeper.positions.get_open_for_update(account.id, position.market, None) is not None
+    await changing
+    assert await protections(node, account) == []
+
+
+async def test_an_account_with_a_protected_position_is_not_archived(node: TradingNode) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    await buy(node, account)
+    position = await open_position(node, account)
+    rules = ProtectionRules(stop_loss=ExitLevel(percent=Decimal(20)))
+    await node.protection_service.protect(node.user.id, PositionProtectRequest(position.id, rules))
+    with pytest.raises(InputError) as refused:
+        await node.accounts.archive(node.user.id, account.id)
+    assert refused.value.code is ErrorCode.CONFLICT
+    await node.protection_service.protect(node.user.id, PositionProtectRequest(position.id, ProtectionRules()))
+    assert (await node.accounts.archive(node.user.id, account.id)).archived_at is not None
 
 
 async def test_a_level_that_the_market_has_passed_is_refused(node: TradingNode) -> None:
