@@ -226,7 +226,7 @@ async def test_an_order_by_hand_that_closes_the_position_does_not_keep_its_stop_
         await node.feed.close_candle()
         await node.until_position(session, lambda now: now.quantity > 0, "another position has coins")
     await node.until_reconciled(account)
-    entry = await buy(node, account, BracketRequest(stop_loss=TWO))
+    entry = await buy(node, account, BracketRequest(stop_loss=TWO, protect_at=ProtectAt.ENGINE))
 
     async def of_entry() -> list[PositionProtection]:
         known = await protections(node, account)
