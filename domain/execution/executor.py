@@ -63,7 +63,7 @@ class AccountExecutor:
         self.query_later = self._resolver.enqueue_later
         self._trailing = TrailingOrders(context, self.wake)
         self._sender = OrderSender(context, self._resolver, self._trailing.on_unsent)
-        self._replacer = OrderReplacer(context, self._sender, self._resolver)
+        self._replacer = OrderReplacer(context, self._sender, self._resolver, self._trailing)
         self._groups = OrderGroups(context)
         self._reconciler = Reconciler(context, self._resolver)
         self._stream = ReportStream(context, self._resolver, self._reconciler)

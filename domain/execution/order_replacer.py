@@ -10,7 +10,8 @@ from domain.execution.account_context import AccountContext
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_sender import OrderSender
 from domain.execution.risk_loader import load_risk_context
-from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.execution.trailing_orders import TrailingOrders
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
@@ -35,10 +36,13 @@ from domain.rules.order_replacement import (
 class OrderReplacer:
     """Takes amendments of an account through their steps; see `domain.rules.order_replacement`."""
 
-    def __init__(self, context: AccountContext, sender: OrderSender, resolver: InDoubtResolver) -> None:
+    def __init__(
+        self, context: AccountContext, sender: OrderSender, resolver: InDoubtResolver, trailing: TrailingOrders
+    ) -> None:
         self._context = context
         self._sender = sender
         self._resolver = resolver
+        self._trailing = trailing
 
     async def advance(self, amendment: Order) -> bool:
         """Take an amendment one step further; return whether another step may follow at once.
@@ -90,6 +94,8 @@ class OrderReplacer:
         if changed.order is not replaced:
             context.remember(changed.order)
         context.publish(update)
+        for each in (changed.order, update.order):
+            self._trailing.on_committed(each)
         if changed.order is replaced and not update.has_changed:
             return None, None
         return changed.order, update.order
@@ -109,11 +115,25 @@ class OrderReplacer:
         left = replace(order, quantity=quantity_left(replaced, order))
         if left.quantity == ZERO:
             return _cancel_replaced(replaced, now), Transition(order)
+        if replaced.is_held:
+            return await self._replace_held(transaction, left, replaced, now)
         placing = await self._check(transaction, left, replaced, now)
-        if placing.order.status is OrderStatus.DENIED or step.action is ReplacementAction.PLACE:
-            return kept, placing
+        is_kept = placing.order.status is OrderStatus.DENIED or step.action is ReplacementAction.PLACE
         at_once = context.venue.can_replace(order.market) and replaces_at_once(replaced)
-        return _cancel_replaced(replaced, now), placing if at_once else Transition(order)
+        return kept if is_kept else _cancel_replaced(replaced, now), placing if is_kept or at_once else Transition(
+            order
+        )
+
+    async def _replace_held(
+        self, transaction: UnitOfWork, order: Order, replaced: Order, now: datetime
+    ) -> tuple[Transition, Transition]:
+        """Return what becomes of an order that the engine holds, and of its amendment; one that is triggered stays."""
+        if self._trailing.is_triggered(replaced):
+            return Transition(replaced), Transition(order)
+        checked = await self._check(transaction, order, replaced, now)
+        if checked.order.status is OrderStatus.DENIED:
+            return Transition(replaced), checked
+        return self._trailing.take_over(order, replaced, now)
 
     async def _check(self, transaction: UnitOfWork, order: Order, replaced: Order, now: datetime) -> Transition:
         """Return the amendment as it is to be sent, or DENIED by the risk checks."""
@@ -122,6 +142,8 @@ class OrderReplacer:
         denials = check_order(order, without_replaced(replace(risk, refusal=context.refusal), replaced))
         if denials:
             return deny(order, denials, now)
+        if order.type is OrderType.TRAILING_STOP:
+            return self._trailing.start(order, risk, now)
         return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
 
 

@@ -20,7 +20,7 @@ from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.risk_loader import load_risk_context
 from domain.model.markets import MarketSymbol, Trade
-from domain.model.orders import Order, RiskCode
+from domain.model.orders import CancelCode, Order, RiskCode
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
 from domain.risk.context import RiskContext
@@ -107,12 +107,26 @@ class TrailingOrders:
         trail = start_trail(order, price, at, market)
         return hold(order, at, trail.high_water, trail.stop_price)
 
+    def is_triggered(self, order: Order) -> bool:
+        """Return whether a held order is triggered, by the trades that were seen so far."""
+        held = self._held.get(order.id)
+        return order.triggered_at is not None or (held is not None and held.trail.is_triggered)
+
+    def take_over(self, amendment: Order, replaced: Order, at: datetime) -> tuple[Transition, Transition]:
+        """Return a held order as it ends, and its amendment as held: the best price so far is the amendment's too."""
+        held = self._held.get(replaced.id)
+        best = replaced.high_water if held is None else held.trail.high_water
+        assert best is not None
+        trail = step_trail(amendment, Trail(best, best), best, at, self._context.market(amendment.market))
+        ended = cancel_held(replace(replaced, cancel_code=CancelCode.AMENDED), at)
+        return ended, hold(amendment, at, trail.high_water, trail.stop_price)
+
     async def decide(self, transaction: UnitOfWork, order: Order, at: datetime) -> Transition:
         """Return what becomes of a held order now: sent if it is triggered, cancelled if that was asked for."""
         context, held = self._context, self._held.get(order.id)
         if order.cancel_requested_at is not None:
             return cancel_held(order, at)
-        if order.triggered_at is None and (held is None or not held.trail.is_triggered):
+        if not self.is_triggered(order):
             return Transition(order)
         moved = order if held is None else trail_to(order, at, held.trail.high_water, held.trail.stop_price)
         triggered = trigger(moved, at, f"the market has come back to {moved.stop_price}")

@@ -9,23 +9,28 @@ from uuid import UUID
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import ZERO, plain
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
-
-_IMMEDIATE = frozenset({OrderType.MARKET, OrderType.TRAILING_STOP})
+from domain.model.protection import ExitLevel
+from domain.rules.bracket_request import validate_trail
 
 
 @dataclass(frozen=True, slots=True)
 class AmendmentRequest:
-    """The input of `orderAmend`; what is None stays as it is. `quantity` includes what the order has filled."""
+    """The input of `orderAmend`; what is None stays as it is. `quantity` includes what the order has filled.
+
+    `trail` is the distance of a TRAILING_STOP.
+    """
 
     order_id: UUID
     quantity: Decimal | None = None
     price: Decimal | None = None
     stop_price: Decimal | None = None
+    trail: ExitLevel | None = None
 
 
 def validate_amendment(request: AmendmentRequest, order: Order, replacement: Order | None) -> list[InputError]:
     """Return all errors of an amendment of `order`, which `replacement` may be replacing already."""
-    return [*_state_errors(order, replacement), *_number_errors(request, order)]
+    errors = [*_state_errors(order, replacement), *_number_errors(request, order)]
+    return errors + validate_trail(order.type, request.trail)
 
 
 def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, client_id: str, now: datetime) -> Order:
@@ -34,6 +39,8 @@ def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, clien
     Until it is sent, its quantity is the total that was asked for. What the replaced order filled is taken off when
     that has ended, since only then nothing of it can fill any more.
     """
+    trail = request.trail or ExitLevel(percent=order.trail_percent, absolute=order.trail_absolute)
+    is_trailing = order.type is OrderType.TRAILING_STOP
     return Order(
         id=order_id,
         user_id=order.user_id,
@@ -47,7 +54,7 @@ def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, clien
         created_at=now,
         updated_at=now,
         price=order.price if request.price is None else request.price,
-        stop_price=order.stop_price if request.stop_price is None else request.stop_price,
+        stop_price=None if is_trailing else order.stop_price if request.stop_price is None else request.stop_price,
         time_in_force=order.time_in_force,
         expires_at=order.expires_at,
         post_only=order.post_only,
@@ -56,6 +63,8 @@ def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, clien
         signal_id=order.signal_id,
         parent_id=order.parent_id,
         protection_id=order.protection_id,
+        trail_percent=trail.percent,
+        trail_absolute=trail.absolute,
         replaces_id=order.id,
     )
 
@@ -69,7 +78,10 @@ def _state_errors(order: Order, replacement: Order | None) -> Iterator[InputErro
     elif order.protection_id is not None:
         message = "The order keeps a protection at the venue; change that with positionProtect, or cancel the order."
         yield _error(("id",), message, ErrorCode.UNSUPPORTED)
-    elif order.type in _IMMEDIATE:
+    elif order.type is OrderType.TRAILING_STOP and order.triggered_at is not None:
+        message = "The order was triggered and can't be amended any more; cancel it if it isn't to sell."
+        yield _error(("id",), message, ErrorCode.CONFLICT)
+    elif order.type is OrderType.MARKET:
         message = f"A {order.type} order has nothing to amend; cancel it and place another."
         yield _error(("id",), message, ErrorCode.UNSUPPORTED)
     elif replacement is not None and not replacement.status.is_final:
@@ -100,8 +112,10 @@ def _number_errors(request: AmendmentRequest, order: Order) -> Iterator[InputErr
         price=order.price if request.price is None else request.price,
         stop_price=order.stop_price if request.stop_price is None else request.stop_price,
     )
-    if amended == order:
-        message = "Nothing would change: give a quantity, price or stopPrice that differs from the order's."
+    trail = request.trail
+    moves_trail = trail is not None and (trail.percent, trail.absolute) != (order.trail_percent, order.trail_absolute)
+    if amended == order and not moves_trail:
+        message = "Nothing would change: give a quantity, price, stopPrice or trailing that differs from the order's."
         yield _error(("input",), message)
 
 

@@ -200,6 +200,13 @@ class OrderAmendInput:
             "multiple of `Market.priceIncrement`. Invalid for types without a stop price."
         ),
     )
+    trailing: TrailInput | None = strawberry.field(
+        default=None,
+        description=(
+            "The new distance at which a TRAILING_STOP follows the price, measured from the best price so far. Invalid "
+            "for other types."
+        ),
+    )
     idempotency_key: str = strawberry.field(
         description=(
             "The key makes it safe to repeat the request: the same key with the same input returns the same new order "
@@ -209,7 +216,7 @@ class OrderAmendInput:
 
     def to_domain(self, order_id: UUID) -> AmendmentRequest:
         """Return the request."""
-        return AmendmentRequest(order_id, self.quantity, self.price, self.stop_price)
+        return AmendmentRequest(order_id, self.quantity, self.price, self.stop_price, trail_level(self.trailing))
 
 
 @strawberry.input(

@@ -12,6 +12,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RiskCode
 from domain.model.protection import ExitLevel
 from domain.ports.execution_client import NotSent, OrderReport, SendGuard
+from domain.rules.order_amendment import AmendmentRequest
 from infra.postgres.pool import Pool
 from tests.support.order_harness import OrderHarness, open_order_harness
 from tests.support.orders import D, a_book
@@ -253,3 +254,74 @@ async def test_a_stop_that_could_not_be_sent_can_be_cancelled(unready: tuple[Ord
     await harness.service.cancel(harness.user.id, order.id)
     await harness.until(order.id, "CANCELED")
     assert venue.received == []
+
+
+async def amend(harness: OrderHarness, order: Order, key: str = "a", **changes: object) -> Order:
+    return await harness.service.amend(harness.user.id, AmendmentRequest(order.id, **changes), key)
+
+
+async def test_an_amended_distance_counts_from_the_best_price_so_far(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness, quantity=D(2))
+    harness.markets.trade(110)
+    await stop_price(harness, order, 105)
+    amended = await amend(harness, order, quantity=D(1), trail=ExitLevel(absolute=D(8)))
+    assert (amended.status, amended.high_water, amended.stop_price) == (OPEN, D(110), D(102))
+    assert (amended.quantity, amended.trail_absolute, amended.replaces_id) == (D(1), D(8), order.id)
+    before = await harness.read(order.id)
+    assert (before.status, before.cancel_code) == (CANCELED, CancelCode.AMENDED)
+    assert venue.received == []
+    harness.markets.trade(104)  # where the old one would have been triggered
+    harness.markets.trade(102)
+    await harness.until(amended.id, "FILLED")
+    assert venue.received == [amended.client_order_id]
+    assert await harness.kinds(order.id) == ["PENDING", "ACCEPTED", "CANCELED"]
+
+
+async def test_a_distance_in_percent_replaces_one_in_quote(harness: OrderHarness) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    amended = await amend(harness, order, trail=ExitLevel(percent=D(10)))
+    assert (amended.trail_percent, amended.trail_absolute, amended.stop_price) == (D(10), None, D("90.00"))
+
+
+async def test_an_amendment_that_the_risk_checks_deny_leaves_the_trailing_stop_as_it_is(harness: OrderHarness) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    amended = await amend(harness, order, quantity=D(1000))
+    assert amended.status is OrderStatus.DENIED
+    harness.markets.trade(101, 95)
+    await harness.until(order.id, "FILLED")
+
+
+async def test_an_amended_trailing_stop_survives_a_crash(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    amended = await amend(harness, order, trail=ExitLevel(absolute=D(9)))
+    await harness.kill()
+    await harness.start()
+    await eventually(lambda: harness.markets.readers == 1, "the market's trades are read again")
+    harness.markets.trade(94)
+    harness.markets.trade(90)
+    await harness.until(amended.id, "FILLED")
+    assert venue.received == [amended.client_order_id]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"trail": ExitLevel(absolute=D(0))}, ("input", "trailing")),
+        ({"stop_price": D(90)}, ("input", "stopPrice")),
+        ({"trail": ExitLevel(absolute=D(5))}, ("input",)),
+    ],
+)
+async def test_an_amendment_of_a_trailing_stop_that_makes_no_sense_is_refused(
+    harness: OrderHarness, changes: dict[str, object], path: tuple[str, ...]
+) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    with pytest.raises(InputErrors) as caught:
+        await amend(harness, order, **changes)
+    assert [error.path for error in caught.value.errors][:1] == [path]
