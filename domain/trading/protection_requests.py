@@ -64,7 +64,8 @@ class ProtectionService:
                 created_at=now,
                 position_id=position.id,
                 high_water=price,
-                watched_until=now,
+                # By a clock of the venue that is behind, what was traded before the position would count.
+                watched_until=max(now, position.opened_at),
                 protect_at=request.protect_at,
             )
             errors = _errors(protection, position, market, price)

@@ -149,6 +149,23 @@ async def test_an_open_position_is_protected_and_the_protection_changed_and_take
     await until_flat(node, account)
 
 
+async def test_a_protection_set_by_a_node_whose_clock_of_the_venue_is_behind_counts_nothing_from_before_the_position(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    await buy(node, account)
+    position = await open_position(node, account)
+    rules = ProtectionRules(stop_loss=ExitLevel(percent=Decimal(20)))
+    behind = node.hub.venue_now("sandbox") - timedelta(minutes=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(node.hub, "venue_now", lambda _: behind)
+        await node.protection_service.protect(node.user.id, PositionProtectRequest(position.id, rules))
+    (protection,) = await protections(node, account)
+    assert protection.watched_until is not None
+    assert protection.watched_until >= position.opened_at
+
+
 async def test_a_protection_that_is_changed_while_the_keeper_acts_on_it_is_no_deadlock(node: TradingNode) -> None:
     account = await node.account()
     await node.until_reconciled(account)
