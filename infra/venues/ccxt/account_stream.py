@@ -151,15 +151,17 @@ class AccountStream:
             await asyncio.sleep(self._timings.poll_seconds)
 
     async def _stream_binance(self, exchange: CcxtValue, emit: Emit) -> None:
+        changed = Wakeup()
         async with asyncio.TaskGroup() as group:
-            exchange.tap = lambda report: self._on_binance(exchange, report, emit, group)
+            exchange.tap = lambda report: self._on_binance(exchange, report, emit, changed)
+            group.create_task(self._poll_balances(None, changed, emit))
             await exchange.authenticate({"type": "spot"})
             emit(StreamOpened())
             # With a tap for reports it never returns: it raises when the stream ends.
             await exchange.watch_orders()
 
     def _on_binance(
-        self, exchange: CcxtValue, report: Mapping[str, CcxtValue], emit: Emit, group: asyncio.TaskGroup
+        self, exchange: CcxtValue, report: Mapping[str, CcxtValue], emit: Emit, balances_changed: Wakeup
     ) -> None:
         if report["e"] == "executionReport":
             symbol = self._connection.symbol_by_venue_id(report["s"])
@@ -169,10 +171,7 @@ class AccountStream:
             emit(account_position(report, exchange.safe_currency_code))
         else:
             # A deposit has only the difference, so the balances are fetched.
-            group.create_task(self._fetch_balances(emit))
-
-    async def _fetch_balances(self, emit: Emit) -> None:
-        emit(BalanceReport(await self._balances()))
+            balances_changed.set()
 
     async def _stream_by_profile(self, profile: VenueProfile, streams: UserStreams, emit: Emit) -> None:
         exchange = await self._requests.exchange_for_streams()
@@ -185,21 +184,21 @@ class AccountStream:
                 group.create_task(messages.raise_when_refused())
                 await messages.wait_until_confirmed(self._timings.confirmed_within_seconds)
                 emit(StreamOpened())
-                group.create_task(self._poll_balances(profile, messages.balances_changed, emit))
+                seconds = self._timings.poll_seconds if profile.balances is ReportSource.POLL else None
+                group.create_task(self._poll_balances(seconds, messages.balances_changed, emit))
                 group.create_task(self._look_after_orders(emit))
                 await messages.wait_until_silent(self._timings.silent_after_seconds)
         finally:
             exchange.stream_tap = None
             await close_for_good(exchange)
 
-    async def _poll_balances(self, profile: VenueProfile, changed: Wakeup, emit: Emit) -> None:
-        """Fetch the balances when something has changed, and regularly if the venue has no stream of them."""
-        seconds = self._timings.poll_seconds if profile.balances is ReportSource.POLL else None
+    async def _poll_balances(self, seconds: float | None, changed: Wakeup, emit: Emit) -> None:
+        """Fetch the balances when something has changed, and every so many seconds, if any are given."""
         while True:
             await changed.wait(seconds)
             changed.clear()
             try:
-                await self._fetch_balances(emit)
+                emit(BalanceReport(await self._balances()))
             except VenueUnreachable as error:
                 log.info("the balances of account %s can't be fetched now: %s", self._name, error)
                 changed.set()
