@@ -68,6 +68,13 @@ def test_an_entry_that_was_on_its_way_is_closed_for_the_same_reason() -> None:
     assert unjustified_exits(traded((1, "97")), [], "3", [*orders, *late]) == []
 
 
+def test_what_a_coarse_lot_has_left_is_closed_for_the_same_reason() -> None:
+    orders = [order("a", "ENTRY", (0, "100"), **SESSION), order("b", "STOP_LOSS", (2, "97"), **SESSION)]
+    rest = order("c", "STOP_LOSS", (4, "99"), **SESSION)
+    assert unjustified_exits(traded((1, "97")), [], "3", [*orders, rest]) == []
+    assert unjustified_exits(traded((1, "99")), [], "3", [orders[0], rest])
+
+
 def test_an_exit_without_an_entry_is_a_violation() -> None:
     assert unjustified_exits(traded((5, "90")), [], "3", [order("exit", "STOP_LOSS", (9, "98"), **SESSION)])
 

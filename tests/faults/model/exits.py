@@ -92,7 +92,8 @@ def _levels_of(
 def _entries_of_position(orders: list[Order], end: int) -> list[Fill]:
     """Return the fills that brought what a trading session held at a time.
 
-    An entry that was placed before an exit had ended belongs to the position that was closed, and is closed with it.
+    An entry that was placed before an exit had ended belongs to the position that was closed, and is closed with it. So
+    does what a coarse lot left of that position.
     """
     fills = [(_at(fill), order, fill) for order in orders for fill in order["fills"]["nodes"]]
     entries: list[Fill] = []
@@ -109,7 +110,7 @@ def _entries_of_position(orders: list[Order], end: int) -> list[Fill]:
         if sold >= bought * _CLOSED:
             closed_at = datetime.fromisoformat(order["updatedAt"])
             before, entries, bought, sold = entries, [], Decimal(0), Decimal(0)
-    return entries
+    return entries or before
 
 
 def _is_justified(role: str, levels: Levels, traded: list[Decimal]) -> bool:

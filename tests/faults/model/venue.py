@@ -83,6 +83,7 @@ class Venue:
         """Kill it and start it again on its state; its clock goes on as it went, its trades are forgotten."""
         await self._read_trades()
         await self.sandbox.restart()
+        self._next_trade = 0  # ids of forgotten trades are given again
         await self.inject(driftMs=self._drift_ms)
 
     async def heal(self) -> None:
