@@ -4,15 +4,19 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from domain.core.money import plain, rounded
 from domain.core.wakeup import Wakeup
 from domain.model.markets import Trade
 from domain.model.orders import Order
-from domain.model.trading import Signal, SignalAction, TradingSessionStatus
+from domain.model.trading import Position, Signal, SignalAction, TradingSessionStatus
 from domain.model.trading_state import ENGINE_ID, HaltLevel
 from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.direction import Direction
 from domain.rules.ladder import Ladder, LadderLevel, add_at_price, has_adds_left, price_levels
+from domain.rules.protected_position import protection_state, step_trade
+from domain.rules.protection import ExitCause
 from domain.trading.session_context import TradingSessionContext, TradingSessionState
 from domain.trading.signal_actor import SignalActor
 from domain.trading.strategy_evaluator import StrategyEvaluator
@@ -27,11 +31,12 @@ class PositionLadder:
 
 
 async def load_ladder(
-    context: TradingSessionContext, unit_of_work: UnitOfWork, state: TradingSessionState
+    context: TradingSessionContext, unit_of_work: UnitOfWork, state: TradingSessionState, price: Decimal | None
 ) -> PositionLadder | None:
-    """Return the ladder of the position; None if no further entry may be made now.
+    """Return the ladder of the position; None if no further entry may be made now, at `price` if it is known.
 
-    While a halt stands none is: its order would be denied, and the add be used up.
+    While a halt stands none is: its order would be denied, and the add be used up. None is made at a price that closes
+    the position: it would move the stop-loss that was reached.
     """
     adds, position, session = context.plan.definition.adds, state.position, state.session
     is_at_work = bool(state.entries) or state.intent is not None
@@ -46,9 +51,27 @@ async def load_ladder(
     )
     if not has_adds_left(adds, taken) or await unit_of_work.halts.get_many(levels):
         return None
+    if price is not None and await _is_closed_by(context, unit_of_work, position, price):
+        return None
     entry = await unit_of_work.orders.get_last_entry(session.id, context.symbol)
-    price = position.average_price if entry is None else entry.average_price
-    return None if price is None else PositionLadder(Ladder(adds, frozenset(taken), price), entry)
+    last_price = position.average_price if entry is None else entry.average_price
+    return None if last_price is None else PositionLadder(Ladder(adds, frozenset(taken), last_price), entry)
+
+
+async def _is_closed_by(
+    context: TradingSessionContext, unit_of_work: UnitOfWork, position: Position, price: Decimal
+) -> bool:
+    """Return whether a price reaches what closes the whole position."""
+    market, direction = context.market, Direction.of(position.quantity)
+    if market is None:
+        return False
+    now = context.feed.venue_now(market.symbol.venue)
+    for protection in await unit_of_work.protection.list_of_positions([position.id]):
+        if protection.is_active:
+            _, reached = step_trade(protection_state(protection, market, direction), price, now, market, direction)
+            if reached is not None and reached.cause is not ExitCause.TARGET:
+                return True
+    return False
 
 
 class LadderWatch:
@@ -81,7 +104,7 @@ class LadderWatch:
         if not any(add.waits_for_price for add in self._context.plan.definition.adds):
             return
         async with self._context.database.read_only() as reading:
-            known = await load_ladder(self._context, reading, state)
+            known = await load_ladder(self._context, reading, state, None)
             self._levels = () if known is None else self._levels_of(known)
             if known is not None and known.last_entry is not None:
                 fills = await reading.orders.list_fills_of_order(known.last_entry.id)
@@ -123,7 +146,7 @@ class LadderWatch:
         order: Order | None = None
         signal: Signal | None = None
         async with self._context.transaction() as transaction:
-            known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
+            known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, trade.price)
             number = None if known is None else self._reached(self._levels_of(known), trade)
             if known is not None and number is not None:
                 assert transaction.state.position is not None

@@ -73,7 +73,8 @@ class SignalProcessor:
         self, transaction: TradingSessionTransaction, evaluation: CandleEvaluation
     ) -> tuple[Signal | None, Order | None]:
         """Make the further entry that the candle leads to, if there is one."""
-        known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
+        close = evaluation.candle.close
+        known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, close)
         if known is None:
             return None, None
         ladder, price, atr = known.ladder, evaluation.candle.close, evaluation.atr

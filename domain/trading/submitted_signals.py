@@ -64,7 +64,7 @@ class SubmittedSignals:
             if not signal.action.enters:
                 await self._exit(transaction, signal)
             else:
-                known = await load_ladder(self._context, transaction.unit_of_work, transaction.state)
+                known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, signal.price)
                 atr = self._evaluator.atr
                 number = None if known is None else signalled_add(known.ladder, signal.price, atr, enters=True)
                 why = _why_missed(transaction, signal, later, can_add=number is not None)

@@ -206,3 +206,22 @@ async def test_a_target_that_was_reached_isnt_reached_again_after_an_add_or_a_re
         await node.feed.trade(cents(node.feed.price * Decimal("1.06")))
     await node.until_processed(session, await node.feed.close_candle())
     assert [order.role.value for order in await node.orders_of(session)] == ["ENTRY", "TAKE_PROFIT", "ENTRY"]
+
+
+async def test_a_price_that_reaches_the_stop_loss_as_well_leads_to_no_further_entry(node: TradingNode) -> None:
+    session = await entered(node, adds=(BELOW_2,), stop_loss=ExitDistance(percent=Decimal(5)))
+    low = cents(node.feed.price * Decimal("0.9"))
+    await node.feed.trade(low)
+    await node.until_position(session, lambda now: now.closed_at is not None, "the stop-loss closes it")
+    assert [signal.add_number for signal in await node.signals(session)] == [None]
+    assert len(await bought(node, session, 1)) == 1
+
+
+async def test_a_submitted_entry_at_a_price_below_the_stop_loss_is_missed(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = await entered(node, adds=(EntryAdd(on_entry_signal=True),), stop_loss=ExitDistance(percent=Decimal(5)))
+    low = cents(node.feed.price * Decimal("0.9"))
+    monkeypatch.setattr(node.hub, "price_of", lambda _: low)  # known here before the keeper acts on it
+    signal = await submit(node, session, ENTER)
+    assert (signal.missed, signal.add_number) == (True, None)
