@@ -94,7 +94,7 @@ async def test_an_order_that_waited_too_long_to_be_sent_is_returned_with_an_erro
     given = order_input(api, type="LIMIT", price="90")
     order = (await api.run(PLACE, input=given))["orderPlace"]["order"]
     assert order["status"] == "PENDING"
-    await api.harness.pool.execute("UPDATE orders SET created_at = created_at - interval '1 hour'")
+    await api.harness.pool.execute("UPDATE orders SET placed_at = placed_at - interval '1 hour'")
     await api.harness.start()
     payload = (await api.run(PLACE, input=given))["orderPlace"]
     (error,) = payload["errors"]

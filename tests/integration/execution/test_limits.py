@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.execution.risk_loader import load_risk_context, remembered_risk_context
+from domain.execution.risk_loader import remembered_risk_context
 from domain.model.markets import Depth, FeedState
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
@@ -85,21 +85,15 @@ async def test_a_halt_that_is_committed_while_an_order_is_checked_denies_it(
     assert venue.sent == 0
 
 
-async def test_a_halt_that_is_committed_while_a_triggered_stop_is_checked_keeps_it_from_being_sent(
-    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+async def test_a_halt_that_is_committed_before_a_trailing_stop_is_triggered_keeps_it_from_being_sent(
+    harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     await harness.start()
     request = harness.request(side=OrderSide.SELL, type=OrderType.TRAILING_STOP, trailing=True)
     order = await harness.service.place(harness.user.id, request, "t", trail=ExitLevel(absolute=Decimal(5)))
 
-    async def halted_after(*arguments: Any, **options: Any) -> RiskContext:
-        risk = await load_risk_context(*arguments, **options)
-        monkeypatch.undo()
-        await halt(harness, HaltLevel.ACCOUNT)
-        return risk
-
-    monkeypatch.setattr("domain.execution.trailing_orders.load_risk_context", halted_after)
     await eventually(lambda: harness.markets.readers == 1, "the market's trades are read")
+    await halt(harness, HaltLevel.ACCOUNT)
     harness.markets.trade(90)
     assert codes(await harness.until(order.id, "CANCELED")) == ["TRADING_HALTED"]
     assert venue.sent == 0

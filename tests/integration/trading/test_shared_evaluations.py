@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> Counter[datetime]:
     """Count how often each candle is evaluated."""
     counts: Counter[datetime] = Counter()
 
-    def counted(compiled: object, history: object, candle: object, *, atr: bool) -> CandleEvaluation:
-        evaluation = evaluate_candle(compiled, history, candle, atr=atr)  # type: ignore[arg-type]
+    def counted(*arguments: Any, **options: Any) -> CandleEvaluation:
+        evaluation = evaluate_candle(*arguments, **options)
         counts[evaluation.candle.open_time] += 1
         return evaluation
 

@@ -76,4 +76,5 @@ def test_only_payloads_of_mutations_hold_secrets() -> None:
     types = build_schema().graphql_schema.type_map.values()
     holders = {kind.name for kind in types for name in getattr(kind, "fields", ()) if name in {"token", "secret"}}
     outputs = {name for name in holders if not name.endswith("Input")}
-    assert outputs == {"UserRegisterPayload", "UserLoginPayload", "ApiKeyCreatePayload"}
+    webhooks = {"SignalWebhookCreatePayload", "SignalWebhookRotatePayload"}
+    assert outputs == {"UserRegisterPayload", "UserLoginPayload", "ApiKeyCreatePayload", *webhooks}

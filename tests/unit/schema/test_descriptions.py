@@ -87,6 +87,7 @@ PROMISED = {
         "Order.protections",
         "Position.account",
         "Report.job",
+        "Signal.market",
     ),
     *("Strategy.version", "StrategyVersion.strategy", "TradingSession.account", "TradingSession.strategyVersion"),
     *("TradingSession.parameters", "User.apiKeys", "User.eventCursor", "User.loginSessions"),
