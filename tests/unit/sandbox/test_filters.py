@@ -44,7 +44,7 @@ def change(small: InMemoryExchange, kind: str, **values: object) -> None:
         ("PRICE_FILTER", {"maxPrice": "58000"}, BUY),
         ("PRICE_FILTER", {"minPrice": "59500"}, BUY),
         ("PERCENT_PRICE_BY_SIDE", {"bidMultiplierUp": "0.9"}, BUY),
-        ("PERCENT_PRICE_BY_SIDE", {"bidMultiplierDown": "0.99"}, BUY),
+        ("PERCENT_PRICE_BY_SIDE", {"bidMultiplierDown": "0.999"}, BUY),
         ("PERCENT_PRICE_BY_SIDE", {"askMultiplierUp": "1.1"}, BUY | {"side": "SELL", "price": "67000"}),
         ("PERCENT_PRICE_BY_SIDE", {"askMultiplierDown": "1.05"}, BUY | {"side": "SELL", "price": "60500"}),
         ("LOT_SIZE", {"minQty": "2"}, BUY),
