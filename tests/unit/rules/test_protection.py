@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.rules.protection import RATE, Exit, ExitCause, ProtectionState, Target, step_bar, step_price
 
 PRICES = st.lists(st.integers(1, 10_000), min_size=1, max_size=60)
+BEYOND = st.integers(0, 500)
+"""How far a bar goes beyond a level."""
 SIGNS = st.sampled_from([1, -1])
 TRAILS = st.one_of(
     st.builds(lambda ticks: {"trail": ticks}, st.integers(1, 500)),
@@ -64,12 +66,14 @@ def test_a_short_position_is_a_long_one_upside_down(entry: int, prices: list[int
     assert run(long, prices)[1] == run(short, [-price for price in mirrored])[1]
 
 
-@given(st.integers(1, 1_000), st.integers(0, 1_000), st.integers(0, 1_000), st.integers(1, 500), st.integers(1, 500))
-def test_a_bar_that_reaches_both_closes_with_the_worse(low: int, rise: int, fall: int, stop: int, target: int) -> None:
-    high, entry = low + rise, low + rise // 2
+@given(st.integers(1, 1_000), BEYOND, BEYOND, st.integers(1, 500), st.integers(1, 500), st.data())
+def test_a_bar_that_reaches_both_closes_with_the_worse(
+    low: int, under: int, over: int, stop: int, target: int, data: st.DataObject
+) -> None:
+    entry = low + under + stop
+    high = entry + target + over
     state = ProtectionState(entry - stop, entry + target, high_water=entry)
-    assume(low <= entry - stop and high >= entry + target)
-    close = max(high - fall, low)
+    close = data.draw(st.integers(low, high))
     assert step_bar(state, low, high, close, 0)[1] == Exit(ExitCause.STOP_LOSS)
 
 
