@@ -15,7 +15,7 @@ from domain.ports.market_data import RequestRejected, VenueUnreachable
 from infra.runtime.retention import purge_expired
 from tests.support.order_harness import OrderHarness
 from tests.support.scripted_venue import Fate, ScriptedVenue
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, read_until
 
 
 async def test_a_young_order_that_was_not_sent_is_sent_by_the_next_run(
@@ -183,8 +183,12 @@ async def test_a_foreign_order_that_rests_for_years_raises_one_alert(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.receive(_foreign(await harness.place()))
+    renewed = "SELECT count(*) FROM account_alerts WHERE account_id = $1 AND raised_at > now() - interval '1 day'"
     for _ in range(3):
         await harness.start()
+        await read_until(
+            lambda: harness.pool.fetchval(renewed, harness.account.id), lambda count: count == 1, "the alert is renewed"
+        )
         assert len(await harness.until_alerts(1)) == 1
         await purge_expired(harness.database, harness.clock)
         await harness.kill()

@@ -27,7 +27,10 @@ def test_folders_of_runs_that_were_killed_are_removed_and_no_others(tmp_path: Pa
 def test_programs_that_a_killed_run_left_running_are_ended(tmp_path: Path) -> None:
     folder = tmp_path / f"r3test-{ended_process()}-abc"
     folder.mkdir()
-    program = "import sys; sys.stdin.read()"
-    with subprocess.Popen([sys.executable, "-c", program, str(folder / "data")], stdin=subprocess.PIPE) as left_over:
+    program = "import sys; print('running', flush=True); sys.stdin.read()"
+    command, pipe = [sys.executable, "-c", program, str(folder / "data")], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as left_over:
+        assert left_over.stdout is not None
+        left_over.stdout.readline()  # its command line can't be read before it runs
         remove_left_over(tmp_path)
         assert left_over.wait(60) == -signal.SIGKILL
