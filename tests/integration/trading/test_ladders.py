@@ -221,6 +221,7 @@ async def test_a_submitted_entry_at_a_price_below_the_stop_loss_is_missed(
     node: TradingNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = await entered(node, adds=(EntryAdd(on_entry_signal=True),), stop_loss=ExitDistance(percent=Decimal(5)))
+    await node.until_protected(session)
     low = cents(node.feed.price * Decimal("0.9"))
     monkeypatch.setattr(node.hub, "price_of", lambda _: low)  # known here before the keeper acts on it
     signal = await submit(node, session, ENTER)
