@@ -209,7 +209,7 @@ class AccountContext:
         """
         lease = self._require_lease()
         try:
-            async with self._lock:
+            async with self._exclusive():
                 transition = await decide(known)
                 if transition.order is known:
                     return known
@@ -222,9 +222,6 @@ class AccountContext:
         except StaleOrder:
             self.book.forget()
             return None
-        except Unavailable:
-            self._forget()
-            raise
         self.remember(transition.order)
         return transition.order
 
@@ -235,7 +232,7 @@ class AccountContext:
         """
         lease = self._require_lease()
         try:
-            async with self._lock:
+            async with self._exclusive():
                 decided = await decide(order)
                 if decided.order.status is not OrderStatus.SUBMITTED or self.book.limits is None:
                     return None
@@ -246,9 +243,6 @@ class AccountContext:
         except StaleOrder:
             self.book.forget()
             return None
-        except Unavailable:
-            self._forget()
-            raise
         self.is_active = True
         self.remember(decided.order)
         return decided.order
@@ -260,11 +254,6 @@ class AccountContext:
         self.book.put_positions(positions)
         self.notifier.publish(order)
 
-    def _forget(self) -> None:
-        """Forget what was committed: the last commit may have happened although it failed, or may still happen."""
-        self.order_cache = OrderCache()
-        self.book.forget()
-
     async def wait_idle(self) -> None:
         """Return when no transaction changes an order of the account, so that the cache has what was committed."""
         async with self._lock:
@@ -272,11 +261,18 @@ class AccountContext:
 
     @asynccontextmanager
     async def _exclusive_transaction(self) -> AsyncIterator[UnitOfWork]:
+        async with self._exclusive(), self.database.transaction() as transaction:
+            yield transaction
+
+    @asynccontextmanager
+    async def _exclusive(self) -> AsyncIterator[None]:
+        """Keep others from changing orders; forget what is known if a commit fails, which may happen all the same."""
         try:
-            async with self._lock, self.database.transaction() as transaction:
-                yield transaction
+            async with self._lock:
+                yield
         except Unavailable:
-            self._forget()
+            self.order_cache = OrderCache()
+            self.book.forget()
             raise
 
     def _require_lease(self) -> Lease:
