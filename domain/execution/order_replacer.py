@@ -118,11 +118,16 @@ class OrderReplacer:
         if replaced.is_held:
             return await self._replace_held(transaction, left, replaced, now)
         placing = await self._check(transaction, left, replaced, now)
-        is_kept = placing.order.status is OrderStatus.DENIED or step.action is ReplacementAction.PLACE
-        at_once = context.venue.can_replace(order.market) and replaces_at_once(replaced)
-        return kept if is_kept else _cancel_replaced(replaced, now), placing if is_kept or at_once else Transition(
-            order
-        )
+        return self._cancel_or_place(replaced, order, placing, step.action, now)
+
+    def _cancel_or_place(
+        self, replaced: Order, order: Order, placing: Transition, action: ReplacementAction, now: datetime
+    ) -> tuple[Transition, Transition]:
+        """Return what becomes of an order at the venue and of its amendment, as the risk checks left it in `placing`."""
+        if placing.order.status is OrderStatus.DENIED or action is ReplacementAction.PLACE:
+            return Transition(replaced), placing
+        at_once = self._context.venue.can_replace(order.market) and replaces_at_once(replaced)
+        return _cancel_replaced(replaced, now), placing if at_once else Transition(order)
 
     async def _replace_held(
         self, transaction: UnitOfWork, order: Order, replaced: Order, now: datetime
