@@ -1,13 +1,12 @@
 """Takes two orders of which one ends the other to the venue: both are decided, sent and refused together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from domain.execution.account_context import AccountContext
 from domain.execution.order_replacer import is_amendment
-from domain.execution.risk_loader import load_risk_context
+from domain.execution.risk_assessment import stored_risk
 from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import OrderPair
 from domain.ports.unit_of_work import UnitOfWork
@@ -67,8 +66,7 @@ class OrderGroups:
             return [_keep_back(order, now, "the other order of its group was not sent") for order in orders]
         if any(order.cancel_requested_at is not None for order in orders):
             return [_keep_back(order, now, "cancelled before it was sent") for order in orders]
-        risk = await load_risk_context(transaction, orders[0], context.markets, now, reconciled=context.reconciled)
-        risk = replace(risk, refusal=context.refusal)
+        risk = await stored_risk(context, orders[0], now, transaction)
         denials = [check_order(order, risk) for order in orders]
         if any(denials):
             reasons = denials[0] or denials[1]

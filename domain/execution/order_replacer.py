@@ -9,7 +9,7 @@ from domain.core.money import ZERO
 from domain.execution.account_context import AccountContext
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_sender import OrderSender
-from domain.execution.risk_loader import load_risk_context
+from domain.execution.risk_assessment import stored_risk
 from domain.execution.trailing_orders import TrailingOrders
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 from domain.ports.orders import StaleOrder
@@ -123,7 +123,7 @@ class OrderReplacer:
     def _cancel_or_place(
         self, replaced: Order, order: Order, placing: Transition, action: ReplacementAction, now: datetime
     ) -> tuple[Transition, Transition]:
-        """Return what becomes of an order at the venue and of its amendment, as the risk checks left it in `placing`."""
+        """Return what becomes of an order at the venue and of its amendment, `placing` after the risk checks."""
         if placing.order.status is OrderStatus.DENIED or action is ReplacementAction.PLACE:
             return Transition(replaced), placing
         at_once = self._context.venue.can_replace(order.market) and replaces_at_once(replaced)
@@ -142,14 +142,13 @@ class OrderReplacer:
 
     async def _check(self, transaction: UnitOfWork, order: Order, replaced: Order, now: datetime) -> Transition:
         """Return the amendment as it is to be sent, or DENIED by the risk checks."""
-        context = self._context
-        risk = await load_risk_context(transaction, order, context.markets, now, reconciled=context.reconciled)
-        denials = check_order(order, without_replaced(replace(risk, refusal=context.refusal), replaced))
+        risk = await stored_risk(self._context, order, now, transaction)
+        denials = check_order(order, without_replaced(risk, replaced))
         if denials:
             return deny(order, denials, now)
         if order.type is OrderType.TRAILING_STOP:
             return self._trailing.start(order, risk, now)
-        return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
+        return submit(order, now, arrival_price(order, risk.depth), self._context.venue.venue_now())
 
 
 def is_amendment(order: Order) -> bool:

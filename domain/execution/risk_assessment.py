@@ -19,23 +19,32 @@ async def assess(
     Without a `transaction` nothing is read as long as the account is known; but an order that would be denied by that
     is checked again by what is stored.
     """
-    risk = await _load(context, order, now, transaction)
+    if transaction is not None:
+        risk = await stored_risk(context, order, now, transaction)
+        return risk, check_order(order, risk)
+    risk = await _known_risk(context, order, now)
     denials = check_order(order, risk)
-    if denials and transaction is None:
+    if denials:
         context.book.forget()
-        risk = await _load(context, order, now, None)
+        risk = await _known_risk(context, order, now)
         denials = check_order(order, risk)
     return risk, denials
 
 
-async def _load(context: AccountContext, order: Order, now: datetime, transaction: UnitOfWork | None) -> RiskContext:
-    markets, reconciled = context.markets, context.reconciled
-    if transaction is None:
-        book = context.book
-        has_age = order.id in context.order_ages
-        risk = await remembered_risk_context(
-            context.database, book, order, markets, now, reconciled=reconciled, has_age=has_age
-        )
-    else:
-        risk = await load_risk_context(transaction, order, markets, now, reconciled=reconciled)
+async def stored_risk(context: AccountContext, order: Order, now: datetime, transaction: UnitOfWork) -> RiskContext:
+    """Return the risk context of an order whose row is locked, by what the transaction reads that decides about it."""
+    risk = await load_risk_context(transaction, order, context.markets, now, reconciled=context.reconciled)
+    return replace(risk, refusal=context.refusal)
+
+
+async def _known_risk(context: AccountContext, order: Order, now: datetime) -> RiskContext:
+    risk = await remembered_risk_context(
+        context.database,
+        context.book,
+        order,
+        context.markets,
+        now,
+        reconciled=context.reconciled,
+        has_age=order.id in context.order_ages,
+    )
     return replace(risk, refusal=context.refusal)

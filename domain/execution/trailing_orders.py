@@ -18,11 +18,10 @@ from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
-from domain.execution.risk_loader import load_risk_context
+from domain.execution.risk_assessment import assess
 from domain.model.markets import MarketSymbol, Trade
 from domain.model.orders import CancelCode, Order, RiskCode
 from domain.ports.unit_of_work import UnitOfWork
-from domain.risk.checks import check_order
 from domain.risk.context import RiskContext
 from domain.risk.protected_coins import holding_protection
 from domain.rules.order_lifecycle import Transition, arrival_price, cancel_held, hold, submit, trail_to, trigger
@@ -130,9 +129,7 @@ class TrailingOrders:
             return Transition(order)
         moved = order if held is None else trail_to(order, at, held.trail.high_water, held.trail.stop_price)
         triggered = trigger(moved, at, f"the market has come back to {moved.stop_price}")
-        risk = await load_risk_context(transaction, moved, context.markets, at, reconciled=context.reconciled)
-        risk = replace(risk, refusal=context.refusal)
-        denials = check_order(moved, risk)
+        risk, denials = await assess(context, moved, at, transaction)
         if not denials:
             venue_now = context.venue.venue_now()
             return triggered.then(submit(triggered.order, at, arrival_price(moved, risk.depth), venue_now))
