@@ -14,8 +14,6 @@ from domain.core.errors import Unavailable
 from domain.core.money import EXACT
 from domain.core.pagination import TimeKeysetPage
 from domain.core.wakeup import Wakeup
-from domain.market_data.codec import CandlesDemand, encode_demand
-from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, Market, MarketSymbol, Timeframe, Trade
 from domain.model.protection import PositionProtection
 from domain.ports.leases import StaleLease
@@ -24,6 +22,7 @@ from domain.rules.direction import Direction
 from domain.rules.protected_position import protection_state, step_missed_candle, step_time, step_trade, stepped
 from domain.rules.protection import Exit
 from domain.trading.keeper_context import KeeperContext
+from domain.trading.stored_candles import request_candles
 
 log = logging.getLogger(__name__)
 
@@ -234,8 +233,7 @@ class MarketWatch:
         now = self._context.clock.monotonic()
         if watched.gap_since is None:
             watched.gap_since = now
-            demand = CandlesDemand(self._symbol, Timeframe.M1, missing)
-            await self._context.bus.publish(CANDLES_DEMAND, encode_demand(demand))
+            await request_candles(self._context.bus, self._symbol, Timeframe.M1, missing)
         return now - watched.gap_since > GAP_PATIENCE.total_seconds()
 
     async def _save(self, watched: WatchedProtection, stepped_row: PositionProtection) -> None:

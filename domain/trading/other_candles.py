@@ -3,15 +3,12 @@
 from datetime import datetime
 from typing import NoReturn
 
-from domain.core.errors import Unavailable
-from domain.core.pagination import TimeKeysetPage
 from domain.core.wakeup import Wakeup
 from domain.indicators.candle_arrays import CandleArrays
-from domain.market_data.codec import CandlesDemand, encode_demand
-from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.stored_candles import read_newest, request_candles
 
 POLL_SECONDS = 0.5
 WAIT_SECONDS = 5.0
@@ -53,11 +50,9 @@ class OtherCandles:
 
     async def load(self, at: datetime) -> bool:
         """Read the stored candles; return whether there are as many as needed, up to the last that closed by `at`."""
-        page = TimeKeysetPage(limit=self._needed + self._spare, backwards=True)
-        try:
-            async with self._dependencies.database.read_only() as reading:
-                candles = await reading.market_data.candles(self.market, self.timeframe, page)
-        except Unavailable:
+        limit = self._needed + self._spare
+        candles = await read_newest(self._dependencies.database, self.market, self.timeframe, limit)
+        if candles is None:
             return False
         self._buffer.load(candles)
         return self.is_filled and self.has_closed_by(at)
@@ -65,8 +60,7 @@ class OtherCandles:
     async def request(self, at: datetime) -> None:
         """Have the collectors store what is missing."""
         start = self.timeframe.open_time(at) - self._needed * self.timeframe.duration
-        demand = CandlesDemand(self.market, self.timeframe, start)
-        await self._dependencies.bus.publish(CANDLES_DEMAND, encode_demand(demand))
+        await request_candles(self._dependencies.bus, self.market, self.timeframe, start)
 
     async def wait_for(self, at: datetime) -> None:
         """Return once the candle that closed last by that time is there, or after a while without it.

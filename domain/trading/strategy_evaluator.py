@@ -10,11 +10,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from domain.core.backoff import Backoff
-from domain.core.errors import Unavailable
-from domain.core.pagination import TimeKeysetPage
 from domain.indicators.candle_arrays import CandleArrays, SeriesKey
-from domain.market_data.codec import CandlesDemand, encode_demand
-from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import CandleSubscription
 from domain.strategies.average_range import average_true_range
@@ -23,6 +19,7 @@ from domain.strategies.expressions import PositionFacts
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.other_candles import OtherCandles
+from domain.trading.stored_candles import read_newest, request_candles
 
 CLOSING_TIME = timedelta(seconds=3)
 """How long after its end a candle may take to be stored."""
@@ -229,11 +226,9 @@ class StrategyEvaluator:
         self._publish()
 
     async def _is_loaded(self) -> bool:
-        key, page = self.key, TimeKeysetPage(limit=self.needed + MAX_MISSED, backwards=True)
-        try:
-            async with self._dependencies.database.read_only() as reading:
-                candles = await reading.market_data.candles(key.market, key.timeframe, page)
-        except Unavailable:
+        key, limit = self.key, self.needed + MAX_MISSED
+        candles = await read_newest(self._dependencies.database, key.market, key.timeframe, limit)
+        if candles is None:
             return False
         if not await self._are_others_loaded(candles[-1].close_time if candles else None):
             return False
@@ -253,14 +248,14 @@ class StrategyEvaluator:
         return now - newest.close_time < newest.timeframe.duration + CLOSING_TIME
 
     async def _request(self) -> None:
-        for other in self._others.values():
-            await other.request(self._dependencies.feed.venue_now(self.key.market.venue))
         market, timeframe = self.key.market, self.key.timeframe
         now = self._dependencies.feed.venue_now(market.venue)
+        for other in self._others.values():
+            await other.request(now)
         start = timeframe.open_time(now) - self.needed * timeframe.duration
         if self._oldest_requested is not None:
             start = max(min(start, self._oldest_requested), start - MAX_MISSED * timeframe.duration)
-        await self._dependencies.bus.publish(CANDLES_DEMAND, encode_demand(CandlesDemand(market, timeframe, start)))
+        await request_candles(self._dependencies.bus, market, timeframe, start)
 
     def _describe_missing(self) -> str:
         for other in self._others.values():
