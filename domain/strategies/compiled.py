@@ -15,7 +15,7 @@ from domain.model.markets import Timeframe
 from domain.strategies.average_range import atr_warm_up, average_true_range, average_true_ranges
 from domain.strategies.definition_parser import ParsedRules, parse_rules
 from domain.strategies.errors import FunctionWarmUp
-from domain.strategies.evaluation import Booleans, Evaluation, LatestSignals, RuleName, SignalArrays
+from domain.strategies.evaluation import Evaluation, LatestSignals, RuleName, SignalArrays
 from domain.strategies.expressions import IndicatorCall, Node, PositionFacts, walk
 from domain.strategies.parse_context import MAX_SHOWN, uses_position
 from domain.strategies.parser import Rule
@@ -83,45 +83,23 @@ class CompiledStrategy:
                 signals[name.value][start:end] = evaluation.evaluate_rule(rule.node)[self.warm_up :]
         return SignalArrays(**signals)
 
-    def latest(self, candles: CandleArrays, position: PositionFacts | None = None) -> LatestSignals:
-        """Return what each rule evaluates to on the newest candle, computed over the warm-up window alone."""
+    def newest(self, candles: CandleArrays, position: PositionFacts | None = None) -> "NewestCandle":
+        """Return what the rules make of the newest candle, computed over the warm-up window alone."""
         evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
-        is_warm = len(candles) > self.warm_up
-        signals = {name.value: is_warm and self._holds(evaluation, name) for name in RuleName}
-        return LatestSignals(**signals)
+        return NewestCandle(self, evaluation, is_warm=len(candles) > self.warm_up)
 
-    def latest_adds(self, candles: CandleArrays, position: PositionFacts | None = None) -> frozenset[int]:
-        """Return the further entries whose rule is true on the newest candle."""
-        if not self.adds or len(candles) <= self.warm_up:
-            return frozenset()
-        evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
-        return frozenset(i for i, rule in self.adds.items() if evaluation.evaluate_rule(rule.node)[-1:].any())
+    def latest(self, candles: CandleArrays, position: PositionFacts | None = None) -> LatestSignals:
+        """Return what each rule evaluates to on the newest candle."""
+        return self.newest(candles, position).signals
 
     def bar_rules(self, candles: CandleArrays) -> Mapping[RuleName, BarRule]:
         """Return the rules that name the position, each to be asked bar by bar with the position of that bar."""
         evaluation = self._evaluation(candles)
         return {name: bar_rule(self.rules[name].node, evaluation, self.warm_up) for name in self.names_position}
 
-    def explain(self, candles: CandleArrays, rule: str, position: PositionFacts | None = None) -> str:
-        """Return a rule (`enter_long`, …) and the values of its operands on the newest candle, as a signal's reason.
-
-        Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty if there is no such rule.
-        """
-        return self._explain(candles, self.rules.get(RuleName(rule)), position)
-
-    def explain_add(self, candles: CandleArrays, index: int, position: PositionFacts | None = None) -> str:
-        """Return the rule of a further entry as `explain` does."""
-        return self._explain(candles, self.adds.get(index), position)
-
-    def _explain(self, candles: CandleArrays, known: Rule | None, position: PositionFacts | None) -> str:
-        if known is None:
-            return ""
-        evaluation = self._evaluation(candles.last(self.warm_up + 1), position)
-        values = ", ".join(
-            f"{operand.text}={_format_number(evaluation.latest(operand.node))}" for operand in known.operands
-        )
-        text = " ".join(known.text.split())
-        return _shortened(f"{text}  [{values}]" if values else text)
+    def explain(self, candles: CandleArrays, rule: str) -> str:
+        """Return the reason of a rule on the newest candle; see `NewestCandle.reason`."""
+        return self.newest(candles).reason(RuleName(rule))
 
     def function_warm_ups(self) -> tuple[FunctionWarmUp, ...]:
         """Return how many candles each function of the rules needs by itself, the longest first."""
@@ -136,10 +114,47 @@ class CompiledStrategy:
             evaluation.outputs(part)
         return evaluation
 
-    def _holds(self, evaluation: Evaluation, name: RuleName) -> bool:
-        rule = self.rules.get(name)
-        newest: Booleans = np.zeros(0, np.bool_) if rule is None else evaluation.evaluate_rule(rule.node)[-1:]
-        return bool(newest.any())
+
+@dataclass(frozen=True, slots=True)
+class NewestCandle:
+    """What a strategy's rules make of the newest candle; all that is asked of it is computed from one evaluation."""
+
+    strategy: CompiledStrategy
+    evaluation: Evaluation
+    is_warm: bool
+
+    @property
+    def signals(self) -> LatestSignals:
+        """What each rule evaluates to; false until it is warmed up."""
+        return LatestSignals(**{name.value: self._holds(self.strategy.rules.get(name)) for name in RuleName})
+
+    @property
+    def adds(self) -> frozenset[int]:
+        """The further entries whose rule is true, by their index in the definition."""
+        return frozenset(index for index, rule in self.strategy.adds.items() if self._holds(rule))
+
+    def reason(self, name: RuleName) -> str:
+        """Return a rule and the values of its operands, as a signal's reason.
+
+        Such as `close > sma(close, n)  [close=50123.1, sma(close, n)=50100.2]`; empty if there is no such rule.
+        """
+        return self._explain(self.strategy.rules.get(name))
+
+    def add_reason(self, index: int) -> str:
+        """Return the reason of a further entry in the same way."""
+        return self._explain(self.strategy.adds.get(index))
+
+    def _holds(self, rule: Rule | None) -> bool:
+        return rule is not None and self.is_warm and bool(self.evaluation.evaluate_rule(rule.node)[-1:].any())
+
+    def _explain(self, rule: Rule | None) -> str:
+        if rule is None:
+            return ""
+        values = ", ".join(
+            f"{operand.text}={_format_number(self.evaluation.latest(operand.node))}" for operand in rule.operands
+        )
+        text = " ".join(rule.text.split())
+        return _shortened(f"{text}  [{values}]" if values else text)
 
 
 def compile_definition(

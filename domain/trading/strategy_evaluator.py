@@ -15,6 +15,7 @@ from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import CandleSubscription
 from domain.strategies.average_range import average_true_range
 from domain.strategies.compiled import CompiledStrategy
+from domain.strategies.evaluation import RuleName
 from domain.strategies.expressions import PositionFacts
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.dependencies import TradingDependencies
@@ -89,12 +90,13 @@ def evaluate_candle(
     `others` are the other candles that the rules name; those that closed later make no difference.
     """
     arrays = replace(history.arrays(candle.open_time), others=others or {})
-    signals, adds = compiled.latest(arrays, position), compiled.latest_adds(arrays, position)
+    newest = compiled.newest(arrays, position)
+    signals = newest.signals
     return CandleEvaluation(
         candle,
-        compiled.explain(arrays, "enter_long", position) if signals.enter_long else "",
-        compiled.explain(arrays, "exit_long", position) if signals.exit_long else "",
-        {index: compiled.explain_add(arrays, index, position) for index in sorted(adds)},
+        newest.reason(RuleName.ENTER_LONG) if signals.enter_long else "",
+        newest.reason(RuleName.EXIT_LONG) if signals.exit_long else "",
+        {index: newest.add_reason(index) for index in sorted(newest.adds)},
         average_true_range(arrays) if atr else None,
     )
 
