@@ -21,11 +21,12 @@ GET = SELECT_ACCOUNT + " WHERE id = $1 AND user_id = $2"
 BY_ID = SELECT_ACCOUNT + " WHERE id = $1"
 GET_FOR_UPDATE = BY_ID + " FOR NO KEY UPDATE"
 GET_MANY = SELECT_ACCOUNT + " WHERE id = ANY($1::uuid[])"
-LIST_TRADABLE = SELECT_ACCOUNT + (
-    " WHERE archived_at IS NULL OR EXISTS (SELECT 1 FROM orders WHERE account_id = accounts.id AND status IN"
-    " ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')) ORDER BY id"
+_IS_TRADABLE = (
+    f" WHERE archived_at IS NULL OR EXISTS (SELECT FROM orders WHERE account_id = accounts.id AND {IS_ACTIVE})"
+    " ORDER BY id"
 )
-LIST_TRADABLE_IDS = LIST_TRADABLE.replace(SELECT_ACCOUNT, "SELECT id FROM accounts")
+LIST_TRADABLE = SELECT_ACCOUNT + _IS_TRADABLE
+LIST_TRADABLE_IDS = f"SELECT id FROM accounts{_IS_TRADABLE}"
 # Each part is answered by a partial index, whose condition it repeats.
 LIST_BUSY = f"""
 SELECT account_id FROM position_protections WHERE ended_at IS NULL

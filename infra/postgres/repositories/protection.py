@@ -7,6 +7,7 @@ from domain.model.protection import PositionIntent, PositionProtection
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.positions import LIST_HALTED
+from infra.postgres.rows.orders import IS_ACTIVE
 from infra.postgres.rows.protection import (
     INSERT_INTENT,
     INSERT_PROTECTION,
@@ -32,8 +33,7 @@ LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
 NEEDS_KEEPER = f"""
 SELECT EXISTS (SELECT FROM position_protections WHERE account_id = ANY($1::uuid[]) AND ended_at IS NULL)
     OR EXISTS (SELECT FROM position_intents WHERE account_id = ANY($1) AND ended_at IS NULL)
-    OR EXISTS (SELECT FROM orders WHERE account_id = ANY($1) AND protection_id IS NOT NULL
-        AND status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL'))
+    OR EXISTS (SELECT FROM orders WHERE account_id = ANY($1) AND protection_id IS NOT NULL AND {IS_ACTIVE})
     OR EXISTS ({LIST_HALTED})"""
 LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
 

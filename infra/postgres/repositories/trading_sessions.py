@@ -10,6 +10,7 @@ from domain.model.trading import Signal, TradingSession
 from domain.ports.trading_sessions import SeenCandle, TradingSessionFilter
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import market_symbol
+from infra.postgres.rows.orders import IS_ACTIVE
 from infra.postgres.rows.trading_sessions import (
     INSERT_SIGNAL,
     INSERT_TRADING_SESSION,
@@ -35,8 +36,7 @@ MARKETS_IN_USE = f"""
 SELECT market FROM trading_sessions WHERE {IS_LIVE}
 UNION SELECT unnest(other_markets) FROM trading_sessions WHERE {IS_LIVE}
 UNION SELECT market FROM positions WHERE closed_at IS NULL
-UNION SELECT market FROM orders
-    WHERE status IN ('PENDING', 'SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL')"""
+UNION SELECT market FROM orders WHERE {IS_ACTIVE}"""
 MARKETS_OF_ACCOUNT = MARKETS_IN_USE.replace("WHERE", "WHERE account_id = $1 AND")
 
 OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions AS version WHERE strategy_id = {})"
