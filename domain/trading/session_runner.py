@@ -85,8 +85,10 @@ class TradingSessionRunner:
             self._wakeup.clear()
             state = await context.load_state()
             self._is_stopping = state.session.status is TradingSessionStatus.STOPPING
+            waiting = await self._markets_with_signals()
             for run in runs:
-                await run.submitted.act()
+                if run.symbol in waiting:
+                    await run.submitted.act()
             if self._is_stopping:
                 await step_stop(context, state)
             for run in runs:
@@ -94,6 +96,13 @@ class TradingSessionRunner:
             # It is woken for all that concerns it; with a thousand of them, each second would be too often to look.
             timings = context.timings
             await self._wakeup.wait(timings.poll_interval if self.follows_orders else timings.rest_interval)
+
+    async def _markets_with_signals(self) -> set[MarketSymbol | None]:
+        """Return the markets for which submitted signals wait."""
+        context = self._contexts[0]
+        async with context.database.read_only() as reading:
+            waiting = await reading.trading_sessions.list_waiting_signals(context.session.id)
+        return {signal.market for signal in waiting}
 
 
 class _MarketRun:
