@@ -264,8 +264,9 @@ class AccountExecutor:
             self._on_processed(order)
 
     def _on_processed(self, order: Order) -> None:
-        self._context.in_flight -= self._groups.ids_of(order)
-        self._context.withdrawn -= self._groups.ids_of(order)
+        order_ids = self._groups.ids_of(order)
+        self._context.in_flight -= order_ids
+        self._context.withdrawn -= order_ids
         self._groups.forget(order)
         self._adding_risk.discard(order.id)
         self._cancel_retries.discard(order.id)

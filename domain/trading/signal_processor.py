@@ -77,8 +77,8 @@ class SignalProcessor:
         known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, close)
         if known is None:
             return None, None
-        ladder, price, atr = known.ladder, evaluation.candle.close, evaluation.atr
-        number = signalled_add(ladder, price, atr, rules=evaluation.adds.keys(), enters=evaluation.enters)
+        ladder, atr = known.ladder, evaluation.atr
+        number = signalled_add(ladder, close, atr, rules=evaluation.adds.keys(), enters=evaluation.enters)
         if number is None:
             return None, None
         index = next(entry.index for entry in ladder_entries(ladder.adds) if entry.number == number)
