@@ -23,11 +23,13 @@ from tests.support.trader_client import (
     TraderClient,
     new_trader,
 )
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, read_until
 
 DEPTH = """subscription($m: MarketSymbol!) { marketDepth(market: $m) { __typename
   ... on MarketDepthSnapshot { epoch sequence bids { price } } ... on MarketDepthStatus { state } } }"""
 
+AFTER_FEES = Decimal("0.999")
+"""What is left of one BTC bought: the sandbox takes its fee from what is received."""
 
 Answers = dict[str, dict[str, Any] | None]
 
@@ -145,6 +147,16 @@ async def test_sigterm_in_the_middle_of_orders_ends_cleanly_and_loses_none(data_
                     assert reported["status"] not in FINAL or orders[reported["id"]]["status"] == reported["status"]
 
 
+async def _read_when_held(trader: TraderClient, document: str, held: Decimal) -> dict[str, Any]:
+    """Return what `document` reads once the account holds so many BTC: the venue reports balances after a fill."""
+
+    def holds(answer: dict[str, Any]) -> bool:
+        balances = answer["viewer"]["accounts"]["nodes"][0]["balances"]
+        return any(one["currency"] == "BTC" and Decimal(one["total"]) == held for one in balances)
+
+    return await read_until(lambda: trader.client.run(document), holds, f"the account holds {held} BTC")
+
+
 @pytest.mark.timeout(120)
 async def test_a_restart_keeps_keys_logins_orders_and_balances(data_folder: Path) -> None:
     async with running_engine(data_folder / "data", "--seed", "9") as engine:
@@ -157,8 +169,8 @@ async def test_a_restart_keeps_keys_logins_orders_and_balances(data_folder: Path
         document = (
             "{ viewer { email accounts { nodes { balances { currency total } } } strategies { nodes { name } } } }"
         )
-        before = await trader.client.run(document)
-        for kill in (True, False):
+        before = await _read_when_held(trader, document, Decimal("0.01") * AFTER_FEES)
+        for number, kill in enumerate((True, False), start=1):
             if kill:
                 engine.kill()
             else:
@@ -168,7 +180,7 @@ async def test_a_restart_keeps_keys_logins_orders_and_balances(data_folder: Path
             robot = engine.client(made["secret"])
             assert (await robot.one("{ viewer { email } }"))["email"] == trader.email
             assert (await robot.change(PLACE, input=trader.order(quantity="0.001")))["order"]["status"] == "FILLED"
-            before = await trader.client.run(document)
+            before = await _read_when_held(trader, document, Decimal(f"0.01{number}") * AFTER_FEES)
         again = await engine.client().change(LOGIN, input={"email": trader.email, "password": PASSWORD})
         assert again["token"]
         total = sum(Decimal(fill["quantity"]) for order in await trader.orders() for fill in order["fills"]["nodes"])
