@@ -48,7 +48,11 @@ class Bars:
 
     def first(self, count: int) -> "Bars":
         """Return the oldest `count` bars; the arrays are views."""
-        return Bars(self.timeframe, self.opened[:count], self.candles.first(count))
+        return self.between(0, count)
+
+    def between(self, start: int, end: int) -> "Bars":
+        """Return the bars from index `start` up to, not including, `end`; the arrays are views."""
+        return Bars(self.timeframe, self.opened[start:end], self.candles.between(start, end))
 
 
 def to_time(milliseconds: int) -> datetime:

@@ -1,0 +1,71 @@
+"""Optimizations of a strategy's parameters: what is searched for, the parts of a period, and the trials."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.model.reports import PerformanceMetrics
+
+
+class OptimizationObjective(StrEnum):
+    """Which metric a search makes as large as it can."""
+
+    NET_PROFIT = "NET_PROFIT"
+    SHARPE = "SHARPE"
+    SORTINO = "SORTINO"
+    CALMAR = "CALMAR"
+    PROFIT_FACTOR = "PROFIT_FACTOR"
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A part of the past to fit parameters on, from `start` to before `split`, and the part that judges them.
+
+    The out-of-sample part follows at once: from `split` to before `end`. `number` counts from 0, the oldest.
+    """
+
+    number: int
+    start: datetime
+    split: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnMoments:
+    """The moments of daily returns: how many there are, mean over deviation (not annualised), skewness and kurtosis.
+
+    The kurtosis is not the excess: that of a normal distribution is 3.
+    """
+
+    days: int
+    sharpe: float
+    skewness: float
+    kurtosis: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialResult:
+    """The result of a trial: the metrics of both parts of its fold, and the objective's value in the first.
+
+    The metrics are None if the backtest couldn't be run, which `message` then explains. `score` is None if the
+    objective has no value: without a round trip, or in too short a period. `moments` are those of the in-sample
+    part; None if it has too few days, or the equity never changed.
+    """
+
+    in_sample: PerformanceMetrics | None = None
+    out_of_sample: PerformanceMetrics | None = None
+    score: float | None = None
+    moments: ReturnMoments | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One set of parameters, tried on one fold. `number` counts all trials from 0; no `result` while it runs."""
+
+    number: int
+    fold: int
+    parameters: Mapping[str, Decimal]
+    result: TrialResult | None = None
