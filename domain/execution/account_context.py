@@ -53,7 +53,8 @@ class OrderTimings:
     has been in doubt for `doubt_alert_after` raises an alert; after `doubt_limit` a trade whose order the venue doesn't
     find no longer keeps it in doubt. Foreign orders are reported once no more were noticed for `foreign_alert_delay`,
     at most every `foreign_alert_interval`. An order by hand waits at most `coins_wait` for coins that orders at the
-    venue keep for a protection.
+    venue keep for a protection. What waits for the price of a market raises an alert if none has come
+    for `unwatched_after`.
     """
 
     poll_interval: float = 0.25
@@ -79,6 +80,7 @@ class OrderTimings:
     balance_refresh_interval: float = 0.5
     balance_wait: float = 1.5
     coins_wait: float = 1.5
+    unwatched_after: float = 60.0
 
     def maximum_age(self, order: Order) -> float:
         """Return how many seconds after it was placed the order may be sent; no limit for an exit or an amendment."""

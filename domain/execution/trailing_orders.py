@@ -18,6 +18,7 @@ from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
+from domain.execution.feed_outages import FeedOutages
 from domain.execution.risk_assessment import assess
 from domain.model.markets import MarketSymbol, Trade
 from domain.model.orders import CancelCode, Order, RiskCode
@@ -62,6 +63,9 @@ class TrailingOrders:
         self._watches: dict[MarketSymbol, asyncio.Task[NoReturn]] = {}
         self._wakeup = Wakeup()
         self._retries: LRUCache[UUID, _Retry] = LRUCache(_MAXIMUM_RETRIES)
+        self._outages = FeedOutages(context.markets, context.clock, context.timings.unwatched_after)
+        self._is_watched: dict[MarketSymbol, bool] = {}
+        """Whether prices of a market come, by the last alert; a run doesn't know of those of an earlier one."""
 
     def __repr__(self) -> str:
         return f"TrailingOrders({self._context!r}, held={len(self._held)})"
@@ -75,6 +79,7 @@ class TrailingOrders:
                 self._follow_markets(group)
                 try:
                     await self._save()
+                    await self._alert_of_outages()
                 except Unavailable:
                     await asyncio.sleep(self._context.timings.retry_delay)
                 self._wake_triggered()
@@ -168,6 +173,22 @@ class TrailingOrders:
                 with suppress(Unavailable):
                     await self._context.alerts.raise_error(f"the watch of {market} for trailing stops", error)
             await asyncio.sleep(self._context.timings.retry_delay)
+
+    async def _alert_of_outages(self) -> None:
+        """Alert once of each market whose prices don't come, and of it again if that ends and begins again."""
+        self._outages.forget_all_but(set(self._watches))
+        for market in self._watches:
+            outage, key = self._outages.of(market), f"unwatched-trailing-stop:{market}"
+            if outage is None and not self._is_watched.get(market, False):
+                await self._context.alerts.clear(key)
+                self._is_watched[market] = True
+            elif outage is not None and outage.is_long and self._is_watched.get(market, True):
+                message = (
+                    f"Trailing stops on {market} can't follow its price: {outage.reason} They are kept, and go on by "
+                    "themselves once prices come again."
+                )
+                await self._context.alerts.raise_alert(key, message)
+                self._is_watched[market] = False
 
     def _on_trades(self, symbol: MarketSymbol, trades: tuple[Trade, ...]) -> None:
         market = self._context.market(symbol)

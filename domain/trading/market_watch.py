@@ -132,9 +132,16 @@ class MarketWatch:
         self._wake = wake
         self._wakeup = Wakeup()
         self._recent: deque[Trade] = deque(maxlen=REMEMBERED_TRADES)
+        self._behind: tuple[datetime, float] | None = None
 
     def __repr__(self) -> str:
         return f"MarketWatch({self._symbol}, {len(self.watched)})"
+
+    @property
+    def lacks_candles(self) -> bool:
+        """Whether candles that should be there haven't come for so long that they aren't waited for any more."""
+        waited = None if self._behind is None else self._context.clock.monotonic() - self._behind[1]
+        return waited is not None and waited > GAP_PATIENCE.total_seconds()
 
     def watch(self, protection: PositionProtection, market: Market, direction: Direction) -> None:
         """Watch an active protection as it is stored now; does nothing if it is watched in this state."""
@@ -200,6 +207,7 @@ class MarketWatch:
         """Step by the candles that closed since the last time; return whether that is all that there should be."""
         open_ones = [watched for watched in self.watched.values() if watched.due is None]
         if not open_ones:
+            self._behind = None
             return True
         page = TimeKeysetPage(CANDLES_AT_ONCE, Timeframe.M1.open_time(min(watched.since for watched in open_ones)))
         async with self._context.database.read_only() as reading:
@@ -210,7 +218,12 @@ class MarketWatch:
                 await self._save(watched, watched.on_candles(fitting))
         newest = min(watched.since for watched in open_ones)
         overdue = Timeframe.M1.duration + CLOSING_TIME
-        return self._context.feed.venue_now(self._symbol.venue) - newest < overdue
+        is_current = self._context.feed.venue_now(self._symbol.venue) - newest < overdue
+        if is_current:
+            self._behind = None
+        elif self._behind is None or self._behind[0] != newest:
+            self._behind = newest, self._context.clock.monotonic()
+        return is_current
 
     async def _without_gap(self, candles: Sequence[Candle], watched: WatchedProtection) -> Sequence[Candle]:
         """Return the candles that the protection hasn't seen, up to the first that is missing.

@@ -17,7 +17,7 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.trading.closing import PositionClosing, load_closing
 from domain.trading.exit_plan import ExitPlan, plan_exit
-from domain.trading.exit_retry import is_late, retry_delay
+from domain.trading.exit_retry import PATIENT_AFTER, is_late, retry_delay
 from domain.trading.keeper_context import KeeperContext
 
 log = logging.getLogger(__name__)
@@ -136,8 +136,9 @@ class PositionCloser:
             await self._cancel(unit_of_work, closing.exits)
             return None
         market = self._context.feed.catalogue.get(closing.position.market)
-        if market is None:
-            refusal = f"{closing.position.market} isn't listed at its venue."
+        # No order a minute, for ever, in a market that its venue has given up.
+        if market is None or not (market.active or closing.intent.failures <= PATIENT_AFTER):
+            refusal = f"{closing.position.market} is not traded at its venue now."
             await self._record_failure(unit_of_work, closing.intent, refusal)
             return None
         return await self._close(unit_of_work, closing, closing.position, market, by_balance=by_balance)

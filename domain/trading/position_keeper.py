@@ -26,6 +26,7 @@ from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
 from domain.trading.position_closer import PositionCloser, internal_error_key
 from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdater
+from domain.trading.unwatched_protection import UnwatchedProtection
 from domain.trading.venue_protector import VenueProtector
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class PositionKeeper:
         self._retry_at: dict[UUID, float] = {}
         self._updater = ProtectionUpdater(context, self._live_high_water)
         self._protector = VenueProtector(context, self._watched)
+        self._unwatched = UnwatchedProtection(context)
 
     def __repr__(self) -> str:
         return f"PositionKeeper({self._context.account.id}, markets={len(self._watches)})"
@@ -86,7 +88,9 @@ class PositionKeeper:
             return None
         await self._close_halted()
         state = await self._load_and_watch(group)
-        if await self._updater.update(state):
+        has_changed = await self._updater.update(state)
+        behind = {symbol for symbol, watch in self._watches.items() if watch.lacks_candles}
+        if await self._unwatched.update(state, behind) or has_changed:
             state = await self._load_and_watch(group)
         has_more = await self._protector.update(state)
         if await self._form_intents(state):
@@ -167,7 +171,7 @@ class PositionKeeper:
     def _seconds_to_next_exit(self) -> float:
         """Return when to look again while positions are held: at the latest when one was held for long enough."""
         timings = self._context.timings
-        seconds = timings.rest_interval
+        seconds = min(timings.rest_interval, timings.execution.unwatched_after)
         for symbol, watch in self._watches.items():
             now = self._context.feed.venue_now(symbol.venue)
             for watched in watch.watched.values():

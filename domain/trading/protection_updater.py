@@ -196,6 +196,8 @@ def _of_no_position(protection: PositionProtection) -> PositionProtection:
         high_water=None,
         watched_until=None,
         targets_done=(),
+        unwatched_since=None,
+        unwatched_reason=None,
     )
 
 

@@ -116,6 +116,8 @@ class VenueProtector:
         position, watched = state.position_of(protection), self._watched(protection)
         if position is None or position.quantity <= ZERO or watched is None or watched.due is not None:
             return False
+        if not watched.market.active:
+            return False  # Its venue takes no order and no cancel.
         if any(is_about(intent, protection) for intent in state.intents):
             return False
         held = left[position.id]
@@ -162,8 +164,8 @@ class VenueProtector:
         refusals = self._refusals.get(protection.id)
         if end is RestingEnd.DISMISSED:
             message = (
-                f"The protection of a position on {protection.market} was cancelled at the venue by hand. The engine "
-                "keeps it, for as long as it runs; positionProtect changes it."
+                f"The protection of a position on {protection.market} was cancelled at the venue, by hand or by "
+                "the venue itself. The engine keeps it, for as long as it runs; positionProtect changes it."
             )
         elif refusals is not None and refusals.count > 1 and protection.protect_at is ProtectAt.VENUE:
             message = (

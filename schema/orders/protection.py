@@ -38,6 +38,15 @@ class PositionProtection:
         description="What it still protects, in base currency. Null if it protects the whole position."
     )
     protect_at: ProtectAt = strawberry.field(description="Where it was to be kept.")
+    unwatched_since: datetime | None = strawberry.field(
+        description=(
+            "Since when the engine can't watch the market's prices for it: only its orders at the venue can act then. "
+            "It goes on by itself once prices come again. Null while it is watched."
+        )
+    )
+    unwatched_reason: str | None = strawberry.field(
+        description="Why the engine can't watch the market's prices for it, in words. Null while it is watched."
+    )
     ended_at: datetime | None = strawberry.field(
         description="When it ended, with the position or without one. Null while it is in force."
     )

@@ -1,6 +1,7 @@
 """Trailing stops by hand, which the engine holds: followed, triggered, cancelled, and found again after a crash."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from domain.ports.execution_client import NotSent, OrderReport, SendGuard
 from domain.rules.order_amendment import AmendmentRequest
 from infra.postgres.pool import Pool
 from tests.support.order_harness import OrderHarness, open_order_harness
-from tests.support.orders import D, a_book
+from tests.support.orders import D, a_book, a_market
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.waiting import eventually, read_until
 
@@ -325,3 +326,31 @@ async def test_an_amendment_of_a_trailing_stop_that_makes_no_sense_is_refused(
     with pytest.raises(InputErrors) as caught:
         await amend(harness, order, **changes)
     assert [error.path for error in caught.value.errors][:1] == [path]
+
+
+async def test_a_trailing_stop_in_a_market_without_prices_alerts_once_and_goes_on_when_they_come(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    harness.timings = replace(harness.timings, unwatched_after=0.05)
+    await harness.start()
+    order = await trailing(harness)
+
+    async def outage_alerts() -> list[str]:
+        return [message for message in await harness.alerts() if "can't follow its price" in message]
+
+    harness.markets.listed = a_market(active=False)
+    (alert,) = await read_until(outage_alerts, lambda now: len(now) == 1, "there is an alert")
+    assert "is not traded at its venue now" in alert
+    await harness.kill()
+    await harness.start()
+    await eventually(lambda: harness.markets.readers == 1, "the market's trades are read again")
+    harness.markets.listed = a_market()
+    harness.markets.trade(101)
+    await stop_price(harness, order, 96)
+    assert await outage_alerts() == [alert]
+    harness.markets.state = FeedState.STALE
+    assert len(await read_until(outage_alerts, lambda now: len(now) > 1, "there is another alert")) == 2
+    harness.markets.state = FeedState.LIVE
+    harness.markets.trade(95)
+    await harness.until(order.id, "FILLED")
+    assert venue.received == [order.client_order_id]
