@@ -1,6 +1,7 @@
 """Acquires, renews and releases leases, by which one node at a time owns an account or a market's feed."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 from domain.core.background import BackgroundTasks
@@ -101,8 +102,8 @@ class LeaseRenewer:
     async def renew(self) -> None:
         """Renew all leases once; raises `Unavailable`.
 
-        A lease whose row is locked by a transaction that checks it is renewed by a statement of its own, so that one
-        account's long transaction doesn't keep the leases of all others from being renewed.
+        A lease that another node tries to acquire at this moment is renewed by a statement of its own, so that it
+        doesn't keep the leases of all others from being renewed.
         """
         leases = {key: lease for key, handle in self._handles.items() if (lease := handle.current) is not None}
         self._handles = {key: handle for key, handle in self._handles.items() if key in leases}
@@ -138,3 +139,12 @@ async def acquire_lease(
     async with database.transaction() as transaction:
         lease = await transaction.leases.acquire(kind, key, holder, lease_seconds)
     return None if lease is None else LeaseHandle(database, clock, lease, lease_seconds)
+
+
+async def acquire_leases(
+    database: Database, clock: Clock, kind: str, keys: Sequence[str], holder: str
+) -> dict[str, LeaseHandle]:
+    """Acquire those leases that are free, all in one transaction, and return them by key. Raises `Unavailable`."""
+    async with database.transaction() as transaction:
+        leases = await transaction.leases.acquire_many(kind, keys, holder, LEASE_SECONDS)
+    return {lease.key: LeaseHandle(database, clock, lease) for lease in leases}

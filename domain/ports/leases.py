@@ -46,12 +46,23 @@ class LeaseRepository(Protocol):
         """
         ...
 
+    async def acquire_many(self, kind: str, keys: Sequence[str], holder: str, seconds: float) -> list[Lease]:
+        """Acquire those of the leases that are free or have expired, in any order, by two statements for all.
+
+        One that a transaction is using right now is left out.
+        """
+        ...
+
     async def renew(self, lease: Lease, seconds: float) -> Lease | None:
         """Extend the lease; None if it has expired or another holder has it."""
         ...
 
     async def renew_unlocked(self, leases: Sequence[Lease], seconds: float) -> list[Lease]:
-        """Extend those of the leases that are held and whose rows no transaction has locked; return these."""
+        """Extend those of the leases that are held, by one statement, and return these.
+
+        Transactions that check a lease don't keep it from being renewed; one that another holder tries to acquire
+        right now is left out.
+        """
         ...
 
     async def release(self, lease: Lease) -> None:

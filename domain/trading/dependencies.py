@@ -48,7 +48,8 @@ class TradingDependencies:
     """What the trader of a node and everything below it work with.
 
     `holder` is the node's name in leases. With `cancel_foreign`, open orders at the venue that the engine didn't make
-    are cancelled.
+    are cancelled. `lease_database` has connections of its own, so that the leases are renewed however many transactions
+    wait for those of `database`.
     """
 
     database: Database
@@ -60,6 +61,7 @@ class TradingDependencies:
     ids: IdGenerator
     notifier: OrderNotifier
     holder: str
+    lease_database: Database
     cancel_foreign: bool = False
     timings: TradingTimings = TradingTimings()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from domain.accounts.service import ACCOUNTS_TOPIC
 from domain.core.background import BackgroundTasks, cancel_and_wait
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.events.leases import LeaseRenewer, acquire_lease, describe_holder, is_same_host
+from domain.events.leases import LeaseHandle, LeaseRenewer, acquire_leases, describe_holder, is_same_host
 from domain.execution.command_poller import CommandPoller
 from domain.model.trading import Account
 from domain.ports.bus import BusSubscription
@@ -41,7 +41,7 @@ class Trader:
         self._held_elsewhere: set[UUID] = set()
         self._wakeup = Wakeup()
         self._background = BackgroundTasks()
-        self._leases = LeaseRenewer(dependencies.database)
+        self._leases = LeaseRenewer(dependencies.lease_database)
         self._evaluations = StrategyEvaluations(dependencies)
         self._task: asyncio.Task[None] | None = None
         self._subscription: BusSubscription | None = None
@@ -111,8 +111,7 @@ class Trader:
         ended = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
         renewed = [key for key in await self._accounts_with_new_credentials() if key not in ended]
         await self._stop_workers(ended + renewed)
-        for account in sorted(accounts, key=lambda account: account.id):
-            await self._start_worker(account)
+        await self._start_workers(sorted(accounts, key=lambda account: account.id))
 
     def _wake_workers(self, account_ids: Collection[UUID]) -> None:
         """Wake those of the accounts that this node trades."""
@@ -131,21 +130,27 @@ class Trader:
                 renewed.append(key)
         return renewed
 
-    async def _start_worker(self, account: Account) -> None:
-        """Start a worker for the account if its venue is configured here and its lease is free."""
+    async def _start_workers(self, accounts: Sequence[Account]) -> None:
+        """Start workers for those of the accounts whose venue is configured here and whose lease is free."""
         dependencies = self._dependencies
-        if dependencies.venues.get(account.venue) is None:
-            self._warn_without_venue(account)
-            return
-        lease = await acquire_lease(
-            dependencies.database, dependencies.clock, LEASE_KIND, str(account.id), dependencies.holder
-        )
-        if lease is None:
-            await self._log_holder(account)
-            return
+        possible = [account for account in accounts if dependencies.venues.get(account.venue) is not None]
+        for account in accounts:
+            if account not in possible:
+                self._warn_without_venue(account)
+        keys = [str(account.id) for account in possible]
+        database, clock = dependencies.lease_database, dependencies.clock
+        leases = await acquire_leases(database, clock, LEASE_KIND, keys, dependencies.holder) if keys else {}
+        for account in possible:
+            lease = leases.get(str(account.id))
+            if lease is None:
+                await self._log_holder(account)
+            else:
+                self._start_worker(account, lease)
+
+    def _start_worker(self, account: Account, lease: LeaseHandle) -> None:
         self._held_elsewhere.discard(account.id)
         self._leases.add(lease)
-        worker = AccountWorker(account, lease, dependencies, self._evaluations)
+        worker = AccountWorker(account, lease, self._dependencies, self._evaluations)
         task = asyncio.create_task(worker.run(), name=f"account:{account.id}")
         self._running[account.id] = _RunningWorker(worker, task)
 

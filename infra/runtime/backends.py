@@ -25,15 +25,22 @@ from infra.settings import Settings
 WARM_CONNECTIONS = 8
 """Connections opened at the start: one opened in the middle of an order would delay it by several milliseconds."""
 
+LEASE_CONNECTIONS = 2
+"""Connections that nothing but leases uses: they are renewed however busy all others are."""
+
 _RETRY_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The database, cache and bus, with the clock and the id generator."""
+    """The database, cache and bus, with the clock and the id generator.
+
+    `lease_database` is the same database, by connections of its own.
+    """
 
     pool: Pool
     database: PostgresDatabase
+    lease_database: PostgresDatabase
     cache: Cache
     bus: MessageBus
     clock: Clock
@@ -114,12 +121,14 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         stack.push_async_callback(pool.close)
         if not await is_up_to_date(pool):
             raise SchemaOutdated
-        database = PostgresDatabase(pool, bus, clock)
+        lease_pool = await create_pool(dsn, init_size=1, max_size=LEASE_CONNECTIONS)
+        stack.push_async_callback(lease_pool.close)
+        database, lease_database = PostgresDatabase(pool, bus, clock), PostgresDatabase(lease_pool, bus, clock)
         stack.push_async_callback(database.close)
         if settings.database_url is None:
             async with database.transaction() as transaction:
                 await transaction.leases.release_all()
-        yield Backends(pool, database, cache, bus, clock, ids)
+        yield Backends(pool, database, lease_database, cache, bus, clock, ids)
 
 
 async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

@@ -89,6 +89,7 @@ def _trader(container: Container, settings: Settings, name: str) -> Trader:
             ids=backends.ids,
             notifier=container.order_notifier,
             holder=name,
+            lease_database=backends.lease_database,
             cancel_foreign=settings.cancel_foreign_orders,
         )
     )

@@ -202,7 +202,7 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
         await transaction.market_data.save_markets([a_market()])
     hub = MarketDataHub(harness.bus, cache, database, harness.clock)
     await hub.start()
-    base = Backends(harness.pool, database, cache, harness.bus, harness.clock, harness.ids)
+    base = Backends(harness.pool, database, database, cache, harness.bus, harness.clock, harness.ids)
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
     services = build_services(build_container(base, venues, hub, bytes(32)), Settings(), facts)
     try:

@@ -206,6 +206,7 @@ class TradingNode:
                 self.ids,
                 self.notifier,
                 holder,
+                self.database,
                 timings=replace(timings, execution=patient),
             )
         )

@@ -9,7 +9,7 @@ from domain.model.trading import Account, Balance
 from domain.ports.accounts import KeyInUse
 from domain.ports.leases import Lease
 from infra.postgres.repositories.base import Repository
-from infra.postgres.repositories.leases import IS_HELD, lease_params
+from infra.postgres.repositories.leases import IS_HELD, LOCK, lease_params
 from infra.postgres.repositories.trading_sessions import IS_LIVE
 from infra.postgres.rows.accounts import INSERT_ACCOUNT, SELECT_ACCOUNT, account_from_row, account_params
 from infra.postgres.rows.columns import to_json
@@ -35,7 +35,7 @@ UNION SELECT account_id FROM positions WHERE closed_at IS NULL
 UNION SELECT account_id FROM orders WHERE {IS_ACTIVE}
 UNION SELECT account_id FROM trading_sessions WHERE {IS_LIVE}"""
 SAVE_RECONCILED_AT = f"""
-WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$3", "$4", "$5", "$6")} FOR SHARE),
+WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$3", "$4", "$5", "$6")} {LOCK}),
 saved AS (UPDATE accounts SET reconciled_at = $2, reconciled_until = $7 WHERE id = $1 AND EXISTS (SELECT FROM held))
 SELECT EXISTS (SELECT FROM held)"""
 CREDENTIALS = "SELECT sealed_credentials FROM accounts WHERE id = $1"
@@ -73,7 +73,7 @@ ON CONFLICT (account_id, currency) DO UPDATE SET total = excluded.total, free = 
 WHERE (balances.total, balances.free, balances.at) IS DISTINCT FROM (excluded.total, excluded.free, excluded.at)
     AND (excluded.at IS NULL OR balances.at IS NULL OR balances.at <= excluded.at OR {IS_IMPLAUSIBLE})"""
 UPSERT_BALANCES = f"""
-WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$6", "$7", "$8", "$9")} FOR SHARE),
+WITH held AS (SELECT true FROM leases WHERE {IS_HELD.format("$6", "$7", "$8", "$9")} {LOCK}),
 saved AS (
     INSERT INTO balances (account_id, currency, total, free, at)
     SELECT $1, * FROM unnest($2::text[], $3::numeric[], $4::numeric[], $5::timestamptz[])

@@ -1,4 +1,9 @@
-"""Leases in PostgreSQL: one row for each leased thing, expiring by the database's clock."""
+"""Leases in PostgreSQL: one row for each leased thing, expiring by the database's clock.
+
+A transaction that checks a lease locks the row's key (FOR KEY SHARE), of which the epoch is a part by the unique index
+`leases_epoch`. So nobody acquires the lease before that transaction ends, since that sets the epoch; and to renew it
+doesn't wait for any number of such transactions, since that sets no part of a key.
+"""
 
 from collections.abc import Sequence
 
@@ -18,8 +23,29 @@ ON CONFLICT (kind, key) DO UPDATE SET
 WHERE lease.holder = excluded.holder OR lease.expires_at <= clock_timestamp()
 RETURNING epoch
 """
+# Of several those are acquired for which nothing has to wait. ON CONFLICT alone would wait for a transaction that has
+# changed the row.
+_CREATE_MANY = """
+INSERT INTO leases (kind, key, holder, epoch, expires_at)
+SELECT $1, wanted.key, $3, 0, '-infinity' FROM unnest($2::text[]) AS wanted (key)
+WHERE NOT EXISTS (SELECT FROM leases WHERE leases.kind = $1 AND leases.key = wanted.key)
+ON CONFLICT (kind, key) DO NOTHING"""
+_ACQUIRE_MANY = """
+UPDATE leases AS lease SET
+    holder = $3,
+    epoch = lease.epoch + CASE WHEN lease.expires_at > clock_timestamp() THEN 0 ELSE 1 END,
+    expires_at = clock_timestamp() + $4 * interval '1 second'
+FROM (
+    SELECT kind, key FROM leases
+    WHERE kind = $1 AND key = ANY($2::text[]) AND (holder = $3 OR expires_at <= clock_timestamp())
+    FOR UPDATE SKIP LOCKED
+) AS free
+WHERE lease.kind = free.kind AND lease.key = free.key
+RETURNING lease.key, lease.epoch"""
 IS_HELD = "kind = {} AND key = {} AND holder = {} AND epoch = {} AND expires_at > clock_timestamp()"
 """The condition that a lease is held, with places for `lease_params`."""
+LOCK = "FOR KEY SHARE"
+"""How a statement that depends on a lease locks its row."""
 _IS_HELD = IS_HELD.format("$1", "$2", "$3", "$4")
 _RENEW = f"UPDATE leases SET expires_at = clock_timestamp() + $5 * interval '1 second' WHERE {_IS_HELD} RETURNING epoch"
 _RENEW_UNLOCKED = """
@@ -35,8 +61,7 @@ WHERE (kind, key) IN (
 _RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
 _RELEASE_ALL = "UPDATE leases SET expires_at = '-infinity' WHERE expires_at > clock_timestamp()"
 _GET_HOLDER = "SELECT holder, expires_at FROM leases WHERE kind = $1 AND key = $2 AND expires_at > clock_timestamp()"
-# FOR SHARE makes a request to acquire or renew the lease wait until this transaction has ended.
-_CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} FOR SHARE"
+_CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} {LOCK}"
 
 
 class PostgresLeases(Repository):
@@ -50,6 +75,12 @@ class PostgresLeases(Repository):
         before = self._clock.monotonic()
         epoch = await self._connection.fetchval(_ACQUIRE, kind, key, holder, seconds)
         return Lease(kind, key, holder, epoch, before) if epoch is not None else None
+
+    async def acquire_many(self, kind: str, keys: Sequence[str], holder: str, seconds: float) -> list[Lease]:
+        await self._connection.execute(_CREATE_MANY, kind, sorted(keys), holder)
+        before = self._clock.monotonic()
+        rows = await self._connection.fetch(_ACQUIRE_MANY, kind, keys, holder, seconds)
+        return [Lease(kind, row["key"], holder, row["epoch"], before) for row in rows]
 
     async def renew(self, lease: Lease, seconds: float) -> Lease | None:
         before = self._clock.monotonic()

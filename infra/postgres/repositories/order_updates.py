@@ -10,7 +10,7 @@ from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease
 from domain.ports.orders import PlacingConditions
 from infra.postgres.repositories.event_log import append_statement, event_params
-from infra.postgres.repositories.leases import IS_HELD, lease_params
+from infra.postgres.repositories.leases import IS_HELD, LOCK, lease_params
 from infra.postgres.rows.orders import (
     IS_ACTIVE,
     ORDER_COLUMNS,
@@ -29,7 +29,7 @@ _LIMITS = _UNLESS + 1
 _IS_HELD = IS_HELD.format(*(f"${_LEASE + place}" for place in range(_LEASE_PARAMS)))
 
 _UPDATE = f"""
-WITH held AS (SELECT true FROM leases WHERE {_IS_HELD} FOR SHARE),
+WITH held AS (SELECT true FROM leases WHERE {_IS_HELD} {LOCK}),
 updated AS ({UPDATE_ORDER} AND revision = ${_REVISION}
     AND (${_LEASE}::text IS NULL OR EXISTS (SELECT FROM held)){{condition}} RETURNING id),
 {{append}}
@@ -57,7 +57,7 @@ _NEW_IS_HELD = IS_HELD.format(*(f"${_NEW_LEASE + place}" for place in range(_LEA
 _USER, _ACCOUNT, _SESSION = (order_placeholder(name) for name in ("user_id", "account_id", "trading_session_id"))
 # A key that another transaction stores at the same time for another order violates its uniqueness: nothing is stored.
 ADD_ORDER_ONCE = f"""
-WITH held AS (SELECT true FROM leases WHERE {_NEW_IS_HELD} FOR SHARE),
+WITH held AS (SELECT true FROM leases WHERE {_NEW_IS_HELD} {LOCK}),
 added AS (
     INSERT INTO orders ({ORDER_COLUMNS}) SELECT {ORDER_PLACEHOLDERS}
     WHERE NOT halt_forbids(${_NEW_UNLESS}::text[], {_USER}, {_ACCOUNT}, {_SESSION}) AND EXISTS (SELECT FROM held)

@@ -3,13 +3,14 @@ from dataclasses import replace
 
 import pytest
 
-from domain.events.leases import LEASE_SECONDS, LeaseHandle, LeaseRenewer, acquire_lease
+from domain.events.leases import LEASE_SECONDS, LeaseHandle, LeaseRenewer, acquire_leases
 from domain.ports.leases import Lease, StaleLease
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
 from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.statements import Statements
 from tests.support.waiting import eventually
 
 LONG = 60.0
@@ -150,31 +151,95 @@ async def test_who_took_a_lost_lease_is_named_and_distinguished_by_host(database
     assert message.endswith(" UTC unless it is renewed")
 
 
-async def test_the_leases_of_a_node_are_renewed_together_and_a_locked_one_by_itself(pool: Pool) -> None:
+async def test_many_leases_are_acquired_together_but_for_those_that_others_hold_or_use(
+    database: PostgresDatabase,
+) -> None:
+    await acquire(database, "another")
+    async with database.transaction() as transaction:
+        await transaction.leases.acquire_many("account", ["a2", "a3", "a4"], "gone", LAPSED)
+    async with database.transaction() as using:
+        await using.leases.acquire("account", "a4", "third", LONG)
+        async with database.transaction() as transaction:
+            leases = await transaction.leases.acquire_many("account", ["a1", "a2", "a3", "a4", "a5"], "one", LONG)
+    assert {lease.key: lease.epoch for lease in leases} == {"a2": 2, "a3": 2, "a5": 1}
+    for lease in leases:
+        await check(database, lease)
+
+
+async def test_a_lease_is_not_acquired_with_others_while_a_transaction_has_checked_it(
+    database: PostgresDatabase,
+) -> None:
+    lease = await acquire(database, "one", 0.2)
+    assert lease is not None
+
+    async def take() -> list[Lease]:
+        async with database.transaction() as transaction:
+            return await transaction.leases.acquire_many("account", ["a1"], "two", LONG)
+
+    async with database.transaction() as transaction:
+        await transaction.leases.check(lease)
+        await eventually_lapsed(database)
+        assert await take() == []
+    assert [taken.epoch for taken in await take()] == [lease.epoch + 1]
+
+
+async def eventually_lapsed(database: PostgresDatabase) -> None:
+    """Return once the database no longer counts the lease as held."""
+    while True:
+        async with database.read_only() as reading:
+            if await reading.leases.get_holder("account", "a1") is None:
+                return
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("count", [1, 5, 300])
+async def test_the_leases_of_a_node_are_renewed_by_one_statement_while_transactions_use_them(
+    pool: Pool, count: int
+) -> None:
     clock = ManualClock()
     database = PostgresDatabase(pool, EmbeddedBus(), clock)
-    handles = [await acquire_lease(database, clock, "account", str(number), "node-1") for number in range(5)]
+    handles = await acquire_leases(database, clock, "account", [str(number) for number in range(count)], "node-1")
+    assert len(handles) == count
     renewer = LeaseRenewer(database)
-    for handle in handles:
-        assert handle is not None
+    for handle in handles.values():
         renewer.add(handle)
-    lost = handles[4]
-    assert lost is not None
-    taken = lost.current
-    assert taken is not None
-    async with database.transaction() as transaction:
-        await transaction.leases.release(taken)
-        await transaction.leases.acquire("account", "4", "node-2", 60)
-    before = [handle.current.renewed_at for handle in handles if handle is not None and handle.current is not None]
+    before = {key: _renewed_at(handle) for key, handle in handles.items()}
     clock.move(2)
-    async with database.transaction() as checking:
-        locked = handles[0]
-        assert locked is not None
-        assert locked.current is not None
-        await checking.leases.check(locked.current)
+    used = handles["0"].current
+    assert used is not None
+    async with database.transaction() as one, database.transaction() as other:
+        await one.leases.check(used)
+        await other.leases.check(used)
+        statements = Statements(pool)
         await renewer.renew()
-        renewed = [handle.current.renewed_at for handle in handles if handle is not None and handle.current is not None]
-        assert [after > was for after, was in zip(renewed, before, strict=True)] == [False, True, True, True, False]
-    await eventually(lambda: lost.current is None, "the lost lease is known to be lost")
-    await eventually(lambda: locked.current and locked.current.renewed_at > before[0], "the locked one is renewed")
+        assert len(statements.about("leases")) == 1
+    assert all(_renewed_at(handle) > before[key] for key, handle in handles.items())
+    await database.close()
+
+
+def _renewed_at(handle: LeaseHandle) -> float:
+    lease = handle.current
+    return -1.0 if lease is None else lease.renewed_at
+
+
+async def test_a_lease_that_another_node_tries_to_acquire_is_renewed_by_itself_and_a_lost_one_not(pool: Pool) -> None:
+    clock = ManualClock()
+    database = PostgresDatabase(pool, EmbeddedBus(), clock)
+    handles = await acquire_leases(database, clock, "account", ["0", "1", "2"], "node-1")
+    renewer = LeaseRenewer(database)
+    for handle in handles.values():
+        renewer.add(handle)
+    lost = handles["2"].current
+    assert lost is not None
+    async with database.transaction() as transaction:
+        await transaction.leases.release(lost)
+        await transaction.leases.acquire("account", "2", "node-2", 60)
+    before = {key: _renewed_at(handle) for key, handle in handles.items()}
+    clock.move(2)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM leases WHERE key = '0' FOR UPDATE")
+        await renewer.renew()
+        assert [key for key, handle in handles.items() if _renewed_at(handle) > before[key]] == ["1"]
+    await eventually(lambda: handles["2"].current is None, "the lost lease is known to be lost")
+    await eventually(lambda: _renewed_at(handles["0"]) > before["0"], "the locked one is renewed")
     await database.close()
