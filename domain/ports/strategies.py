@@ -36,6 +36,10 @@ class StrategyRepository(Protocol):
         """Return a version of a strategy by its number, counted from 1."""
         ...
 
+    async def get_by_name(self, user_id: UUID, name: str) -> list[Strategy]:
+        """Return the user's strategies of that name that aren't archived, oldest first."""
+        ...
+
     async def get_many(self, ids: Sequence[UUID]) -> list[Strategy]:
         """Return the strategies that exist, in any order (for batches)."""
         ...

@@ -27,6 +27,10 @@ class UserRepository(Protocol):
         """Return the user with that email (lower case) and the password hash."""
         ...
 
+    async def only_user(self) -> User | None:
+        """Return the user of an engine that has one alone; None if there are several or none."""
+        ...
+
     async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
         """Return the user's password hash; `lock` locks the user's row until the transaction ends."""
         ...

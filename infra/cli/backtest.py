@@ -15,7 +15,9 @@ _PERCENT = "in percent; without it, the market's"
 
 
 def backtest(
-    file: Annotated[Path, typer.Argument(help="The definition in JSON, as StrategyDefinitionInput of the API.")],
+    file: Annotated[
+        Path, typer.Argument(help="The definition in JSON or YAML, as StrategyDefinitionInput of the API.")
+    ],
     market: Annotated[str, typer.Option(help="The market, such as sandbox:BTC/USDT.")],
     start: Annotated[str, typer.Option("--from", help="The first day or time (UTC), such as 2024-01-01.")],
     end: Annotated[str | None, typer.Option("--to", help="Up to this day or time, without it (now).")] = None,
@@ -41,8 +43,8 @@ def backtest(
     from infra.cli.arguments import parse_amount, parse_market, parse_time, parse_timeframe  # noqa: PLC0415  # as above
     from infra.cli.backtest_run import BacktestRequest, run_stored_backtest  # noqa: PLC0415  # as above
     from infra.cli.backtest_tables import print_result  # noqa: PLC0415  # as above
-    from infra.cli.definition_file import read_definition  # noqa: PLC0415  # as above
     from infra.cli.progress import show_progress  # noqa: PLC0415  # as above
+    from infra.strategy_files.strategy_file import read_strategy_file  # noqa: PLC0415  # as above
 
     def percent(text: str | None, option: str) -> "Decimal | None":
         return None if text is None else parse_amount(text, option, below=Decimal(100))
@@ -52,7 +54,7 @@ def backtest(
         from infra.cli.arguments import parse_parameters  # noqa: PLC0415  # as above
 
         request = BacktestRequest(
-            definition=read_definition(file),
+            definition=read_strategy_file(file).definition,
             parameters=parse_parameters(parameter or []),
             market=parse_market(market),
             timeframe=parse_timeframe(timeframe),

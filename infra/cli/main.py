@@ -14,6 +14,7 @@ from infra.cli.migrate import migrate
 from infra.cli.options import USAGE_ERROR
 from infra.cli.sandbox import sandbox
 from infra.cli.serve import serve
+from infra.cli.strategies import strategy_app
 from infra.cli.users import user_app
 from infra.settings import BadSettings
 
@@ -25,7 +26,12 @@ app = typer.Typer(
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
 for command in (serve, migrate, sandbox, backfill, backtest, halt, resume):
     app.command()(command)
-for name, commands in {"schema": schema_app, "user": user_app, "import": import_app}.items():
+for name, commands in {
+    "schema": schema_app,
+    "user": user_app,
+    "import": import_app,
+    "strategy": strategy_app,
+}.items():
     app.add_typer(commands, name=name)
 
 

@@ -33,10 +33,11 @@ def run_command(work: Coroutine[None, None, _Result]) -> _Result:
     from domain.ports.market_data import VenueUnreachable  # noqa: PLC0415
     from infra.cli.arguments import BadArgument  # noqa: PLC0415
     from infra.runtime.errors import STARTUP_ERRORS  # noqa: PLC0415
+    from infra.strategy_files.errors import BadStrategyFile  # noqa: PLC0415
 
     try:
         return uvloop.run(_until_stopped(work))
-    except BadArgument as error:
+    except (BadArgument, BadStrategyFile) as error:
         _end(error, USAGE_ERROR)
     except (*STARTUP_ERRORS, VenueUnreachable) as error:
         _end(error, FAILED)

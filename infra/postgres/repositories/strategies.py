@@ -42,6 +42,7 @@ INSERT_VERSION = _VERSIONS.insert()
 UPDATE = """
 UPDATE strategies SET name = $2, description = $3, archived_at = $4, current_version = $5 WHERE id = $1"""
 GET_FOR_UPDATE = SELECT_STRATEGY + " WHERE id = $1 AND user_id = $2 FOR NO KEY UPDATE"
+GET_BY_NAME = SELECT_STRATEGY + " WHERE user_id = $1 AND name = $2 AND archived_at IS NULL ORDER BY id"
 GET_MANY = SELECT_STRATEGY + " WHERE id = ANY($1::uuid[])"
 ARCHIVE = f"""
 UPDATE strategies SET archived_at = coalesce(archived_at, $3) WHERE id = $1 AND user_id = $2
@@ -82,6 +83,9 @@ class PostgresStrategies(Repository):
     async def get_version_by_number(self, user_id: UUID, strategy_id: UUID, number: int) -> StrategyVersion | None:
         row = await self._connection.fetchrow(GET_VERSION_BY_NUMBER, strategy_id, number, user_id)
         return None if row is None else version_from_row(row)
+
+    async def get_by_name(self, user_id: UUID, name: str) -> list[Strategy]:
+        return [strategy_from_row(row) for row in await self._connection.fetch(GET_BY_NAME, user_id, name)]
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Strategy]:
         return [strategy_from_row(row) for row in await self._connection.fetch(GET_MANY, ids)]

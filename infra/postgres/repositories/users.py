@@ -42,6 +42,10 @@ class PostgresUsers(CredentialRepository):
         row = await self._connection.fetchrow(f"{_SELECT} WHERE email = $1", email)
         return (user_from_row(row), row["password_hash"]) if row is not None else None
 
+    async def only_user(self) -> User | None:
+        rows = await self._connection.fetch(f"{_SELECT} LIMIT 2")
+        return user_from_row(rows[0]) if len(rows) == 1 else None
+
     async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:
         query = f"SELECT password_hash FROM users WHERE id = $1{' FOR NO KEY UPDATE' if lock else ''}"
         found: str | None = await self._connection.fetchval(query, user_id)

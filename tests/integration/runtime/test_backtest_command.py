@@ -1,9 +1,7 @@
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -12,15 +10,13 @@ from rich.console import Console
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.core.money import plain
-from domain.model.definitions import ExitDistance, OrderStyle, Sizing, StrategyDefinition, StrategyParameter
+from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Candle, Timeframe
-from domain.model.orders import OrderType, TimeInForce
 from domain.rules.costs import FeeCurrency, TradingCosts
 from domain.strategies.compiled import compile_definition
 from infra.cli import backtest_tables
 from infra.cli.arguments import BadArgument, parse_amount, parse_parameters
 from infra.cli.backtest_run import BacktestRequest, run_stored_backtest
-from infra.cli.definition_file import read_definition
 from infra.cli.progress import ProgressReporter
 from infra.postgres import candle_series
 from infra.postgres.database import PostgresDatabase
@@ -131,46 +127,6 @@ async def test_the_tables_have_the_figures_and_the_hash(
     assert "The last 2 round trips" in printed
     assert plain(result.metrics.start_equity) in printed
     assert result.hash in printed
-
-
-def test_a_definition_in_a_file_has_the_names_of_the_api(tmp_path: Path) -> None:
-    content = {
-        "parameters": [{"name": "fast", "default": "12", "min": "4", "max": 40}],
-        "let": [{"name": "upward", "expression": "close > ema(close, fast)"}],
-        "enterLong": "upward",
-        "takeProfit": {"atrMultiple": "1.5"},
-        "maxHoldingBars": 9,
-        "targets": [{"distance": {"percent": "1"}, "sharePercent": "50"}],
-        "sizing": {"quoteAmount": "100"},
-        "order": {"type": "LIMIT", "offsetBps": "2", "timeInForce": "GTD", "giveUpAfterSeconds": 60},
-    }
-    (tmp_path / "one.json").write_text(json.dumps(content))
-    definition = read_definition(tmp_path / "one.json")
-    assert definition.parameters == (StrategyParameter("fast", D(12), D(4), D(40)),)
-    assert definition.take_profit == ExitDistance(atr_multiple=D("1.5"))
-    assert definition.targets[0].share_percent == D(50)
-    style = OrderStyle(OrderType.LIMIT, D(2), TimeInForce.GTD, give_up_after_seconds=60)
-    assert definition.order == style
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("{", "no definition in JSON"),
-        ("[]", "no definition in JSON"),
-        ("{}", "sizing"),
-        ('{"sizing": {"quoteAmount": "x"}}', "no definition in JSON"),
-        ('{"sizing": {"quoteAmount": "1"}, "enterLnog": "close > 1"}', "no enterLnog; did you mean enterLong"),
-        ('{"sizing": {"quoteAmmount": "1"}}', r"no sizing\.quoteAmmount; did you mean quoteAmount"),
-        ('{"sizing": {"quoteAmount": "1"}, "enterLong": "emma(close, 3) > 1"}', "enterLong: .*did you mean ema"),
-        ('{"sizing": {"quoteAmount": "1", "equityPercent": "1"}}', "give exactly one"),
-        ("[" * 100_000, "no definition in JSON"),
-    ],
-)
-def test_a_bad_definition_is_answered_with_what_is_wrong(tmp_path: Path, content: str, reason: str) -> None:
-    (tmp_path / "bad.json").write_text(content)
-    with pytest.raises(BadArgument, match=reason):
-        read_definition(tmp_path / "bad.json")
 
 
 def test_numbers_of_the_command_line_are_bounded() -> None:

@@ -1,0 +1,1 @@
+"""Strategies in files: JSON and YAML, in the form of the API's `StrategyDefinitionInput`."""
