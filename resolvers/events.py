@@ -12,8 +12,9 @@ from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import KeysetPage
 from domain.events.stream import EventSubscription
 from domain.model.events import EventCursor, UserEvent, encode_event_cursor
+from domain.model.jobs import Job
 from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
-from domain.model.reports import Job, Report
+from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
 from domain.model.users import Activity, ApiScope
@@ -217,7 +218,7 @@ async def _wait_for_job_event(log: EventLogStream, job_id: UUID) -> None:
 async def _job(context: RequestContext, user_id: UUID, job_id: UUID) -> Job | None:
     context.reset_loaders()
     async with context.services.database.read_only() as reading:
-        return await reading.reports.get_job(user_id, job_id)
+        return await reading.jobs.get(user_id, job_id)
 
 
 async def require_owned_id(context: RequestContext, type_name: str, id: str | None) -> UUID | None:

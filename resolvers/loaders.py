@@ -9,9 +9,10 @@ from uuid import UUID
 from strawberry.dataloader import DataLoader
 
 from domain.model.events import UserEvent
+from domain.model.jobs import Job
 from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
-from domain.model.reports import Job, PerformanceMetrics, ReportResult
+from domain.model.reports import PerformanceMetrics, ReportResult
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, SignalWebhook, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
@@ -223,7 +224,7 @@ class Loaders:
     @cached_property
     def jobs(self) -> DataLoader[UUID, Job | None]:
         """Jobs by id."""
-        return self._by_id(lambda reading, ids: reading.reports.get_many_jobs(list(ids)))
+        return self._by_id(lambda reading, ids: reading.jobs.get_many(ids))
 
     @cached_property
     def report_results(self) -> DataLoader[UUID, ReportResult | None]:

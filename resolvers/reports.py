@@ -1,34 +1,22 @@
-"""Jobs and reports."""
+"""Reports."""
 
 from collections.abc import Sequence
 
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
-from domain.model.reports import EquityPoint, Job, JobStatus, PerformanceMetrics, Report, ReportScope, RoundTrip
+from domain.model.jobs import Job
+from domain.model.reports import EquityPoint, PerformanceMetrics, Report, ReportScope, RoundTrip
 from domain.model.strategies import Strategy
 from domain.model.trading import Account, TradingSession
 from domain.model.users import ApiScope, User
 from domain.performance.equity_curve import downsample
-from domain.ports.lists import JobFilter, ReportFilter
+from domain.ports.lists import ReportFilter
 from domain.reports.service import ReportRequest
 from resolvers.context import RequestContext
-from resolvers.filters import filter_values
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
 
 MAX_POINTS = 5_000
-
-
-async def jobs(
-    context: RequestContext,
-    user: User,
-    page: PageArguments,
-    status: Sequence[JobStatus] | None,
-    order: TimeOrder = TimeOrder.NEWEST_FIRST,
-) -> Page[Job]:
-    """Return a page of the user's jobs."""
-    scope, selected = CursorScope("jobs", str(user.id)), JobFilter(filter_values(status))
-    return await list_page(context.lists.jobs, scope, owned_by(user, selected), page, order)
 
 
 async def user_reports(
@@ -52,14 +40,6 @@ async def report_subject(context: RequestContext, report: Report) -> Account | T
     if report.scope is ReportScope.STRATEGY:
         return await context.loaders.strategies.load(report.scope_id)
     return None
-
-
-async def job_result(context: RequestContext, job: Job) -> object | None:
-    """Return the result of the job; None until it has succeeded."""
-    if job.status is not JobStatus.SUCCEEDED or job.result_type is None:
-        return None
-    loader = context.node_loaders.get(job.result_type)
-    return await loader(str(job.result_id)) if loader else None
 
 
 async def report_job(context: RequestContext, report: Report) -> Job | None:

@@ -10,6 +10,7 @@ from domain.core.clock import Clock
 from domain.events.stream import EventLogReader
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.service import OrderService
+from domain.jobs.queue import JobService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
@@ -70,6 +71,7 @@ class Services:
     signal_webhooks: SignalWebhookService
     webhook_receiver: WebhookReceiver
     halts: HaltService
+    jobs: JobService
     reports: ReportService
     events: EventLogReader
     portfolios: Portfolios

@@ -6,6 +6,7 @@ import schema.analytics.enums
 import schema.common.enums
 import schema.engine.enums
 import schema.events.enums
+import schema.jobs.enums
 import schema.markets.enums
 import schema.orders.enums
 import schema.positions.enums

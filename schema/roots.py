@@ -15,6 +15,7 @@ from schema.common.scalars import SCALARS
 from schema.engine.mutations import HaltMutation
 from schema.engine.queries import EngineQuery
 from schema.events.subscriptions import EventSubscription
+from schema.jobs.mutations import JobMutation
 from schema.markets.queries import MarketQuery
 from schema.markets.subscriptions import MarketSubscription
 from schema.orders.mutations import OrderMutation
@@ -42,6 +43,7 @@ class Mutation(
     OrderMutation,
     PositionMutation,
     ReportMutation,
+    JobMutation,
 ): ...
 
 

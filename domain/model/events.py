@@ -11,8 +11,9 @@ from uuid import UUID
 
 from domain.core.clock import from_milliseconds, to_milliseconds
 from domain.core.pagination import CursorScope, decode_cursor, encode_cursor, invalid_cursor
+from domain.model.jobs import Job
 from domain.model.orders import OrderEvent
-from domain.model.reports import Job, Report
+from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession
 from domain.model.trading_state import Halt
 from domain.model.users import Activity

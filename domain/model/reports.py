@@ -1,4 +1,4 @@
-"""Jobs, reports, and the figures of a report."""
+"""Reports, and the figures of a report."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,37 +9,6 @@ from uuid import UUID
 from domain.core.money import ZERO
 from domain.model.markets import MarketSymbol
 from domain.model.orders import OrderRole
-
-
-class JobStatus(StrEnum):
-    """The status of a job."""
-
-    QUEUED = "QUEUED"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELED = "CANCELED"
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the job has ended."""
-        return self not in {JobStatus.QUEUED, JobStatus.RUNNING}
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A computation that outlives its request. `progress` is from 0 to 1; the result is named by its type and id."""
-
-    id: UUID
-    user_id: UUID
-    kind: str
-    created_at: datetime
-    status: JobStatus = JobStatus.QUEUED
-    progress: float = 0.0
-    message: str | None = None
-    finished_at: datetime | None = None
-    result_type: str | None = None
-    result_id: UUID | None = None
 
 
 class PositionSide(StrEnum):

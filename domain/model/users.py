@@ -35,10 +35,18 @@ class Plan:
     max_active_orders: int
     max_subscriptions: int
     requests_per_minute: int
+    max_open_jobs: int
+    max_running_jobs: int
 
 
 STANDARD_PLAN = Plan(
-    "standard", max_trading_sessions=20, max_active_orders=1_000, max_subscriptions=100, requests_per_minute=1_200
+    "standard",
+    max_trading_sessions=20,
+    max_active_orders=1_000,
+    max_subscriptions=100,
+    requests_per_minute=1_200,
+    max_open_jobs=20,
+    max_running_jobs=2,
 )
 PLANS = {STANDARD_PLAN.name: STANDARD_PLAN}
 

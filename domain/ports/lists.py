@@ -8,9 +8,10 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
+from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Fill, Order
-from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.model.reports import Report, ReportScope
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountKind, AccountTransfer, Position, Signal, TradingSession
 from domain.model.users import Activity

@@ -1,4 +1,4 @@
-"""The ports of reports: jobs, reports, and the historical prices that they are computed from."""
+"""The ports of reports: the reports, and the historical prices that they are computed from."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.core.pagination import KeysetPage, TimeKeysetPage
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.prices import Mark
-from domain.model.reports import Extremes, Job, JobStatus, Report, ReportResult, Span
+from domain.model.reports import Extremes, Report, ReportResult, Span
 
 
 class PastCandles(Protocol):
@@ -48,37 +48,7 @@ class PriceRepository(Protocol):
 
 
 class ReportRepository(Protocol):
-    """Jobs, and the reports that they compute."""
-
-    async def add_job(self, job: Job) -> None:
-        """Insert a job for a worker to claim."""
-        ...
-
-    async def claim_job(self, kinds: tuple[str, ...], worker: str, lease_seconds: float) -> Job | None:
-        """Claim the oldest job that is queued, or whose worker's lease has expired; it is RUNNING from then on."""
-        ...
-
-    async def renew_job(self, job_id: UUID, worker: str, lease_seconds: float, progress: float) -> bool:
-        """Store progress and renew the lease; False if the job is no longer this worker's or was cancelled."""
-        ...
-
-    async def finish_job(self, job_id: UUID, status: JobStatus, message: str | None, at: datetime) -> Job | None:
-        """Store the end of a job; None if it had ended already."""
-        ...
-
-    async def get_job(self, user_id: UUID, job_id: UUID) -> Job | None:
-        """Return a job of the user."""
-        ...
-
-    async def get_many_jobs(self, ids: list[UUID]) -> list[Job]:
-        """Return the jobs that exist, in any order (for batches)."""
-        ...
-
-    async def list_jobs(
-        self, user_id: UUID, page: KeysetPage, statuses: tuple[JobStatus, ...] | None = None
-    ) -> list[Job]:
-        """Return a page of the user's jobs, with any status unless `statuses` names some."""
-        ...
+    """Reports, which jobs compute."""
 
     async def add_report(self, report: Report) -> None:
         """Insert a report whose job has yet to run."""

@@ -12,6 +12,7 @@ from domain.ports.accounts import AccountRepository, HaltRepository, TransferRep
 from domain.ports.equity import EquityRepository
 from domain.ports.event_log import EventLog
 from domain.ports.idempotency import IdempotencyRepository
+from domain.ports.jobs import JobRepository
 from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
@@ -89,8 +90,13 @@ class UnitOfWork(Protocol):
         ...
 
     @property
+    def jobs(self) -> JobRepository:
+        """Jobs, queued, running and ended."""
+        ...
+
+    @property
     def reports(self) -> ReportRepository:
-        """Jobs and reports."""
+        """Reports."""
         ...
 
     @property

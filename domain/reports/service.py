@@ -1,4 +1,4 @@
-"""Accepts requests for reports; `domain.reports.worker` computes them."""
+"""Accepts requests for reports; `domain.reports.handler` computes them."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -6,17 +6,14 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
-from domain.core.pagination import KeysetPage
 from domain.events.idempotency import reserve
-from domain.model.events import NewEvent, UserEventKind
-from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.jobs.queue import add_job, notify_workers
+from domain.model.jobs import Job, JobKind
+from domain.model.reports import Report, ReportScope
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 
-JOB_KIND = "report"
-JOBS_TOPIC = "jobs"
-MAXIMUM_OPEN_JOBS = 5
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 """Before the first trade of any market."""
 
@@ -43,7 +40,7 @@ class ReportService:
     async def generate(self, user_id: UUID, request: ReportRequest, idempotency_key: str | None) -> Report:
         """Store the report and its job, which a worker will claim.
 
-        Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED if the user has too many unfinished jobs.
+        Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED if the user has too many open jobs.
         """
         now = self._clock.now()
         report_id, job_id = self._ids.next_id(), self._ids.next_id()
@@ -57,14 +54,12 @@ class ReportService:
                     return found
             beginning = await _beginning(transaction, user_id, request)
             start, end = _period(request, beginning, now)
-            await _check_open_jobs(transaction, user_id)
             report = Report(report_id, user_id, request.scope, request.scope_id, start, end, now, job_id)
-            job = Job(job_id, user_id, JOB_KIND, now, result_type="Report", result_id=report_id)
-            await transaction.reports.add_job(job)
+            job = Job(job_id, user_id, JobKind.REPORT, now, result_type="Report", result_id=report_id)
+            await add_job(transaction, job)
             await transaction.reports.add_report(report)
-            transaction.events.append([NewEvent(user_id, now, UserEventKind.JOB, job, job.status.value)])
             await record_activity(transaction, self._ids, now, user_id, "reportGenerate", ("Report", str(report_id)))
-        await self._bus.publish(JOBS_TOPIC, b"")
+        await notify_workers(self._bus)
         return report
 
 
@@ -79,16 +74,6 @@ def _period(request: ReportRequest, beginning: datetime, now: datetime) -> tuple
         message = f"The period is empty: from {start.isoformat()} to {end.isoformat()}."
         raise InputError(ErrorCode.INVALID, message, ("input", "from" if start >= now else "to"))
     return start, end
-
-
-async def _check_open_jobs(transaction: UnitOfWork, user_id: UUID) -> None:
-    # The user's row is locked, so that two concurrent requests are counted one after the other.
-    await transaction.users.password_hash(user_id, lock=True)
-    page = KeysetPage(limit=MAXIMUM_OPEN_JOBS)
-    unfinished = await transaction.reports.list_jobs(user_id, page, (JobStatus.QUEUED, JobStatus.RUNNING))
-    if len(unfinished) >= MAXIMUM_OPEN_JOBS:
-        message = f"At most {MAXIMUM_OPEN_JOBS} jobs of a user wait or run at a time; wait until one has ended."
-        raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
 
 
 async def _beginning(transaction: UnitOfWork, user_id: UUID, request: ReportRequest) -> datetime:

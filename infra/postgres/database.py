@@ -25,6 +25,7 @@ from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.idempotency import PostgresIdempotency
+from infra.postgres.repositories.jobs import PostgresJobs
 from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.market_data import PostgresMarketData
@@ -99,6 +100,10 @@ class PostgresTransaction:
     @cached_property
     def orders(self) -> PostgresOrders:
         return PostgresOrders(self._connection)
+
+    @cached_property
+    def jobs(self) -> PostgresJobs:
+        return PostgresJobs(self._connection)
 
     @cached_property
     def reports(self) -> PostgresReports:

@@ -8,6 +8,7 @@ from domain.accounts.service import AccountService
 from domain.events.stream import EventLogReader
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
+from domain.jobs.queue import JobService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
@@ -109,6 +110,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         signal_webhooks=SignalWebhookService(database, tokens, clock, ids),
         webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),
         halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
+        jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
         events=events,
         portfolios=Portfolios(database, hub, events, clock),

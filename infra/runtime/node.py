@@ -8,10 +8,11 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.core.errors import Unavailable
+from domain.jobs.runner import JobRunner
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
-from domain.reports.worker import ReportWorker
+from domain.reports.handler import ReportHandler
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
 from infra.runtime.container import Container
@@ -44,7 +45,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             await trader.start()
             stack.push_async_callback(trader.close)
         if Role.WORKER in settings.roles:
-            stack.push_async_callback(_background(_worker(container, name).run()))
+            stack.push_async_callback(_background(_report_runner(container, name).run()))
             stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
                 _background(purge_expired_hourly(container.backends.database, container.backends.clock))
@@ -95,17 +96,16 @@ def _trader(container: Container, settings: Settings, name: str) -> Trader:
     )
 
 
-def _worker(container: Container, name: str) -> ReportWorker:
+def _report_runner(container: Container, name: str) -> JobRunner:
     backends = container.backends
     catalogue = container.hub.catalogue
-    return ReportWorker(
+    handler = ReportHandler(
         backends.database,
-        backends.bus,
         backends.clock,
-        name,
         lambda: {market.symbol: market for market in catalogue.all()},
         history=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
+    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler])
 
 
 async def _create_partitions(container: Container) -> None:

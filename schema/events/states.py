@@ -7,9 +7,10 @@ import strawberry
 from schema.accounts.types import Account, AccountFacts
 from schema.common.states import state_of
 from schema.engine.types import HaltState
+from schema.jobs.types import Job, JobFacts
 from schema.orders.events import OrderState
 from schema.positions.types import Position, PositionFacts
-from schema.reports.types import Job, JobFacts, Report, ReportFacts
+from schema.reports.types import Report, ReportFacts
 from schema.trading.types import Signal, SignalFacts, TradingSession, TradingSessionFacts
 from schema.users.types import Activity
 

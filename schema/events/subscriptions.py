@@ -8,8 +8,8 @@ import strawberry
 from resolvers import events
 from schema.common.types import Info
 from schema.events.types import UserEvent
+from schema.jobs.types import Job
 from schema.orders.events import OrderEvent
-from schema.reports.types import Job
 
 AfterEvent = Annotated[
     str | None,

@@ -1,23 +1,10 @@
-"""The enums of jobs and reports."""
+"""The enums of reports."""
 
 from enum import StrEnum
 
 from domain.model import reports as domain
-from domain.model.reports import JobStatus, PositionSide
+from domain.model.reports import PositionSide
 from schema.common.enums import describe_enum
-
-describe_enum(
-    JobStatus,
-    "The status of a job in its life. SUCCEEDED, FAILED and CANCELED are final.",
-    {
-        "QUEUED": "The job waits for a worker.",
-        "RUNNING": "A worker computes the job.",
-        "SUCCEEDED": "The result is available.",
-        "FAILED": "The job has no result. `message` has the reason.",
-        "CANCELED": "The job was cancelled. Jobs can't be cancelled yet, so no job has this status.",
-    },
-)
-
 
 describe_enum(
     PositionSide,

@@ -23,8 +23,8 @@ class ReportMutation:
         ReportGeneratePayload,
         scope=ApiScope.READ,
         description=(
-            "Start to compute a report. `Report.job` shows its progress. At most 5 jobs of a user can wait or run at "
-            "the same time."
+            "Start to compute a report. `Report.job` shows its progress. `Plan.maxOpenJobs` jobs of a user can "
+            "wait or run at the same time."
         ),
     )
     async def report_generate(self, info: Info, input: Annotated[ReportGenerateInput, INPUT]) -> Fields:

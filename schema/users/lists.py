@@ -6,12 +6,12 @@ from typing import Annotated
 import strawberry
 
 from domain.model import users as domain
-from domain.model.reports import JobStatus
+from domain.model.jobs import JobStatus
 from domain.model.trading import AccountKind
 from domain.ports.lists import PositionFilter
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
-from resolvers import filters, orders, reports, strategies, trading, users
+from resolvers import filters, jobs, orders, reports, strategies, trading, users
 from resolvers.lists import PositionOrder, TimeOrder
 from resolvers.pagination import PageArguments
 from schema.common.arguments import OrderBy, connection_field
@@ -33,7 +33,7 @@ from schema.positions.lists import PositionConnection, PositionOrderBy
 AccountConnection = lazy("accounts.types", "AccountConnection")
 ActivityConnection = lazy("users.types", "ActivityConnection")
 FillConnection = lazy("orders.types", "FillConnection")
-JobConnection = lazy("reports.types", "JobConnection")
+JobConnection = lazy("jobs.types", "JobConnection")
 OrderConnection = lazy("orders.types", "OrderConnection")
 ReportConnection = lazy("reports.types", "ReportConnection")
 StrategyConnection = lazy("strategies.types", "StrategyConnection")
@@ -166,7 +166,7 @@ class ViewerLists:
         ] = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
-        return await reports.jobs(info.context, parent, page, status, order_by)
+        return await jobs.jobs(info.context, parent, page, status, order_by)
 
     @connection_field(
         ReportConnection | None,

@@ -35,6 +35,17 @@ class Plan:
         description="The greatest number of requests within one minute. Not enforced yet: the limits of the engine "
         "apply."
     )
+    max_open_jobs: int = strawberry.field(
+        description=(
+            "The greatest number of jobs that can wait or run at the same time. One more is refused with LIMIT_REACHED."
+        )
+    )
+    max_running_jobs: int = strawberry.field(
+        description=(
+            "The greatest number of jobs that run at the same time, counted for reports and for everything else on "
+            "its own. Further jobs wait."
+        )
+    )
 
 
 @strawberry.type(

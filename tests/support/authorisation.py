@@ -76,6 +76,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "positionClose": ("TRADE", ("Position",)),
     "orderCancel": ("TRADE", ("Order",)),
     "ordersCancel": ("TRADE", ("Account",)),
+    "jobCancel": ("READ", ("Job",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy")),
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""

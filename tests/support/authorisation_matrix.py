@@ -15,7 +15,6 @@ from graphql import ExecutionResult, get_named_type, is_required_argument
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountTransfer, TransferKind
 from domain.model.users import ApiScope, LoginSession, User, UserRole
-from domain.reports.worker import ReportWorker
 from domain.users.authentication import Authenticator
 from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
@@ -25,6 +24,7 @@ from schema.common.errors import public_error
 from tests.support import authorisation as rules
 from tests.support.api import SCHEMA, Api
 from tests.support.orders import BTC, a_market
+from tests.support.reporting import report_worker
 from tests.support.trading import new_account, new_strategy, new_version
 
 PASSWORD, ADDRESS = "correct horse battery", "192.0.2.9"
@@ -311,8 +311,7 @@ async def seeded(api: Api) -> Matrix:
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
-    worker = ReportWorker(api.database, harness.bus, harness.clock, "worker", lambda: {BTC: a_market()})
-    assert await worker.work_once()
+    assert await report_worker(api.database, lambda: {BTC: a_market()}).work_once()
     await harness.kill()  # it writes when it is done reconciling, say
     roles = await _roles(api)
     matrix = Matrix(api, victim, roles, await _own_ids(api, roles))

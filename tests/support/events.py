@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.model.definitions import Sizing
 from domain.model.events import NewEvent, Subject, UserEventKind
+from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.order_side import OrderSide
 from domain.model.orders import (
@@ -20,7 +21,7 @@ from domain.model.orders import (
     RiskDenial,
     TimeInForce,
 )
-from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.model.reports import Report, ReportScope
 from domain.model.trading import (
     Account,
     AccountKind,

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
+from domain.jobs.runner import JobRunner
+from domain.model.jobs import Job, JobStatus
 from domain.model.markets import Candle, Market, MarketSymbol, Timeframe
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderStatus
-from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
+from domain.model.reports import Report, ReportResult, ReportScope
 from domain.model.trading import AccountTransfer, Balance, TransferKind
+from domain.reports.handler import ReportHandler
 from domain.reports.service import ReportRequest, ReportService
-from domain.reports.worker import ReportWorker
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
@@ -25,12 +27,10 @@ END = START + timedelta(days=1)
 
 
 def report_worker(
-    database: PostgresDatabase,
-    markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
-    name: str = "one",
-    lease_seconds: float = 30.0,
-) -> ReportWorker:
-    return ReportWorker(database, EmbeddedBus(), SystemClock(), name, markets, lease_seconds)
+    database: PostgresDatabase, markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS
+) -> JobRunner:
+    handler = ReportHandler(database, SystemClock(), markets)
+    return JobRunner(database, EmbeddedBus(), SystemClock(), "one", [handler])
 
 
 async def store_fills(
@@ -92,7 +92,7 @@ async def request_report(
 
 async def job_and_result(database: PostgresDatabase, report: Report) -> tuple[Job, ReportResult | None]:
     async with database.read_only() as reading:
-        job = await reading.reports.get_job(report.user_id, report.job_id)
+        job = await reading.jobs.get(report.user_id, report.job_id)
         assert job is not None
         return job, await reading.reports.get_result(report.id)
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
+from domain.model.jobs import Job
 from domain.model.orders import Fill, Order
-from domain.model.reports import Job, Report
+from domain.model.reports import Report
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountTransfer, Position, Signal, TradingSession
 from domain.model.users import Activity
@@ -22,7 +23,7 @@ from domain.ports.lists import (
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.repositories import reports, strategies, users
+from infra.postgres.repositories import jobs, reports, strategies, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.orders import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
@@ -135,7 +136,7 @@ POSITIONS: Final = ListTable(
     dated="closed_at",
 )
 TRANSFERS: Final = ListTable(SELECT_TRANSFER, "account_transfers", OF_ACCOUNT, _no_conditions, transfer_from_row)
-JOBS: Final = ListTable(reports.SELECT_JOB, "jobs", OF_USER, _job_conditions, reports.job_from_row)
+JOBS: Final = ListTable(jobs.SELECT_JOB, "jobs", OF_USER, _job_conditions, jobs.job_from_row)
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)
 

@@ -12,8 +12,9 @@ from functools import singledispatch
 import structlog
 
 from domain.model.events import NewEvent, Subject
+from domain.model.jobs import Job, JobStatus
 from domain.model.orders import OrderEvent, OrderEventKind
-from domain.model.reports import Job, JobStatus, Report
+from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession, TradingSessionStatus
 from domain.model.trading_state import Halt, HaltLevel
 from domain.model.users import Activity
@@ -47,6 +48,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "signalWebhookRevoke": "signal_webhook_revoked",
     "tradingHalt": "trading_halted",
     "tradingResume": "trading_resumed",
+    "jobCancel": "job_cancel_requested",
     "reportGenerate": "report_requested",
 }
 """The name of the line for each activity of a user."""
@@ -111,6 +113,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "TradingSession": "trading_session_id",
     "SignalWebhook": "signal_webhook_id",
     "Position": "position_id",
+    "Job": "job_id",
     "Report": "report_id",
 }
 """The field with the id of an activity's subject, by the subject's type."""

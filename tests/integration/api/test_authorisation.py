@@ -15,6 +15,7 @@ from domain.events.stream import EventLogReader
 from domain.execution.service import OrderService
 from domain.model.users import ALL_SCOPES, Identity, User, UserRole
 from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.jobs import PostgresJobs
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.reports import PostgresReports
@@ -110,7 +111,8 @@ BREAKS: dict[str, Break] = {
             PostgresStrategies: ("get_for_update", "get_version", "archive"),
             PostgresTradingSessions: ("get",),
             PostgresPositions: ("get",),
-            PostgresReports: ("get_job", "get_report"),
+            PostgresJobs: ("get",),
+            PostgresReports: ("get_report",),
             PostgresTransfers: ("get",),
             PostgresUsers: ("get_activity", "api_keys", "login_sessions", "revoke_api_key", "revoke_login_session"),
             EventLogReader: ("start", "head"),

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from domain.model.events import NewEvent, UserEventKind
+from domain.model.jobs import JobStatus
 from domain.model.orders import OrderEvent, OrderEventKind, OrderStatus
-from domain.model.reports import JobStatus
 from domain.model.users import ApiScope
 from domain.rules.order_lifecycle import request_cancel
 from domain.trading.halts import HaltRequest
@@ -14,6 +14,7 @@ from resolvers import events
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.events import alert, every_subject
+from tests.support.reporting import report_worker
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.trading import new_user
 
@@ -256,12 +257,13 @@ async def test_a_job_is_followed_to_its_end(api: Api) -> None:
     async with await api.subscribe(JOB, id=job_id) as stream:
         assert (await stream.next())["jobProgress"] == {"status": "QUEUED", "progress": 0.0, "result": None}
         async with api.harness.database.transaction() as transaction:
-            job = await transaction.reports.claim_job(("report",), "w", 30)
-            assert job is not None
-            assert await transaction.reports.renew_job(job.id, "w", 30, 0.5)
+            claimed = await transaction.jobs.claim(("report",), "w", 30)
+            assert claimed is not None
+            job = claimed.job
+            assert await transaction.jobs.renew(job.id, "w", 30, 0.5)
         assert (await stream.next())["jobProgress"] == {"status": "RUNNING", "progress": 0.5, "result": None}
         async with api.harness.database.transaction() as transaction:
-            done = await transaction.reports.finish_job(job.id, JobStatus.SUCCEEDED, "done", datetime.now(UTC))
+            done = await transaction.jobs.finish(job.id, JobStatus.SUCCEEDED, "done", datetime.now(UTC))
             transaction.events.append([NewEvent(job.user_id, datetime.now(UTC), UserEventKind.JOB, done)])
         ended = (await stream.next())["jobProgress"]
         assert (ended["status"], ended["result"]) == ("SUCCEEDED", {"__typename": "Report"})
@@ -295,3 +297,22 @@ async def test_a_halt_is_an_event_with_what_it_halts_and_so_is_its_end(api: Api)
         "level": "ACCOUNT", "by": "SELF", "reason": "lunch", "reduceOnly": False, "cancelOrders": True, "endedAt": None,
     }  # fmt: skip
     assert ended["state"]["endedAt"] is not None
+
+
+async def test_a_job_is_cancelled_by_its_user_alone_and_stays_cancelled(api: Api) -> None:
+    generate = "mutation($id: ID!) { reportGenerate(input: {scope: {account: $id}}) { report { id job { id } } } }"
+    report = (await api.run(generate, id=api.account))["reportGenerate"]["report"]
+    job_id = report["job"]["id"]
+    cancel = "mutation($id: ID!) { jobCancel(id: $id) { job { status message result { id } } errors { code path } } }"
+    refused = {"job": None, "errors": [{"code": "NOT_FOUND", "path": ["id"]}]}
+    assert (await api.run(cancel, api.context(await api.another_user()), id=job_id))["jobCancel"] == refused
+    for other in (api.account, report["id"], "nonsense", ""):
+        assert (await api.run(cancel, id=other))["jobCancel"] == refused
+    async with await api.subscribe(JOB, id=job_id) as stream:
+        assert (await stream.next())["jobProgress"]["status"] == "QUEUED"
+        cancelled = {"status": "CANCELED", "message": "Cancelled by its user.", "result": None}
+        for _ in range(2):
+            assert (await api.run(cancel, id=job_id))["jobCancel"] == {"job": cancelled, "errors": []}
+        assert (await stream.next())["jobProgress"]["status"] == "CANCELED"
+        assert [event async for event in stream.results] == []
+    assert not await report_worker(api.harness.database).work_once()

@@ -10,9 +10,10 @@ from uuid import UUID
 
 import pytest
 
+from domain.model.jobs import Job, JobStatus
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderStatus, OrderType
-from domain.model.reports import Job, JobStatus, Report, ReportScope
+from domain.model.reports import Report, ReportScope
 from domain.model.trading import AccountKind, TradingSessionStatus
 from domain.model.users import Activity
 from resolvers.ids import encode_id
@@ -76,7 +77,7 @@ async def a_shelf(api: Api) -> Shelf:
         for signal in signals:
             await transaction.trading_sessions.add_signal(signal)
         for job, report in zip(jobs, reports, strict=True):
-            await transaction.reports.add_job(job)
+            await transaction.jobs.add(job)
             await transaction.reports.add_report(report)
         for action in activity:
             await transaction.users.add_activity(action)
@@ -316,7 +317,7 @@ async def test_every_list_is_narrowed_by_its_filters(api: Api) -> None:
         await transaction.orders.add_fill(filled)
         await transaction.positions.save(opened)
         await transaction.trading_sessions.add(stopped)
-        await transaction.reports.add_job(job)
+        await transaction.jobs.add(job)
         await transaction.reports.add_report(report)
         await transaction.users.add_activity(signed_in)
     strategy, stopped_id = encode_id("Strategy", world.strategy.id), encode_id("TradingSession", stopped.id)

@@ -12,13 +12,13 @@ from domain.model.orders import OrderStatus
 from domain.model.trading import ParameterValue, TradingSessionStatus
 from domain.model.users import ApiScope, UserRole
 from domain.ports.trading_sessions import SeenCandle
-from domain.reports.worker import ReportWorker
 from domain.trading.signal_requests import SignalService
 from resolvers import reports as report_resolvers
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.order_harness import FixedMarkets
 from tests.support.orders import BTC, a_market
+from tests.support.reporting import report_worker
 from tests.support.trading import new_account, new_strategy, new_user, new_version
 
 START = """mutation($input: TradingSessionStartInput!) { tradingSessionStart(input: $input) {
@@ -307,7 +307,7 @@ async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(a
     report = payload["report"]
     assert (payload["errors"], report["job"], report["metrics"]) == ([], {"status": "QUEUED"}, None)
     assert (report["equityCurve"], report["roundTrips"]["nodes"], report["downloads"]) == ([], [], [])
-    worker = ReportWorker(api.database, api.harness.bus, api.harness.clock, "w", lambda: {BTC: a_market()})
+    worker = report_worker(api.harness.database, lambda: {BTC: a_market()})
     assert await worker.work_once()
     done = (await api.run(REPORT, id=report["id"], points=2))["node"]
     assert done["job"] == {"status": "SUCCEEDED", "result": {"id": report["id"]}}

@@ -9,6 +9,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.migrate import head, is_up_to_date, migrate, upgrade
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool, create_pool
+from infra.postgres.repositories.jobs import PostgresJobs
 
 
 async def test_an_empty_database_gets_every_revision_once(empty_database_dsn: str) -> None:
@@ -302,3 +303,22 @@ async def test_sessions_from_before_they_had_several_markets_keep_their_candle_a
     assert [tuple(row) for row in candles] == [(ran, "sandbox:ETH/USDT", at)]
     assert [tuple(row) for row in signals] == [("sandbox:ETH/USDT", None, None)]
     assert [tuple(row) for row in sessions] == [("sandbox:ETH/USDT", [], None)] * 2
+
+
+async def test_jobs_from_before_users_took_turns_are_still_claimed(empty_database_dsn: str) -> None:
+    await upgrade(empty_database_dsn, "0038")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, job, at = uuid4(), uuid4(), datetime(2026, 5, 1, 12, 7, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name)"
+        " VALUES ($1, 'a@example.com', '', $2, 'USER', 'standard')", user, at,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO jobs (id, user_id, kind, created_at, status, progress, worker, lease_until)"
+        " VALUES ($1, $2, 'report', $3, 'RUNNING', 0.5, 'gone', $3)", job, user, at,
+    )  # fmt: skip
+    await migrate(empty_database_dsn)
+    claimed = await PostgresJobs(Connection(connection)).claim(("report",), "new", 30)
+    await connection.close()
+    assert claimed is not None
+    assert (claimed.job.id, claimed.attempts) == (job, 1)

@@ -10,8 +10,8 @@ import graphql
 import pytest
 
 from domain.model.events import NewEvent, Subject, UserEventKind
+from domain.model.jobs import JobStatus
 from domain.model.orders import OrderEvent, OrderEventKind, OrderStatus, RiskCode, RiskDenial
-from domain.model.reports import JobStatus
 from domain.model.trading import TradingSession, TradingSessionStatus
 from domain.model.users import Activity
 from infra.postgres.rows.event_lines import (

@@ -1,8 +1,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,16 +10,17 @@ import pytest
 
 from domain.core.errors import ErrorCode, InputError
 from domain.model.events import UserEventKind
+from domain.model.jobs import JobStatus
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderStatus
-from domain.model.reports import Job, JobStatus, Report, ReportResult, ReportScope
-from domain.reports import worker as worker_module
-from domain.reports.service import EARLIEST, JOB_KIND, MAXIMUM_OPEN_JOBS, ReportRequest, ReportService
-from domain.reports.worker import ReportWorker
+from domain.model.reports import ReportScope
+from domain.model.users import STANDARD_PLAN
+from domain.reports.service import EARLIEST, ReportRequest, ReportService
 from infra.clock import SystemClock
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
+from tests.support.background import running
 from tests.support.fill_ledgers import BUY, SELL
 from tests.support.orders import D
 from tests.support.reporting import (
@@ -33,7 +33,6 @@ from tests.support.reporting import (
     set_balances,
 )
 from tests.support.trading import World, stored_world
-from tests.support.waiting import read_until
 
 
 async def test_an_account_without_a_fill_has_an_even_report(
@@ -88,7 +87,7 @@ async def test_a_period_that_cannot_be_is_refused_where_it_stands(
 async def test_a_user_has_only_so_many_jobs_at_a_time_however_fast_they_are_asked_for(
     database: PostgresDatabase, service: ReportService, world: World, pool: Pool
 ) -> None:
-    asked = [request_report(service, world) for _ in range(MAXIMUM_OPEN_JOBS + 2)]
+    asked = [request_report(service, world) for _ in range(STANDARD_PLAN.max_open_jobs + 2)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     refused = [answer.code for answer in answers if isinstance(answer, InputError)]
     assert refused == [ErrorCode.LIMIT_REACHED] * 2
@@ -142,78 +141,6 @@ async def test_a_fault_ends_its_job_with_a_message_that_leaks_nothing_and_is_log
     await computed_result(database, service, world)
 
 
-@asynccontextmanager
-async def running(worker: ReportWorker) -> AsyncIterator["asyncio.Task[None]"]:
-    task = asyncio.create_task(worker.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def finished(database: PostgresDatabase, report: Report) -> Job:
-    async with asyncio.timeout(60):
-        while True:
-            job, _ = await job_and_result(database, report)
-            if job.status.is_final:
-                return job
-            await asyncio.sleep(0.02)
-
-
-async def test_a_worker_that_runs_takes_what_is_asked_for(
-    database: PostgresDatabase, service: ReportService, world: World
-) -> None:
-    async with running(report_worker(database)):
-        jobs = [await finished(database, await request_report(service, world)) for _ in range(2)]
-    assert [(job.status, job.progress, job.message) for job in jobs] == [
-        (JobStatus.SUCCEEDED, 1.0, "0 round trips")
-    ] * 2
-
-
-async def test_a_worker_that_dies_leaves_its_job_to_the_next(
-    database: PostgresDatabase, service: ReportService, world: World
-) -> None:
-    report = await request_report(service, world)
-    async with database.transaction() as transaction:
-        assert await transaction.reports.claim_job((JOB_KIND,), "dead", 0.3)
-    assert not await report_worker(database).work_once()
-    async with running(report_worker(database)):
-        assert (await finished(database, report)).status is JobStatus.SUCCEEDED
-
-
-async def test_a_worker_keeps_its_job_for_as_long_as_it_works_and_stops_when_it_is_cancelled(
-    database: PostgresDatabase, service: ReportService, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    go_on, at_it = asyncio.Event(), asyncio.Event()
-    real = worker_module.compute_in_thread
-
-    async def slowly(data: object) -> ReportResult:
-        at_it.set()
-        await go_on.wait()
-        return await real(data)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(worker_module, "compute_in_thread", slowly)
-    report = await request_report(service, world)
-    async with running(report_worker(database, lease_seconds=0.3)):
-        await at_it.wait()
-        await read_until(
-            lambda: job_and_result(database, report),
-            lambda found: found[0].progress == worker_module.READ,
-            "a renewal stores the progress",
-        )
-        await asyncio.sleep(0.7)  # more than two leases, in which the other one must not get it
-        assert not await report_worker(database, name="other").work_once()
-        job, _ = await job_and_result(database, report)
-        assert (job.status, job.progress) == (JobStatus.RUNNING, worker_module.READ)
-        async with database.transaction() as transaction:
-            await transaction.reports.finish_job(job.id, JobStatus.CANCELED, None, SystemClock().now())
-        go_on.set()
-        assert (await finished(database, await request_report(service, world))).status is JobStatus.SUCCEEDED
-    job, result = await job_and_result(database, report)
-    assert (job.status, result) == (JobStatus.CANCELED, None)
-
-
 async def test_a_big_ledger_holds_nobody_else_up(
     database: PostgresDatabase, pool: Pool, service: ReportService, world: World
 ) -> None:
@@ -230,7 +157,7 @@ async def test_a_big_ledger_holds_nobody_else_up(
 
     # The loop's thread is held up by what that thread itself computes, whatever else the machine does.
     everything, longest, last = time.process_time(), 0.0, time.thread_time()
-    async with running(report_worker(database)):
+    async with running(report_worker(database).run()):
         while not (await job_and_result(database, report))[0].status.is_final:
             await asyncio.sleep(0.005)
             now = time.thread_time()

@@ -1,0 +1,1 @@
+"""Jobs: computations that continue after the request that started them."""
