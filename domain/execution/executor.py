@@ -59,9 +59,11 @@ class AccountExecutor:
 
     def __init__(self, context: AccountContext, *, cancel_foreign: bool = False) -> None:
         self._context = context
-        self._resolver = InDoubtResolver(context, self._retry_cancel, cancel_foreign=cancel_foreign)
-        self.query_later = self._resolver.enqueue_later
         self._trailing = TrailingOrders(context, self.wake)
+        self._resolver = InDoubtResolver(
+            context, self._retry_cancel, self._trailing.on_unsent, cancel_foreign=cancel_foreign
+        )
+        self.query_later = self._resolver.enqueue_later
         self._sender = OrderSender(context, self._resolver, self._trailing.on_unsent)
         self._replacer = OrderReplacer(context, self._sender, self._resolver, self._trailing)
         self._groups = OrderGroups(context)

@@ -1,6 +1,6 @@
 """Resolves what isn't known of an order by querying the venue, never by sending the request again."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -37,6 +37,10 @@ _QUICK_QUERIES = 9
 """How many quick queries fit into the time after which an absence counts."""
 
 
+HeldAgain = Callable[[Order, str], Awaitable[None]]
+"""Called with a triggered trailing stop that the venue doesn't have and the engine holds again, and why."""
+
+
 @dataclass(slots=True)
 class PendingQuery:
     """An order to be queried. `sent_at` is when the last request about it was sent, `next_at` when to query next.
@@ -61,10 +65,16 @@ class InDoubtResolver:
     """Queries orders one by one, at first at once and then with growing delays, until nothing about them is open."""
 
     def __init__(
-        self, context: AccountContext, retry_cancel: Callable[[UUID], None], *, cancel_foreign: bool = False
+        self,
+        context: AccountContext,
+        retry_cancel: Callable[[UUID], None],
+        held_again: HeldAgain,
+        *,
+        cancel_foreign: bool = False,
     ) -> None:
         self._context = context
         self._retry_cancel = retry_cancel
+        self._held_again = held_again
         self._queries: dict[UUID, PendingQuery] = {}
         self._wakeup = Wakeup()
         self.report_handler = ReportHandler(context, self.enqueue_later, cancel_foreign=cancel_foreign)
@@ -216,6 +226,9 @@ class InDoubtResolver:
             after = await self._context.update(order.id, lambda current: confirm_absent(current, at))
             if after is None or after.status.is_final:
                 self._discard(query)
+            elif after.is_held:
+                self._discard(query)
+                await self._held_again(after, "the venue never received it")
             else:
                 self._reschedule(query)
 

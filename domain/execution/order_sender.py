@@ -3,16 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from domain.core.errors import Unavailable
 from domain.execution.account_context import AccountContext, Change
-from domain.execution.in_doubt import InDoubtResolver
-from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode
+from domain.execution.in_doubt import HeldAgain, InDoubtResolver
+from domain.model.orders import CancelCode, Order, OrderStatus, RejectCode
 from domain.ports.execution_client import NotSent, OrderPair, OrderReport, OutcomeUnknown, VenueRefused
 from domain.ports.leases import StaleLease
-from domain.rules.order_lifecycle import Transition, cancel_unsent, hold_again, mark_in_doubt, reject
+from domain.rules.order_lifecycle import Transition, cancel_unsent, hold_again, is_held_again, mark_in_doubt, reject
 
 _OF_FILTERS = frozenset(
     {RejectCode.PRICE, RejectCode.QUANTITY, RejectCode.NOTIONAL, RejectCode.MARKET_CLOSED, RejectCode.UNSUPPORTED}
@@ -40,10 +39,10 @@ class _Unsent:
 class OrderSender:
     """The only caller of the venue's `place`, `place_group` and `replace`, and of its `cancel` for own orders.
 
-    `held_again` is called with a triggered trailing stop that could not be sent, and is to be tried again.
+    `held_again` is called with a triggered trailing stop that could not be sent and is to be tried again, and why.
     """
 
-    def __init__(self, context: AccountContext, resolver: InDoubtResolver, held_again: Callable[[Order], None]) -> None:
+    def __init__(self, context: AccountContext, resolver: InDoubtResolver, held_again: HeldAgain) -> None:
         self._context = context
         self._resolver = resolver
         self._held_again = held_again
@@ -132,7 +131,7 @@ class OrderSender:
         def change(current: Order) -> Transition:
             if not _is_submitted(current):
                 return Transition(current)
-            if _is_protecting(current):
+            if is_held_again(current):
                 return hold_again(current, context.clock.now(), unsent.reason)
             return cancel_unsent(current, context.clock.now(), unsent.reason, unsent.code)
 
@@ -140,20 +139,14 @@ class OrderSender:
             try:
                 after = await context.update(order.id, change)
             except Unavailable:
-                if not _is_protecting(order):
+                if not is_held_again(order):
                     raise
                 # To ask the venue for it would end it: the venue doesn't know it.
                 await asyncio.sleep(context.timings.retry_delay)
             else:
                 break
         if after is not None and after.is_held:
-            self._held_again(after)
-            message = (
-                f"The trailing stop {after.side} {after.quantity} {after.market} was triggered and could not be sent: "
-                f"{unsent.reason}. It is tried again until it is sent or cancelled."
-            )
-            with suppress(Unavailable):
-                await context.alerts.raise_alert(f"unsent:{after.id}", message)
+            await self._held_again(after, unsent.reason)
 
     async def cancel(self, order: Order) -> Order | None:
         """Send the cancel of a PENDING_CANCEL order, save its outcome, and return the order; None if it isn't known."""
@@ -210,9 +203,3 @@ class OrderSender:
 
 def _is_submitted(order: Order) -> bool:
     return order.status is OrderStatus.SUBMITTED
-
-
-def _is_protecting(order: Order) -> bool:
-    """Return whether the order is a triggered trailing stop that nobody wants to cancel."""
-    is_triggered = order.type is OrderType.TRAILING_STOP and order.triggered_at is not None
-    return is_triggered and order.venue_order_id is None and order.cancel_requested_at is None

@@ -96,12 +96,18 @@ class TrailingOrders:
             self._held[order.id] = _HeldOrder(order, trail, since)
             self._wakeup.set()
 
-    def on_unsent(self, order: Order) -> None:
-        """Hold a triggered order again that could not be sent, and try it again after a growing delay."""
+    async def on_unsent(self, order: Order, reason: str) -> None:
+        """Hold a triggered order again that could not be sent, alert of it, and try it again after a growing delay."""
         timings = self._context.timings
         retry = self._retries.setdefault(order.id, _Retry(Backoff(timings.retry_delay, timings.longest_retry_delay)))
         retry.at = self._context.clock.monotonic() + retry.backoff.next_delay()
         self.on_committed(order)
+        message = (
+            f"The trailing stop {order.side} {order.quantity} {order.market} was triggered and could not be sent: "
+            f"{reason}. It is tried again until it is sent or cancelled."
+        )
+        with suppress(Unavailable):
+            await self._context.alerts.raise_alert(f"unsent:{order.id}", message)
 
     def start(self, order: Order, risk: RiskContext, at: datetime) -> Transition:
         """Return an order that passed the risk checks as held, with the present price as its best one so far."""

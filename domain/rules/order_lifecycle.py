@@ -101,10 +101,16 @@ def hold(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -
 
 
 def hold_again(order: Order, at: datetime, reason: str) -> Transition:
-    """SUBMITTED → OPEN: a triggered order was certainly not sent, and the engine holds it until it can be."""
+    """SUBMITTED or IN_DOUBT → OPEN: the venue doesn't have a triggered order, and the engine holds it until it has."""
     reason = f"{reason}; the engine holds it and tries again"
-    changes = {"submitted_at": None, "arrival_price": None}
+    changes = {"submitted_at": None, "arrival_price": None, "absences": 0}
     return _transition(order, at, OrderEventKind.ACCEPTED, OrderStatus.OPEN, reason, None, **changes)
+
+
+def is_held_again(order: Order) -> bool:
+    """Return whether an order that did not get to the venue is held again: a triggered trailing stop protects."""
+    is_triggered = order.type is OrderType.TRAILING_STOP and order.triggered_at is not None
+    return is_triggered and order.venue_order_id is None and order.cancel_requested_at is None
 
 
 def trail_to(order: Order, at: datetime, high_water: Decimal, stop_price: Decimal) -> Order:
@@ -159,6 +165,8 @@ def accept(
 ) -> Transition:
     """→ OPEN if the venue had not confirmed the order yet, or had rejected it or denied knowing it; else no change.
 
+    A triggered order that is held again because the venue denied knowing it is then the venue's.
+
     `accepted_at` is the venue's time at which it had the order; without it that is taken as `at`.
     """
     if order.status in _UNANSWERED:
@@ -166,6 +174,8 @@ def accept(
     elif order.status is OrderStatus.REJECTED:
         kind = OrderEventKind.RECONCILED
         reason = "the venue has the order" + (" after all" if rejected_by_absence(order) else ", which it had rejected")
+    elif order.is_held and order.triggered_at is not None:
+        kind, reason = OrderEventKind.RECONCILED, "the venue has the order after all"
     else:
         return Transition(order)
     changes = {"venue_order_id": venue_order_id, "absences": 0, "reject_reason": None, "reject_code": None}
@@ -236,9 +246,10 @@ def reject_cancel(order: Order, at: datetime, reason: str) -> Transition:
 def confirm_absent(order: Order, at: datetime) -> Transition:
     """Count one definite answer "no such order"; the third ends the order.
 
-    An order that the venue never confirmed becomes REJECTED and may be revived; one that it had confirmed becomes
-    CANCELED. Before the third answer the transition has no events, and an order with one absence more. One that the
-    engine holds is absent as it should be.
+    An order that the venue never confirmed becomes REJECTED and may be revived, and a triggered trailing stop is held
+    again, so that what it protects is sold after all; one that the venue had confirmed becomes CANCELED. Before the
+    third answer the transition has no events, and an order with one absence more. One that the engine holds is absent
+    as it should be.
     """
     if order.status.is_final or order.status is OrderStatus.PENDING or order.is_held:
         return Transition(order)
@@ -249,6 +260,8 @@ def confirm_absent(order: Order, at: datetime) -> Transition:
         reason = "the venue no longer knows the order"
         return _transition(counted, at, OrderEventKind.CANCELED, OrderStatus.CANCELED, reason)
     reason = "the venue never received the order"
+    if is_held_again(counted):
+        return hold_again(counted, at, reason)
     changes = {"reject_reason": reason, "reject_code": RejectCode.NOT_RECEIVED}
     return _transition(counted, at, OrderEventKind.REJECTED, OrderStatus.REJECTED, reason, None, **changes)
 

@@ -9,6 +9,7 @@ from functools import partial
 import pytest
 
 from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.trailing_orders import TrailingOrders
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderStatus
@@ -72,7 +73,9 @@ async def test_an_executor_that_is_woken_in_the_moment_of_its_end_ends(harness: 
     harness.timings = replace(harness.timings, poll_interval=3600)
     for wake_last in (True, False):
         executor = await harness.start()
-        resolver = InDoubtResolver(harness.context, executor.wake)
+        resolver = InDoubtResolver(
+            harness.context, executor.wake, TrailingOrders(harness.context, executor.wake).on_unsent
+        )
         resolving = asyncio.create_task(resolver.run())
         await asyncio.sleep(0)
         await asyncio.sleep(0)

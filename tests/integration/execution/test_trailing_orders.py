@@ -17,7 +17,7 @@ from domain.rules.order_amendment import AmendmentRequest
 from infra.postgres.pool import Pool
 from tests.support.order_harness import OrderHarness, open_order_harness
 from tests.support.orders import D, a_book, a_market
-from tests.support.scripted_venue import ScriptedVenue
+from tests.support.scripted_venue import Fate, ScriptedVenue
 from tests.support.waiting import eventually, read_until
 
 OPEN, CANCELED = OrderStatus.OPEN, OrderStatus.CANCELED
@@ -354,3 +354,59 @@ async def test_a_trailing_stop_in_a_market_without_prices_alerts_once_and_goes_o
     harness.markets.trade(95)
     await harness.until(order.id, "FILLED")
     assert venue.received == [order.client_order_id]
+
+
+async def test_a_crash_between_the_trigger_and_the_send_sends_the_stop_once_after_the_restart(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    venue.fates.append(Fate.HANGS_BEFORE)
+    harness.markets.trade(90)
+    await eventually(venue.hanging.is_set, "it is about to be sent")
+    stored = await harness.read(order.id)
+    assert (stored.status, stored.triggered_at is not None) == (OrderStatus.SUBMITTED, True)
+    await harness.kill()
+    harness.markets.trade(120)  # it was triggered, so the price of now doesn't matter
+    await harness.start()
+    await harness.until(order.id, "FILLED")
+    kinds = await harness.kinds(order.id)
+    assert kinds[2:] == ["TRIGGERED", "SUBMITTED", "IN_DOUBT", "ACCEPTED", "SUBMITTED", "ACCEPTED", "FILL"]
+    assert venue.received == [order.client_order_id]
+    assert ["could not be sent" in alert for alert in await harness.alerts()] == [True]
+
+
+async def test_a_crash_after_the_send_of_a_triggered_stop_sends_it_no_second_time(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order = await trailing(harness)
+    venue.fates.append(Fate.HANGS_AFTER)
+    harness.markets.trade(90)
+    await eventually(venue.hanging.is_set, "it was sent")
+    await harness.kill()
+    await harness.start()
+    await harness.until(order.id, "FILLED")
+    assert venue.received == [order.client_order_id]
+
+
+async def test_a_triggered_stop_whose_request_is_lost_is_sent_again_unless_it_is_cancelled_meanwhile(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    await harness.start()
+    order, other = await trailing(harness), await trailing(harness, "other", 6)
+    venue.fates += [Fate.LOST, Fate.LOST]
+    harness.markets.trade(90)
+    await harness.until(other.id, "IN_DOUBT", "OPEN", "SUBMITTED", "FILLED")
+    await harness.until(order.id, "FILLED")
+    await harness.until(other.id, "FILLED")
+    assert sorted(venue.received) == sorted([order.client_order_id, other.client_order_id])
+    lost = await trailing(harness, "lost")
+    venue.fates.append(Fate.LOST)
+    venue.unreachable = True
+    harness.markets.trade(80)
+    await harness.until(lost.id, "IN_DOUBT")
+    await harness.service.cancel(harness.user.id, lost.id)
+    venue.unreachable = False
+    await harness.until(lost.id, "REJECTED")
+    assert len(venue.received) == 2

@@ -266,3 +266,30 @@ class TestArrivalPrice:
     def test_without_both_sides_of_a_book_there_is_nothing_to_measure_from(self) -> None:
         assert lifecycle.arrival_price(an_order(), None) is None
         assert lifecycle.arrival_price(an_order(), replace(a_book(), asks=())) is None
+
+
+class TestTriggeredTrailingStops:
+    def sent(self) -> Order:
+        return an_order(type=OrderType.TRAILING_STOP, status=S.IN_DOUBT, triggered_at=NOW, submitted_at=NOW)
+
+    def held_again(self) -> Order:
+        order = self.sent()
+        for _ in range(ABSENCES_TO_REJECT):
+            order = confirm_absent(order, LATER).order
+        return order
+
+    def test_one_that_the_venue_never_received_is_held_again(self) -> None:
+        order = self.held_again()
+        assert (order.is_held, order.triggered_at, order.submitted_at, order.absences) == (True, NOW, None, 0)
+
+    def test_one_that_is_to_be_cancelled_ends(self) -> None:
+        order = replace(self.sent(), cancel_requested_at=NOW)
+        for _ in range(ABSENCES_TO_REJECT):
+            order = confirm_absent(order, LATER).order
+        assert order.status is S.REJECTED
+
+    def test_one_that_the_venue_has_after_all_is_not_held_any_more(self) -> None:
+        order = self.held_again()
+        transition = apply_report(order, order_report(order, S.OPEN), LATER)
+        assert (transition.order.status, transition.order.is_held) == (S.OPEN, False)
+        assert kinds(transition) == [K.RECONCILED]
