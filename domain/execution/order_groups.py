@@ -30,6 +30,7 @@ class OrderGroups:
         """Decide about a group of which an order is PENDING; return its first order if both are to be sent now."""
         context = self._context
         async with context.fenced_transaction() as transaction:
+            await transaction.halts.hold_off()
             transitions = await self._transitions(transaction, await transaction.orders.list_group_for_update(group_id))
             changed = [transition for transition in transitions if transition.events]
             for transition in changed:

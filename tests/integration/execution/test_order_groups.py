@@ -10,9 +10,11 @@ from domain.execution.commands import cancel_order, place_order
 from domain.model.client_order_ids import client_order_id
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, RejectCode, RiskCode
+from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import BTC, D
 from tests.support.scripted_venue import Fate, ScriptedVenue
+from tests.support.waiting import read_until
 
 ONE = D(1)
 OPEN, SUBMITTED, REJECTED = OrderStatus.OPEN, OrderStatus.SUBMITTED, OrderStatus.REJECTED
@@ -196,3 +198,36 @@ async def test_cancelling_both_ends_both_though_the_first_cancel_has_ended_the_s
         venue.end(order.client_order_id, OrderStatus.CANCELED)
     await holding.notifier.notify_executor(holding.account.id)
     await until_both(holding, orders, OrderStatus.CANCELED)
+
+
+def halt_of(harness: OrderHarness) -> Halt:
+    now = harness.clock.now()
+    return Halt(HaltLevel.ACCOUNT, harness.account.id, TradingState.HALTED, now, HaltAuthor.OPERATOR, None)
+
+
+async def test_a_group_that_opens_risk_waits_for_a_halt_that_is_being_made_and_sees_it(
+    holding: OrderHarness, venue: ScriptedVenue
+) -> None:
+    sent = venue.sent
+    async with holding.database.transaction() as halting:
+        await halting.halts.put(halt_of(holding))
+        orders = await place(holding, role=OrderRole.MANUAL, reduce_only=False)
+
+        async def is_decided_or_waits() -> bool:
+            async with holding.pool.acquire() as connection:
+                waiting = await connection.fetchval(
+                    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+                    " WHERE NOT granted AND datname = current_database()"
+                )
+            return bool(waiting) or (await holding.read(orders[0].id)).status is not OrderStatus.PENDING
+
+        await read_until(is_decided_or_waits, bool, "the group is decided, or its decision waits")
+    denied = await until_both(holding, orders, OrderStatus.DENIED)
+    assert {denial.code for order in denied for denial in order.denials} == {RiskCode.TRADING_HALTED}
+    assert venue.sent == sent
+
+
+async def test_a_group_that_protects_is_sent_under_a_halt(holding: OrderHarness) -> None:
+    async with holding.database.transaction() as transaction:
+        await transaction.halts.put(halt_of(holding))
+    await until_both(holding, await place(holding), OPEN)
