@@ -14,6 +14,7 @@ from domain.jobs.queue import JobService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
+from domain.model.strategy_templates import TemplateCatalogue
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
@@ -63,6 +64,7 @@ class Services:
     analytics: MarketAnalytics
     accounts: AccountService
     strategies: StrategyService
+    templates: TemplateCatalogue
     trading_sessions: TradingSessionService
     orders: OrderService
     positions: PositionService

@@ -8,11 +8,10 @@ from domain.core.changes import Unchanged
 from domain.core.pagination import CursorScope, Page
 from domain.model.definitions import StrategyDefinition
 from domain.model.strategies import Strategy, StrategyVersion
-from domain.model.strategy_templates import StrategyTemplate
-from domain.model.users import ApiScope, User
+from domain.model.strategy_templates import StrategyPlugin, StrategyTemplate
+from domain.model.users import ApiScope, User, UserRole
 from domain.ports.lists import NoFilter, StrategyFilter
 from domain.strategies.errors import ValidationResult
-from domain.strategies.templates import TEMPLATES
 from domain.strategies.validation import unsupported_errors
 from domain.strategies.validation import validate as validate_definition
 from domain.trading.strategies import StrategyRequest
@@ -53,9 +52,20 @@ async def strategy(context: RequestContext, version: StrategyVersion) -> Strateg
     return await context.loaders.strategies.load(version.strategy_id)
 
 
-def templates() -> Sequence[StrategyTemplate]:
+def templates(context: RequestContext) -> Sequence[StrategyTemplate]:
     """Return the catalogue of templates."""
-    return TEMPLATES
+    return context.services.templates.templates
+
+
+def plugins(context: RequestContext) -> Sequence[StrategyPlugin]:
+    """Return the plug-ins that this node has found."""
+    return context.services.templates.plugins
+
+
+def plugin_errors(context: RequestContext, plugin: StrategyPlugin) -> Sequence[str] | None:
+    """Return the errors of a plug-in; None for anybody but an operator, whose packages and paths they may name."""
+    is_operator = context.identity is not None and context.identity.user.role is UserRole.OPERATOR
+    return plugin.errors if is_operator else None
 
 
 def validate(definition: StrategyDefinition) -> ValidationResult:

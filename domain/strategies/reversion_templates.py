@@ -1,8 +1,8 @@
-"""Templates that buy weakness and sell the recovery: RSI(2), Bollinger, stochastic, VWAP, double sevens."""
+"""Templates that buy weakness and sell the recovery: RSI(2), Bollinger, VWAP, averaging in, a grid and others."""
 
 from decimal import Decimal
 
-from domain.model.definitions import EntryAdd, StrategyDefinition
+from domain.model.definitions import EntryAdd, ExitTarget, StrategyDefinition
 from domain.model.strategy_templates import StrategyTemplate
 from domain.strategies.template_parts import RISK_ONE_PERCENT, TENTH_OF_EQUITY, number, parts, percent, ranges, whole
 
@@ -100,6 +100,30 @@ REVERSION_TEMPLATES = (
             take_profit=percent("1.5"),
             stop_loss=percent("15"),
             adds=(EntryAdd(below=percent("2"), size_factor=Decimal("1.5"), count=5),),
+            sizing=TENTH_OF_EQUITY,
+        ),
+    ),
+    StrategyTemplate(
+        "grid",
+        "Grid",
+        "Divides prices by lines that lie one percent apart, buys a part whenever a candle closes below the next lower "
+        "one, and sells half of them one percent above their average price and the rest at two. Then it begins again. "
+        "Made for markets without direction; out of the grid's lower end it goes with a loss. All parts are sold by "
+        "their average price, not each one line above its own.",
+        "A. Taranto, S. Khan, Gambler's Ruin Problem and Bi-directional Grid Constrained Trading and Investment "
+        "Strategies, Investment Management and Financial Innovations 17, 2020",
+        StrategyDefinition(
+            parameters=(number("spacing", "1", "0.25", "5", "0.25"),),
+            let=parts(
+                height="log(close) / log(1 + spacing / 100)",
+                line="height - height % 1",
+                falls="line < shift(line)",
+            ),
+            enter_long="falls",
+            targets=(ExitTarget(percent("1"), Decimal(50)),),
+            take_profit=percent("2"),
+            stop_loss=percent("10"),
+            adds=(EntryAdd(rule="falls", below=percent("0.25"), count=9),),
             sizing=TENTH_OF_EQUITY,
         ),
     ),

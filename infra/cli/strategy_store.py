@@ -9,7 +9,6 @@ from domain.core.errors import InputError
 from domain.core.validation import normalise_email, normalise_name
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.ports.unit_of_work import UnitOfWork
-from domain.strategies.templates import TEMPLATES
 from domain.trading.strategies import StrategyRequest, StrategyService
 from infra.cli.arguments import BadArgument, unknown_name
 from infra.clock import SystemClock, TimeOrderedIds
@@ -18,6 +17,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.runtime.command_resources import open_command_resources
 from infra.settings import Settings
 from infra.strategy_files.strategy_file import StrategyFile
+from infra.strategy_plugins import load_templates
 from resolvers.ids import encode_id, uuid_in
 
 _PURPOSE = "r3edge strategy"
@@ -91,7 +91,7 @@ async def exported_strategy(
 
 def exported_template(name: str) -> StrategyFile:
     """Return a template as a strategy; raises `BadArgument`."""
-    templates = {template.name: template for template in TEMPLATES}
+    templates = {template.name: template for template in load_templates().templates}
     if name not in templates:
         raise unknown_name("template", name, templates)
     template = templates[name]

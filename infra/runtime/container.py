@@ -12,7 +12,9 @@ from domain.jobs.queue import JobService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
+from domain.model.strategy_templates import TemplateCatalogue
 from domain.reports.service import ReportService
+from domain.strategies.templates import BUILT_IN
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
@@ -50,15 +52,28 @@ class Container:
     vault: AesVault
     authenticator: Authenticator
     hasher: Argon2Hasher
+    templates: TemplateCatalogue
 
 
 def build_container(
-    backends: Backends, venues: Venues, hub: MarketDataHub, key: bytes, earlier_keys: Sequence[bytes] = ()
+    backends: Backends,
+    venues: Venues,
+    hub: MarketDataHub,
+    key: bytes,
+    earlier_keys: Sequence[bytes] = (),
+    templates: TemplateCatalogue = BUILT_IN,
 ) -> Container:
     """Return the container; `key` seals venue credentials, `earlier_keys` still open them."""
     authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
     return Container(
-        backends, venues, hub, OrderNotifier(backends.bus), AesVault(key, earlier_keys), authenticator, Argon2Hasher()
+        backends,
+        venues,
+        hub,
+        OrderNotifier(backends.bus),
+        AesVault(key, earlier_keys),
+        authenticator,
+        Argon2Hasher(),
+        templates,
     )
 
 
@@ -100,6 +115,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         analytics=MarketAnalytics(database, history),
         accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(database, clock, ids),
+        templates=container.templates,
         trading_sessions=TradingSessionService(
             database, hub.catalogue.get, bus, clock, ids, container.venues.abilities
         ),

@@ -34,6 +34,7 @@ from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
 from infra.security import hash_keys, reseal_credentials
 from infra.settings import Role, Settings
+from infra.strategy_plugins import load_templates
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
 from infra.web.connections.limits import raise_descriptor_limit
@@ -117,7 +118,7 @@ async def _run_node(
         settings.max_feeds_per_venue,
     )
     await hub.start()
-    container = build_container(backends, all_venues, hub, key, settings.earlier_keys)
+    container = build_container(backends, all_venues, hub, key, settings.earlier_keys, load_templates())
     if settings.earlier_keys:
         await reseal_credentials(backends.database, container.vault)
     await hash_keys(backends.database, container.vault)

@@ -5,10 +5,11 @@ from datetime import datetime
 import strawberry
 
 from domain.model import trading_state as domain
+from domain.model.strategy_templates import StrategyPlugin as DomainPlugin
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import TradingState
 from domain.model.users import User
-from resolvers import halts
+from resolvers import halts, strategies
 from resolvers.services import EngineInfo
 from schema.common.node import Node, instance_of
 from schema.common.types import Info
@@ -74,6 +75,25 @@ class HaltFields:
         return await halts.effective_halts(info.context, parent)
 
 
+@strawberry.type(description="An installed Python package that gives strategy templates.")
+class StrategyPlugin:
+    name: str = strawberry.field(description="The name of the plug-in's entry point in the package.")
+    package: str = strawberry.field(description="The name of the package.")
+    version: str = strawberry.field(description="The version of the package.")
+    templates: list[str] = strawberry.field(description="The names of the templates that it gives.")
+
+    @strawberry.field(description="True if all that the plug-in gives can be used.")
+    def working(parent: strawberry.Parent[DomainPlugin]) -> bool:
+        return not parent.errors
+
+    @strawberry.field(
+        graphql_type=list[str] | None,
+        description="What can't be used of the plug-in, and why. Null if the caller isn't an operator.",
+    )
+    def errors(parent: strawberry.Parent[DomainPlugin], info: Info) -> object:
+        return strategies.plugin_errors(info.context, parent)
+
+
 @strawberry.type(description="This engine.")
 class Engine(Node):
     is_type_of = instance_of(EngineInfo)
@@ -84,6 +104,13 @@ class Engine(Node):
     @strawberry.field(description="True if every part of the node that answers this request works.")
     async def healthy(parent: strawberry.Parent[EngineInfo]) -> bool:
         return await parent.is_healthy()
+
+    @strawberry.field(
+        graphql_type=list[StrategyPlugin],
+        description="The packages with strategy templates that the node which answers this request found at its start.",
+    )
+    def strategy_plugins(self, info: Info) -> object:
+        return strategies.plugins(info.context)
 
     @strawberry.field(description="What a halt of the whole engine allows.")
     async def trading_state(self, info: Info) -> TradingState:

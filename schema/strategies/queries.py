@@ -6,6 +6,7 @@ import strawberry
 
 from resolvers import strategies
 from schema.common.errors import user_error
+from schema.common.types import Info
 from schema.strategies.inputs import StrategyDefinitionInput
 from schema.strategies.types import StrategyTemplate, StrategyValidation
 
@@ -14,10 +15,13 @@ from schema.strategies.types import StrategyTemplate, StrategyValidation
 class StrategyQuery:
     @strawberry.field(
         graphql_type=list[StrategyTemplate],
-        description="Well-known strategies to start from: those that follow trends, then breakouts, then reversals.",
+        description=(
+            "Well-known strategies to start from: those that follow trends, then breakouts, then reversals, then those "
+            "of installed packages."
+        ),
     )
-    def strategy_templates(self) -> object:
-        return strategies.templates()
+    def strategy_templates(self, info: Info) -> object:
+        return strategies.templates(info.context)
 
     @strawberry.field(description="Validate a strategy definition without storing it.")
     def strategy_validate(

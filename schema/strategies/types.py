@@ -246,6 +246,9 @@ class StrategyTemplate:
     definition: StrategyDefinition = strawberry.field(
         description="The definition. It is valid and can be given to `strategyCreate`, changed or as it is."
     )
+    package: str | None = strawberry.field(
+        description="The installed Python package that the template comes in. Null for the engine's own templates."
+    )
 
 
 @strawberry.type(description="A version of a strategy. It never changes.")
