@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
-from domain.model.trading import Account, AccountTransfer, Balance, VenueCredentials
+from domain.model.trading import Account, AccountTransfer, Balance, TradingSession, VenueCredentials
 from domain.model.trading_state import Halt, HaltAuthor, HaltLevel
 from domain.ports.leases import Lease
 
@@ -208,6 +208,10 @@ class HaltRepository(Protocol):
 
     async def remove(self, level: HaltLevel, subject_id: UUID, by: HaltAuthor | None) -> list[Halt]:
         """Delete and return the halts of a subject itself that this author made; None for all of them."""
+        ...
+
+    async def apply_to(self, session: TradingSession) -> bool:
+        """Return whether any halt applies to a trading session: its own, or one of a level above it."""
         ...
 
     async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:

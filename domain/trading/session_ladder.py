@@ -11,7 +11,6 @@ from domain.core.wakeup import Wakeup
 from domain.model.markets import Trade
 from domain.model.orders import Order
 from domain.model.trading import Position, Signal, SignalAction, TradingSessionStatus
-from domain.model.trading_state import ENGINE_ID, HaltLevel
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.rules.ladder import Ladder, LadderLevel, add_at_price, has_adds_left, price_levels
@@ -43,13 +42,7 @@ async def load_ladder(
     if not adds or position is None or is_at_work or session.status is not TradingSessionStatus.RUNNING:
         return None
     taken = await unit_of_work.trading_sessions.list_adds(position.id)
-    levels = (
-        (HaltLevel.ENGINE, ENGINE_ID),
-        (HaltLevel.USER, session.user_id),
-        (HaltLevel.ACCOUNT, session.account_id),
-        (HaltLevel.TRADING_SESSION, session.id),
-    )
-    if not has_adds_left(adds, taken) or await unit_of_work.halts.get_many(levels):
+    if not has_adds_left(adds, taken) or await unit_of_work.halts.apply_to(session):
         return None
     if price is not None and await _is_closed_by(context, unit_of_work, position, price):
         return None

@@ -5,9 +5,11 @@ from uuid import UUID
 
 from asyncpg import Record
 
+from domain.model.trading import TradingSession
 from domain.model.trading_state import Halt, HaltAuthor, HaltLevel, TradingState
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value
+from infra.postgres.rows.halts import applies_to
 
 HALT_LOCK = 4117923055
 """The advisory lock that a decision to send an order shares and a halt holds alone, each until it has committed.
@@ -28,6 +30,7 @@ RETURNING level, subject_id, state, since, author, reason, cancel_orders, close_
 GET_MANY = """
 SELECT level, subject_id, state, since, author, reason, cancel_orders, close_positions
 FROM halts JOIN unnest($1::text[], $2::uuid[]) AS asked (level, subject_id) USING (level, subject_id) ORDER BY author"""
+IS_HALTED = f"SELECT EXISTS (SELECT FROM halts WHERE {applies_to('$1', '$2', '$3')})"
 
 _LEVELS = members_by_value(HaltLevel)
 _STATES = members_by_value(TradingState)
@@ -50,6 +53,9 @@ class PostgresHalts(Repository):
 
     async def remove(self, level: HaltLevel, subject_id: UUID, by: HaltAuthor | None) -> list[Halt]:
         return [_halt(row) for row in await self._connection.fetch(REMOVE, level, subject_id, by)]
+
+    async def apply_to(self, session: TradingSession) -> bool:
+        return bool(await self._connection.fetchval(IS_HALTED, session.user_id, session.account_id, session.id))
 
     async def get_many(self, subjects: Sequence[tuple[HaltLevel, UUID]]) -> list[Halt]:
         levels, ids = [level for level, _ in subjects], [subject_id for _, subject_id in subjects]

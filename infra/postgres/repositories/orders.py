@@ -21,6 +21,7 @@ from infra.postgres.repositories.order_updates import OrderInsertStatement, Orde
 from infra.postgres.repositories.risk_snapshot import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY
 from infra.postgres.rows.columns import members_by_value
+from infra.postgres.rows.halts import applies_to
 from infra.postgres.rows.orders import (
     INSERT_FILL,
     INSERT_ORDER,
@@ -53,13 +54,12 @@ IS_FOLLOWED = """
 SELECT EXISTS (SELECT FROM accounts JOIN orders ON orders.account_id = accounts.id AND orders.client_order_id = $2
     WHERE accounts.venue = $1 AND accounts.archived_at IS NULL)"""
 # Looks for nothing while no halt cancels orders, as nearly always.
-IS_HALTED = """
+IS_HALTED = f"""
 EXISTS (SELECT FROM halts WHERE cancel_orders)
 AND status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED') AND cancel_requested_at IS NULL
 AND NOT reduce_only AND role IN ('ENTRY', 'MANUAL', 'FOREIGN')
-AND EXISTS (SELECT FROM halts WHERE cancel_orders AND (level, subject_id) IN (
-    ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', orders.user_id), ('ACCOUNT', orders.account_id),
-    ('TRADING_SESSION', orders.trading_session_id)))"""
+AND EXISTS (SELECT FROM halts WHERE cancel_orders
+    AND {applies_to("orders.user_id", "orders.account_id", "orders.trading_session_id")})"""
 COMMANDS = (
     f"{SELECT_ORDER} WHERE account_id = $1 AND {IS_COMMAND}"
     f" UNION ALL {SELECT_ORDER} WHERE account_id = $1 AND {IS_HALTED} ORDER BY id"

@@ -8,6 +8,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.trading import Position
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.accounts import SAVE_POSITION, SELECT_POSITION, position_from_row, position_params
+from infra.postgres.rows.halts import applies_to
 
 GET_OPEN_FOR_UPDATE = SELECT_POSITION + (
     " WHERE account_id = $1 AND market = $2 AND trading_session_id = $3 AND closed_at IS NULL FOR NO KEY UPDATE"
@@ -20,12 +21,11 @@ LIST_OPEN = SELECT_POSITION + " WHERE account_id = $1 AND closed_at IS NULL ORDE
 # Looks for nothing while no halt closes positions, as nearly always.
 LIST_HALTED = (
     SELECT_POSITION
-    + """
+    + f"""
 WHERE EXISTS (SELECT FROM halts WHERE close_positions) AND closed_at IS NULL
 AND ($1::uuid[] IS NULL OR account_id = ANY ($1))
-AND EXISTS (SELECT FROM halts WHERE close_positions AND (level, subject_id) IN (
-    ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', positions.user_id), ('ACCOUNT', positions.account_id),
-    ('TRADING_SESSION', positions.trading_session_id)))
+AND EXISTS (SELECT FROM halts WHERE close_positions
+    AND {applies_to("positions.user_id", "positions.account_id", "positions.trading_session_id")})
 AND NOT EXISTS (SELECT FROM position_intents AS intent WHERE intent.account_id = positions.account_id
     AND intent.ended_at IS NULL AND intent.quantity IS NULL AND intent.market = positions.market
     AND intent.trading_session_id IS NOT DISTINCT FROM positions.trading_session_id

@@ -10,19 +10,18 @@ from domain.model.trading_state import TradingState
 from domain.ports.orders import RiskSnapshot
 from infra.postgres.rows.accounts import account_from_row, position_from_row
 from infra.postgres.rows.columns import members_by_value
+from infra.postgres.rows.halts import applies_to
 from infra.postgres.rows.orders import order_from_row
 from infra.postgres.rows.trading_sessions import trading_session_from_row
 
 # Arrays of whole rows, whose composite types keep the names and types of the columns. The condition on the status
 # leaves PENDING out, and still implies that of the partial index orders_active.
 # The account's limits come as text too: another node may have changed them when the decision is committed.
-SELECT_RISK_SNAPSHOT = """
+SELECT_RISK_SNAPSHOT = f"""
 SELECT account.id, account.user_id, account.name, account.kind, account.venue, account.currency, account.created_at,
     account.archived_at, account.risk, account.reconciled_at, account.reconciled_until, account.risk::text AS limits,
     halt_state('ACCOUNT', account.id) AS trading_state,
-    ARRAY (SELECT state FROM halts WHERE (level, subject_id) IN (
-        ('ENGINE', '00000000-0000-0000-0000-000000000000'), ('USER', account.user_id), ('ACCOUNT', account.id),
-        ('TRADING_SESSION', $3))) AS halts,
+    ARRAY (SELECT state FROM halts WHERE {applies_to("account.user_id", "account.id", "$3")}) AS halts,
     halt_state('TRADING_SESSION', $3) AS session_state,
     (SELECT extract(epoch FROM clock_timestamp() - coalesce(placed.placed_at, placed.created_at))
         FROM orders AS placed WHERE placed.id = $2) AS age_seconds,
