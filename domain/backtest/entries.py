@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.backtest.ledger import Ledger
 from domain.backtest.plan import BacktestPlan
-from domain.core.money import EXACT, MAX_AMOUNT
+from domain.core.money import EXACT, MAX_AMOUNT, ZERO
 from domain.indicators.candle_arrays import Floats
 from domain.model.markets import Depth, FeedState, PriceLevel
 from domain.model.orders import Order, OrderRole, OrderType, RiskDenial
@@ -19,7 +19,7 @@ from domain.risk.context import RiskContext
 from domain.rules.direction import Direction
 from domain.rules.entry import entry_price, protection_rules, stop_distance
 from domain.rules.grid import grid_of
-from domain.rules.sizing import SizingContext, SizingError, size_entry
+from domain.rules.sizing import SizingContext, SizingError, check_sellable, size_entry
 from domain.strategies.average_range import to_distance
 
 _NO_ONE = UUID(int=0)
@@ -92,6 +92,8 @@ class EntryBuilder:
             stop_distance=stop_distance(rules, price),
             asks=depth.asks if is_market else (),
         )
+        quantity = size_entry(definition.sizing, context)
+        check_sellable(quantity, context, base_fee=ZERO)
         order = Order(
             id=_NO_ONE,
             user_id=_NO_ONE,
@@ -101,7 +103,7 @@ class EntryBuilder:
             side=Direction.LONG.entry_side,
             type=definition.order.type,
             role=OrderRole.ENTRY,
-            quantity=size_entry(definition.sizing, context),
+            quantity=quantity,
             created_at=at,
             updated_at=at,
             price=None if is_market else price,

@@ -78,7 +78,8 @@ class OrderUpdate:
         """Write the order and its position, and append the events; raises `StaleOrder` if a halt forbids to send it."""
         if not self.has_changed:
             return
-        if self.order.status.is_final and self.order.filled_quantity:
+        leaves_dust = positions.may_leave_dust(self.order.side, self.order.trading_session_id)
+        if self.order.status.is_final and self.order.filled_quantity and leaves_dust:
             await self._close_dust()
         if self._position is not None:
             await self._save_position(self._position)

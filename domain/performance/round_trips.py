@@ -110,7 +110,8 @@ class _TripBuilder:
             # What it sells beyond the position isn't the trip's.
             trip.exit.add(fill.price, min(fill.quantity, trip.position.quantity))
             trip.exit_reason = self._data.exit_reasons.get(fill.order_id, trip.exit_reason)
-        trip.position = positions.close_dust(after, market, fill.price, fill.at) if is_last else after
+        is_over = is_last and positions.may_leave_dust(fill.side, fill.trading_session_id)
+        trip.position = positions.close_dust(after, market, fill.price, fill.at) if is_over else after
         if trip.position.closed_at is not None:
             self._closed.append(self._open.pop(key))
 

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, divide
 from domain.model.markets import Market
+from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, OrderType
 from domain.model.trading import Position
 from domain.rules.grid import grid_of
@@ -74,6 +75,15 @@ def close_dust(position: Position, market: Market, price: Decimal, at: datetime)
     if position.closed_at is not None or not is_dust(position.quantity, market, price):
         return position
     return position.changed(quantity=ZERO, dust=position.quantity, closed_at=at)
+
+
+def may_leave_dust(side: OrderSide, trading_session_id: UUID | None) -> bool:
+    """Return whether what an order leaves of its position is closed if it is dust.
+
+    A purchase by hand may be followed by another one, which makes it enough for a sale; a trading session would wait
+    for an exit that sells nothing.
+    """
+    return side is OrderSide.SELL or trading_session_id is not None
 
 
 def is_dust(quantity: Decimal, market: Market, price: Decimal) -> bool:

@@ -56,10 +56,11 @@ class Grid:
         return self.quantity(lots if self.most_lots is None else min(lots, self.most_lots))
 
     def is_too_small(self, quantity: Decimal, price: Decimal) -> bool:
-        """Return whether an order of this quantity is below the least quantity, or worth too little at `price`."""
-        if self.lots_down(quantity) < self.least_lots:
+        """Return whether the whole lots of a quantity are below the least one, or worth too little at `price`."""
+        lots = self.lots_down(quantity)
+        if lots < self.least_lots:
             return True
-        return self.least_notional is not None and EXACT.multiply(quantity, price) < self.least_notional
+        return self.least_notional is not None and EXACT.multiply(self.quantity(lots), price) < self.least_notional
 
 
 @lru_cache(maxsize=4_096)

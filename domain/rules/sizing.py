@@ -71,6 +71,20 @@ def size_entry(sizing: Sizing, context: SizingContext, share: Share = WHOLE) -> 
     return grid.quantity(lots)
 
 
+def check_sellable(quantity: Decimal, context: SizingContext, base_fee: Decimal) -> None:
+    """Raise `SizingError` if an entry of `quantity` would bring too little to be sold again at its stop.
+
+    `base_fee`, a fraction of it, is taken off, and then what is less than a lot. Without a stop it must be sellable at
+    the entry. What is too little even for the entry is left to the risk checks.
+    """
+    market = context.market
+    kept = EXACT.multiply(quantity, 1 - base_fee)
+    price = max(context.price - (context.stop_distance or ZERO), ZERO)
+    is_bought = not _grid(context).is_too_small(quantity, context.price)
+    if is_bought and grid_of(market, OrderType.MARKET).is_too_small(kept, price):
+        raise SizingError(f"{quantity:f} {market.base} would be too little to be sold again at {price:f}")
+
+
 def exit_distance(exit_: ExitDistance, price: Decimal, atr: Decimal | None) -> Decimal | None:
     """Return the distance of an exit from `price`, in quote per base; None if it needs an unknown ATR."""
     if exit_.percent is not None:

@@ -8,15 +8,14 @@ from domain.core.money import EXACT, ZERO, plain
 from domain.execution.commands import cancel_order, place_order
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import Market
-from domain.model.order_side import OrderSide
-from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, RejectCode, RiskCode
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode, RiskCode
 from domain.model.protection import PositionIntent
 from domain.model.trading import Balance, Position
 from domain.portfolio.positions import close_dust, is_dust
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.trading.closing import PositionClosing, load_closing
-from domain.trading.exit_plan import ExitPlan, plan_exit
+from domain.trading.exit_plan import ExitPlan, orders_to_release, plan_exit
 from domain.trading.exit_retry import PATIENT_AFTER, is_late, retry_delay
 from domain.trading.keeper_context import KeeperContext
 
@@ -163,7 +162,7 @@ class PositionCloser:
             return None
         in_the_way = closing.in_the_way(quantity)
         if in_the_way:
-            await self._cancel_by_hand(unit_of_work, closing.intent, market, in_the_way)
+            await self._cancel_by_hand(unit_of_work, closing.intent, in_the_way)
             return None
         held = await self._held(unit_of_work, market) if by_balance else None
         if held is None and closing.intent.missing > 0:
@@ -171,7 +170,8 @@ class PositionCloser:
         plan = plan_exit(closing.target, market, price, held)
         if plan.quantity > 0:
             return await self._place(unit_of_work, closing, position, plan)
-        if plan.locked > 0 and not is_dust(plan.locked, market, price):
+        present = EXACT.subtract(closing.target, plan.missing)
+        if plan.locked > 0 and not is_dust(present, market, price):
             await self._unlock(unit_of_work, closing.intent, market, plan.locked)
         elif plan.missing > 0 and not closing.closes_part:
             if closing.intent.missing > 0 or closing.intent.failures >= MISSING_SEEN:
@@ -227,28 +227,24 @@ class PositionCloser:
     # -- what can't be sold ------------------------------------------------------------------------------------------
 
     async def _unlock(self, unit_of_work: UnitOfWork, intent: PositionIntent, market: Market, locked: Decimal) -> None:
-        """Cancel orders by hand that lock what is to be sold, the newest first, as many as it takes.
-
-        Orders that only reduce a position by hand are left alone, and so are those that the engine doesn't know.
-        """
-        chosen: list[Order] = []
-        for order in reversed(await unit_of_work.orders.list_active(intent.account_id)):
-            covered = sum((known.remaining_quantity for known in chosen), ZERO)
-            if covered < locked and _locks_by_hand(order, intent, market):
-                chosen.append(order)
-        await self._cancel_by_hand(unit_of_work, intent, market, tuple(chosen))
+        """Cancel orders that lock what is to be sold; those that the engine doesn't know are left alone."""
+        active = await unit_of_work.orders.list_active(intent.account_id)
+        chosen = orders_to_release(active, market, locked)
+        await self._cancel_by_hand(unit_of_work, intent, chosen)
         refusal = f"{plain(locked)} {market.base} are locked by other orders of the account."
         await self._record_failure(unit_of_work, intent, refusal, silent=intent.failures + len(chosen))
 
     async def _cancel_by_hand(
-        self, unit_of_work: UnitOfWork, intent: PositionIntent, market: Market, orders: tuple[Order, ...]
+        self, unit_of_work: UnitOfWork, intent: PositionIntent, orders: tuple[Order, ...]
     ) -> None:
         """Cancel orders of the user's own, and say so of each once."""
         await self._cancel(unit_of_work, orders)
         for order in orders:
+            order_base = order.market.symbol.partition("/")[0]
             message = (
-                f"Your order {order.client_order_id} to sell {plain(order.remaining_quantity)} {market.base} is being "
-                f"cancelled, because it locks what {intent.role.value} of a position on {intent.market} has to sell."
+                f"Your order {order.client_order_id} to {order.side.value.lower()} {plain(order.remaining_quantity)} "
+                f"{order_base} on {order.market} is being cancelled, because it locks what {intent.role.value} of a "
+                f"position on {intent.market} has to sell."
             )
             await self._context.alert(unit_of_work, f"unlocked:{order.id}", message)
 
@@ -275,16 +271,31 @@ class PositionCloser:
     async def _close_dust(
         self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, market: Market, price: Decimal
     ) -> None:
-        """End with a remainder that is too small to be sold, once no order can change it any more."""
-        if closing.orders and not closing.closes_part:
+        """End with a remainder that is too small to be sold, once no order can change it any more.
+
+        If it is all that was to be sold, there is an alert: what was to close the position has sold nothing.
+        """
+        intent = closing.intent
+        if closing.closes_part:
+            await self._end(unit_of_work, intent)
             return
-        if not closing.closes_part and is_dust(position.quantity, market, price):
-            locked = await self._lock(unit_of_work, closing.intent, position)
+        if closing.orders:
+            return
+        whole = is_dust(position.quantity, market, price)
+        if whole:
+            locked = await self._lock(unit_of_work, intent, position)
             if locked is None:
                 return
             closed = close_dust(locked, market, price, self._context.clock.now())
             await self._context.save_position(unit_of_work, closed, "dust")
-        await self._end(unit_of_work, closing.intent)
+        if not intent.sold:
+            message = (
+                f"{plain(closing.target)} {market.base} of a position on {market.symbol} are too little for an order "
+                f"of {intent.role.value}, and stay in the account. "
+                f"{'The position was closed without them.' if whole else 'They are no longer protected.'}"
+            )
+            await self._context.alert(unit_of_work, f"dust:{intent.id}", message)
+        await self._end(unit_of_work, intent)
 
     async def _lock(self, unit_of_work: UnitOfWork, intent: PositionIntent, position: Position) -> Position | None:
         """Lock a position's row and return it; None if a fill has changed it meanwhile.
@@ -333,15 +344,5 @@ def _refusal(order: Order) -> str:
     if order.denials:
         return " ".join(denial.message for denial in order.denials)
     if order.status is OrderStatus.REJECTED:
-        return f"The venue rejected the order: {order.reject_reason}."
+        return f"The venue rejected the order: {(order.reject_reason or '').rstrip('.')}."
     return f"The order ended {order.status.value} before it was filled."
-
-
-def _locks_by_hand(order: Order, intent: PositionIntent, market: Market) -> bool:
-    return (
-        order.role is OrderRole.MANUAL
-        and not (order.reduce_only or order.status.is_final)
-        and order.side is OrderSide.SELL
-        and order.market.symbol.partition("/")[0] == market.base
-        and order.market.venue == intent.market.venue
-    )

@@ -14,7 +14,7 @@ from domain.portfolio.valuation import compute_equity
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.entry import entry_order, entry_price, protection_rules, stop_distance
 from domain.rules.ladder import Ladder, add_share, entry_share
-from domain.rules.sizing import Share, SizingContext, SizingError, size_entry
+from domain.rules.sizing import Share, SizingContext, SizingError, check_sellable, size_entry
 from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
 from domain.trading.session_intents import end_intent, intend_flat
 from domain.trading.session_protection import protect_entry
@@ -174,4 +174,6 @@ async def _build_entry(
         asks=depth.asks if depth and plan.definition.order.type is OrderType.MARKET else (),
     )
     size = size_entry(plan.sizing, sizing_context, terms.share)
+    if signal.add_number is None:
+        check_sellable(size, sizing_context, base_fee=market.taker_fee or ZERO)
     return entry_order(plan, context.ids.next_id(), market.symbol, signal, size, price, transaction.now)

@@ -322,4 +322,4 @@ def _rests_for(order: Order, position: Position) -> bool:
 def _why(order: Order) -> str:
     if order.denials:
         return " ".join(denial.message for denial in order.denials)
-    return f"{order.reject_reason or f'the order ended {order.status.value}'}."
+    return f"{(order.reject_reason or f'the order ended {order.status.value}').rstrip('.')}."

@@ -15,7 +15,7 @@ from domain.execution import in_doubt
 from domain.market_data import codec
 from domain.market_data.topics import trades_topic
 from domain.model.definitions import ExitDistance, OrderStyle
-from domain.model.markets import Candle, Market, Trade
+from domain.model.markets import Candle, Market, MarketSymbol, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
@@ -34,6 +34,7 @@ from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
 from tests.support.waiting import PATIENCE_SECONDS, read_until
 
+ETH_BTC = MarketSymbol("sandbox", "ETH/BTC")
 STOP_2 = ExitDistance(percent=Decimal(2))
 MINUTES_AHEAD = 10
 
@@ -409,6 +410,42 @@ async def test_an_order_by_hand_that_locks_what_a_stop_has_to_sell_is_cancelled(
     assert closed.missing == 0
     assert (await node.order(by_hand.id)).status is OrderStatus.CANCELED
     assert by_hand.client_order_id in await until_alert(node, "is being cancelled")
+
+
+async def test_an_order_by_hand_that_spends_what_a_stop_has_to_sell_is_cancelled(node: TradingNode) -> None:
+    account = await node.account()
+    session = await in_a_position(node, account, stop_loss=STOP_2)
+    protection = await node.until_protected(session)
+    await node.feed.add_market(ETH_BTC)
+    by_hand = await place_by_hand(
+        node, account, "spends", market=ETH_BTC, side=OrderSide.BUY, type=OrderType.LIMIT, price=Decimal("0.01"),
+        quantity=Decimal("0.7"), time_in_force=TimeInForce.GTC,
+    )  # fmt: skip
+    assert by_hand.status is OrderStatus.OPEN
+    await node.feed.trade(protection.stop_loss_price - 1)
+    closed = await node.until_position(session, lambda now: now.closed_at, "it sells")
+    assert closed.missing == 0
+    assert (await node.order(by_hand.id)).status is OrderStatus.CANCELED
+    assert "to buy 0.7 ETH on sandbox:ETH/BTC is being cancelled" in await until_alert(node, by_hand.client_order_id)
+
+
+async def test_a_position_whose_whole_lots_are_worth_too_little_is_closed_as_dust_with_an_alert(
+    node: TradingNode,
+) -> None:
+    session = await in_a_position(node, stop_loss=STOP_2)
+    protection = await node.until_protected(session)
+    held = (await node.position(session)).quantity
+    lot = Decimal("0.003")
+    assert 2 * lot < Decimal("0.007") < held
+    await node.list_market(
+        quantity_increment=lot, minimum_quantity=lot, minimum_notional=node.feed.price * Decimal("0.007")
+    )
+    await node.feed.trade(protection.stop_loss_price - 1)
+    closed = await node.until_position(session, lambda now: now.closed_at, "it is closed")
+    assert (closed.quantity, closed.dust) == (0, held)
+    assert "closed without them" in await until_alert(node, f"{held} BTC")
+    await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
+    await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
 
 
 async def test_an_exit_is_rounded_to_the_lot_of_the_market_as_it_is_now(node: TradingNode) -> None:

@@ -280,11 +280,11 @@ def test_a_market_order_that_has_become_too_dear_is_rejected() -> None:
 
 
 def test_a_position_that_has_become_too_small_to_sell_closes_as_dust() -> None:
-    plan = a_plan(signalled(stop_loss=percent("2")), market=a_spot_market(minimum_notional=D(100)))
-    result = run(plan, bars_at((*QUIET, ENTER), QUIET, (100, 100, 97, 97), (97, 97, 97, 97)))
+    plan = a_plan(signalled(stop_loss=percent("2")), market=a_spot_market(minimum_notional=D(98)))
+    result = run(plan, bars_at((*QUIET, ENTER), QUIET, (97, 97, 97, 97), (97, 97, 97, 97)))
     (trip,) = result.round_trips
     assert len(result.fills) == 1
-    assert (trip.exit_price, trip.closed_at) == (None, START + timedelta(minutes=3))
+    assert (trip.exit_price, trip.closed_at) == (None, START + timedelta(minutes=2))
     assert result.metrics.end_equity == D(997)
 
 

@@ -91,8 +91,8 @@ def test_selling_holdings_makes_no_position_and_buying_afterwards_opens_one() ->
 
 @pytest.mark.parametrize(
     ("left", "dust"),
-    [("0.000009", True), ("0.04", True), ("0.05", False)],
-    ids=["below the lot", "below the notional", "at the notional"],
+    [("0.000009", True), ("0.04", True), ("0.05", False), ("0.050009", False)],
+    ids=["below the lot", "below the notional", "at the notional", "at the notional, with a part of a lot"],
 )
 def test_what_cannot_be_sold_closes_the_position_as_dust(left: str, dust: bool) -> None:
     (position,) = after(a_fill(BUY, left, 100))

@@ -69,6 +69,12 @@ def test_an_order_below_the_least_quantity_or_the_least_value_is_too_small() -> 
     assert not grid.is_too_small(D("0.1"), D(50))
 
 
+def test_what_is_less_than_a_lot_makes_no_order_large_enough() -> None:
+    grid = grid_of(a_market(quantity_increment=D("0.01"), minimum_notional=D(5)), OrderType.MARKET)
+    assert grid.is_too_small(D("0.1099"), D(49))
+    assert not grid.is_too_small(D("0.1099"), D(50))
+
+
 def test_a_least_value_that_does_not_apply_to_market_orders_does_not() -> None:
     market = a_market(minimum_notional=D(5), notional_at_market=False)
     assert not grid_of(market, OrderType.MARKET).is_too_small(D("0.001"), D(1))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from domain.core.money import is_multiple
 from domain.model.definitions import Sizing
 from domain.model.markets import PriceLevel
-from domain.rules.sizing import SizingContext, SizingError, size_entry
+from domain.rules.sizing import SizingContext, SizingError, check_sellable, size_entry
 from tests.support.orders import a_market
 
 PERCENT = st.decimals(Decimal("0.01"), 100, places=2)
@@ -103,3 +103,34 @@ def test_what_cant_be_known_cant_be_sized(sizing: Sizing, missing: dict[str, Non
 def test_a_fixed_amount_isnt_limited_so_that_the_risk_check_reports_what_is_missing() -> None:
     context = SizingContext(a_market(), Decimal(100), free_quote=Decimal(1))
     assert size_entry(Sizing(quote_amount=Decimal(500)), context) == 5
+
+
+@pytest.mark.parametrize(
+    ("quantity", "stop_distance", "is_sellable"),
+    [
+        ("0.00009", None, False),
+        ("0.0001", None, True),
+        ("0.0001", "2000", True),
+        ("0.0001", "5000", False),
+        ("0.00011", "5000", True),
+        ("0.00008", None, True),
+    ],
+    ids=[
+        "worth too little without the fee and the part of a lot",
+        "worth enough",
+        "worth enough at the stop",
+        "worth too little at the stop",
+        "a lot more",
+        "too little for the entry too, which the risk checks say",
+    ],
+)
+def test_an_entry_that_could_not_be_sold_again_is_not_made(
+    quantity: str, stop_distance: str | None, is_sellable: bool
+) -> None:
+    distance = None if stop_distance is None else Decimal(stop_distance)
+    context = SizingContext(a_market(), Decimal(60_000), Decimal(1000), stop_distance=distance)
+    if is_sellable:
+        check_sellable(Decimal(quantity), context, base_fee=Decimal("0.001"))
+    else:
+        with pytest.raises(SizingError, match="too little to be sold again"):
+            check_sellable(Decimal(quantity), context, base_fee=Decimal("0.001"))

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.core.money import is_multiple
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Balance
-from domain.trading.exit_plan import ExitPlan, plan_exit
+from domain.trading.exit_plan import ExitPlan, orders_to_release, plan_exit
 from domain.trading.exit_retry import is_late, retry_delay
-from tests.support.orders import NOW, a_market
+from tests.support.orders import NOW, a_market, an_order
 
 MARKET = replace(a_market(), quantity_increment=Decimal("0.01"), minimum_quantity=Decimal("0.01"))
 PRICE = Decimal(100)
@@ -59,6 +61,25 @@ def test_what_is_too_small_for_an_order_isnt_ordered() -> None:
     assert plan_exit(Decimal("0.009"), MARKET, PRICE, None).quantity == 0
     assert plan_exit(Decimal("0.09"), worth_little, PRICE, None).quantity == 0
     assert plan_exit(Decimal("0.1"), worth_little, PRICE, None).quantity == Decimal("0.1")
+
+
+def test_orders_that_lock_what_an_exit_sells_are_released_newest_first_as_many_as_it_takes() -> None:
+    sale = an_order(id=UUID(int=1), side=OrderSide.SELL, quantity=Decimal(2))
+    spends = an_order(
+        id=UUID(int=2), market=MarketSymbol("sandbox", "ETH/BTC"), quantity=Decimal(20), price=Decimal("0.05")
+    )
+    entry = replace(spends, id=UUID(int=3), role=OrderRole.ENTRY, trading_session_id=UUID(int=9))
+    others = (
+        an_order(id=UUID(int=4)),
+        an_order(id=UUID(int=5), side=OrderSide.SELL, reduce_only=True),
+        an_order(id=UUID(int=6), side=OrderSide.SELL, role=OrderRole.STOP_LOSS),
+        an_order(id=UUID(int=7), side=OrderSide.SELL, market=MarketSymbol("sandbox", "ETH/BTC")),
+        an_order(id=UUID(int=8), side=OrderSide.SELL, market=MarketSymbol("other", "BTC/USDT")),
+    )
+    active = (sale, spends, entry, *others)
+    assert orders_to_release(active, MARKET, Decimal("0.5")) == (entry,)
+    assert orders_to_release(active, MARKET, Decimal("1.5")) == (entry, spends)
+    assert orders_to_release(active, MARKET, Decimal(9)) == (entry, spends, sale)
 
 
 def test_an_exit_is_tried_again_ever_more_slowly_and_never_given_up() -> None:
