@@ -5,6 +5,7 @@ from datetime import datetime
 
 from domain.core.clock import IdGenerator
 from domain.execution.fee_rates import fee_rate, needs_rate
+from domain.execution.late_fills import watch_late_fill
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
 from domain.model.order_transitions import rejected_by_absence
@@ -46,6 +47,7 @@ class OrderUpdate:
         self._at = at
         self._events: list[NewEvent] = []
         self._position: Position | None = None
+        self._has_opened = False
         self._price = order.average_price
 
     @property
@@ -83,6 +85,8 @@ class OrderUpdate:
             await self._close_dust()
         if self._position is not None:
             await self._save_position(self._position)
+            if self._has_opened and not self.order.role.is_exit:
+                await self._watch_late_fill(self._position)
         self._transaction.orders.compare_and_save(
             self._before, self.order, unless=forbidding_states(self._before, self.order, TradingState.HALTED)
         )
@@ -107,9 +111,10 @@ class OrderUpdate:
         before = self._position or await self._open_position()
         after = positions.apply_fill(before, fill, self._market, self._ids.next_id())
         self._position, self._price = after, fill.price
+        self._has_opened |= before is None or before.closed_at is not None
         if after is not None and after.closed_at is not None:
             await self._save_position(after)
-            self._position = None
+            self._position, self._has_opened = None, False
 
     async def _close_dust(self) -> None:
         position = self._position or await self._open_position()
@@ -118,6 +123,12 @@ class OrderUpdate:
         closed = positions.close_dust(position, self._market, self._price, self._at)
         if closed is not position:
             self._position = closed
+
+    async def _watch_late_fill(self, position: Position) -> None:
+        had_ended = self._before.status.is_final
+        self._events += await watch_late_fill(
+            self._transaction, self.order, position, self._ids, self._at, had_ended=had_ended
+        )
 
     async def _open_position(self) -> Position | None:
         order = self.order

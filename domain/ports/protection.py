@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from domain.model.orders import Order
 from domain.model.protection import PositionIntent, PositionProtection
 
 
@@ -55,6 +56,14 @@ class ProtectionRepository(Protocol):
 
     async def get_intent_for_update(self, intent_id: UUID) -> PositionIntent | None:
         """Return an intent and lock its row until the transaction ends."""
+        ...
+
+    async def get_ended_intent(self, order: Order, protection_id: UUID) -> PositionIntent | None:
+        """Return the newest intent that has ended and meant the fills of an entry order too; None if there is none.
+
+        That is one to close all that `protection_id` protects, or the whole position of the order's trading session,
+        and was formed after the order was made.
+        """
         ...
 
     async def list_open_intents(self, account_id: UUID) -> list[PositionIntent]:

@@ -31,6 +31,21 @@ EXIT_ROLES = {
 """The role of the order that each cause leads to."""
 
 
+def of_no_position(protection: PositionProtection) -> PositionProtection:
+    """Return a protection as it was before the first fill: the position that it was of is closed."""
+    return protection.changed(
+        position_id=None,
+        quantity=None if protection.quantity is None else ZERO,
+        entry_quantity=ZERO,
+        reference_price=None,
+        high_water=None,
+        watched_until=None,
+        targets_done=(),
+        unwatched_since=None,
+        unwatched_reason=None,
+    )
+
+
 def new_protection(
     entry: Order,
     rules: ProtectionRules,

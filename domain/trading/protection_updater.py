@@ -15,7 +15,7 @@ from domain.model.trading import Position
 from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
-from domain.rules.protected_position import succeeding, with_fills
+from domain.rules.protected_position import of_no_position, succeeding, with_fills
 from domain.trading.keeper_context import KeeperContext
 
 UNFILLED_FOR = timedelta(minutes=10)
@@ -150,7 +150,7 @@ class ProtectionUpdater:
             if entry_id is not None and not fills:
                 return is_entered and await self._save_ended(unit_of_work, protection)
             if protection.position_id not in {None, position.id}:
-                protection = _of_no_position(protection)
+                protection = of_no_position(protection)
             grown = with_fills(protection, position, fills, market, self._high_water(protection))
             if grown is protection:
                 return False
@@ -184,21 +184,6 @@ class ProtectionUpdater:
     async def _save_ended(self, unit_of_work: UnitOfWork, protection: PositionProtection) -> bool:
         await unit_of_work.protection.save(protection.changed(ended_at=self._context.clock.now()))
         return True
-
-
-def _of_no_position(protection: PositionProtection) -> PositionProtection:
-    """Return a protection as it was before the first fill: the position that it was of is closed."""
-    return protection.changed(
-        position_id=None,
-        quantity=None if protection.quantity is None else ZERO,
-        entry_quantity=ZERO,
-        reference_price=None,
-        high_water=None,
-        watched_until=None,
-        targets_done=(),
-        unwatched_since=None,
-        unwatched_reason=None,
-    )
 
 
 async def count_resting(unit_of_work: UnitOfWork, protection: PositionProtection) -> PositionProtection:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from domain.model.orders import Order
 from domain.model.protection import PositionIntent, PositionProtection
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
@@ -30,6 +31,14 @@ LIST_OF_POSITIONS = SELECT_PROTECTION + _OF_POSITIONS
 LIST_OF_ENTRIES = SELECT_PROTECTION + " WHERE entry_order_id = ANY($1::uuid[]) ORDER BY id"
 GET_INTENT_FOR_UPDATE = SELECT_INTENT + _ROW_FOR_UPDATE
 LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
+# Ids follow the time at which the engine made them.
+GET_ENDED_INTENT = (
+    SELECT_INTENT
+    + """
+ WHERE account_id = $1 AND id > $2 AND market = $3 AND ended_at IS NOT NULL AND quantity IS NULL
+    AND (protection_id = $4 OR trading_session_id = $5)
+ ORDER BY id DESC LIMIT 1"""
+)
 NEEDS_KEEPER = f"""
 SELECT EXISTS (SELECT FROM position_protections WHERE account_id = ANY($1::uuid[]) AND ended_at IS NULL)
     OR EXISTS (SELECT FROM position_intents WHERE account_id = ANY($1) AND ended_at IS NULL)
@@ -82,6 +91,11 @@ class PostgresProtection(Repository):
 
     async def get_intent_for_update(self, intent_id: UUID) -> PositionIntent | None:
         row = await self._connection.fetchrow(GET_INTENT_FOR_UPDATE, intent_id)
+        return None if row is None else intent_from_row(row)
+
+    async def get_ended_intent(self, order: Order, protection_id: UUID) -> PositionIntent | None:
+        owner = (protection_id, order.trading_session_id)
+        row = await self._connection.fetchrow(GET_ENDED_INTENT, order.account_id, order.id, str(order.market), *owner)
         return None if row is None else intent_from_row(row)
 
     async def list_open_intents(self, account_id: UUID) -> list[PositionIntent]:

@@ -18,7 +18,7 @@ from domain.model.definitions import ExitDistance, OrderStyle
 from domain.model.markets import Candle, Market, MarketSymbol, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
-from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
+from domain.model.protection import ExitLevel, PositionIntent, PositionProtection, ProtectionRules
 from domain.model.trading import Account, TradingSession, TradingSessionStatusCode
 from domain.ports.execution_client import OrderReport, SendGuard
 from domain.ports.market_data import VenueUnreachable
@@ -281,16 +281,17 @@ async def test_an_exit_also_closes_what_the_cancelled_entry_still_brings(
 
 
 class LateTrades:
-    """The venue ends orders and counts what they filled, and reports their trades once the test has it do so."""
+    """The venue ends orders and reports their trades once the test has it do so; it counts them before, or doesn't."""
 
-    def __init__(self, patched: pytest.MonkeyPatch, side: OrderSide) -> None:
+    def __init__(self, patched: pytest.MonkeyPatch, side: OrderSide, *, counts_them: bool = True) -> None:
         self.are_known = False
         plain_place, plain_query = CcxtExecutionClient.place, CcxtExecutionClient.query_order
 
         def without(report: OrderReport, order: Order) -> OrderReport:
             if self.are_known or order.side is not side or not report.filled_quantity:
                 return report
-            return replace(report, status=OrderStatus.CANCELED, fills=())
+            filled = report.filled_quantity if counts_them else Decimal(0)
+            return replace(report, status=OrderStatus.CANCELED, fills=(), filled_quantity=filled)
 
         async def place(client: CcxtExecutionClient, order: Order, guard: SendGuard) -> OrderReport:
             return without(await plain_place(client, order, guard), order)
@@ -324,6 +325,39 @@ async def test_an_intent_stays_until_the_trades_of_an_entry_that_has_ended_are_k
         late.are_known = True
         await node.until_position(session, lambda now: now.closed_at, "what the entry brought is sold")
     assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT FILLED"]
+    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+
+
+@pytest.mark.parametrize("ends_protection", [False, True])
+async def test_what_an_entry_brings_after_its_exit_was_done_is_closed_too_and_the_user_is_alerted(
+    node: TradingNode, shared_sandbox: SandboxAddress, monkeypatch: pytest.MonkeyPatch, *, ends_protection: bool
+) -> None:
+    price = node.feed.price
+    session, entry = await resting_entry(node)
+    with monkeypatch.context() as patched:
+        late = LateTrades(patched, OrderSide.BUY, counts_them=False)
+        await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
+        await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(entry.price * Decimal("0.99"))))
+        await node.feed.close_candle(close=price / 4)
+        await node.until_order(session, lambda order: order.status is OrderStatus.CANCELED)
+
+        async def open_intents() -> list[PositionIntent]:
+            async with node.database.read_only() as reading:
+                return await reading.protection.list_open_intents(session.account_id)
+
+        await read_until(open_intents, lambda now: now == [], "the exit is done")
+        await node.trader.close()
+        if ends_protection:  # as it does after ten minutes
+            async with node.database.transaction() as transaction:
+                (protection,) = await transaction.protection.list_open(session.account_id)
+                await transaction.protection.save(protection.changed(ended_at=node.clock.now()))
+        late.are_known = True
+        await node.restart()
+        await node.until_position(session, lambda now: now.closed_at, "what came late is sold")
+    assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT FILLED"]
+    assert "It is being closed, as the position before it was." in await until_alert(node, "came after the order had")
+    (intent,) = await node.intents(session)
+    assert (intent.role, intent.reason.partition("(")[0]) == (OrderRole.EXIT, "crosses_below")
     await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
 
 
