@@ -19,6 +19,7 @@ BENCHES = (
     "volume_profile",
     "indicators",
     "backtest",
+    "optimize",
     "risk_checks",
     "book_latency",
     "ingest",

@@ -1,11 +1,15 @@
 """Optimizations of a strategy's parameters: what is searched for, the parts of a period, and the trials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
+from domain.core.money import ZERO
+from domain.model.definitions import StrategyDefinition
+from domain.model.markets import Market, Timeframe
 from domain.model.reports import PerformanceMetrics
 
 
@@ -59,6 +63,51 @@ class TrialResult:
     score: float | None = None
     moments: ReturnMoments | None = None
     message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizationSetup:
+    """The backtest whose parameters are searched, on the candles that open from `start` to before `end`.
+
+    The `market` is as it was when the search was asked for, so that all workers compute with the same one. Fees are
+    fractions of a fill. `parameters` are those with a value of their own, which aren't searched.
+    """
+
+    definition: StrategyDefinition
+    market: Market
+    timeframe: Timeframe
+    start: datetime
+    end: datetime
+    initial_equity: Decimal
+    taker_fee: Decimal
+    maker_fee: Decimal
+    slippage_bps: Decimal = ZERO
+    latency_milliseconds: int = 0
+    parameters: Mapping[str, Decimal] = field(default_factory=dict)
+    strategy_version_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Optimization:
+    """A search for a strategy's best parameters: at most `trials` of them, on all `folds` together."""
+
+    id: UUID
+    user_id: UUID
+    job_id: UUID
+    created_at: datetime
+    setup: OptimizationSetup
+    objective: OptimizationObjective
+    trials: int
+    folds: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedTrial:
+    """A trial that a worker has claimed; `attempts` counts the claims so far, but for those that were given back."""
+
+    trial: "Trial"
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

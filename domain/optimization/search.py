@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.model.optimizations import Trial
-from domain.optimization.space import Point, SearchSpace
+from domain.model.optimizations import Optimization, Trial
+from domain.optimization.space import Point, SearchSpace, search_space
 from domain.ports.parameter_sampler import ParameterSampler, TriedPoint
 
 WINDOW = 8
@@ -69,6 +69,13 @@ class Search:
         start = random.Random(_seed(self.seed, index, _PROPOSALS)).randrange(self.space.size)  # noqa: S311  # no secret
         candidates = (self.space.point_at((start + step) % self.space.size) for step in range(self.space.size))
         return next(point for point in candidates if point not in known)
+
+
+def search_of(optimization: Optimization) -> Search:
+    """Return the search of a stored optimization."""
+    setup = optimization.setup
+    space = search_space(setup.definition, setup.parameters, setup.timeframe)
+    return Search(space, optimization.folds, optimization.trials, optimization.seed)
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial | None:

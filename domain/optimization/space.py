@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 
@@ -98,6 +99,21 @@ def search_space(definition: StrategyDefinition, fixed: Mapping[str, Decimal], t
         )
         raise InputErrors([InputError(ErrorCode.INVALID, message, ("parameters",))])
     return SearchSpace(tuple(searched), first)
+
+
+def largest_warm_up(definition: StrategyDefinition, space: SearchSpace, timeframe: Timeframe) -> int:
+    """Return how many candles before a fold its trials need: the most at either end of each parameter's range.
+
+    In between a trial may need more; it then begins to signal a little later.
+    """
+    ends = [space.values([0] * len(space.parameters)), space.values([count - 1 for count in space.counts])]
+    for parameter in space.parameters:
+        ends += [{**space.first, parameter.name: parameter.value(index)} for index in (0, parameter.count - 1)]
+    needed = []
+    for values in (space.first, *ends):
+        with suppress(InputErrors):
+            needed.append(compile_definition(definition, values, timeframe).warm_up)
+    return max(needed)
 
 
 def _default_step(

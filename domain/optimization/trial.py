@@ -10,7 +10,7 @@ from domain.backtest.plan import BacktestPlan
 from domain.core.errors import InputErrors
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, Timeframe
-from domain.model.optimizations import Fold, OptimizationObjective, TrialResult
+from domain.model.optimizations import Fold, Optimization, OptimizationObjective, TrialResult
 from domain.optimization.luck import return_moments
 from domain.optimization.objectives import score
 from domain.performance.returns import daily_returns
@@ -41,6 +41,35 @@ class TrialPlan:
             self.initial_equity,
             self.latency_milliseconds,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TrialCall:
+    """All that a process needs to run a trial."""
+
+    plan: TrialPlan
+    bars: Bars
+    fold: Fold
+    parameters: Mapping[str, Decimal]
+
+
+def answer_trial(call: TrialCall, on_progress: Callable[[float], None]) -> TrialResult:
+    """Return the result of a trial, in a process of a compute pool."""
+    return run_trial(call.plan, call.bars, call.fold, call.parameters, on_progress)
+
+
+def trial_plan(optimization: Optimization) -> TrialPlan:
+    """Return what the trials of a stored optimization have in common."""
+    setup = optimization.setup
+    return TrialPlan(
+        setup.definition,
+        setup.market,
+        setup.timeframe,
+        TradingCosts(setup.taker_fee, setup.maker_fee, setup.slippage_bps),
+        setup.initial_equity,
+        setup.latency_milliseconds,
+        optimization.objective,
+    )
 
 
 def run_trial(

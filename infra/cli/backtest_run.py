@@ -48,20 +48,59 @@ class BacktestRequest:
     fee_currency: FeeCurrency = FeeCurrency.RECEIVED
 
 
+@dataclass(frozen=True, slots=True)
+class StoredCandles:
+    """The stored market and candles of a request, from its warm-up on, and the spans in which some are missing."""
+
+    market: Market
+    bars: Bars
+    gaps: list[tuple[datetime, datetime]]
+
+
 async def run_stored_backtest(
     settings: Settings, request: BacktestRequest, progress: ProgressReporter
 ) -> tuple[BacktestResult, Market]:
     """Return the result, and the market; raises `BadArgument` and `StartupError`."""
+    check_request(request)
+    try:
+        compiled = compile_definition(request.definition, request.parameters, request.timeframe)
+    except InputErrors as errors:
+        raise BadArgument("\n".join(error.message for error in errors.errors)) from None
+    stored = await load_candles(settings, request, compiled.warm_up, progress)
+    market, bars = stored.market, stored.bars
+    plan = BacktestPlan(
+        request.definition,
+        compiled,
+        market,
+        request.timeframe,
+        trading_costs(request, market),
+        request.equity,
+        request.latency_milliseconds,
+    )
+    start = bars.index_of(request.start)
+    print_missing(request, stored, compiled.warm_up, progress)
+    try:
+        return await _run(plan, bars, start, progress), market
+    except UnsupportedDefinition as error:
+        raise BadArgument(str(error)) from None
+    except NoBars:
+        raise no_candles(request) from None
+
+
+def check_request(request: BacktestRequest) -> None:
+    """Raise `BadArgument` for a period without length, and for rules that no market can carry out."""
     if request.end <= request.start:
         raise BadArgument(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
     for error in unsupported_errors(request.definition):
         if error.path and error.path[0] in {"enterShort", "exitShort"}:
             raise BadArgument(f"{error.path[0]}: {error.message}")
-    try:
-        compiled = compile_definition(request.definition, request.parameters, request.timeframe)
-    except InputErrors as errors:
-        raise BadArgument("\n".join(error.message for error in errors.errors)) from None
-    warm_up = compiled.warm_up * request.timeframe.duration
+
+
+async def load_candles(
+    settings: Settings, request: BacktestRequest, warm_up: int, progress: ProgressReporter
+) -> StoredCandles:
+    """Return the market and the candles, from `warm_up` candles before the start on."""
+    before = warm_up * request.timeframe.duration
     async with (
         open_command_resources(settings, PURPOSE) as resources,
         acquired_connection(await resources.pool()) as driver,
@@ -69,10 +108,10 @@ async def run_stored_backtest(
         connection = Connection(driver)
         stored = PostgresMarketData(connection)
         market = await _market(stored, request.market)
-        candles = (request.end - request.start + warm_up) // request.timeframe.duration
+        candles = (request.end - request.start + before) // request.timeframe.duration
         progress.start(f"{request.market} {request.timeframe.venue_name}: reading", candles)
         bars = await read_bars(
-            connection, request.market, request.timeframe, request.start - warm_up, request.end, progress.advance
+            connection, request.market, request.timeframe, request.start - before, request.end, progress.advance
         )
         gaps = await stored.candle_gaps(
             request.market,
@@ -80,23 +119,12 @@ async def run_stored_backtest(
             request.timeframe.open_time(request.start),
             request.timeframe.open_time(request.end),
         )
-    plan = BacktestPlan(
-        request.definition,
-        compiled,
-        market,
-        request.timeframe,
-        _costs(request, market),
-        request.equity,
-        request.latency_milliseconds,
-    )
-    start = bars.index_of(request.start)
-    _print_missing(request, bars, start, compiled.warm_up, gaps, progress)
-    try:
-        return await _run(plan, bars, start, progress), market
-    except UnsupportedDefinition as error:
-        raise BadArgument(str(error)) from None
-    except NoBars:
-        raise BadArgument(f"no candles are stored of that time; fetch them: {_backfill_command(request)}") from None
+    return StoredCandles(market, bars, gaps)
+
+
+def no_candles(request: BacktestRequest) -> BadArgument:
+    """Return the error that no candles are stored, with the command that fetches them."""
+    return BadArgument(f"no candles are stored of that time; fetch them: {_backfill_command(request)}")
 
 
 async def _run(plan: BacktestPlan, bars: Bars, start: int, progress: ProgressReporter) -> BacktestResult:
@@ -129,7 +157,8 @@ async def _market(stored: PostgresMarketData, symbol: MarketSymbol) -> Market:
     return found
 
 
-def _costs(request: BacktestRequest, market: Market) -> TradingCosts:
+def trading_costs(request: BacktestRequest, market: Market) -> TradingCosts:
+    """Return what trading costs, by the market where the request says nothing."""
     taker, maker = request.taker_fee_percent, request.maker_fee_percent
     return TradingCosts(
         taker_fee=(market.taker_fee or ZERO) if taker is None else taker / _HUNDRED,
@@ -139,15 +168,10 @@ def _costs(request: BacktestRequest, market: Market) -> TradingCosts:
     )
 
 
-def _print_missing(
-    request: BacktestRequest,
-    bars: Bars,
-    start: int,
-    warm_up: int,
-    gaps: list[tuple[datetime, datetime]],
-    progress: ProgressReporter,
-) -> None:
+def print_missing(request: BacktestRequest, stored: StoredCandles, warm_up: int, progress: ProgressReporter) -> None:
     """Say which candles there are not, and from when on the strategy can signal."""
+    bars, gaps = stored.bars, stored.gaps
+    start = bars.index_of(request.start)
     if gaps and start < len(bars):
         missing = sum((until - first) // request.timeframe.duration for first, until in gaps)
         first, until = max(gaps, key=lambda gap: gap[1] - gap[0])

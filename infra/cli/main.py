@@ -11,6 +11,7 @@ from infra.cli.backtest import backtest
 from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
 from infra.cli.migrate import migrate
+from infra.cli.optimize import optimize
 from infra.cli.options import USAGE_ERROR
 from infra.cli.sandbox import sandbox
 from infra.cli.serve import serve
@@ -24,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
 )
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
-for command in (serve, migrate, sandbox, backfill, backtest, halt, resume):
+for command in (serve, migrate, sandbox, backfill, backtest, optimize, halt, resume):
     app.command()(command)
 for name, commands in {
     "schema": schema_app,

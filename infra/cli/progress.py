@@ -9,6 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 LINE_EVERY_SECONDS = 5.0
+_WHOLE = 10
+"""Lower rates are shown with a decimal."""
 
 
 class ProgressReporter:
@@ -18,12 +20,12 @@ class ProgressReporter:
         self._console = console
         self._bar = bar
         self._task = None if bar is None else bar.add_task("", visible=False, total=None, rate="")
-        self._description, self._total, self._done = "", 0, 0
+        self._description, self._total, self._done, self._unit = "", 0, 0, "rows"
         self._started = self._printed = time.monotonic()
 
-    def start(self, description: str, total: int | None) -> None:
-        """Start a task of `total` rows (None: unknown) in place of the previous one."""
-        self._description, self._total, self._done = description, total or 0, 0
+    def start(self, description: str, total: int | None, unit: str = "rows") -> None:
+        """Start a task of `total` rows, or of what else `unit` says (None: unknown), in place of the previous one."""
+        self._description, self._total, self._done, self._unit = description, total or 0, 0, unit
         self._started = self._printed = time.monotonic()
         if self._bar is not None and self._task is not None:
             self._bar.reset(self._task, description=description, total=total, visible=True, rate="")
@@ -33,7 +35,7 @@ class ProgressReporter:
         self._done += rows
         now = time.monotonic()
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, advance=rows, rate=rate(self._done, now - self._started))
+            self._bar.update(self._task, advance=rows, rate=rate(self._done, now - self._started, self._unit))
         elif now - self._printed >= LINE_EVERY_SECONDS:
             self._printed = now
             self.print_line(self._state(now - self._started))
@@ -45,9 +47,10 @@ class ProgressReporter:
     def _state(self, seconds: float) -> str:
         done = f"{self._description}: {self._done:,}"
         if not self._total:
-            return f"{done} rows, {rate(self._done, seconds)}"
+            return f"{done} {self._unit}, {rate(self._done, seconds, self._unit)}"
         left = (self._total - self._done) * seconds / max(self._done, 1)
-        return f"{done} of {self._total:,} rows, {rate(self._done, seconds)}, {left:,.0f} s left"
+        speed = rate(self._done, seconds, self._unit)
+        return f"{done} of {self._total:,} {self._unit}, {speed}, {left:,.0f} s left"
 
 
 @contextmanager
@@ -62,6 +65,7 @@ def show_progress(console: Console | None = None) -> Iterator[ProgressReporter]:
         yield ProgressReporter(console, bar)
 
 
-def rate(rows: int, seconds: float) -> str:
-    """Return `rows` per second as text."""
-    return f"{rows / max(seconds, 0.001):,.0f} rows/s"
+def rate(count: int, seconds: float, unit: str = "rows") -> str:
+    """Return `count` per second as text."""
+    speed = count / max(seconds, 0.001)
+    return f"{speed:,.0f} {unit}/s" if speed >= _WHOLE else f"{speed:.1f} {unit}/s"
