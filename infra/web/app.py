@@ -1,6 +1,5 @@
 """The ASGI application: GraphQL at `/graphql` over HTTP, SSE and WebSocket, GraphiQL, health and metrics."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
@@ -22,6 +21,7 @@ from infra.web.context import ContextFactory
 from infra.web.dependencies import TransportDependencies
 from infra.web.graphiql.page import graphiql_page, graphiql_routes
 from infra.web.http.access_log import REQUEST_ID_HEADER, AccessLogMiddleware
+from infra.web.http.cancelled_requests import CancelledRequestMiddleware
 from infra.web.http.handler import GraphQLHttpHandler
 from infra.web.http.hosts import AllowedHosts, AllowedHostsMiddleware
 from infra.web.http.negotiation import prefers_html
@@ -53,16 +53,8 @@ class GraphQLEndpoint:
             await WebSocketConnection(self._dependencies, scope, receive, send).serve()
             return
         request = Request(scope, receive)
-        response: ASGIApp = graphiql_page(request) if self._is_for_page(request) else await self._handle(request)
+        response: ASGIApp = graphiql_page(request) if self._is_for_page(request) else await self._http.handle(request)
         await response(scope, receive, send)
-
-    async def _handle(self, request: Request) -> ASGIApp:
-        """Return the response; requests that the server cancels at the end of its grace are answered as unavailable."""
-        try:
-            return await self._http.handle(request)
-        except asyncio.CancelledError:
-            error = {"message": "The server stops; ask again.", "extensions": {"code": "UNAVAILABLE"}}
-            return JSONResponse({"errors": [error]}, status_code=503)
 
     def _is_for_page(self, request: Request) -> bool:
         return (
@@ -162,6 +154,7 @@ def _connection_middleware(settings: WebSettings, metrics: WebMetrics) -> list[M
     return [
         Middleware(ClientAddressMiddleware, proxies=TrustedProxies(settings.trusted_proxies)),
         Middleware(AccessLogMiddleware, metrics=metrics),
+        Middleware(CancelledRequestMiddleware),
         Middleware(AllowedHostsMiddleware, hosts=AllowedHosts(settings.allowed_hosts)),
     ]
 

@@ -70,7 +70,7 @@ class SignalHookRoute(BaseRoute):
         return (Match.FULL, {}) if matches else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request in time, whatever becomes of it."""
+        """Answer one request in time; one that is cancelled has no answer from here."""
         request = Request(scope, receive)
         answer = await self._answer(request)
         if isinstance(answer, HookError):
@@ -92,7 +92,7 @@ class SignalHookRoute(BaseRoute):
                 # Stored as it is, whatever comes of the wait: nobody need send it again.
                 if isinstance(answer, Signal) and answer.waiting:
                     answer = await self._receiver.outcome(answer, _OUTCOME_WITHIN_SECONDS)
-        except (TimeoutError, asyncio.CancelledError, ClientDisconnect, Unavailable):
+        except (TimeoutError, ClientDisconnect, Unavailable):
             return answer
         return answer
 

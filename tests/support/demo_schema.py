@@ -8,6 +8,7 @@ from decimal import Decimal
 import strawberry
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
@@ -291,6 +292,8 @@ async def ready() -> Sequence[str]:
     return ()
 
 
-def demo_app(backend: DemoBackend, settings: WebSettings | None = None) -> Starlette:
-    """Return the application over one backend."""
-    return build_app(SCHEMA, backend.context, settings or WebSettings(), ready, CollectorRegistry())
+def demo_app(
+    backend: DemoBackend, settings: WebSettings | None = None, routes: list[BaseRoute] | None = None
+) -> Starlette:
+    """Return the application over one backend, with `routes` besides its own."""
+    return build_app(SCHEMA, backend.context, settings or WebSettings(), ready, CollectorRegistry(), routes)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from domain.model.trading import Signal
 from infra.web.http.negotiation import RESPONSE_JSON
 from infra.web.settings import WebSettings
+from infra.web.signal_hooks import SignalHookRoute
 from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import serving
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 async def test_a_query_is_answered_with_its_cost(backend: DemoBackend) -> None:
@@ -307,12 +309,26 @@ async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_error(backen
         assert (await served.post({"query": "{ me }"})).status_code == 200
 
 
-async def test_a_query_that_outlasts_the_grace_of_a_shutdown_is_unavailable_without_a_traceback(
-    backend: DemoBackend, caplog: pytest.LogCaptureFixture
+class SlowReceiver:
+    """Receives webhook messages and never gets done with one."""
+
+    waiting = 0
+
+    async def receive(self, _secret: str, _body: bytes, _address: str) -> Signal:
+        self.waiting += 1
+        return await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(("path", "body"), [("/graphql", '{"query": "{ slow }"}'), ("/hooks/signals/secret", "buy")])
+async def test_a_request_that_outlasts_the_grace_of_a_shutdown_is_unavailable_without_a_traceback(
+    backend: DemoBackend, caplog: pytest.LogCaptureFixture, path: str, body: str
 ) -> None:
-    async with serving(demo_app(backend)) as served, served.client() as client:
-        response = asyncio.create_task(client.post("/graphql", json={"query": "{ slow }"}))
-        await eventually(lambda: backend.waiting == 1, "the query is under way")
+    receiver = SlowReceiver()
+    app = demo_app(backend, routes=[SignalHookRoute(receiver, answer_within_seconds=PATIENCE_SECONDS)])
+    async with serving(app) as served, served.client() as client:
+        sending = client.post(path, content=body, headers={"content-type": "application/json"})
+        response = asyncio.create_task(sending)
+        await eventually(lambda: backend.waiting + receiver.waiting == 1, "the request is under way")
         for task in served.server.server_state.tasks:
             task.cancel(msg="Task cancelled, timeout graceful shutdown exceeded")
         answer = await response
