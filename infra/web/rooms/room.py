@@ -5,12 +5,15 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Protocol
 
+import structlog
 from graphql import GraphQLError
 
 from infra.web.errors import RequestErrors
 from infra.web.metrics import WebMetrics
 from infra.web.rooms.subscriber import Subscriber
 from resolvers.streams import SharedStream
+
+log = structlog.stdlib.get_logger("r3edge.web")
 
 
 class RoomExecutor(Protocol):
@@ -113,7 +116,13 @@ class Room:
             for subscriber in self.subscribers:
                 subscriber.end(end)
             if self.source is not None:
-                await self.source.aclose()
+                await self._close_source(self.source)
+
+    async def _close_source(self, source: SharedStream[object]) -> None:
+        try:
+            await source.aclose()
+        except Exception:
+            log.exception("source_not_closed")  # nobody awaits the result of the room's task
 
     async def _open(self) -> None:
         self._executor = await self._make_executor()

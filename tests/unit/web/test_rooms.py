@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 from graphql import GraphQLError
 from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
 
 from domain.core.errors import RequestFault
 from infra.web.errors import RequestErrors
@@ -193,13 +194,29 @@ async def test_a_room_that_ends_ends_its_subscribers_after_what_is_queued(rooms:
         await anext(subscriber)
 
 
-async def test_there_is_a_cap_on_rooms(rooms: Rooms, numbers: Numbers) -> None:
-    executor = StubExecutor(chain(numbers))
+async def test_there_is_a_cap_on_rooms(rooms: Rooms) -> None:
     for n in range(2):
-        rooms.join(RoomKey(str(n), None, ""), executor.make)
+        rooms.join(RoomKey(str(n), None, ""), StubExecutor(chain(Numbers())).make)
     with pytest.raises(RequestFault, match="already serves 2 different live queries"):
-        rooms.join(KEY, executor.make)
+        rooms.join(KEY, StubExecutor(chain(Numbers())).make)
     assert len(rooms) == 2
+
+
+async def test_a_source_that_cannot_be_closed_is_logged_and_ends_its_room_all_the_same(
+    rooms: Rooms, numbers: Numbers
+) -> None:
+    class Stuck(DeltaStream[int]):
+        async def aclose(self) -> None:
+            raise ZeroDivisionError
+
+    subscriber = rooms.join(KEY, StubExecutor(Stuck(numbers.events(), numbers.snapshot, covers)).make)
+    numbers.push(1)
+    await take(subscriber, 1)
+    with capture_logs() as logged:
+        await rooms.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(subscriber)
+    assert [line["event"] for line in logged] == ["source_not_closed"]
 
 
 async def test_closing_all_ends_every_subscriber(numbers: Numbers) -> None:
