@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from infra.cli.options import USAGE_ERROR
+from infra.cli.exit_codes import USAGE_ERROR
 
 _PROGRAM = "tests.faults.model.cli"
 

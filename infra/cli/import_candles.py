@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.options import FAILED, DataDirectory, run_command
+from infra.cli.exit_codes import FAILED
+from infra.cli.options import DataDirectory, run_command
 from infra.settings import load_settings
 
 import_app = typer.Typer(help="Data out of files.", no_args_is_help=True, rich_markup_mode=None)

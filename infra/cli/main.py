@@ -5,21 +5,34 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from infra.cli.backfill import backfill
 from infra.cli.backtest import backtest
+from infra.cli.exit_codes import INTERRUPTED, USAGE_ERROR
 from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
 from infra.cli.migrate import migrate
 from infra.cli.optimize import optimize
-from infra.cli.options import USAGE_ERROR
 from infra.cli.sandbox import sandbox
 from infra.cli.serve import serve
 from infra.cli.strategies import strategy_app
 from infra.cli.users import user_app
 from infra.settings import BadSettings
 
+
+class _Commands(TyperGroup):
+    """All commands; Ctrl-C before one has begun its work ends it as later: Typer would say "Aborted!" and fail."""
+
+    def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # Typer's own context
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(INTERRUPTED) from None
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode=None,  # its boxes show <bool> behind a flag, which takes no value
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets

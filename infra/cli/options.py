@@ -9,9 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-FAILED = 1
-USAGE_ERROR = 2
-INTERRUPTED = 130
+from infra.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
 
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
@@ -27,6 +25,15 @@ def run_command(work: Coroutine[None, None, _Result]) -> _Result:
     Raises `SystemExit` with `USAGE_ERROR` for a bad argument, `FAILED` for other errors, and `INTERRUPTED` after
     SIGTERM or Ctrl-C.
     """
+    try:
+        return _run(work)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise SystemExit(INTERRUPTED) from None
+    finally:
+        work.close()  # it hasn't begun if Ctrl-C came while its libraries were loaded
+
+
+def _run(work: Coroutine[None, None, _Result]) -> _Result:
     # Not at the top: a command that only checks its options, or prints its help, starts without them.
     import uvloop  # noqa: PLC0415
 
@@ -41,8 +48,6 @@ def run_command(work: Coroutine[None, None, _Result]) -> _Result:
         _end(error, USAGE_ERROR)
     except (*STARTUP_ERRORS, VenueUnreachable) as error:
         _end(error, FAILED)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise SystemExit(INTERRUPTED) from None
 
 
 async def _until_stopped(work: Coroutine[None, None, _Result]) -> _Result:

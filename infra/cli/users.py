@@ -4,7 +4,8 @@ import sys
 
 import typer
 
-from infra.cli.options import FAILED, DataDirectory, run_command
+from infra.cli.exit_codes import FAILED
+from infra.cli.options import DataDirectory, run_command
 from infra.settings import Settings, load_settings
 
 user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True, rich_markup_mode=None)
