@@ -30,6 +30,9 @@ REPEATED_WITHIN: Final = timedelta(seconds=30)
 CLOCKS_DIFFER_BY: Final = timedelta(minutes=1)
 """A message's time that is further in the future doesn't make those after it late."""
 
+LATE_AFTER: Final = timedelta(minutes=2)
+"""The age from which an entry is late by its message's time: TradingView sometimes delivers an alert hours later."""
+
 _MINUTE_SECONDS: Final = 60
 _PRICE_WAIT_SECONDS: Final = 1.0
 
@@ -110,7 +113,7 @@ class WebhookReceiver:
             reason = message.reason or f"webhook {stored.name}"
             request = SignalRequest(session.id, message.action, reason, market)
             signal = waiting_signal(session, request, signal_id, price, now)
-            signal = await _add(transaction, signal, _why_missed(session, stored, message), now)
+            signal = await _add(transaction, signal, _why_missed(session, stored, message, now), now)
             await self._record_use(transaction, stored, delivery, signal_id, now)
         await self._signals.wake_worker(session)
         return signal
@@ -193,16 +196,20 @@ async def _add(transaction: UnitOfWork, signal: Signal, why_missed: str | None, 
     return missed
 
 
-def _why_missed(session: TradingSession, webhook: SignalWebhook, message: SignalMessage) -> str | None:
-    """Return why nothing can follow from the message: the session has ended, or an entry was overtaken by a later one.
+def _why_missed(session: TradingSession, webhook: SignalWebhook, message: SignalMessage, now: datetime) -> str | None:
+    """Return why nothing can follow from the message: the session has ended, or an entry is late by its own time.
 
     TradingView sends an alert again after an error, and later alerts don't wait for it. An exit is never too late.
     """
     if not acts_on_signals(session):
         return f"the trading session is {session.status.value}"
     sent_at, latest = message.sent_at, webhook.last_sent_at
-    if message.action.enters and sent_at is not None and latest is not None and sent_at < latest:
+    if sent_at is None or not message.action.enters:
+        return None
+    if latest is not None and sent_at < latest:
         return f"a message of {latest:%H:%M:%S} UTC came before it"
+    if now - sent_at > LATE_AFTER:
+        return f"its time is more than {LATE_AFTER.total_seconds():.0f} s ago"
     return None
 
 

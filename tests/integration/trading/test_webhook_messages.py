@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
@@ -290,12 +290,14 @@ async def test_an_entry_that_a_later_message_has_overtaken_is_missed_and_an_exit
         signal = await hooks.send(secret, {"action": action, "time": time, "comment": action})
         return signal.reason if signal.missed else None
 
-    assert await missed_reason("close", "2020-01-01T12:00:05Z") is not None  # there is nothing to close
-    overtaken = await missed_reason("buy", "2020-01-01T12:00:00Z")
-    assert overtaken == "buy, time 2020-01-01T12:00:00Z — missed: a message of 12:00:05 UTC came before it"
-    assert await missed_reason("buy", "2020-01-01T13:00:05+01:00") is None
+    latest = hooks.node.clock.now().replace(microsecond=0)
+    earlier = latest - timedelta(seconds=5)
+    assert await missed_reason("close", utc(latest)) is not None  # there is nothing to close
+    overtaken = await missed_reason("buy", utc(earlier))
+    assert overtaken == f"buy, time {utc(earlier)} — missed: a message of {latest:%H:%M:%S} UTC came before it"
+    assert await missed_reason("buy", latest.astimezone(timezone(timedelta(hours=1))).isoformat()) is None
     await hooks.node.until_position(session, lambda now: now.quantity > 0, "it buys")
-    assert await missed_reason("close", "2020-01-01T12:00:00Z") is None
+    assert await missed_reason("close", utc(earlier)) is None
     await hooks.node.until_position(session, lambda now: now.closed_at, "it sells")
     for time in (
         "yesterday",
@@ -304,4 +306,21 @@ async def test_an_entry_that_a_later_message_has_overtaken_is_missed_and_an_exit
         "9999-12-31T23:59:59-23:59",
     ):  # no times that could be compared
         assert await missed_reason("close", time) is not None
-    assert await missed_reason("buy", "2020-01-01T12:00:06Z") is None
+    assert await missed_reason("buy", utc(latest + timedelta(seconds=1))) is None
+
+
+async def test_an_entry_that_is_delivered_hours_late_is_missed_and_an_exit_is_not(hooks: Hooks) -> None:
+    session = await hooks.session()
+    _, secret = await hooks.create(session)
+    long_ago = utc(hooks.node.clock.now() - timedelta(hours=2))
+    late = await hooks.send(secret, {"action": "buy", "time": long_ago})
+    assert (late.missed, late.reason) == (True, f"time {long_ago} — missed: its time is more than 120 s ago")
+    assert not (await hooks.send(secret, {"action": "buy", "time": utc(hooks.node.clock.now())})).missed
+    await hooks.node.until_position(session, lambda now: now.quantity > 0, "it buys")
+    assert not (await hooks.send(secret, {"action": "close", "time": long_ago})).missed
+    await hooks.node.until_position(session, lambda now: now.closed_at, "it sells")
+
+
+def utc(at: datetime) -> str:
+    """Return the time as TradingView writes it."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
