@@ -185,6 +185,7 @@ class CancelCode(StrEnum):
     DENIED = "DENIED"
     EXIT = "EXIT"
     PROTECTION = "PROTECTION"
+    NO_POSITION = "NO_POSITION"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ class ProtectionRepository(Protocol):
     async def needs_keeper(self, account_id: UUID) -> bool:
         """Return whether the account has a protection or an intent that has not ended, or a position to be closed.
 
-        The latter is one that `PositionRepository.list_halted` returns.
+        The latter is one that `PositionRepository.list_halted` returns. Active orders count that keep a protection at
+        the venue, or by hand only reduce a position.
         """
         ...
 

@@ -42,7 +42,8 @@ GET_ENDED_INTENT = (
 NEEDS_KEEPER = f"""
 SELECT EXISTS (SELECT FROM position_protections WHERE account_id = ANY($1::uuid[]) AND ended_at IS NULL)
     OR EXISTS (SELECT FROM position_intents WHERE account_id = ANY($1) AND ended_at IS NULL)
-    OR EXISTS (SELECT FROM orders WHERE account_id = ANY($1) AND protection_id IS NOT NULL AND {IS_ACTIVE})
+    OR EXISTS (SELECT FROM orders WHERE account_id = ANY($1) AND {IS_ACTIVE}
+        AND (protection_id IS NOT NULL OR (reduce_only AND role = 'MANUAL')))
     OR EXISTS ({LIST_HALTED})"""
 LIST_INTENTS_OF_POSITIONS = SELECT_INTENT + _OF_POSITIONS
 

@@ -8,9 +8,9 @@ import pytest
 
 from domain.core.errors import ErrorCode, InputError
 from domain.model.order_side import OrderSide
-from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
-from domain.model.protection import PositionIntent
-from domain.model.trading import Account, Position
+from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType
+from domain.model.protection import ExitLevel, PositionIntent
+from domain.model.trading import Account, Balance, Position
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
 from domain.model.users import ApiScope, Identity, UserRole
 from domain.rules.order_request import OrderRequest
@@ -110,6 +110,25 @@ async def test_a_stop_that_rests_is_cancelled_before_its_position_is_closed(node
     assert (await close(node, position)).status is OrderStatus.FILLED
     assert (await node.order(protecting.id)).status is OrderStatus.CANCELED
     await until_flat(node, account)
+
+
+@pytest.mark.parametrize("order_type", [OrderType.LIMIT, OrderType.TRAILING_STOP])
+async def test_a_reduce_only_order_ends_with_the_position_and_sells_no_other_coins(
+    node: TradingNode, order_type: OrderType
+) -> None:
+    coins = tuple(Balance(name, amount, amount) for name, amount in (("USDT", Decimal(10_000)), ("BTC", Decimal(1))))
+    account = await node.account(balances=coins)
+    await bought(node, account)
+    price = cents(node.feed.price * Decimal("1.1"))
+    request = OrderRequest(account.id, BTC, OrderSide.SELL, order_type, Decimal("0.005"), reduce_only=True)
+    resting = replace(request, price=price) if order_type is OrderType.LIMIT else replace(request, trailing=True)
+    trail = ExitLevel(percent=Decimal(5)) if order_type is OrderType.TRAILING_STOP else None
+    order = await node.orders.place(node.user.id, resting, "rests", trail=trail)
+    assert order.status is OrderStatus.OPEN
+    sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, Decimal("0.01"))
+    assert (await node.orders.place(node.user.id, sale, "sale")).status is OrderStatus.FILLED
+    ended = await read_until(lambda: node.order(order.id), lambda now: now.status.is_final, "it ends")
+    assert (ended.status, ended.cancel_code) == (OrderStatus.CANCELED, CancelCode.NO_POSITION)
 
 
 async def test_the_position_of_a_trading_session_is_closed_and_the_session_goes_on(node: TradingNode) -> None:
