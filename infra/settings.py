@@ -152,6 +152,13 @@ class Settings(BaseSettings):
         description="how many markets of a venue a node follows because clients look at them, a quarter of them for "
         "strangers, 4 to 100000; what is traded comes on top",
     )
+    worker_processes: int = Field(
+        2,
+        ge=1,
+        le=1_000,
+        description="how many backtests and the like a node with the role worker computes at a time, each in a process "
+        "of its own that yields to the engine, 1 to 1000",
+    )
     gzip_min_bytes: int = Field(
         2_048,
         ge=0,

@@ -213,5 +213,6 @@ class ListLoaders:
         self.positions = ListLoader(database, lambda lists: lists.positions)
         self.transfers = ListLoader(database, lambda lists: lists.transfers)
         self.jobs = ListLoader(database, lambda lists: lists.jobs)
+        self.backtests = ListLoader(database, lambda lists: lists.backtests)
         self.reports = ListLoader(database, lambda lists: lists.reports)
         self.activity = ListLoader(database, lambda lists: lists.activity)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
+from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import UserEvent
 from domain.model.jobs import Job
 from domain.model.orders import Fill, Order, OrderEvent
@@ -225,6 +226,22 @@ class Loaders:
     def jobs(self) -> DataLoader[UUID, Job | None]:
         """Jobs by id."""
         return self._by_id(lambda reading, ids: reading.jobs.get_many(ids))
+
+    @cached_property
+    def backtests(self) -> DataLoader[UUID, Backtest | None]:
+        """Backtests by id."""
+        return self._by_id(lambda reading, ids: reading.backtests.get_many(ids))
+
+    @cached_property
+    def backtest_outcomes(self) -> DataLoader[UUID, BacktestOutcome | None]:
+        """What backtests came to, by the backtest's id; several fields need the same one."""
+
+        async def load(ids: list[UUID]) -> list[BacktestOutcome | None]:
+            async with self._database.read_only() as reading:
+                found = await reading.backtests.outcomes(ids)
+            return [found.get(backtest_id) for backtest_id in ids]
+
+        return DataLoader(load)
 
     @cached_property
     def report_results(self) -> DataLoader[UUID, ReportResult | None]:

@@ -62,6 +62,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "Signal": owned_loader(context, loaders.signals.load),
         "Order": owned_loader(context, loaders.orders.load),
         "Job": owned_loader(context, loaders.jobs.load),
+        "Backtest": owned_loader(context, loaders.backtests.load),
         "Fill": query_loader(context, lambda reading, user, key: reading.orders.get_fill(user, key)),
         "Position": query_loader(context, lambda reading, user, key: reading.positions.get(user, key)),
         "SignalWebhook": query_loader(context, lambda reading, user, key: reading.signal_webhooks.get(user, key)),

@@ -18,6 +18,7 @@ from domain.model.strategy_templates import TemplateCatalogue
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
+from domain.research.backtest_service import BacktestService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
@@ -75,6 +76,7 @@ class Services:
     halts: HaltService
     jobs: JobService
     reports: ReportService
+    backtests: BacktestService
     events: EventLogReader
     portfolios: Portfolios
     price_wait_seconds: float = BOOK_WAIT_SECONDS

@@ -15,6 +15,7 @@ from domain.model.users import ApiScope, User
 from domain.ports.lists import AccountFilter, NoFilter, PositionFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from domain.reports.session_metrics import MetricsRequest
+from domain.strategies.parameter_values import all_parameter_values
 from domain.trading.signal_requests import SignalRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from resolvers import markets
@@ -82,9 +83,7 @@ async def strategy_version(context: RequestContext, session: TradingSession) -> 
 async def parameter_values(context: RequestContext, session: TradingSession) -> list[ParameterValue]:
     """Return the value of each parameter of the strategy: the trading session's own, or else the version's default."""
     version = await strategy_version(context, session)
-    own = {parameter.name: parameter.value for parameter in session.parameters}
-    known = version.definition.parameters if version is not None else ()
-    return [ParameterValue(parameter.name, own.get(parameter.name, parameter.default)) for parameter in known]
+    return [] if version is None else list(all_parameter_values(version.definition, session.parameters))
 
 
 async def signals(

@@ -8,6 +8,7 @@ from strawberry.schema.config import StrawberryConfig
 from schema.accounts.mutations import AccountMutation
 from schema.accounts.subscriptions import AccountSubscription
 from schema.analytics.queries import AnalyticsQuery
+from schema.backtests.mutations import BacktestMutation
 from schema.common.engine_schema import EngineSchema
 from schema.common.errors import InputError
 from schema.common.node import NodeQuery
@@ -43,6 +44,7 @@ class Mutation(
     OrderMutation,
     PositionMutation,
     ReportMutation,
+    BacktestMutation,
     JobMutation,
 ): ...
 

@@ -10,6 +10,7 @@ class JobKind(StrEnum):
     """What a job computes. Each kind has one handler, and the rows of jobs have its value."""
 
     REPORT = "report"
+    BACKTEST = "backtest"
 
 
 class JobStatus(StrEnum):

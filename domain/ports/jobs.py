@@ -33,6 +33,10 @@ class JobRepository(Protocol):
         """Give a claimed job back, as if it had not been claimed; False if it was no longer this worker's."""
         ...
 
+    async def release_all(self) -> int:
+        """Queue all jobs again that run; return how many. For a database that no worker uses yet."""
+        ...
+
     async def finish(self, job_id: UUID, status: JobStatus, message: str | None, at: datetime) -> Job | None:
         """Store the end of a job; None if it had ended already."""
         ...

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
+from domain.model.backtests import Backtest
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Fill, Order
@@ -155,6 +156,11 @@ class Lists(Protocol):
     @property
     def jobs(self) -> ListRepository[Job, JobFilter]:
         """Jobs of a user."""
+        ...
+
+    @property
+    def backtests(self) -> ListRepository[Backtest, NoFilter]:
+        """Backtests of a user."""
         ...
 
     @property

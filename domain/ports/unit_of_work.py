@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
+from domain.ports.backtests import BacktestRepository
 from domain.ports.equity import EquityRepository
 from domain.ports.event_log import EventLog
 from domain.ports.idempotency import IdempotencyRepository
@@ -97,6 +98,11 @@ class UnitOfWork(Protocol):
     @property
     def reports(self) -> ReportRepository:
         """Reports."""
+        ...
+
+    @property
+    def backtests(self) -> BacktestRepository:
+        """Backtests."""
         ...
 
     @property

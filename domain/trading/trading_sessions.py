@@ -29,8 +29,8 @@ from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import AbilitiesOf
 from domain.rules.resting_protection import venue_errors
-from domain.strategies.compiled import compile_definition
 from domain.strategies.definition_parser import parse_rules
+from domain.strategies.parameter_values import parameter_value_errors
 from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_context import cancel_session_orders
 from domain.trading.session_intents import withdraw_close
@@ -263,7 +263,7 @@ def _market_errors(
 
 
 def _definition_errors(definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
-    errors = _parameter_errors(definition, request.parameters, request.timeframe)
+    errors = parameter_value_errors(definition, request.parameters, request.timeframe)
     messages = dict.fromkeys(error.message for error in unsupported_errors(definition))
     errors += [InputError(ErrorCode.UNSUPPORTED, message, ("input", "strategyVersion")) for message in messages]
     if request.sizing is not None:
@@ -282,34 +282,6 @@ def _venue_errors(
         stop=definition.stop_loss is not None or definition.trailing_stop is not None,
         profit=definition.take_profit is not None,
     )
-
-
-def _parameter_errors(
-    definition: StrategyDefinition, values: tuple[ParameterValue, ...], timeframe: Timeframe
-) -> list[InputError]:
-    """Return the errors of a trading session's parameter values, by themselves or in the rules that use them."""
-    names = [value.name for value in values]
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        message = f"{repeated[0][:40]!r} is given twice."
-        return [InputError(ErrorCode.INVALID, message, ("input", "parameters"))]
-    try:
-        compile_definition(definition, {value.name: value.value for value in values}, timeframe)
-    except InputErrors as found:
-        return [_under_input(error, names) for error in found.errors]
-    return []
-
-
-def _under_input(error: InputError, names: list[str]) -> InputError:
-    """Return the error with its path in the request, in which parameters are a list."""
-    if not error.path:
-        return InputError(ErrorCode.INVALID, error.message, ("input", "timeframe"))
-    field, *rest = error.path
-    if field == "parameters" and rest and rest[0] in names:
-        return InputError(error.code, error.message, ("input", "parameters", str(names.index(rest[0]))))
-    if field == "parameters":
-        return InputError(error.code, error.message, ("input", "parameters"))
-    return InputError(ErrorCode.INVALID, f"{field}: {error.message}", ("input", "parameters"))
 
 
 def _expect(session: TradingSession, *allowed: TradingSessionStatus, action: str) -> None:

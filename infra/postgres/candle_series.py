@@ -8,7 +8,9 @@ import numpy as np
 from domain.backtest.bars import Bars
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.markets import MarketSymbol, Timeframe
+from infra.postgres.bulk_candles import acquired_connection
 from infra.postgres.connection import Connection
+from infra.postgres.pool import Pool
 
 PAGE_ROWS = 50_000
 
@@ -51,3 +53,16 @@ async def read_bars(
         np.concatenate(times) if times else np.empty(0, dtype=np.int64),
         CandleArrays(*(np.ascontiguousarray(column) for column in series), gapless=True),
     )
+
+
+class PostgresBars:
+    """Implements `domain.research.candle_loader.BarSource`, on a connection of the pool."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def read(
+        self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime, on_rows: Callable[[int], None]
+    ) -> Bars:
+        async with acquired_connection(self._pool) as driver:
+            return await read_bars(Connection(driver), market, timeframe, start, end, on_rows)

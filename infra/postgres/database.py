@@ -21,6 +21,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
+from infra.postgres.repositories.backtests import PostgresBacktests
 from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
@@ -108,6 +109,10 @@ class PostgresTransaction:
     @cached_property
     def reports(self) -> PostgresReports:
         return PostgresReports(self._connection)
+
+    @cached_property
+    def backtests(self) -> PostgresBacktests:
+        return PostgresBacktests(self._connection)
 
     @cached_property
     def market_data(self) -> PostgresMarketData:

@@ -8,13 +8,17 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.core.errors import Unavailable
-from domain.jobs.runner import JobRunner
+from domain.jobs.runner import JobRunner, RunnerOptions
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
 from domain.reports.handler import ReportHandler
+from domain.research.backtest_handler import BacktestHandler
+from domain.research.candle_loader import CandleLoader
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
+from infra.postgres.candle_series import PostgresBars
+from infra.runtime.compute_pool import ProcessPool
 from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
 from infra.settings import Role, Settings
@@ -45,7 +49,10 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             await trader.start()
             stack.push_async_callback(trader.close)
         if Role.WORKER in settings.roles:
-            stack.push_async_callback(_background(_report_runner(container, name).run()))
+            pool = ProcessPool(settings.worker_processes)
+            stack.push_async_callback(pool.close)
+            for runner in (_report_runner(container, name), _research_runner(container, pool, name, settings)):
+                stack.push_async_callback(_background(runner.run()))
             stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
                 _background(purge_expired_hourly(container.backends.database, container.backends.clock))
@@ -106,6 +113,20 @@ def _report_runner(container: Container, name: str) -> JobRunner:
         history=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
     return JobRunner(backends.database, backends.bus, backends.clock, name, [handler])
+
+
+def _research_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> JobRunner:
+    """Return the runner of jobs that take a process for a while; reports don't wait behind them."""
+    backends, venues = container.backends, container.venues
+    candles = CandleLoader(
+        backends.database,
+        PostgresBars(backends.pool),
+        lambda venue: None if venues.get(venue) is None else venues.public(venue),
+        backends.clock,
+    )
+    handler = BacktestHandler(backends.database, candles, pool, container.hub.catalogue.get)
+    options = RunnerOptions(slots=settings.worker_processes)
+    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options)
 
 
 async def _create_partitions(container: Container) -> None:

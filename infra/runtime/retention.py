@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, old idempotency keys, marks of alerts that were sent, points of equity."""
+"""Deletes expired rows: ended credentials, idempotency keys, marks of alerts, points of equity, backtests."""
 
 import asyncio
 import logging
@@ -26,6 +26,9 @@ EQUITY_POINTS_KEPT: Final = timedelta(days=7)
 HOURLY_EQUITY_KEPT: Final = timedelta(days=400)
 """How long the last point of each hour is kept."""
 
+BACKTESTS_KEPT: Final = 1_000
+"""How many backtests of a user are kept with their results: the newest ones."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
@@ -38,6 +41,7 @@ class Purged(NamedTuple):
     idempotency_keys: int
     alerts: int
     equity_points: int
+    backtests: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -54,7 +58,7 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
     """Delete expired rows in batches; return how many."""
-    now, purged = clock.now(), Purged(0, 0, 0, 0)
+    now, purged = clock.now(), Purged(0, 0, 0, 0, 0)
     while True:
         async with database.transaction() as transaction:
             deleted = Purged(
@@ -62,11 +66,15 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.idempotency.delete_before(now - IDEMPOTENCY_KEYS_KEPT, ROWS_AT_ONCE),
                 await transaction.accounts.delete_expired_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
                 await transaction.equity.delete_old(now - EQUITY_POINTS_KEPT, now - HOURLY_EQUITY_KEPT, ROWS_AT_ONCE),
+                await transaction.backtests.delete_old(BACKTESTS_KEPT, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
         purged = Purged(*map(sum, zip(purged, deleted, strict=True)))
     if any(purged):
-        message = "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity"
+        message = (
+            "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
+            "%d old backtests"
+        )
         log.info(message, *purged)
     return purged

@@ -11,7 +11,7 @@ from domain.model.trading import AccountKind
 from domain.ports.lists import PositionFilter
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
-from resolvers import filters, jobs, orders, reports, strategies, trading, users
+from resolvers import backtests, filters, jobs, orders, reports, strategies, trading, users
 from resolvers.lists import PositionOrder, TimeOrder
 from resolvers.pagination import PageArguments
 from schema.common.arguments import OrderBy, connection_field
@@ -32,6 +32,7 @@ from schema.positions.lists import PositionConnection, PositionOrderBy
 
 AccountConnection = lazy("accounts.types", "AccountConnection")
 ActivityConnection = lazy("users.types", "ActivityConnection")
+BacktestConnection = lazy("backtests.types", "BacktestConnection")
 FillConnection = lazy("orders.types", "FillConnection")
 JobConnection = lazy("jobs.types", "JobConnection")
 OrderConnection = lazy("orders.types", "OrderConnection")
@@ -167,6 +168,10 @@ class ViewerLists:
         order_by: OrderBy = NEWEST,
     ) -> object:
         return await jobs.jobs(info.context, parent, page, status, order_by)
+
+    @connection_field(BacktestConnection | None, description="The backtests of the user.")
+    async def backtests(parent: Viewer, info: Info, page: PageArguments, order_by: OrderBy = NEWEST) -> object:
+        return await backtests.backtests(info.context, parent, page, order_by)
 
     @connection_field(
         ReportConnection | None,

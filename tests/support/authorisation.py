@@ -27,8 +27,8 @@ SCHEMA: Final = build_schema().graphql_schema
 
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
-    "Account", "AccountTransfer", "Activity", "ApiKey", "Fill", "Job", "LoginSession", "Order", "Position", "Report",
-    "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
+    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "Fill", "Job", "LoginSession", "Order", "Position",
+    "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 QUERIES: Final = {
@@ -40,7 +40,7 @@ QUERIES: Final = {
 VIEWER: Final = {
     "id", "email", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor", "apiKeys",
     "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs", "reports",
-    "activity", "halt", "halts",
+    "backtests", "activity", "halt", "halts",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -76,6 +76,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "positionClose": ("TRADE", ("Position",)),
     "orderCancel": ("TRADE", ("Order",)),
     "ordersCancel": ("TRADE", ("Account",)),
+    "backtestRun": ("READ", ("StrategyVersion",)),
     "jobCancel": ("READ", ("Job",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy")),
 }
@@ -99,7 +100,8 @@ _SAMPLES: Final = {
 }  # fmt: skip
 _NAMED: Final = {
     "email": "somebody.new@example.com", "password": "correct horse battery", "venue": "sandbox", "kind": "PAPER",
-    "idempotencyKey": "key", "enterLong": "close > 1", "currency": "USDT", "scopes": ["READ"],
+    "idempotencyKey": "key", "to": "2026-01-02T00:00:00Z", "enterLong": "close > 1", "currency": "USDT",
+    "scopes": ["READ"],
 }  # fmt: skip
 _NESTED: Final = {"definition": {"enterLong": "close > 1", "sizing": {"quoteAmount": "100"}}}
 """What inputs are filled with whose types alone would not do."""

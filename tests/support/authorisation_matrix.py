@@ -34,6 +34,10 @@ MARK = "zyxw"
 _REFUSED_WITHIN_SECONDS = 10.0
 """A stream that isn't refused waits for ever; a refusal needs no time to speak of on however slow a machine."""
 
+_BACKTEST = (
+    f'{{market: "{BTC}", timeframe: H1, from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z", '
+    f'initialEquity: "93571.13579", definition: {{enterLong: "close > 93.95723", sizing: {{quoteAmount: "100"}}}}}}'
+)
 _IDENTIFYING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
 """Amounts, counts and times that nobody else has by chance."""
 
@@ -309,6 +313,7 @@ async def seeded(api: Api) -> Matrix:
         f'userUpdate(input: {{displayName: "{MARK} name"}})',
         f'signalWebhookCreate(input: {{tradingSession: "{encode_id("TradingSession", session.id)}", name: "{MARK}"}})',
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
+        f"backtestRun(input: {_BACKTEST})",
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
     assert await report_worker(api.database, lambda: {BTC: a_market()}).work_once()

@@ -52,6 +52,8 @@ WHERE id = $1 AND worker = $2 AND status = 'RUNNING'"""
 RELEASE_JOB: Final = """
 UPDATE jobs SET status = 'QUEUED', progress = 0, worker = NULL, lease_until = NULL, attempts = attempts - 1
 WHERE id = $1 AND worker = $2 AND status = 'RUNNING'"""
+RELEASE_ALL_JOBS: Final = """
+UPDATE jobs SET status = 'QUEUED', progress = 0, worker = NULL, lease_until = NULL WHERE status = 'RUNNING'"""
 FINISH_JOB: Final = f"""
 UPDATE jobs SET status = $2, message = $3, finished_at = $4, worker = NULL, lease_until = NULL,
     progress = CASE WHEN $2 = 'SUCCEEDED' THEN 1 ELSE progress END
@@ -90,6 +92,9 @@ class PostgresJobs(Repository):
 
     async def release(self, job_id: UUID, worker: str) -> bool:
         return await self._connection.execute(RELEASE_JOB, job_id, worker) == "UPDATE 1"
+
+    async def release_all(self) -> int:
+        return int((await self._connection.execute(RELEASE_ALL_JOBS)).removeprefix("UPDATE "))
 
     async def finish(self, job_id: UUID, status: JobStatus, message: str | None, at: datetime) -> Job | None:
         return await self._job(FINISH_JOB, job_id, status, message, at)

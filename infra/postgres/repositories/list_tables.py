@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
+from domain.model.backtests import Backtest
 from domain.model.jobs import Job
 from domain.model.orders import Fill, Order
 from domain.model.reports import Report
@@ -23,7 +24,7 @@ from domain.ports.lists import (
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.repositories import jobs, reports, strategies, users
+from infra.postgres.repositories import backtests, jobs, reports, strategies, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.orders import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
@@ -137,6 +138,9 @@ POSITIONS: Final = ListTable(
 )
 TRANSFERS: Final = ListTable(SELECT_TRANSFER, "account_transfers", OF_ACCOUNT, _no_conditions, transfer_from_row)
 JOBS: Final = ListTable(jobs.SELECT_JOB, "jobs", OF_USER, _job_conditions, jobs.job_from_row)
+BACKTESTS: Final = ListTable(
+    backtests.SELECT_BACKTEST, "backtests", OF_USER, _no_conditions, backtests.backtest_from_row
+)
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)
 
@@ -186,6 +190,10 @@ class PostgresLists:
     @cached_property
     def jobs(self) -> PostgresList[Job, JobFilter]:
         return PostgresList(self._connection, JOBS)
+
+    @cached_property
+    def backtests(self) -> PostgresList[Backtest, NoFilter]:
+        return PostgresList(self._connection, BACKTESTS)
 
     @cached_property
     def reports(self) -> PostgresList[Report, ReportFilter]:

@@ -48,6 +48,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "signalWebhookRevoke": "signal_webhook_revoked",
     "tradingHalt": "trading_halted",
     "tradingResume": "trading_resumed",
+    "backtestRun": "backtest_requested",
     "jobCancel": "job_cancel_requested",
     "reportGenerate": "report_requested",
 }
@@ -113,6 +114,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "TradingSession": "trading_session_id",
     "SignalWebhook": "signal_webhook_id",
     "Position": "position_id",
+    "Backtest": "backtest_id",
     "Job": "job_id",
     "Report": "report_id",
 }

@@ -71,6 +71,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
         "max_feeds_per_venue": ("20", 20),
+        "worker_processes": ("3", 3),
         "gzip_min_bytes": ("0", 0),
         "graphiql": ("false", False),
         "introspection": ("false", False),

@@ -82,6 +82,7 @@ PROMISED = {
         "Account.balances",
         "Account.unpriced",
         "AccountTransfer.account",
+        "Backtest.job",
         "Fill.order",
         "Order.account",
         "Order.protections",
@@ -99,7 +100,8 @@ PROMISED = {
     *(f"{kind.__name__}State.current" for kind in get_args(State) if kind not in {Activity, Halt}),
     # Part of an object that is itself in a nullable field: a page that can't be is the client's own mistake in the
     # document, and takes no more than the object away.
-    *("Order.fills", "Order.events", "Report.equityCurve", "Report.roundTrips", "Strategy.versions"),
+    *("Backtest.equityCurve", "Backtest.roundTrips", "Order.fills", "Order.events"),
+    *("Report.equityCurve", "Report.roundTrips", "Strategy.versions"),
     *("TradingSession.signals", "TradingSession.orders"),
     # Its items are nullable; more than 100 ids are a mistake in the document.
     "Query.nodes",

@@ -1,0 +1,76 @@
+"""Backtests, and what they came to, in PostgreSQL."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from domain.model.backtests import Backtest, BacktestOutcome
+from domain.model.markets import Timeframe
+from domain.model.trading import ParameterValue
+from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.strategies import decode_definition, encode_definition
+from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
+from infra.postgres.rows.mapper import RowMapper
+
+_BACKTESTS: Final = RowMapper(
+    "backtests",
+    Backtest,
+    decoders={
+        "definition": decode_definition,
+        "parameters": msgspec.json.Decoder(tuple[ParameterValue, ...]).decode,
+        "market": market_symbol,
+        "timeframe": members_by_value(Timeframe).__getitem__,
+    },
+    encoders={"definition": encode_definition, "parameters": to_json, "market": str},
+)
+SELECT_BACKTEST: Final = _BACKTESTS.select
+INSERT_BACKTEST: Final = _BACKTESTS.insert()
+backtest_from_row = _BACKTESTS.from_row
+
+BACKTEST: Final = SELECT_BACKTEST + " WHERE id = $1 AND user_id = $2"
+BACKTESTS_BY_IDS: Final = SELECT_BACKTEST + " WHERE id = ANY($1::uuid[])"
+BACKTEST_OF_JOB: Final = SELECT_BACKTEST + " WHERE job_id = $1"
+SET_OUTCOME: Final = "UPDATE backtests SET outcome = $2 WHERE id = $1"
+OUTCOMES: Final = """
+SELECT backtests.id, outcome FROM backtests JOIN jobs ON jobs.id = backtests.job_id
+WHERE backtests.id = ANY($1::uuid[]) AND jobs.status = 'SUCCEEDED'"""
+DELETE_OLD: Final = """
+WITH old AS (
+    SELECT numbered.id, numbered.job_id FROM (
+        SELECT id, job_id, row_number() OVER (PARTITION BY user_id ORDER BY id DESC) AS number FROM backtests
+    ) numbered JOIN jobs ON jobs.id = numbered.job_id
+    WHERE number > $1 AND jobs.finished_at IS NOT NULL LIMIT $2
+), deleted AS (DELETE FROM backtests WHERE id IN (SELECT id FROM old))
+DELETE FROM jobs WHERE id IN (SELECT job_id FROM old)"""
+
+_OUTCOME: Final = msgspec.json.Decoder(BacktestOutcome)
+
+
+class PostgresBacktests(Repository):
+    """See `domain.ports.backtests.BacktestRepository`."""
+
+    async def add(self, backtest: Backtest) -> None:
+        await self._connection.execute(INSERT_BACKTEST, *_BACKTESTS.params(backtest))
+
+    async def get(self, user_id: UUID, backtest_id: UUID) -> Backtest | None:
+        row = await self._connection.fetchrow(BACKTEST, backtest_id, user_id)
+        return None if row is None else backtest_from_row(row)
+
+    async def get_many(self, ids: Sequence[UUID]) -> list[Backtest]:
+        return [backtest_from_row(row) for row in await self._connection.fetch(BACKTESTS_BY_IDS, ids)]
+
+    async def get_for_job(self, job_id: UUID) -> Backtest | None:
+        row = await self._connection.fetchrow(BACKTEST_OF_JOB, job_id)
+        return None if row is None else backtest_from_row(row)
+
+    async def set_outcome(self, backtest_id: UUID, outcome: BacktestOutcome) -> None:
+        await self._connection.execute(SET_OUTCOME, backtest_id, to_json(outcome))
+
+    async def outcomes(self, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
+        rows = await self._connection.fetch(OUTCOMES, ids)
+        return {row["id"]: _OUTCOME.decode(row["outcome"]) for row in rows}
+
+    async def delete_old(self, kept: int, limit: int) -> int:
+        return int((await self._connection.execute(DELETE_OLD, kept, limit)).removeprefix("DELETE "))
