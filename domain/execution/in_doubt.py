@@ -13,13 +13,14 @@ from domain.execution.account_context import AccountContext
 from domain.execution.balance_refresh import BalanceRefresher
 from domain.execution.execution_reports import ReportHandler
 from domain.execution.fill_owners import FillOwner, FillOwners
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import OrderReport
 from domain.ports.leases import StaleLease
 from domain.ports.market_data import VenueUnreachable
 from domain.rules.missing_fills import give_up_fills
 from domain.rules.order_lifecycle import Transition, confirm_absent, is_missing_fills, mark_in_doubt, reject_cancel
 from domain.rules.order_replacement import UncanceledStep, uncanceled_step
+from domain.rules.refused_cancels import is_cancel_refused
 
 _FILLS_MARGIN = timedelta(seconds=5)
 """How long before an order was sent its fills are looked for, since clocks differ."""
@@ -198,8 +199,9 @@ class InDoubtResolver:
         """Handle an order that rests although its cancel was sent: the cancel is refused, in flight or lost."""
         if query.cancel_refusal is not None:
             at, reason = self._context.clock.now(), query.cancel_refusal
-            await self._context.update(order.id, lambda current: reject_cancel(current, at, reason))
+            after = await self._context.update(order.id, lambda current: reject_cancel(current, at, reason))
             self._discard(query)
+            await self._alert_of_refused_cancel(after, reason)
             return
         step = uncanceled_step(order, await self._amendment_of(order))
         if step is UncanceledStep.PUT_BACK:
@@ -212,6 +214,17 @@ class InDoubtResolver:
             # A second cancel does no harm: the client order id is this order's alone.
             self._discard(query)
             self._retry_cancel(order.id)
+
+    async def _alert_of_refused_cancel(self, order: Order | None, reason: str) -> None:
+        """Alert once if the engine itself has wanted the cancel: nobody else looks at what became of it."""
+        if order is None or not is_cancel_refused(order) or order.cancel_code is CancelCode.REQUESTED:
+            return
+        message = (
+            f"The venue refuses to cancel the order {order.side} {order.quantity} {order.market}: {reason}. It is "
+            f"asked again and again. The client order id is {order.client_order_id}."
+        )
+        with suppress(Unavailable):
+            await self._context.alerts.raise_alert(f"cancel:{order.id}", message)
 
     async def _resolve_order_not_found(self, query: PendingQuery, order: Order) -> None:
         if order.awaits_fills:

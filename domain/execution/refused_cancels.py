@@ -1,4 +1,4 @@
-"""When orders are cancelled again whose cancel, for a halt or at their end, the venue has refused."""
+"""When orders are cancelled again whose cancel the venue has refused, though no user has asked for it."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ CANCEL_RETRY_SECONDS = 5.0
 """How long after it is seen that the venue refused a cancel the next one is requested."""
 
 _MAXIMUM_ORDERS = 10_000
-_OF_THE_ENGINE = frozenset({CancelCode.HALT, CancelCode.EXPIRED})
+_OF_THE_ENGINE = frozenset({CancelCode.HALT, CancelCode.EXPIRED, CancelCode.TRADING_SESSION})
 
 
 class RefusedCancels:

@@ -117,7 +117,8 @@ class PositionIntent:
     of then still bring. `quantity` is the part to close, in base; None for all that `protection_id` protects, or for
     the whole position. `order_id` is the order that is under way, or the last one; `tries` counts the orders, `sold`
     what those that ended have closed. `missing` is what can't be closed because the account doesn't hold it any more.
-    `last_refusal` is why the last order closed nothing, `failures` how many did so one after another.
+    `last_refusal` is why the last order closed nothing, `failures` how many did so one after another. `waits_for` is a
+    sentence, None while nothing keeps the next order back.
     """
 
     id: UUID
@@ -139,6 +140,7 @@ class PositionIntent:
     next_try_at: datetime | None = None
     missing: Decimal = ZERO
     last_refusal: str | None = None
+    waits_for: str | None = None
     ended_at: datetime | None = None
 
     def changed(self, **changes: object) -> "PositionIntent":

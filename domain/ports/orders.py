@@ -189,6 +189,10 @@ class OrderRepository(Protocol):
         """Return the account's orders of which the venue has counted more as filled than is known, oldest first."""
         ...
 
+    async def list_refused_cancels(self, account_id: UUID) -> list[Order]:
+        """Return the account's orders that a trading session wants cancelled and the venue has not, oldest first."""
+        ...
+
     async def list_expired(self, account_id: UUID, now: datetime) -> list[Order]:
         """Return active orders whose `expires_at` has passed and whose cancel isn't requested yet, oldest first."""
         ...

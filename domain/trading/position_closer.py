@@ -5,16 +5,18 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, plain
-from domain.execution.commands import cancel_order, place_order
+from domain.execution.commands import place_order
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import Market
-from domain.model.orders import CancelCode, Order, OrderStatus, OrderType, RejectCode, RiskCode
+from domain.model.orders import Order, OrderStatus, OrderType, RejectCode, RiskCode
 from domain.model.protection import PositionIntent
 from domain.model.trading import Balance, Position
 from domain.portfolio.positions import close_dust, is_dust
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
+from domain.rules.refused_cancels import awaited_end
 from domain.trading.closing import PositionClosing, load_closing
+from domain.trading.exit_obstacles import ExitObstacles
 from domain.trading.exit_plan import ExitPlan, orders_to_release, plan_exit
 from domain.trading.exit_retry import PATIENT_AFTER, is_late, retry_delay
 from domain.trading.keeper_context import KeeperContext
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 MISSING_SEEN = 2
 """How often the venue has to say that coins are gone: right after a fill its balances may lag behind."""
 
+_FOR_BALANCES = "It waits for the venue to say what the account holds."
 _GONE = "they were sold, withdrawn or spent on fees elsewhere"
 _UNTOLD = "the venue counts them as sold, and has never told the trades"
 
@@ -44,6 +47,7 @@ class PositionCloser:
 
     def __init__(self, context: KeeperContext) -> None:
         self._context = context
+        self._obstacles = ExitObstacles(context)
 
     def __repr__(self) -> str:
         return f"PositionCloser({self._context!r})"
@@ -109,6 +113,7 @@ class PositionCloser:
             failures=failures,
             last_refusal=refusal,
             next_try_at=self._context.clock.now() + retry_delay(failures),
+            waits_for=None,
         )
         await unit_of_work.protection.save_intent(failed)
         if failures > silent:
@@ -125,14 +130,14 @@ class PositionCloser:
 
         What may enlarge the position, or locks what is to be sold, is cancelled first.
         """
-        if not closing.closes_part:
-            await self._cancel(unit_of_work, closing.entries)
+        if closing.entries and not closing.closes_part:
+            await self._obstacles.cancel(unit_of_work, closing.intent, closing.entries)
         if closing.position is None:
             if not closing.entries:
                 await self._end(unit_of_work, closing.intent)
             return None
         if not closing.closes_part and closing.exits:
-            await self._cancel(unit_of_work, closing.exits)
+            await self._obstacles.cancel(unit_of_work, closing.intent, closing.exits)
             return None
         market = self._context.feed.catalogue.get(closing.position.market)
         # No order a minute, for ever, in a market that its venue has given up.
@@ -158,14 +163,15 @@ class PositionCloser:
         quantity = plan_exit(closing.target, market, price, None).quantity
         resting = closing.resting_in_the_way(quantity)
         if resting:
-            await self._cancel(unit_of_work, resting)
+            await self._obstacles.cancel(unit_of_work, closing.intent, resting)
             return None
         in_the_way = closing.in_the_way(quantity)
         if in_the_way:
-            await self._cancel_by_hand(unit_of_work, closing.intent, in_the_way)
+            await self._obstacles.cancel_by_hand(unit_of_work, closing.intent, in_the_way)
             return None
         held = await self._held(unit_of_work, market) if by_balance else None
         if held is None and closing.intent.missing > 0:
+            await self._obstacles.wait(unit_of_work, closing.intent, _FOR_BALANCES)
             return None
         plan = plan_exit(closing.target, market, price, held)
         if plan.quantity > 0:
@@ -199,6 +205,7 @@ class PositionCloser:
             tries=intent.tries + 1,
             next_try_at=None,
             missing=plan.missing,
+            waits_for=None,
         )
         await unit_of_work.protection.save_intent(placed)
         return order.id
@@ -230,23 +237,10 @@ class PositionCloser:
         """Cancel orders that lock what is to be sold; those that the engine doesn't know are left alone."""
         active = await unit_of_work.orders.list_active(intent.account_id)
         chosen = orders_to_release(active, market, locked)
-        await self._cancel_by_hand(unit_of_work, intent, chosen)
+        if chosen:
+            await self._obstacles.cancel_by_hand(unit_of_work, intent, chosen)
         refusal = f"{plain(locked)} {market.base} are locked by other orders of the account."
         await self._record_failure(unit_of_work, intent, refusal, silent=intent.failures + len(chosen))
-
-    async def _cancel_by_hand(
-        self, unit_of_work: UnitOfWork, intent: PositionIntent, orders: tuple[Order, ...]
-    ) -> None:
-        """Cancel orders of the user's own, and say so of each once."""
-        await self._cancel(unit_of_work, orders)
-        for order in orders:
-            order_base = order.market.symbol.partition("/")[0]
-            message = (
-                f"Your order {order.client_order_id} to {order.side.value.lower()} {plain(order.remaining_quantity)} "
-                f"{order_base} on {order.market} is being cancelled, because it locks what {intent.role.value} of a "
-                f"position on {intent.market} has to sell."
-            )
-            await self._context.alert(unit_of_work, f"unlocked:{order.id}", message)
 
     async def _close_without(
         self, unit_of_work: UnitOfWork, closing: PositionClosing, position: Position, missing: Decimal, why: str
@@ -280,6 +274,7 @@ class PositionCloser:
             await self._end(unit_of_work, intent)
             return
         if closing.orders:
+            await self._obstacles.wait(unit_of_work, intent, awaited_end(closing.orders))
             return
         whole = is_dust(position.quantity, market, price)
         if whole:
@@ -311,16 +306,9 @@ class PositionCloser:
 
     # -- changes of rows ---------------------------------------------------------------------------------------------
 
-    async def _cancel(self, unit_of_work: UnitOfWork, orders: tuple[Order, ...]) -> None:
-        """Have the orders cancelled that aren't to be cancelled yet, oldest first."""
-        for order in sorted(orders, key=lambda order: order.id):
-            locked = await unit_of_work.orders.get_for_update(order.id)
-            if locked is not None:
-                await cancel_order(unit_of_work, locked, CancelCode.EXIT, self._context.clock.now())
-
     async def _end(self, unit_of_work: UnitOfWork, intent: PositionIntent) -> None:
         now = self._context.clock.now()
-        await unit_of_work.protection.save_intent(intent.changed(ended_at=now))
+        await unit_of_work.protection.save_intent(intent.changed(ended_at=now, waits_for=None))
         if intent.protection_id is not None and intent.quantity is None:
             protection = await unit_of_work.protection.get_for_update(intent.protection_id)
             if protection is not None and protection.ended_at is None:

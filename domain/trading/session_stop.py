@@ -5,6 +5,7 @@ from dataclasses import replace
 from domain.core.money import ZERO, plain
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
 from domain.model.trading import TradingSessionStatus
+from domain.rules.refused_cancels import awaited_end
 from domain.trading.session_context import (
     TradingSessionContext,
     TradingSessionEnded,
@@ -74,10 +75,11 @@ def _waits_for(state: TradingSessionState) -> str | None:
         if order.awaits_fills:
             return f"It waits for trades of its order {order.client_order_id} that the venue has counted and not told."
         if not _protects_what_stays(order, state.of(order.market)):
-            return f"It waits for the end of its order {order.client_order_id}, which is {order.status.value}."
+            return awaited_end([order])
     if not state.session.close_on_stop or not (state.all_positions or state.all_intents):
         return None
-    refusal = next((intent.last_refusal for intent in state.all_intents if intent.last_refusal is not None), None)
+    reasons = (reason for intent in state.all_intents for reason in (intent.waits_for, intent.last_refusal))
+    refusal = next((reason for reason in reasons if reason is not None), None)
     return f"It waits until its position is closed.{'' if refusal is None else f' {refusal}'}"
 
 

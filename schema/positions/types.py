@@ -32,6 +32,11 @@ class PositionClosing:
     last_refusal: str | None = strawberry.field(
         description="Why the last order that closed nothing did so. Null if there was none."
     )
+    waits_for: str | None = strawberry.field(
+        description=(
+            "What keeps the next order back, in words, such as another order that must end first. Null if nothing does."
+        )
+    )
     ended_at: datetime | None = strawberry.field(description="When that was done. Null while it goes on.")
 
 

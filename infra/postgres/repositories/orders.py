@@ -60,6 +60,9 @@ AND status IN ('SUBMITTED', 'IN_DOUBT', 'OPEN', 'PARTIALLY_FILLED') AND cancel_r
 AND NOT reduce_only AND role IN ('ENTRY', 'MANUAL', 'FOREIGN')
 AND EXISTS (SELECT FROM halts WHERE cancel_orders
     AND {applies_to("orders.user_id", "orders.account_id", "orders.trading_session_id")})"""
+IS_REFUSED = (
+    "status IN ('OPEN', 'PARTIALLY_FILLED') AND cancel_code = 'TRADING_SESSION' AND cancel_requested_at IS NULL"
+)
 COMMANDS = (
     f"{SELECT_ORDER} WHERE account_id = $1 AND {IS_COMMAND}"
     f" UNION ALL {SELECT_ORDER} WHERE account_id = $1 AND {IS_HALTED} ORDER BY id"
@@ -71,7 +74,9 @@ WHERE {IS_COMMAND} AND status <> 'IN_DOUBT'
 UNION SELECT account_id FROM orders
 WHERE {IS_HALTED} AND status <> 'IN_DOUBT'
 UNION SELECT account_id FROM orders
-WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $1 AND cancel_requested_at IS NULL"""
+WHERE {IS_ACTIVE} AND expires_at IS NOT NULL AND expires_at <= $1 AND cancel_requested_at IS NULL
+UNION SELECT account_id FROM orders
+WHERE {IS_ACTIVE} AND {IS_REFUSED}"""
 PLAN_LOCKS = 1_886_151_022
 """The class of the advisory locks under which orders are counted for a user's plan."""
 
@@ -91,6 +96,7 @@ MISSING_FILLS = SELECT_ORDER + " WHERE account_id = $1 AND reported_quantity > f
 EXPIRED = SELECT_ORDER + (
     f" WHERE account_id = $1 AND {IS_ACTIVE} AND expires_at <= $2 AND cancel_requested_at IS NULL ORDER BY id"
 )
+REFUSED_CANCELS = SELECT_ORDER + f" WHERE account_id = $1 AND {IS_ACTIVE} AND {IS_REFUSED} ORDER BY id"
 CHANGED_SINCE = SELECT_ORDER + " WHERE account_id = $1 AND updated_at >= $2 ORDER BY id"
 UNCONFIRMED = SELECT_ORDER + (
     " WHERE account_id = $1 AND submitted_at >= $2 AND submitted_at IS NOT NULL AND venue_order_id IS NULL ORDER BY id"
@@ -221,6 +227,9 @@ class PostgresOrders(Repository):
 
     async def list_missing_fills(self, account_id: UUID) -> list[Order]:
         return await self._all(MISSING_FILLS, account_id)
+
+    async def list_refused_cancels(self, account_id: UUID) -> list[Order]:
+        return await self._all(REFUSED_CANCELS, account_id)
 
     async def list_expired(self, account_id: UUID, now: datetime) -> list[Order]:
         return await self._all(EXPIRED, account_id, now)

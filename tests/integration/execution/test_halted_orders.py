@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from domain.execution.commands import cancel_order
 from domain.execution.expired_orders import cancel_expired
 from domain.execution.halted_orders import cancel_halted
 from domain.model.order_side import OrderSide
@@ -142,3 +143,20 @@ async def test_an_expired_order_whose_cancel_the_venue_refuses_is_cancelled_agai
     assert venue.cancel_attempts == 1
     monkeypatch.setattr("domain.execution.refused_cancels.CANCEL_RETRY_SECONDS", 0.0)
     await harness.until(order.id, "EXPIRED")
+
+
+async def test_an_order_that_a_trading_session_cancels_and_the_venue_does_not_is_cancelled_again_with_one_alert(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.execution.refused_cancels.CANCEL_RETRY_SECONDS", 0.0)
+    await harness.start()
+    order = await harness.limit()
+    venue.cancel_fates += [Fate.REFUSED, Fate.REFUSED]
+    async with harness.database.transaction() as transaction:
+        locked = await transaction.orders.get_for_update(order.id)
+        assert locked is not None
+        await cancel_order(transaction, locked, CancelCode.TRADING_SESSION, harness.clock.now())
+    await harness.notifier.notify_executor(harness.account.id)
+    await harness.until(order.id, "CANCELED")
+    assert venue.cancel_attempts == 3
+    assert ["The venue refuses to cancel" in alert for alert in await harness.alerts()] == [True]
