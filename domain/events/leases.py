@@ -79,8 +79,9 @@ class LeaseHandle:
 class LeaseRenewer:
     """Renews the leases of a node, all in one statement, until each is lost or released."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, lease_seconds: float = LEASE_SECONDS) -> None:
         self._database = database
+        self._lease_seconds = lease_seconds
         self._handles: dict[tuple[str, str], LeaseHandle] = {}
         self._alone = BackgroundTasks()
 
@@ -110,7 +111,7 @@ class LeaseRenewer:
         if not leases:
             return
         async with self._database.transaction() as transaction:
-            renewed = await transaction.leases.renew_unlocked(list(leases.values()), LEASE_SECONDS)
+            renewed = await transaction.leases.renew_unlocked(list(leases.values()), self._lease_seconds)
         for lease in renewed:
             self._handles[lease.kind, lease.key].adopt(lease)
         for key in leases.keys() - {(lease.kind, lease.key) for lease in renewed}:
@@ -142,9 +143,14 @@ async def acquire_lease(
 
 
 async def acquire_leases(
-    database: Database, clock: Clock, kind: str, keys: Sequence[str], holder: str
+    database: Database,
+    clock: Clock,
+    kind: str,
+    keys: Sequence[str],
+    holder: str,
+    lease_seconds: float = LEASE_SECONDS,
 ) -> dict[str, LeaseHandle]:
     """Acquire those leases that are free, all in one transaction, and return them by key. Raises `Unavailable`."""
     async with database.transaction() as transaction:
-        leases = await transaction.leases.acquire_many(kind, keys, holder, LEASE_SECONDS)
-    return {lease.key: LeaseHandle(database, clock, lease) for lease in leases}
+        leases = await transaction.leases.acquire_many(kind, keys, holder, lease_seconds)
+    return {lease.key: LeaseHandle(database, clock, lease, lease_seconds) for lease in leases}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from domain.core.clock import Clock, IdGenerator
+from domain.events.leases import LEASE_SECONDS
 from domain.execution.account_context import ExecutionDependencies, OrderTimings
 from domain.execution.notifications import OrderNotifier
 from domain.ports.accounts import Vault
@@ -23,7 +24,8 @@ class TradingTimings:
     all: one poll of the node in each `rest_interval` finds those that have got some. `keeper_wait` is the time
     between looks whether the account has reconciled, `price_wait` how long a new trading session waits for the
     prices that its start equity needs, `close_wait` how long the end of an account's trading waits for the venue's
-    connections to close, and `stable_after` how long an executor must have run for its back-off to start over.
+    connections to close, and `stable_after` how long an executor must have run for its back-off to start over. An
+    account is traded for `lease_seconds` after its lease was renewed last.
     `venue_exit_wait` is how long an order that rests at the venue has to close a position whose stop or target the
     market has reached, before the engine does it. Such an order is replaced at most every `resting_pause` because
     more is to be protected, and every `trailing_pause` to follow the price. `execution` are the times of the
@@ -40,6 +42,7 @@ class TradingTimings:
     resting_pause: float = 2.0
     trailing_pause: float = 5.0
     stable_after: float = 60.0
+    lease_seconds: float = LEASE_SECONDS
     execution: OrderTimings = field(default_factory=OrderTimings)
 
 

@@ -41,7 +41,7 @@ class Trader:
         self._held_elsewhere: set[UUID] = set()
         self._wakeup = Wakeup()
         self._background = BackgroundTasks()
-        self._leases = LeaseRenewer(dependencies.lease_database)
+        self._leases = LeaseRenewer(dependencies.lease_database, dependencies.timings.lease_seconds)
         self._evaluations = StrategyEvaluations(dependencies)
         self._task: asyncio.Task[None] | None = None
         self._subscription: BusSubscription | None = None
@@ -138,8 +138,8 @@ class Trader:
             if account not in possible:
                 self._warn_without_venue(account)
         keys = [str(account.id) for account in possible]
-        database, clock = dependencies.lease_database, dependencies.clock
-        leases = await acquire_leases(database, clock, LEASE_KIND, keys, dependencies.holder) if keys else {}
+        database, clock, seconds = dependencies.lease_database, dependencies.clock, dependencies.timings.lease_seconds
+        leases = await acquire_leases(database, clock, LEASE_KIND, keys, dependencies.holder, seconds) if keys else {}
         for account in possible:
             lease = leases.get(str(account.id))
             if lease is None:

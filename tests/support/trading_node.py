@@ -59,6 +59,7 @@ from tests.support.waiting import PATIENCE_SECONDS, eventually
 MINUTE = timedelta(minutes=1)
 ALWAYS = "close > 0"
 NEVER = "close < 0"
+_LEASE_SECONDS = 120.0
 QUOTE_500 = Sizing(quote_amount=Decimal(500))
 
 
@@ -192,9 +193,15 @@ class TradingNode:
         self._trader_made_at = self.clock.now()
 
     def new_trader(self, holder: str, timings: TradingTimings | None = None) -> Trader:
-        """Return a trader that isn't started, on this node's parts; orders may wait long on a machine that is busy."""
+        """Return a trader that isn't started, on this node's parts.
+
+        However busy the machine is, it keeps its accounts and sends their orders.
+        """
         timings = timings or TradingTimings()
-        patient = replace(timings.execution, maximum_market_order_age=60, maximum_order_age=60)
+        patient = replace(
+            timings.execution, maximum_market_order_age=60, maximum_order_age=60, maximum_pending_age_at_start=60,
+            maximum_lease_age=_LEASE_SECONDS / 2,
+        )  # fmt: skip
         return Trader(
             TradingDependencies(
                 self.database,
@@ -207,7 +214,7 @@ class TradingNode:
                 self.notifier,
                 holder,
                 self.database,
-                timings=replace(timings, execution=patient),
+                timings=replace(timings, lease_seconds=_LEASE_SECONDS, execution=patient),
             )
         )
 
