@@ -105,12 +105,17 @@ class SyntheticFlow:
         while (expected := expected - self._random.expovariate(1.0)) > 0:
             side = Side.BUY if self._random.random() < 0.5 else Side.SELL  # noqa: PLR2004 - a fair coin
             best = self._side(side.other).best()
-            if best is None:
+            if best is None or not self._is_near(best, side.other):
                 continue
             size = self._random.lognormvariate(0.0, self._figures.taker_sigma) * self._figures.taker_median
             size = min(size, self._figures.taker_median * 400)
             reach = 1 + TAKER_REACH_BPS * BPS * (1 if side is Side.BUY else -1)
             self._matcher.take_liquidity(self.market, side, self._lot(size * SCALE), int(best * reach))
+
+    def _is_near(self, price: int, side: Side) -> bool:
+        """Return whether a resting price is one that takers go for: after a jump only a user's far order may be left."""
+        touch = self._touch(side)
+        return abs(price - touch) <= max(touch * TAKER_REACH_BPS * BPS, 4 * self.market.spec.tick)
 
     def _quote_touch(self, side: Side) -> None:
         """Quote at the touch if nobody does."""

@@ -85,3 +85,21 @@ def test_the_liquidity_takes_users_orders_that_the_price_passes() -> None:
     small.exchange.flush()
     assert small.state(ann, order).status == "FILLED"
     small.check_invariants([ann])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_jump_of_the_price_trades_nothing_beyond_where_it_came_from_and_where_it_goes(seed: int) -> None:
+    small = InMemoryExchange()
+    flow = SyntheticFlow(small.market, small.exchange.matcher, seed, float(PRICE), float(PRICE))
+    flow.fill_book()
+    traded: list[int] = []
+    small.market.on_trade.append(lambda _market, trade: traded.append(trade.price))
+    price = float(PRICE)
+    for factor in (0.95, 1.03, 0.97, 1.01, 0.96, 1.05):
+        before, price = price, float(PRICE) * factor
+        traded.clear()
+        flow.move_to(price)
+        for _ in range(20):
+            flow.step()
+        assert min(traded) / units(1) > min(before, price) * 0.999
+        assert max(traded) / units(1) < max(before, price) * 1.001
