@@ -113,7 +113,7 @@ class SyntheticFlow:
             self._matcher.take_liquidity(self.market, side, self._lot(size * SCALE), int(best * reach))
 
     def _is_near(self, price: int, side: Side) -> bool:
-        """Return whether a resting price is one that takers go for: after a jump only a user's far order may be left."""
+        """Return whether takers go for a resting price: after a jump only a far order of a user's may be left."""
         touch = self._touch(side)
         return abs(price - touch) <= max(touch * TAKER_REACH_BPS * BPS, 4 * self.market.spec.tick)
 
