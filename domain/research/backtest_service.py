@@ -186,12 +186,12 @@ def _period_errors(request: BacktestRequest, now: datetime) -> Iterator[InputErr
     elif request.start >= request.end:
         message = f"The period is empty: from {request.start.isoformat()} to {request.end.isoformat()}."
         yield InputError(ErrorCode.INVALID, message, ("input", "to"))
-    elif request.start + request.timeframe.duration > now:
+    elif now - request.timeframe.duration < request.start:
         message = (
             f"from is {request.start.isoformat()}; no {request.timeframe.venue_name} candle has closed since then."
         )
         yield InputError(ErrorCode.INVALID, message, ("input", "from"))
-    elif request.start + request.timeframe.duration > request.end:
+    elif request.end - request.start < request.timeframe.duration:
         message = (
             f"The period from {request.start.isoformat()} to {request.end.isoformat()} is shorter than one "
             f"{request.timeframe.venue_name} candle."

@@ -46,8 +46,8 @@ class CandleRequest:
     @property
     def first(self) -> datetime:
         """When the first candle of the warm-up opens, or would have."""
-        earliest = max(self.start - self.warm_up * self.timeframe.duration, BEFORE_ALL_MARKETS)
-        return _next_open(self.timeframe, earliest)
+        possible = (self.start - BEFORE_ALL_MARKETS) // self.timeframe.duration
+        return _next_open(self.timeframe, self.start - min(self.warm_up, possible) * self.timeframe.duration)
 
 
 @dataclass(frozen=True, slots=True)

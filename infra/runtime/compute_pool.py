@@ -8,11 +8,15 @@ import sys
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from domain.core.background import BackgroundTasks
 from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge, OnProgress
 from infra.runtime.compute_process import LENGTH_BYTES, frame
 
 MAX_CALLS: Final = 100
 """After so many calls a process is replaced, so that what it didn't give back to the system is free again."""
+
+IDLE_SECONDS: Final = 60.0
+"""How long a process waits for its next call before it is ended: it keeps some 100 MB."""
 
 PROGRAM: Final = ("-m", "infra.runtime.compute_process")
 # The processes are parallel among themselves; a library's own threads would only compete.
@@ -28,9 +32,11 @@ class ProcessPool:
     Each is a new Python, never a fork: a fork of a process with threads, connections and locks may hang.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, idle_seconds: float = IDLE_SECONDS) -> None:
         self._free = asyncio.Semaphore(size)
         self._idle: list[_Process] = []
+        self._idle_seconds = idle_seconds
+        self._endings = BackgroundTasks()
         self._is_closed = False
 
     @property
@@ -57,6 +63,7 @@ class ProcessPool:
     async def close(self) -> None:
         """End the processes; those that compute end with their calls, which the caller has cancelled."""
         self._is_closed = True
+        await self._endings.close()
         while self._idle:
             await self._idle.pop().end()
 
@@ -73,6 +80,13 @@ class ProcessPool:
             await process.end()
         else:
             self._idle.append(process)
+            self._endings.start(self._end_if_idle(process, process.calls))
+
+    async def _end_if_idle(self, process: "_Process", calls: int) -> None:
+        await asyncio.sleep(self._idle_seconds)
+        if process in self._idle and process.calls == calls:
+            self._idle.remove(process)
+            await process.end()
 
 
 class _Process:

@@ -135,6 +135,17 @@ async def test_what_the_venue_has_not_either_is_named(
     assert notes[0] in str((await job_of(database, backtest)).message)
 
 
+async def test_a_strategy_with_too_few_candles_to_warm_up_never_signals_and_says_so(
+    database: PostgresDatabase, pool: Pool, processes: ProcessPool, service: BacktestService, world: World
+) -> None:
+    await store_waves(database, waves())
+    rule = "crosses_above(close, sma(close, 4000))"
+    backtest = await asked(service, world, definition=replace(DEFINITION, enter_long=rule, exit_long=None))
+    assert await backtest_runner(database, pool, processes).work_once()
+    outcome = await outcome_of(database, backtest)
+    assert (outcome.metrics.round_trips, "it never signals." in outcome.notes[-1]) == (0, True)
+
+
 async def failed(
     database: PostgresDatabase, runner: Any, backtest: Backtest, expected: str, absent: str = "Traceback"
 ) -> None:

@@ -69,6 +69,15 @@ async def test_an_idle_process_that_was_killed_is_replaced(pool: ProcessPool) ->
     assert await pool.run(computations.process_id, None, ignore) != first
 
 
+async def test_a_process_that_nobody_needs_is_ended() -> None:
+    pool = ProcessPool(1, idle_seconds=0.05)
+    first = await pool.run(computations.process_id, None, ignore)
+    await eventually(lambda: not is_running(first), "the process is gone")
+    assert pool.idle_processes == ()
+    assert await pool.run(computations.doubled, 5, ignore) == 10
+    await pool.close()
+
+
 async def test_what_needs_too_much_memory_is_refused_and_takes_nothing_else_with_it(pool: ProcessPool) -> None:
     with pytest.raises(ComputationTooLarge):
         await pool.run(computations.reserving_memory, None, ignore)
