@@ -22,12 +22,14 @@ from domain.strategies.compiled import compile_definition
 from domain.trading.candle_buffer import CandleBuffer
 from domain.trading.strategy_evaluator import evaluate_candle
 from infra.postgres.pool import create_pool
+from infra.runtime.backends import LEASE_CONNECTIONS
 from tests.support.trading import new_session
 from tests.support.trading_node import TradingNode, strategy, trading_node
 
 SESSIONS, ACCOUNTS, ROUNDS = 1_000, 10, 5
 EVALUATIONS = 2_000
 TARGET_EVALUATION_MS = 1.0
+TARGET_START_SECONDS = 20.0
 TARGET_LAST_ORDER_MS = 300.0
 MARKET = MarketSymbol("sandbox", "BTC/USDT")
 DEFINITION = StrategyDefinition(
@@ -49,12 +51,15 @@ async def measure(sessions: int, accounts: int, rounds: int) -> None:
         exchange(folder) as sandbox,
         database(folder) as dsn,
         await create_pool(dsn) as pool,
-        trading_node(pool, sandbox.url, sandbox.admin_token) as node,
+        await create_pool(dsn, max_size=LEASE_CONNECTIONS) as lease_pool,
+        trading_node(pool, sandbox.url, sandbox.admin_token, lease_pool) as node,
     ):
+        began, cpu = time.perf_counter(), time.process_time()
         await _start(node, sessions, accounts)
+        starting = time.perf_counter() - began, time.process_time() - cpu
         quiet = [await _quiet_candle(node, sessions) for _ in range(rounds)]
         busy = [await _busy_candle(node, sessions) for _ in range(rounds)]
-    _report(sessions, accounts, evaluation, quiet, busy)
+    _report(sessions, accounts, evaluation, starting, quiet, busy)
 
 
 def _evaluation_seconds() -> list[float]:
@@ -114,9 +119,18 @@ async def _until(node: TradingNode, count: str, enough: int, *arguments: object)
         await asyncio.sleep(0.005)
 
 
-def _report(sessions: int, accounts: int, evaluation: list[float], quiet: list[float], busy: list[float]) -> None:
+def _report(
+    sessions: int,
+    accounts: int,
+    evaluation: list[float],
+    starting: tuple[float, float],
+    quiet: list[float],
+    busy: list[float],
+) -> None:
     rows: list[list[object]] = [
         ["one evaluation (processor time)", len(evaluation), *spread(evaluation).values()],
+        [f"{sessions} sessions, their start", 1, *spread([starting[0]]).values()],
+        [f"{sessions} sessions, their start (processor time of the node)", 1, *spread([starting[1]]).values()],
         [f"{sessions} sessions, a candle without a signal", len(quiet), *spread(quiet).values()],
         [f"{sessions} sessions, until the last order row", len(busy), *spread(busy).values()],
     ]
@@ -127,6 +141,12 @@ def _report(sessions: int, accounts: int, evaluation: list[float], quiet: list[f
             f"{evaluation_ms:.2f} ms",
             f"≤ {TARGET_EVALUATION_MS:g} ms",
             evaluation_ms <= TARGET_EVALUATION_MS,
+        ),
+        Figure(
+            f"{sessions:,} sessions ({accounts} accounts), from their rows to the last that runs",
+            f"{starting[0]:.1f} s",
+            f"≤ {TARGET_START_SECONDS:g} s",
+            starting[0] <= TARGET_START_SECONDS,
         ),
         Figure(
             f"{sessions:,} sessions on one market ({accounts} accounts), from the close to the last order row",

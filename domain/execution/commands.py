@@ -4,11 +4,13 @@ The account's executor carries them out after the commit; a caller who is in a h
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from domain.core.clock import IdGenerator
 from domain.model.orders import CancelCode, Order, OrderStatus
+from domain.model.users import PlanUsage
 from domain.ports.idempotency import KeyReservation
 from domain.ports.orders import OrderFilter, PlacingConditions
 from domain.ports.unit_of_work import UnitOfWork
@@ -25,7 +27,23 @@ async def place_order(unit_of_work: UnitOfWork, order: Order) -> Order:
     usage = await unit_of_work.orders.add(order)
     unit_of_work.events.append(initial_transition(order).log_events())
     if may_race(usage):
-        usage = await unit_of_work.orders.lock_plan_usage(order)
+        usage = await unit_of_work.orders.lock_plan_usage(order.user_id, [order.id])
+    return await _deny_beyond_plan(unit_of_work, order, usage)
+
+
+async def place_orders(unit_of_work: UnitOfWork, orders: Sequence[Order]) -> None:
+    """Store new orders of one user, as `place_order` does each of them; raises `DuplicateOrder`."""
+    usage = await unit_of_work.orders.add_many(orders)
+    if may_race(usage, len(orders)):
+        usage = await unit_of_work.orders.lock_plan_usage(orders[0].user_id, [order.id for order in orders])
+    for order in orders:
+        unit_of_work.events.append(initial_transition(order).log_events())
+        stored = await _deny_beyond_plan(unit_of_work, order, usage)
+        if not stored.status.is_final:
+            usage = replace(usage, active_orders=usage.active_orders + 1)
+
+
+async def _deny_beyond_plan(unit_of_work: UnitOfWork, order: Order, usage: PlanUsage) -> Order:
     denials = plan_limit(order, usage)
     if not denials:
         return order

@@ -97,8 +97,15 @@ class OrderRepository(Protocol):
         """
         ...
 
-    async def lock_plan_usage(self, order: Order) -> PlanUsage:
-        """Return the use of the user's plan without the order, once no other transaction has it locked."""
+    async def add_many(self, orders: Sequence[Order]) -> PlanUsage:
+        """Store new orders of one user, which are sent together, and return the use of the plan without any of them.
+
+        Raises `DuplicateOrder` if one of them can't be stored; the transaction must then be rolled back.
+        """
+        ...
+
+    async def lock_plan_usage(self, user_id: UUID, without: Sequence[UUID]) -> PlanUsage:
+        """Return the use of the user's plan without those orders, once no other transaction has it locked."""
         ...
 
     def add_once(self, order: Order, reservation: KeyReservation, conditions: PlacingConditions) -> None:

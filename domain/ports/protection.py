@@ -1,6 +1,7 @@
 """The port of what protects positions and closes them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -15,8 +16,16 @@ class ProtectionRepository(Protocol):
         """Store a new protection."""
         ...
 
+    async def add_many(self, protections: Sequence[PositionProtection]) -> None:
+        """Store new protections, which are sent together."""
+        ...
+
     async def save(self, protection: PositionProtection) -> None:
         """Store a changed protection."""
+        ...
+
+    async def end(self, protection_ids: Sequence[UUID], at: datetime) -> int:
+        """End those of the protections that have not ended; return how many those are."""
         ...
 
     async def needs_keeper(self, account_id: UUID) -> bool:

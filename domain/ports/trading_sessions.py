@@ -45,8 +45,16 @@ class TradingSessionRepository(Protocol):
         """Return any trading session and lock its row until the transaction ends."""
         ...
 
+    async def get_unlocked_for_update(self, session_ids: Sequence[UUID]) -> list[TradingSession]:
+        """Return those of the trading sessions whose rows no transaction has locked, and lock them; in any order."""
+        ...
+
     async def save(self, session: TradingSession) -> None:
         """Store a changed trading session."""
+        ...
+
+    async def save_many(self, sessions: Sequence[TradingSession]) -> None:
+        """Store changed trading sessions, which are sent together."""
         ...
 
     async def list_live(self, account_id: UUID) -> list[TradingSession]:
@@ -67,6 +75,10 @@ class TradingSessionRepository(Protocol):
 
     async def last_candle_at(self, session_id: UUID, market: MarketSymbol) -> datetime | None:
         """Return the open time of the newest candle of a market that the trading session has acted on."""
+        ...
+
+    async def last_candles(self, session_ids: Sequence[UUID]) -> dict[tuple[UUID, MarketSymbol], datetime]:
+        """Return the same of several trading sessions, by their ids and markets."""
         ...
 
     async def save_last_candles(self, seen: Sequence[SeenCandle]) -> int:
@@ -90,6 +102,10 @@ class TradingSessionRepository(Protocol):
         """Store a signal; False if the same action on the same candle, or the same add, was signalled already."""
         ...
 
+    async def add_signals(self, signals: Sequence[Signal]) -> None:
+        """Store signals, which are sent together, but those that `add_signal` would not store."""
+        ...
+
     async def list_adds(self, position_id: UUID) -> list[int]:
         """Return the numbers of the further entries into a position that were signalled."""
         ...
@@ -100,6 +116,10 @@ class TradingSessionRepository(Protocol):
 
     async def list_waiting_signals(self, session_id: UUID) -> list[Signal]:
         """Return the trading session's signals that were submitted and not acted on yet, oldest first."""
+        ...
+
+    async def list_all_waiting_signals(self, session_ids: Sequence[UUID]) -> list[Signal]:
+        """Return the same of several trading sessions, oldest first."""
         ...
 
     async def list_signalled(self, account_id: UUID) -> list[UUID]:

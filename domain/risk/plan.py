@@ -9,9 +9,9 @@ PLACED_AT_ONCE = 200
 """How many orders of one user may be placed at once, each by a transaction that doesn't see the others."""
 
 
-def may_race(usage: PlanUsage) -> bool:
-    """Return whether orders that are placed at the same moment could exceed the limit together."""
-    return usage.active_orders + PLACED_AT_ONCE > usage.plan.max_active_orders
+def may_race(usage: PlanUsage, placed: int = 1) -> bool:
+    """Return whether orders that are placed at the same moment could exceed the limit together with these."""
+    return usage.active_orders + placed - 1 + PLACED_AT_ONCE > usage.plan.max_active_orders
 
 
 def most_active_without_race() -> int:

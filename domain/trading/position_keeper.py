@@ -33,6 +33,10 @@ from domain.trading.venue_protector import VenueProtector
 log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.02
+DEBOUNCE_SECONDS_EACH = 0.002
+LONGEST_DEBOUNCE_SECONDS = 0.5
+"""With many protections it takes longer to look, and more events come: the delay of a wake-up grows with them."""
+
 _ALL = Decimal(1)
 _NOTHING = ProtectedAccount((), (), (), (), {})
 
@@ -43,6 +47,7 @@ class PositionKeeper:
     def __init__(self, context: KeeperContext) -> None:
         self._context = context
         self._closer = PositionCloser(context)
+        self._protections = 0
         self._wakeup = Wakeup()
         self._watches: dict[MarketSymbol, MarketWatch] = {}
         self._tasks: dict[MarketSymbol, asyncio.Task[None]] = {}
@@ -77,7 +82,11 @@ class PositionKeeper:
             with suppress(Unavailable):
                 seconds = await self._poll(group)
             if await self._wakeup.wait(seconds):
-                await asyncio.sleep(DEBOUNCE_SECONDS)
+                await asyncio.sleep(self._debounce_seconds)
+
+    @property
+    def _debounce_seconds(self) -> float:
+        return min(DEBOUNCE_SECONDS + DEBOUNCE_SECONDS_EACH * self._protections, LONGEST_DEBOUNCE_SECONDS)
 
     async def _poll(self, group: asyncio.TaskGroup) -> float | None:
         """Do all that is to be done now, and return in how many seconds to look again: None if only when woken."""
@@ -125,6 +134,7 @@ class PositionKeeper:
             active = await reading.orders.list_active(account_id)
             entry_ids = [row.entry_order_id for row in protections if row.entry_order_id is not None]
             entries = {order.id: order for order in await reading.orders.get_many(entry_ids)}
+        self._protections = len(protections)
         return ProtectedAccount(tuple(protections), tuple(intents), tuple(positions), tuple(active), entries)
 
     async def _close_halted(self) -> None:

@@ -1,6 +1,6 @@
 """Brings the protections of an account up to the fills of their entry orders, and ends those without a position."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -54,6 +54,10 @@ class ProtectedAccount:
                 return position
         return None
 
+    def entry_of(self, protection: PositionProtection) -> Order | None:
+        """Return the entry order whose fills the protection protects, if it is of one."""
+        return None if protection.entry_order_id is None else self.entries.get(protection.entry_order_id)
+
     def has_position_of(self, intent: PositionIntent) -> bool:
         """Return whether the position that an intent names is still open; True if it names none."""
         return intent.position_id is None or any(position.id == intent.position_id for position in self.positions)
@@ -83,18 +87,20 @@ class ProtectionUpdater:
         has_changed = False
         open_ids = {protection.id for protection in state.protections}
         self._seen = {key: seen for key, seen in self._seen.items() if key in open_ids}
+        over = []
         for protection in state.protections:
             try:
-                has_changed |= await self._update(protection, state)
+                if protection.quantity is not None:
+                    has_changed |= await self._count_resting(protection)
+                if self._has_nothing(protection, state):
+                    over.append(protection)
+                else:
+                    has_changed |= await self._grow_once(protection, state)
             except (StaleLease, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001  # of one protection, which must harm no other
                 await self._context.report(protection, error)
-        return has_changed
-
-    async def _update(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
-        has_changed = protection.quantity is not None and await self._count_resting(protection)
-        return await self._grow_or_end(protection, state) or has_changed
+        return await self._end(over) or has_changed
 
     async def _count_resting(self, known: PositionProtection) -> bool:
         """Take off what the protection's orders at the venue have sold; return whether that was anything new."""
@@ -105,13 +111,17 @@ class ProtectionUpdater:
             protection = await unit_of_work.protection.get_for_update(known.id)
             return protection is not None and await count_resting(unit_of_work, protection) is not protection
 
-    async def _grow_or_end(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
-        position = state.position_of(protection)
-        entry = None if protection.entry_order_id is None else state.entries.get(protection.entry_order_id)
-        if position is None:
-            return self._is_over(entry) and await self._end(protection)
-        if entry is not None and not entry.filled_quantity:
-            return self._is_over(entry) and await self._end(protection)
+    def _has_nothing(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
+        """Return whether there is nothing to protect, nor will be."""
+        entry = state.entry_of(protection)
+        if state.position_of(protection) is not None and (entry is None or entry.filled_quantity):
+            return False
+        return self._is_over(entry)
+
+    async def _grow_once(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
+        position, entry = state.position_of(protection), state.entry_of(protection)
+        if position is None or (entry is not None and not entry.filled_quantity):
+            return False
         seen = (position.id, position.average_price, None if entry is None else entry.revision)
         market = self._context.feed.catalogue.get(protection.market)
         if market is None or self._seen.get(protection.id) == seen:
@@ -174,12 +184,12 @@ class ProtectionUpdater:
                 newest = succeeding(newest, other, self._high_water(other), direction)
         return newest
 
-    async def _end(self, known: PositionProtection) -> bool:
+    async def _end(self, known: Sequence[PositionProtection]) -> bool:
+        """End those protections, all in one transaction; return whether there were any."""
+        if not known:
+            return False
         async with self._context.transaction() as unit_of_work:
-            protection = await unit_of_work.protection.get_for_update(known.id)
-            if protection is None or protection.ended_at is not None:
-                return False
-            return await self._save_ended(unit_of_work, protection)
+            return await unit_of_work.protection.end([one.id for one in known], self._context.clock.now()) > 0
 
     async def _save_ended(self, unit_of_work: UnitOfWork, protection: PositionProtection) -> bool:
         await unit_of_work.protection.save(protection.changed(ended_at=self._context.clock.now()))

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 from domain.core.money import plain, rounded
 from domain.core.wakeup import Wakeup
@@ -16,7 +17,9 @@ from domain.rules.direction import Direction
 from domain.rules.ladder import Ladder, LadderLevel, add_at_price, has_adds_left, price_levels
 from domain.rules.protected_position import protection_state, step_trade
 from domain.rules.protection import ExitCause
-from domain.trading.session_context import TradingSessionContext, TradingSessionState
+from domain.trading.session_context import TradingSessionContext
+from domain.trading.session_state import TradingSessionState
+from domain.trading.session_transactions import TradingSessionTransaction
 from domain.trading.signal_actor import SignalActor
 from domain.trading.strategy_evaluator import StrategyEvaluator
 
@@ -136,28 +139,29 @@ class LadderWatch:
         """Make the further entry that a trade leads to, unless the rows have changed meanwhile."""
         self._levels = ()
         await self._actor.wait_for_depth()
-        order: Order | None = None
-        signal: Signal | None = None
-        async with self._context.transaction() as transaction:
-            known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, trade.price)
-            number = None if known is None else self._reached(self._levels_of(known), trade)
-            if known is not None and number is not None:
-                assert transaction.state.position is not None
-                last_price = plain(rounded(known.ladder.last_price))
-                reason = f"add {number}: the price is {plain(trade.price)}, and was {last_price} at the last entry"
-                signal = Signal(
-                    id=self._context.ids.next_id(),
-                    user_id=transaction.state.session.user_id,
-                    trading_session_id=transaction.state.session.id,
-                    at=transaction.now,
-                    action=SignalAction.ENTER_LONG,
-                    price=trade.price,
-                    reason=reason,
-                    market=self._context.symbol,
-                    position_id=transaction.state.position.id,
-                    add_number=number,
-                )
-                order = await self._actor.add(transaction, signal, known.ladder, self._evaluator.atr)
-        if signal is not None:
-            self._actor.wake(signal, order)
+        added = await self._context.transact(partial(self._add, trade))
+        if added is not None:
+            self._actor.wake(*added)
         self._wake()
+
+    async def _add(self, trade: Trade, transaction: TradingSessionTransaction) -> tuple[Signal, Order | None] | None:
+        known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, trade.price)
+        number = None if known is None else self._reached(self._levels_of(known), trade)
+        if known is None or number is None:
+            return None
+        assert transaction.state.position is not None
+        last_price = plain(rounded(known.ladder.last_price))
+        reason = f"add {number}: the price is {plain(trade.price)}, and was {last_price} at the last entry"
+        signal = Signal(
+            id=self._context.ids.next_id(),
+            user_id=transaction.state.session.user_id,
+            trading_session_id=transaction.state.session.id,
+            at=transaction.now,
+            action=SignalAction.ENTER_LONG,
+            price=trade.price,
+            reason=reason,
+            market=self._context.symbol,
+            position_id=transaction.state.position.id,
+            add_number=number,
+        )
+        return signal, await self._actor.add(transaction, signal, known.ladder, self._evaluator.atr)

@@ -18,10 +18,12 @@ from domain.model.trading import TradingSessionStatus
 from domain.ports.leases import StaleLease
 from domain.ports.trading_sessions import SeenCandle
 from domain.trading.session_candles import TradingSessionCandles
-from domain.trading.session_context import TradingSessionContext, TradingSessionEnded
+from domain.trading.session_context import TradingSessionContext
 from domain.trading.session_ladder import LadderWatch
 from domain.trading.session_protection import ensure_protection
+from domain.trading.session_state import TradingSessionEnded
 from domain.trading.session_stop import step_stop
+from domain.trading.session_transactions import TradingSessionTransaction
 from domain.trading.signal_actor import SignalActor
 from domain.trading.signal_processor import SignalProcessor
 from domain.trading.strategy_evaluations import StrategyEvaluations
@@ -83,9 +85,10 @@ class TradingSessionRunner:
         context = self._contexts[0]
         while True:
             self._wakeup.clear()
-            state = await context.load_state()
+            loaded = await context.load()
+            state = loaded.state(context.session.id, context.symbol)
             self._is_stopping = state.session.status is TradingSessionStatus.STOPPING
-            waiting = await self._markets_with_signals()
+            waiting = loaded.markets_with_signals(context.session.id)
             for run in runs:
                 if run.symbol in waiting:
                     await run.submitted.act()
@@ -93,16 +96,8 @@ class TradingSessionRunner:
                 await step_stop(context, state)
             for run in runs:
                 await run.ladder.refresh(state.of(run.symbol))
-            # It is woken for all that concerns it; with a thousand of them, each second would be too often to look.
-            timings = context.timings
-            await self._wakeup.wait(timings.poll_interval if self.follows_orders else timings.rest_interval)
-
-    async def _markets_with_signals(self) -> set[MarketSymbol | None]:
-        """Return the markets for which submitted signals wait."""
-        context = self._contexts[0]
-        async with context.database.read_only() as reading:
-            waiting = await reading.trading_sessions.list_waiting_signals(context.session.id)
-        return {signal.market for signal in waiting}
+            # It is woken for all that concerns it, together with the account's others: they share what is read then.
+            await self._wakeup.wait(context.timings.poll_interval if self.follows_orders else None)
 
 
 class _MarketRun:
@@ -134,8 +129,9 @@ class _MarketRun:
         """Act on each candle that closes, for ever."""
         self._evaluator.request_from(self._context.session.last_candle_at)
         await self._candles.load()
-        last = await self._start()
-        await ensure_protection(self._context, self._evaluator.history)
+        if self._context.session.start_equity is None:
+            await self._wait_for_prices()
+        last = await self._context.transact(self._start)
         self.submitted.is_ready = True
         self._wake()
         async for evaluation, is_newest in self._candles.closed(last):
@@ -147,35 +143,33 @@ class _MarketRun:
                 if is_newest and self._context.plan.definition.adds:
                     self._wake()
 
-    async def _start(self) -> datetime:
+    async def _start(self, transaction: TradingSessionTransaction) -> datetime:
         """Record that the trading session runs from the candle that closed last on, unless it has run before.
 
         Return the open time of the newest candle that it has acted on.
         """
         newest = self._evaluator.history.newest
         assert newest is not None
-        if self._context.session.start_equity is None:
-            await self._wait_for_prices()
-        async with self._context.transaction() as transaction:
-            session, unit_of_work = transaction.state.session, transaction.unit_of_work
-            last = await unit_of_work.trading_sessions.last_candle_at(session.id, self.symbol)
-            if last is None:
-                last = newest.open_time
-                await unit_of_work.trading_sessions.save_last_candles([SeenCandle(session.id, self.symbol, last)])
-            started = session
-            if session.status is TradingSessionStatus.STARTING:
-                started = replace(session, status=TradingSessionStatus.RUNNING)
-            if session.start_equity is None:
-                worth = await self._context.equity(unit_of_work)
-                # It stays unknown while a price may still come; what no market prices never has a worth.
-                if not self._context.is_missing_prices(worth):
-                    started = replace(started, start_equity=worth.total)
-            if started.status is not TradingSessionStatus.STOPPING:
-                started = replace(started, status_reason=None)
-            if started.status is TradingSessionStatus.RUNNING:
-                started = replace(started, status_code=None)
-            if started != session:
-                await transaction.save_session(started)
+        session, batch = transaction.state.session, transaction.batch
+        last = await batch.last_candle_at(session.id, self.symbol)
+        if last is None:
+            last = newest.open_time
+            batch.see(SeenCandle(session.id, self.symbol, last))
+        started = session
+        if session.status is TradingSessionStatus.STARTING:
+            started = replace(session, status=TradingSessionStatus.RUNNING)
+        if session.start_equity is None:
+            worth = self._context.equity(await batch.balances())
+            # It stays unknown while a price may still come; what no market prices never has a worth.
+            if not self._context.is_missing_prices(worth):
+                started = replace(started, start_equity=worth.total)
+        if started.status is not TradingSessionStatus.STOPPING:
+            started = replace(started, status_reason=None)
+        if started.status is TradingSessionStatus.RUNNING:
+            started = replace(started, status_code=None)
+        if started != session:
+            transaction.save_session(started)
+        await ensure_protection(self._context, transaction, self._evaluator.history)
         return last
 
     async def _wait_for_prices(self) -> None:
@@ -183,9 +177,9 @@ class _MarketRun:
         with suppress(TimeoutError):
             async with asyncio.timeout(self._context.timings.price_wait):
                 while True:
-                    async with self._context.database.read_only() as reading:
-                        if not self._context.is_missing_prices(await self._context.equity(reading)):
-                            return
+                    worth = self._context.equity((await self._context.load()).balances)
+                    if not self._context.is_missing_prices(worth):
+                        return
                     await asyncio.sleep(PRICE_POLL_SECONDS)
 
 

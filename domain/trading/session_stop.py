@@ -1,18 +1,16 @@
 """Stops a trading session: ends its entries, has its position closed if asked, and says what it waits for meanwhile."""
 
 from dataclasses import replace
+from functools import partial
 
 from domain.core.money import ZERO, plain
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType
 from domain.model.trading import TradingSessionStatus
 from domain.rules.refused_cancels import awaited_end
-from domain.trading.session_context import (
-    TradingSessionContext,
-    TradingSessionEnded,
-    TradingSessionState,
-    TradingSessionTransaction,
-)
+from domain.trading.session_context import TradingSessionContext
 from domain.trading.session_intents import intend_flat
+from domain.trading.session_state import TradingSessionEnded, TradingSessionState
+from domain.trading.session_transactions import TradingSessionTransaction
 
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 
@@ -21,16 +19,13 @@ async def step_stop(context: TradingSessionContext, state: TradingSessionState) 
     """Do the next step of stopping a trading session that is STOPPING; raises `TradingSessionEnded` after the last."""
     waits_for = _waits_for(state)
     if _to_close(state):
-        async with context.transaction() as transaction:
-            await _intend_close(context, transaction)
+        await context.transact(partial(_intend_close, context))
         context.wake_keeper()
     elif waits_for is not None:
         if waits_for != state.session.status_reason:
-            async with context.transaction() as transaction:
-                await _save_reason(transaction)
+            await context.transact(_save_reason)
     else:
-        async with context.transaction() as transaction:
-            await _save_stopped(transaction)
+        await context.transact(_save_stopped)
         raise TradingSessionEnded
 
 
@@ -53,7 +48,7 @@ async def _intend_close(context: TradingSessionContext, transaction: TradingSess
 async def _save_reason(transaction: TradingSessionTransaction) -> None:
     session, reason = transaction.state.session, _waits_for(transaction.state)
     if session.status is TradingSessionStatus.STOPPING and reason is not None:
-        await transaction.save_session(replace(session, status_reason=reason))
+        transaction.save_session(replace(session, status_reason=reason))
 
 
 async def _save_stopped(transaction: TradingSessionTransaction) -> None:
@@ -66,7 +61,7 @@ async def _save_stopped(transaction: TradingSessionTransaction) -> None:
         stopped = replace(
             session, status=TradingSessionStatus.STOPPED, stopped_at=transaction.now, status_reason=reason
         )
-        await transaction.save_session(stopped)
+        transaction.save_session(stopped)
 
 
 def _waits_for(state: TradingSessionState) -> str | None:

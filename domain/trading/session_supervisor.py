@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from uuid import UUID
 
 from domain.core.backoff import Backoff
@@ -15,12 +16,14 @@ from domain.model.markets import MarketSymbol
 from domain.model.orders import OrderRole
 from domain.model.trading import Account, TradingSession, TradingSessionStatus, TradingSessionStatusCode
 from domain.ports.leases import Lease, StaleLease
-from domain.rules.session_plan import TradingSessionPlan, session_plan
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.executor_handle import ExecutorHandle
-from domain.trading.session_context import TradingSessionContext, cancel_session_orders
+from domain.trading.session_context import AccountParts, TradingSessionContext
 from domain.trading.session_intents import intend_flat
+from domain.trading.session_reads import TradingSessionReads
 from domain.trading.session_runner import TradingSessionRunner
+from domain.trading.session_state import TradingSessionEnded
+from domain.trading.session_transactions import GroupCommit, cancel_session_orders
 from domain.trading.strategy_evaluations import StrategyEvaluations
 from domain.trading.submitted_signals import settle_waiting_signals
 
@@ -28,6 +31,13 @@ log = logging.getLogger(__name__)
 
 DEBOUNCE_SECONDS = 0.1
 """How long a wake-up is delayed, so that the several events of one order are handled together, after the order."""
+
+DEBOUNCE_SECONDS_EACH = 0.002
+LONGEST_DEBOUNCE_SECONDS = 0.5
+"""With many trading sessions it takes longer to look, and more events come: the delay grows with them, up to this."""
+
+# Each candle changes the other field.
+_what_concerns = attrgetter(*(field.name for field in fields(TradingSession) if field.name != "last_candle_at"))
 
 INTERNAL_ERROR = "The engine met an error of its own and ended this trading session; its open orders are cancelled."
 
@@ -48,12 +58,15 @@ class TradingSessionSupervisor:
         self._dependencies = dependencies
         self._evaluations = evaluations
         self._lease = lease
-        self._executor = executor
-        self._wake_keeper = wake_keeper
+        database = dependencies.database
+        self._reads = TradingSessionReads(account.id, database)
+        self._transactions = GroupCommit(account.id, database, dependencies.clock, lease)
+        self._parts = AccountParts(self._reads, self._transactions, executor, wake_keeper)
         self._subscriptions = MarketSubscriptions(dependencies.feed)
         self._runners: dict[UUID, TradingSessionRunner] = {}
         self._tasks: dict[UUID, asyncio.Task[None]] = {}
-        self._known: dict[UUID, TradingSession] = {}
+        self._known: dict[UUID, tuple[object, ...]] = {}
+        self._woken_at = dependencies.clock.monotonic()
         self._wakeup = Wakeup()
         self._is_urgent = False
 
@@ -75,10 +88,16 @@ class TradingSessionSupervisor:
                     timings = self._dependencies.timings
                     seconds = timings.poll_interval if self._tasks else timings.rest_interval
                     if await self._wakeup.wait(None if is_resting else seconds) and not self._is_urgent:
-                        await asyncio.sleep(DEBOUNCE_SECONDS)
+                        await asyncio.sleep(self._debounce_seconds)
                     self._is_urgent = False
         finally:
+            await self._transactions.close()
+            await self._reads.close()
             await self._subscriptions.close()
+
+    @property
+    def _debounce_seconds(self) -> float:
+        return min(DEBOUNCE_SECONDS + DEBOUNCE_SECONDS_EACH * len(self._tasks), LONGEST_DEBOUNCE_SECONDS)
 
     def need_market(self, market: MarketSymbol) -> None:
         """Subscribe to the market of an order soon, unless that is done."""
@@ -111,11 +130,15 @@ class TradingSessionSupervisor:
         return not (in_use or self._tasks)
 
     def _wake_runners(self, sessions: list[TradingSession], waiting: Collection[UUID]) -> None:
-        """Wake those whose row has changed, for which a signal waits, or that follow their orders."""
-        known, self._known = self._known, {one.id: replace(one, last_candle_at=None) for one in sessions}
-        for key, session in self._known.items():
+        """Wake those whose row has changed, for which a signal waits, or that follow their orders; at times, all."""
+        known, self._known = self._known, {one.id: _what_concerns(one) for one in sessions}
+        now = self._dependencies.clock.monotonic()
+        if now - self._woken_at >= self._dependencies.timings.rest_interval:
+            # In case a notification was lost; all at the same time, so that they read together.
+            self._woken_at, known = now, {}
+        for key, concerns in self._known.items():
             runner = self._runners.get(key)
-            if runner is not None and (runner.follows_orders or key in waiting or known.get(key) != session):
+            if runner is not None and (runner.follows_orders or key in waiting or known.get(key) != concerns):
                 runner.wake()
 
     async def _run(self, session: TradingSession) -> None:
@@ -126,6 +149,8 @@ class TradingSessionSupervisor:
                 await self._run_once(session)
             except StaleLease:
                 raise
+            except TradingSessionEnded:
+                return
             except Unavailable:
                 await asyncio.sleep(backoff.next_delay())
             except InputErrors as errors:
@@ -143,23 +168,16 @@ class TradingSessionSupervisor:
                 return
 
     async def _run_once(self, session: TradingSession) -> None:
-        plan = await self._plan(session)
-        parts = (self._dependencies, self._lease, self._executor, self._wake_keeper)
-        contexts = tuple(TradingSessionContext(plan, market, *parts) for market in session.markets)
+        stored = (await self._reads.load(session.id)).session(session.id)
+        plan = await self._evaluations.plans.plan(stored, self._account.currency)
+        parts = (self._dependencies, self._parts)
+        contexts = tuple(TradingSessionContext(plan, market, *parts) for market in stored.markets)
         runner = TradingSessionRunner(contexts, self._evaluations)
         self._runners[session.id] = runner
         try:
             await runner.run()
         finally:
             del self._runners[session.id]
-
-    async def _plan(self, session: TradingSession) -> TradingSessionPlan:
-        """Return the trading session ready to run; raises `InputErrors`."""
-        async with self._dependencies.database.read_only() as reading:
-            version = await reading.strategies.get_version(session.user_id, session.strategy_version_id)
-            current = await reading.trading_sessions.get(session.user_id, session.id)
-        assert version is not None
-        return session_plan(current or session, version.definition, self._account.currency)
 
     async def _fail(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:
         backoff = Backoff()
@@ -169,8 +187,8 @@ class TradingSessionSupervisor:
             except Unavailable:
                 await asyncio.sleep(backoff.next_delay())
             else:
-                self._executor.wake(None)
-                self._wake_keeper()
+                self._parts.executor.wake(None)
+                self._parts.wake_keeper()
                 return
 
     async def _save_failure(self, session: TradingSession, reason: str, code: TradingSessionStatusCode) -> None:

@@ -1,23 +1,19 @@
 """Acts on a signal, whether of a candle or a user: an entry becomes an order, an exit the intent to be flat."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 
 from domain.core.money import ZERO
-from domain.execution.commands import place_order
-from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.protection import ProtectionRules
 from domain.model.trading import Signal
-from domain.portfolio.valuation import compute_equity
-from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.entry import entry_order, entry_price, protection_rules, stop_distance
 from domain.rules.ladder import Ladder, add_share, entry_share
 from domain.rules.sizing import Share, SizingContext, SizingError, check_sellable, size_entry
-from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
+from domain.trading.session_context import TradingSessionContext
 from domain.trading.session_intents import end_intent, intend_flat
-from domain.trading.session_protection import protect_entry
+from domain.trading.session_protection import entry_protection
+from domain.trading.session_transactions import TradingSessionTransaction
 
 DEPTH_TIMEOUT_SECONDS = 3.0
 """How long an entry waits for a fresh order book of its market, if there is none when it is signalled."""
@@ -28,7 +24,7 @@ _ONE = Decimal(1)
 
 
 class SignalActor:
-    """Records a signal and stores its order or intent, in the transaction of the caller."""
+    """Records a signal and has its order or intent stored, in the transaction of the caller."""
 
     def __init__(self, context: TradingSessionContext) -> None:
         self._context = context
@@ -44,7 +40,7 @@ class SignalActor:
 
     async def exit(self, transaction: TradingSessionTransaction, signal: Signal) -> None:
         """Leave the intent to be flat, which also closes what an entry order that is being cancelled still brings."""
-        await self._record(transaction, signal, None)
+        self._record(transaction, signal, None)
         if signal.missed:
             return
         await transaction.cancel_entries()
@@ -64,7 +60,7 @@ class SignalActor:
     async def enter(self, transaction: TradingSessionTransaction, signal: Signal, atr: Decimal | None) -> Order | None:
         """Place the entry's order, unless the signal is missed; `atr` is ATR(14) of now, in quote per base."""
         if signal.missed:
-            await self._record(transaction, signal, None)
+            self._record(transaction, signal, None)
             return None
         if transaction.state.intent is not None:
             # Its position is closed, and what the keeper has left to do must not concern the next one.
@@ -106,29 +102,15 @@ class SignalActor:
         try:
             terms = _Terms(atr, _known(rules), share)
             order = await _build_entry(self._context, transaction, signal, terms)
-            order = await place_order(transaction.unit_of_work, order)
-            await protect_entry(self._context, transaction.unit_of_work, order, terms.rules)
+            transaction.batch.enter(order, entry_protection(self._context, order, terms.rules))
         except SizingError as error:
             signal = replace(signal, reason=f"{signal.reason} — no order: {error}")
-        await self._record(transaction, signal, order)
+        self._record(transaction, signal, order)
         return order
 
-    async def _record(self, transaction: TradingSessionTransaction, signal: Signal, order: Order | None) -> None:
-        """Store a signal with the order that it causes; their references to each other are checked at the commit."""
-        signal = replace(signal, order_id=order.id if order else None)
-        await record_signal(transaction.unit_of_work, signal, transaction.now)
-
-
-async def record_signal(unit_of_work: UnitOfWork, signal: Signal, at: datetime) -> None:
-    """Store what became of a signal, with its event: a candle's is new, a submitted one has waited."""
-    if signal.waiting:
-        signal = replace(signal, waiting=False)
-        await unit_of_work.trading_sessions.save_signal(signal)
-    else:
-        await unit_of_work.trading_sessions.add_signal(signal)
-    message = f"{signal.action.value} missed" if signal.missed else signal.action.value
-    event = NewEvent(signal.user_id, at, UserEventKind.SIGNAL, signal, message)
-    unit_of_work.events.append([event])
+    def _record(self, transaction: TradingSessionTransaction, signal: Signal, order: Order | None) -> None:
+        """Have a signal stored with the order it causes; their references to each other are checked at the commit."""
+        transaction.batch.signal(replace(signal, order_id=order.id if order else None))
 
 
 def as_missed(signal: Signal, why: str | None) -> Signal:
@@ -158,16 +140,16 @@ async def _build_entry(
     plan, market, feed = context.plan, context.market, context.feed
     if market is None:
         raise SizingError(f"{context.symbol} isn't listed at its venue")
-    account_id, depth = plan.session.account_id, feed.latest_depth(market.symbol)
+    depth = feed.latest_depth(market.symbol)
     price = entry_price(plan.definition.order, depth, signal.price, market)
     if price <= 0:
         raise SizingError(f"the limit price would be {price:f}")
-    balances = (await transaction.unit_of_work.accounts.balances([account_id])).get(account_id, [])
+    balances = await transaction.batch.balances()
     sizing_context = SizingContext(
         market=market,
         price=price,
         free_quote=next((balance.free or ZERO for balance in balances if balance.currency == market.quote), ZERO),
-        equity=compute_equity(plan.currency, balances, context.convert).total,
+        equity=context.equity(balances).total,
         quote_rate=context.convert(_ONE, market.quote, plan.currency),
         atr=terms.atr,
         stop_distance=stop_distance(terms.rules, price),

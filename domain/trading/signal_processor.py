@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from domain.model.markets import Candle
 from domain.model.orders import Order
@@ -10,8 +11,10 @@ from domain.ports.trading_sessions import SeenCandle
 from domain.rules.entry import MAX_ENTRY_DELAY
 from domain.rules.ladder import ladder_entries, signalled_add
 from domain.rules.position_facts import position_facts
-from domain.trading.session_context import TradingSessionContext, TradingSessionState, TradingSessionTransaction
+from domain.trading.session_context import TradingSessionContext
 from domain.trading.session_ladder import load_ladder
+from domain.trading.session_state import TradingSessionState
+from domain.trading.session_transactions import TradingSessionTransaction
 from domain.trading.signal_actor import NO_PLACE, SignalActor, as_missed
 from domain.trading.strategy_evaluator import CandleEvaluation, StrategyEvaluator
 
@@ -26,27 +29,31 @@ class SignalProcessor:
 
     async def on_candle(self, evaluation: CandleEvaluation, *, is_newest: bool) -> None:
         """Act on a closed candle; a signal on a candle that isn't the newest is too late, and is stored as missed."""
-        candle = evaluation.candle
         if (evaluation.enters or evaluation.adds or self._evaluator.compiled.uses_position) and is_newest:
             await self._actor.wait_for_depth()
-        signal: Signal | None = None
-        order: Order | None = None
-        async with self._context.transaction() as transaction:
-            state = transaction.state
-            seen = SeenCandle(state.session.id, state.symbol, candle.open_time)
-            is_new = await transaction.unit_of_work.trading_sessions.save_last_candles([seen])
-            if not is_new or state.session.status is TradingSessionStatus.STOPPING:
-                return
-            evaluation = self._with_position(evaluation, state)
-            if evaluation.exits:
-                signal = await self._exit(transaction, evaluation, is_newest=is_newest)
-            elif evaluation.enters and state.is_flat and state.session.status is TradingSessionStatus.RUNNING:
-                signal = self._entry_signal(transaction, evaluation, is_newest=is_newest)
-                order = await self._actor.enter(transaction, signal, evaluation.atr)
-            elif not state.is_flat and is_newest and self._age(candle) <= MAX_ENTRY_DELAY:
-                signal, order = await self._add(transaction, evaluation)
+        signal, order = await self._context.transact(partial(self._act, evaluation, is_newest))
         if signal is not None:
             self._actor.wake(signal, order)
+
+    async def _act(
+        self, evaluation: CandleEvaluation, is_newest: bool, transaction: TradingSessionTransaction
+    ) -> tuple[Signal | None, Order | None]:
+        state, candle = transaction.state, evaluation.candle
+        last = await transaction.batch.last_candle_at(state.session.id, state.symbol)
+        if last is not None and last >= candle.open_time:
+            return None, None
+        transaction.batch.see(SeenCandle(state.session.id, state.symbol, candle.open_time))
+        if state.session.status is TradingSessionStatus.STOPPING:
+            return None, None
+        evaluation = self._with_position(evaluation, state)
+        if evaluation.exits:
+            return await self._exit(transaction, evaluation, is_newest=is_newest), None
+        if evaluation.enters and state.is_flat and state.session.status is TradingSessionStatus.RUNNING:
+            signal = self._entry_signal(transaction, evaluation, is_newest=is_newest)
+            return signal, await self._actor.enter(transaction, signal, evaluation.atr)
+        if not state.is_flat and is_newest and self._age(candle) <= MAX_ENTRY_DELAY:
+            return await self._add(transaction, evaluation)
+        return None, None
 
     def _with_position(self, evaluation: CandleEvaluation, state: TradingSessionState) -> CandleEvaluation:
         """Return what the rules make of the candle with the session's own position, if they name one that is open."""

@@ -13,6 +13,7 @@ from domain.model.markets import MarketSymbol
 from domain.ports.trading_sessions import SeenCandle
 from domain.rules.session_plan import TradingSessionPlan
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.session_plans import TradingSessionPlans
 from domain.trading.strategy_evaluator import EvaluationKey, StrategyEvaluator
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class StrategyEvaluations:
     """Starts an evaluation for the first trading session that follows it, and ends it with the last."""
 
     def __init__(self, dependencies: TradingDependencies) -> None:
+        self.plans = TradingSessionPlans(dependencies.database)
         self._dependencies = dependencies
         self._shared: dict[EvaluationKey, _Shared] = {}
         self._seen: dict[tuple[object, MarketSymbol], SeenCandle] = {}

@@ -10,10 +10,11 @@ from domain.model.trading import Signal, TradingSession
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.ladder import signalled_add
 from domain.rules.submitted_entry import why_missed
-from domain.trading.session_context import TradingSessionContext, TradingSessionTransaction
+from domain.trading.session_context import TradingSessionContext
 from domain.trading.session_intents import intend_flat
 from domain.trading.session_ladder import load_ladder
-from domain.trading.signal_actor import NO_PLACE, SignalActor, as_missed, record_signal
+from domain.trading.session_transactions import TradingSessionTransaction, record_signals
+from domain.trading.signal_actor import NO_PLACE, SignalActor, as_missed
 from domain.trading.strategy_evaluator import StrategyEvaluator
 
 
@@ -53,31 +54,33 @@ class SubmittedSignals:
 
     async def _act_on_oldest(self) -> bool:
         """Act on the signal that has waited longest; False if there is none, or it must wait."""
-        async with self._context.transaction() as transaction:
-            sessions = transaction.unit_of_work.trading_sessions
-            waiting = self._own(await sessions.list_waiting_signals(self._context.session.id))
-            if not waiting:
-                return False
-            oldest, *later = waiting
-            signal = replace(oldest, price=self._context.feed.price_of(self._context.symbol) or oldest.price)
-            order: Order | None = None
-            if not signal.action.enters:
-                await self._exit(transaction, signal)
-            else:
-                known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, signal.price)
-                atr = self._evaluator.atr
-                number = None if known is None else signalled_add(known.ladder, signal.price, atr, enters=True)
-                why = _why_missed(transaction, signal, later, can_add=number is not None)
-                if why is None and not self._may_enter_now:
-                    return False
-                if why is None and known is not None and number is not None:
-                    assert transaction.state.position is not None
-                    signal = replace(signal, position_id=transaction.state.position.id, add_number=number)
-                    order = await self._actor.add(transaction, signal, known.ladder, atr)
-                else:
-                    order = await self._actor.enter(transaction, as_missed(signal, why), atr)
-        self._actor.wake(signal, order)
+        done = await self._context.transact(self._act)
+        if done is None:
+            return False
+        self._actor.wake(*done)
         return True
+
+    async def _act(self, transaction: TradingSessionTransaction) -> tuple[Signal, Order | None] | None:
+        sessions = transaction.unit_of_work.trading_sessions
+        waiting = self._own(await sessions.list_waiting_signals(self._context.session.id))
+        if not waiting:
+            return None
+        oldest, *later = waiting
+        signal = replace(oldest, price=self._context.feed.price_of(self._context.symbol) or oldest.price)
+        if not signal.action.enters:
+            await self._exit(transaction, signal)
+            return signal, None
+        known = await load_ladder(self._context, transaction.unit_of_work, transaction.state, signal.price)
+        atr = self._evaluator.atr
+        number = None if known is None else signalled_add(known.ladder, signal.price, atr, enters=True)
+        why = _why_missed(transaction, signal, later, can_add=number is not None)
+        if why is None and not self._may_enter_now:
+            return None
+        if why is not None or known is None or number is None:
+            return signal, await self._actor.enter(transaction, as_missed(signal, why), atr)
+        assert transaction.state.position is not None
+        signal = replace(signal, position_id=transaction.state.position.id, add_number=number)
+        return signal, await self._actor.add(transaction, signal, known.ladder, atr)
 
     async def _exit(self, transaction: TradingSessionTransaction, signal: Signal) -> None:
         state = transaction.state
@@ -95,7 +98,7 @@ async def settle_waiting_signals(
     """
     for waiting in await unit_of_work.trading_sessions.list_waiting_signals(session.id):
         why = f"the trading session is {session.status.value}" if waiting.action.enters else None
-        await record_signal(unit_of_work, as_missed(waiting, why), at)
+        await record_signals(unit_of_work, [as_missed(waiting, why)], at)
         if not waiting.action.enters:
             why_flat, role = waiting.reason, OrderRole.EXIT
             market = waiting.market or session.market

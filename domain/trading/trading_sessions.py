@@ -32,8 +32,8 @@ from domain.rules.resting_protection import venue_errors
 from domain.strategies.definition_parser import parse_rules
 from domain.strategies.parameter_values import parameter_value_errors
 from domain.strategies.validation import sizing_errors, unsupported_errors
-from domain.trading.session_context import cancel_session_orders
 from domain.trading.session_intents import withdraw_close
+from domain.trading.session_transactions import cancel_session_orders
 from domain.users.activity import record_activity
 
 MAX_MARKETS = 50

@@ -13,7 +13,8 @@ from domain.model.trading import Signal, SignalWebhook, TradingSession
 from domain.ports.cache import Cache
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.rules.signal_message import SignalMessage, market_of, parse_message
-from domain.trading.signal_actor import as_missed, record_signal
+from domain.trading.session_transactions import record_signals
+from domain.trading.signal_actor import as_missed
 from domain.trading.signal_requests import SignalRequest, SignalService, acts_on_signals, add_waiting, waiting_signal
 from domain.users.activity import record_activity
 from domain.users.tokens import credential_hash
@@ -192,7 +193,7 @@ async def _add(transaction: UnitOfWork, signal: Signal, why_missed: str | None, 
         await add_waiting(transaction, signal)
         return signal
     missed = replace(as_missed(signal, why_missed), waiting=False)
-    await record_signal(transaction, missed, now)
+    await record_signals(transaction, [missed], now)
     return missed
 
 

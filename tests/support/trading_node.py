@@ -165,10 +165,20 @@ class ScriptedFeed:
 class TradingNode:
     """The parts of a node, and what a test asks of them. `trader` may be closed and started again."""
 
-    def __init__(self, pool: Pool, sandbox_url: str, sandbox_token: str, *, scripted: bool = True) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        sandbox_url: str,
+        sandbox_token: str,
+        *,
+        scripted: bool = True,
+        lease_database: PostgresDatabase | None = None,
+    ) -> None:
         self.pool = pool
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
         self.database = PostgresDatabase(pool, self.bus, self.clock)
+        self.lease_seconds = _LEASE_SECONDS
+        self.lease_database = lease_database or self.database
         settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
         self.venues = Venues([settings], self.clock, {"sandbox": sandbox_token})
         self.feed = ScriptedFeed(self.database, self.bus, self.venues)
@@ -200,7 +210,7 @@ class TradingNode:
         timings = timings or TradingTimings()
         patient = replace(
             timings.execution, maximum_market_order_age=60, maximum_order_age=60, maximum_pending_age_at_start=60,
-            maximum_lease_age=_LEASE_SECONDS / 2,
+            maximum_lease_age=self.lease_seconds / 2,
         )  # fmt: skip
         return Trader(
             TradingDependencies(
@@ -213,8 +223,8 @@ class TradingNode:
                 self.ids,
                 self.notifier,
                 holder,
-                self.database,
-                timings=replace(timings, lease_seconds=_LEASE_SECONDS, execution=patient),
+                self.lease_database,
+                timings=replace(timings, lease_seconds=self.lease_seconds, execution=patient),
             )
         )
 
@@ -418,9 +428,12 @@ def _in_epoch(book: Depth) -> Depth:
 
 
 @asynccontextmanager
-async def trading_node(pool: Pool, sandbox_url: str, sandbox_token: str) -> AsyncIterator[TradingNode]:
+async def trading_node(
+    pool: Pool, sandbox_url: str, sandbox_token: str, lease_pool: "Pool | None" = None
+) -> AsyncIterator[TradingNode]:
     """Run a node with one user inside the block."""
-    node = TradingNode(pool, sandbox_url, sandbox_token)
+    lease_database = None if lease_pool is None else PostgresDatabase(lease_pool, EmbeddedBus(), SystemClock())
+    node = TradingNode(pool, sandbox_url, sandbox_token, lease_database=lease_database)
     async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)

@@ -82,10 +82,11 @@ PLAN_LOCKS = 1_886_151_022
 
 # The statement doesn't see the row that it inserts.
 _USAGE = f"""(SELECT plan_name FROM users WHERE users.id = {{user}}) AS plan_name,
-    (SELECT count(*) FROM orders AS other WHERE other.user_id = {{user}} AND other.id <> {{order}} AND {IS_ACTIVE})
+    (SELECT count(*) FROM orders AS other WHERE other.user_id = {{user}} AND other.id <> {{orders}} AND {IS_ACTIVE})
     AS active_orders"""
-ADD = f"{INSERT_ORDER} RETURNING {_USAGE.format(user='orders.user_id', order='orders.id')}"
-PLAN_USAGE = f"SELECT {_USAGE.format(user='$1', order='$2')}"
+ADD = f"{INSERT_ORDER} RETURNING {_USAGE.format(user='orders.user_id', orders='orders.id')}"
+PLAN_USAGE = f"SELECT {_USAGE.format(user='$1', orders='ALL($2::uuid[])')}"
+PLAN_USAGE_OF_ADDED = f"{PLAN_USAGE}, ARRAY(SELECT id FROM orders WHERE id = ANY($2)) AS stored"
 LOCK_PLAN = "SELECT pg_advisory_xact_lock($1, hashtext($2))"
 AWAITS_FILLS = "reported_quantity > filled_quantity AND awaits_fills"
 ACTIVE = (
@@ -158,9 +159,20 @@ class PostgresOrders(Repository):
             raise DuplicateOrder(order)
         return _plan_usage_from_row(row)
 
-    async def lock_plan_usage(self, order: Order) -> PlanUsage:
-        await self._connection.execute(LOCK_PLAN, PLAN_LOCKS, str(order.user_id))
-        row = await self._connection.fetchrow(PLAN_USAGE, order.user_id, order.id)
+    async def add_many(self, orders: Sequence[Order]) -> PlanUsage:
+        await self._connection.executemany(INSERT_ORDER, map(order_params, orders))
+        ids = [order.id for order in orders]
+        row = await self._connection.fetchrow(PLAN_USAGE_OF_ADDED, orders[0].user_id, ids)
+        assert row is not None  # a SELECT without FROM has one
+        stored = set(row["stored"])
+        for order in orders:
+            if order.id not in stored:
+                raise DuplicateOrder(order)
+        return _plan_usage_from_row(row)
+
+    async def lock_plan_usage(self, user_id: UUID, without: Sequence[UUID]) -> PlanUsage:
+        await self._connection.execute(LOCK_PLAN, PLAN_LOCKS, str(user_id))
+        row = await self._connection.fetchrow(PLAN_USAGE, user_id, without)
         assert row is not None  # a SELECT without FROM has one
         return _plan_usage_from_row(row)
 

@@ -1,6 +1,7 @@
 """What protects positions and closes them, in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from domain.model.orders import Order
@@ -29,6 +30,7 @@ GET_FOR_UPDATE = SELECT_PROTECTION + _ROW_FOR_UPDATE
 LIST_OPEN = SELECT_PROTECTION + _OPEN
 LIST_OF_POSITIONS = SELECT_PROTECTION + _OF_POSITIONS
 LIST_OF_ENTRIES = SELECT_PROTECTION + " WHERE entry_order_id = ANY($1::uuid[]) ORDER BY id"
+END = "UPDATE position_protections SET ended_at = $2 WHERE id = ANY($1::uuid[]) AND ended_at IS NULL"
 GET_INTENT_FOR_UPDATE = SELECT_INTENT + _ROW_FOR_UPDATE
 LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
 # Ids follow the time at which the engine made them.
@@ -62,8 +64,15 @@ class PostgresProtection(Repository):
         self.added.append((protection.user_id, protection.account_id))
         await self._connection.execute(INSERT_PROTECTION, *protection_params(protection))
 
+    async def add_many(self, protections: Sequence[PositionProtection]) -> None:
+        self.added += [(protection.user_id, protection.account_id) for protection in protections]
+        await self._connection.executemany(INSERT_PROTECTION, map(protection_params, protections))
+
     async def save(self, protection: PositionProtection) -> None:
         await self._connection.execute(UPDATE_PROTECTION, *protection_params(protection))
+
+    async def end(self, protection_ids: Sequence[UUID], at: datetime) -> int:
+        return int((await self._connection.execute(END, protection_ids, at)).rpartition(" ")[2])
 
     async def needs_keeper(self, account_id: UUID) -> bool:
         return bool(await self._connection.fetchval(NEEDS_KEEPER, [account_id]))

@@ -29,6 +29,9 @@ from infra.postgres.sql import Condition
 IS_LIVE = "status IN ('STARTING', 'RUNNING', 'PAUSED', 'STOPPING')"
 GET = SELECT_TRADING_SESSION + " WHERE id = $1 AND user_id = $2"
 GET_FOR_UPDATE = SELECT_TRADING_SESSION + " WHERE id = $1 FOR NO KEY UPDATE"
+GET_UNLOCKED_FOR_UPDATE = (
+    SELECT_TRADING_SESSION + " WHERE id = ANY($1::uuid[]) FOR NO KEY UPDATE OF trading_sessions SKIP LOCKED"
+)
 LIST_LIVE = SELECT_TRADING_SESSION + f" WHERE account_id = $1 AND {IS_LIVE} ORDER BY id"
 COUNT_LIVE = f"SELECT count(*) FROM trading_sessions WHERE user_id = $1 AND {IS_LIVE}"
 GET_MANY = SELECT_TRADING_SESSION + " WHERE id = ANY($1::uuid[])"
@@ -44,8 +47,12 @@ OF_STRATEGY = "strategy_version_id IN (SELECT version.id FROM strategy_versions 
 GET_SIGNAL = SELECT_SIGNAL + " WHERE id = $1 AND user_id = $2"
 GET_MANY_SIGNALS = SELECT_SIGNAL + " WHERE id = ANY($1::uuid[])"
 LIST_WAITING_SIGNALS = SELECT_SIGNAL + " WHERE trading_session_id = $1 AND waiting ORDER BY id"
+LIST_ALL_WAITING_SIGNALS = SELECT_SIGNAL + " WHERE trading_session_id = ANY($1::uuid[]) AND waiting ORDER BY id"
 LAST_CANDLE = """
 SELECT last_candle_at FROM trading_session_candles WHERE trading_session_id = $1 AND market = $2"""
+LAST_CANDLES = """
+SELECT trading_session_id, market, last_candle_at FROM trading_session_candles
+WHERE trading_session_id = ANY($1::uuid[])"""
 SAVE_LAST_CANDLES = """
 INSERT INTO trading_session_candles AS known (trading_session_id, market, last_candle_at)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[])
@@ -71,8 +78,15 @@ class PostgresTradingSessions(Repository):
     async def get_for_update(self, session_id: UUID) -> TradingSession | None:
         return await self._fetch_trading_session(GET_FOR_UPDATE, session_id)
 
+    async def get_unlocked_for_update(self, session_ids: Sequence[UUID]) -> list[TradingSession]:
+        rows = await self._connection.fetch(GET_UNLOCKED_FOR_UPDATE, session_ids)
+        return [trading_session_from_row(row) for row in rows]
+
     async def save(self, session: TradingSession) -> None:
         await self._connection.execute(UPDATE_TRADING_SESSION, *trading_session_params(session))
+
+    async def save_many(self, sessions: Sequence[TradingSession]) -> None:
+        await self._connection.executemany(UPDATE_TRADING_SESSION, map(trading_session_params, sessions))
 
     async def list_live(self, account_id: UUID) -> list[TradingSession]:
         return [trading_session_from_row(row) for row in await self._connection.fetch(LIST_LIVE, account_id)]
@@ -91,6 +105,10 @@ class PostgresTradingSessions(Repository):
         at: datetime | None = await self._connection.fetchval(LAST_CANDLE, session_id, str(market))
         return at
 
+    async def last_candles(self, session_ids: Sequence[UUID]) -> dict[tuple[UUID, MarketSymbol], datetime]:
+        rows = await self._connection.fetch(LAST_CANDLES, session_ids)
+        return {(row["trading_session_id"], market_symbol(row["market"])): row["last_candle_at"] for row in rows}
+
     async def save_last_candles(self, seen: Sequence[SeenCandle]) -> int:
         columns = ([one.session_id for one in seen], [str(one.market) for one in seen], [one.open_time for one in seen])
         return int((await self._connection.execute(SAVE_LAST_CANDLES, *columns)).rpartition(" ")[2])
@@ -107,6 +125,9 @@ class PostgresTradingSessions(Repository):
     async def add_signal(self, signal: Signal) -> bool:
         return await self._connection.execute(INSERT_SIGNAL, *signal_params(signal)) == "INSERT 0 1"
 
+    async def add_signals(self, signals: Sequence[Signal]) -> None:
+        await self._connection.executemany(INSERT_SIGNAL, map(signal_params, signals))
+
     async def list_adds(self, position_id: UUID) -> list[int]:
         return [row["add_number"] for row in await self._connection.fetch(LIST_ADDS, position_id)]
 
@@ -115,6 +136,10 @@ class PostgresTradingSessions(Repository):
 
     async def list_waiting_signals(self, session_id: UUID) -> list[Signal]:
         return [signal_from_row(row) for row in await self._connection.fetch(LIST_WAITING_SIGNALS, session_id)]
+
+    async def list_all_waiting_signals(self, session_ids: Sequence[UUID]) -> list[Signal]:
+        rows = await self._connection.fetch(LIST_ALL_WAITING_SIGNALS, session_ids)
+        return [signal_from_row(row) for row in rows]
 
     async def list_signalled(self, account_id: UUID) -> list[UUID]:
         return [row["id"] for row in await self._connection.fetch(LIST_SIGNALLED, account_id)]
