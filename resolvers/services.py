@@ -19,6 +19,7 @@ from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
+from domain.research.recommendation_service import RecommendationService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
 from domain.trading.protection_requests import ProtectionService
@@ -77,6 +78,7 @@ class Services:
     jobs: JobService
     reports: ReportService
     backtests: BacktestService
+    recommendations: RecommendationService
     events: EventLogReader
     portfolios: Portfolios
     price_wait_seconds: float = BOOK_WAIT_SECONDS

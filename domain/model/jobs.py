@@ -11,6 +11,7 @@ class JobKind(StrEnum):
 
     REPORT = "report"
     BACKTEST = "backtest"
+    RECOMMENDATION = "recommendation"
 
 
 class JobStatus(StrEnum):

@@ -20,6 +20,7 @@ from domain.ports.market_data import MarketDataRepository, MarketHistoryReposito
 from domain.ports.orders import OrderRepository
 from domain.ports.positions import PositionRepository
 from domain.ports.protection import ProtectionRepository
+from domain.ports.recommendations import RecommendationRepository
 from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.signal_webhooks import SignalWebhookRepository
 from domain.ports.strategies import StrategyRepository
@@ -103,6 +104,11 @@ class UnitOfWork(Protocol):
     @property
     def backtests(self) -> BacktestRepository:
         """Backtests."""
+        ...
+
+    @property
+    def recommendations(self) -> RecommendationRepository:
+        """How strategies did on markets, and the jobs that find it out."""
         ...
 
     @property

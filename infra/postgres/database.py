@@ -35,6 +35,7 @@ from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
 from infra.postgres.repositories.protection import PostgresProtection
+from infra.postgres.repositories.recommendations import PostgresRecommendations
 from infra.postgres.repositories.reports import PostgresReports
 from infra.postgres.repositories.signal_webhooks import PostgresSignalWebhooks
 from infra.postgres.repositories.strategies import PostgresStrategies
@@ -113,6 +114,10 @@ class PostgresTransaction:
     @cached_property
     def backtests(self) -> PostgresBacktests:
         return PostgresBacktests(self._connection)
+
+    @cached_property
+    def recommendations(self) -> PostgresRecommendations:
+        return PostgresRecommendations(self._connection)
 
     @cached_property
     def market_data(self) -> PostgresMarketData:

@@ -15,6 +15,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
+from domain.research.recommendation_service import RecommendationService
 from domain.strategies.templates import BUILT_IN
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
@@ -130,6 +131,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
         backtests=BacktestService(database, hub.catalogue.get, bus, clock, ids),
+        recommendations=RecommendationService(database, container.templates, bus, clock, ids),
         events=events,
         portfolios=Portfolios(database, hub, events, clock),
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.core.errors import Unavailable
+from domain.jobs.handler import JobHandler
 from domain.jobs.runner import JobRunner, RunnerOptions
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
@@ -15,6 +16,7 @@ from domain.model.markets import MarketSymbol
 from domain.reports.handler import ReportHandler
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
+from domain.research.recommendation_handler import RecommendationHandler
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
 from infra.postgres.candle_series import PostgresBars
@@ -124,9 +126,13 @@ def _research_runner(container: Container, pool: ProcessPool, name: str, setting
         lambda venue: None if venues.get(venue) is None else venues.public(venue),
         backends.clock,
     )
-    handler = BacktestHandler(backends.database, candles, pool, container.hub.catalogue.get)
+    market_of = container.hub.catalogue.get
+    handlers: list[JobHandler] = [
+        BacktestHandler(backends.database, candles, pool, market_of),
+        RecommendationHandler(backends.database, candles, pool, market_of, container.templates, backends.clock),
+    ]
     options = RunnerOptions(slots=settings.worker_processes)
-    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options)
+    return JobRunner(backends.database, backends.bus, backends.clock, name, handlers, options)
 
 
 async def _create_partitions(container: Container) -> None:

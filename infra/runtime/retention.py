@@ -26,6 +26,9 @@ EQUITY_POINTS_KEPT: Final = timedelta(days=7)
 HOURLY_EQUITY_KEPT: Final = timedelta(days=400)
 """How long the last point of each hour is kept."""
 
+RECOMMENDATIONS_KEPT: Final = timedelta(days=30)
+"""How long the results of a strategy on a market are kept that nobody has had computed again."""
+
 BACKTESTS_KEPT: Final = 1_000
 """How many backtests of a user are kept with their results: the newest ones."""
 
@@ -42,6 +45,7 @@ class Purged(NamedTuple):
     alerts: int
     equity_points: int
     backtests: int
+    recommendations: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -58,7 +62,7 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
     """Delete expired rows in batches; return how many."""
-    now, purged = clock.now(), Purged(0, 0, 0, 0, 0)
+    now, purged = clock.now(), Purged(0, 0, 0, 0, 0, 0)
     while True:
         async with database.transaction() as transaction:
             deleted = Purged(
@@ -67,6 +71,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.accounts.delete_expired_alerts(ALERTS_KEPT, now, ROWS_AT_ONCE),
                 await transaction.equity.delete_old(now - EQUITY_POINTS_KEPT, now - HOURLY_EQUITY_KEPT, ROWS_AT_ONCE),
                 await transaction.backtests.delete_old(BACKTESTS_KEPT, ROWS_AT_ONCE),
+                await transaction.recommendations.delete_before(now - RECOMMENDATIONS_KEPT, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
@@ -74,7 +79,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     if any(purged):
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
-            "%d old backtests"
+            "%d old backtests, %d old results of recommendations"
         )
         log.info(message, *purged)
     return purged

@@ -11,7 +11,7 @@ from domain.model.trading import AccountKind
 from domain.ports.lists import PositionFilter
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
-from resolvers import backtests, filters, jobs, orders, reports, strategies, trading, users
+from resolvers import backtests, filters, jobs, orders, recommendations, reports, strategies, trading, users
 from resolvers.lists import PositionOrder, TimeOrder
 from resolvers.pagination import PageArguments
 from schema.common.arguments import OrderBy, connection_field
@@ -28,6 +28,7 @@ from schema.common.filters import (
     session_filter,
 )
 from schema.common.types import Info, lazy
+from schema.markets.arguments import OfMarket, OfTimeframe
 from schema.positions.lists import PositionConnection, PositionOrderBy
 
 AccountConnection = lazy("accounts.types", "AccountConnection")
@@ -89,6 +90,26 @@ class ViewerLists:
         order_by: OrderBy = NEWEST,
     ) -> object:
         return await strategies.user_strategies(info.context, parent, page, order_by, archived=bool(archived))
+
+    @strawberry.field(
+        graphql_type=list[lazy("strategies.recommendations", "StrategyRecommendation")] | None,  # type: ignore[misc]  # an annotation made at run time
+        description=(
+            "The user's strategies and the templates, ranked for a market's present trend, the best first. What isn't "
+            "known or is old is computed by a job after the answer, which waits for nothing: the list is empty until "
+            "the first of these jobs has succeeded, and `computedAt` is the age of a result. Strategies that can't be "
+            "backtested are left out."
+        ),
+    )
+    async def strategy_recommendations(
+        parent: Viewer,
+        info: Info,
+        market: OfMarket,
+        timeframe: OfTimeframe,
+        first: Annotated[
+            int, strawberry.argument(description="The greatest number of recommendations, from 1 to 100.")
+        ] = 10,
+    ) -> object:
+        return await recommendations.recommendations(info.context, parent, market, timeframe, first)
 
     @connection_field(
         TradingSessionConnection | None, description="The trading sessions of the user.", filter=session_filter

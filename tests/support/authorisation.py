@@ -40,7 +40,7 @@ QUERIES: Final = {
 VIEWER: Final = {
     "id", "email", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor", "apiKeys",
     "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs", "reports",
-    "backtests", "activity", "halt", "halts",
+    "backtests", "strategyRecommendations", "activity", "halt", "halts",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 

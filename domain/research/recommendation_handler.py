@@ -1,0 +1,110 @@
+"""Computes as jobs how strategies did lately on a market."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from domain.core.clock import Clock
+from domain.core.errors import InputErrors
+from domain.indicators.trend_series import direction_bars
+from domain.jobs.handler import JobFailed, JobOutcome, JobRun
+from domain.model.events import NewEvent
+from domain.model.jobs import JobKind
+from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.recommendations import RecommendationRun, StrategyEvaluation
+from domain.model.strategy_templates import TemplateCatalogue
+from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.recommendations.walk_forward import CANDLES
+from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
+from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputePool
+from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
+from domain.research.recommendation_task import Evaluated, EvaluationTask, evaluate_all
+from domain.strategies.compiled import compile_definition
+
+FETCHED: Final = 0.2
+"""The progress after the missing candles were fetched and all of them read."""
+
+MarketLookup = Callable[[MarketSymbol], Market | None]
+
+
+class RecommendationHandler:
+    """Evaluates what a user can be recommended; see `domain.jobs.handler.JobHandler`.
+
+    Only what no job has evaluated yet, or not lately: users share what was found about the same definition.
+    """
+
+    kind = JobKind.RECOMMENDATION
+
+    def __init__(
+        self,
+        database: Database,
+        candles: CandleLoader,
+        processes: ComputePool,
+        market_lookup: MarketLookup,
+        templates: TemplateCatalogue,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._candles = candles
+        self._processes = processes
+        self._market_lookup = market_lookup
+        self._templates = templates
+        self._clock = clock
+
+    async def run(self, run: JobRun) -> JobOutcome:
+        """Evaluate the candidates of the job's user."""
+        async with self._database.read_only() as reading:
+            requested = await reading.recommendations.get_run_for_job(run.job.id)
+            if requested is None:
+                raise JobFailed("The request no longer exists.")
+            candidates = await self._missing(reading, requested)
+        market = self._market_lookup(requested.market)
+        if market is None:
+            raise JobFailed(f"{requested.market} is no longer listed by its venue.")
+        now, timeframe = self._clock.now(), requested.timeframe
+        evaluated: Sequence[Evaluated] = []
+        if candidates:
+            end = timeframe.open_time(now)
+            warm_up = max(direction_bars(), *(_warm_up(candidate, timeframe) for candidate in candidates))
+            request = CandleRequest(requested.market, timeframe, end - CANDLES * timeframe.duration, end, warm_up)
+            loaded = await self._candles.load(request, lambda share: run.report(FETCHED * share))
+            run.report(FETCHED)
+            evaluated = await self._evaluate(candidates, market, loaded, run)
+        evaluations = [
+            StrategyEvaluation(requested.market, timeframe, one.hash, now, one.result, one.message) for one in evaluated
+        ]
+
+        async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
+            await transaction.recommendations.save_evaluations(evaluations)
+            return ()
+
+        name = f"{requested.market} {timeframe.venue_name}"
+        count = "1 strategy was" if len(evaluations) == 1 else f"{len(evaluations):,} strategies were"
+        return JobOutcome(f"{count} evaluated on {name}.", store)
+
+    async def _missing(self, reading: UnitOfWork, run: RecommendationRun) -> list[RecommendationCandidate]:
+        """Return the candidates without an evaluation that is new enough."""
+        candidates = await candidates_of(reading, run.user_id, self._templates)
+        hashes, now = [candidate.hash for candidate in candidates], self._clock.now()
+        known = await reading.recommendations.evaluations(run.market, run.timeframe, hashes)
+        fresh = {evaluation.definition_hash for evaluation in known if not is_old(evaluation, now)}
+        return [candidate for candidate in candidates if candidate.hash not in fresh]
+
+    async def _evaluate(
+        self, candidates: Sequence[RecommendationCandidate], market: Market, candles: LoadedCandles, run: JobRun
+    ) -> Sequence[Evaluated]:
+        definitions = [(candidate.hash, candidate.definition) for candidate in candidates]
+        try:
+            return await self._processes.run(
+                evaluate_all,
+                EvaluationTask(definitions, market, candles.bars),
+                lambda share: run.report(FETCHED + (1 - FETCHED) * share),
+            )
+        except (ComputationCrashed, ComputationTooLarge):
+            raise JobFailed("The evaluation took more memory than there is.") from None
+
+
+def _warm_up(candidate: RecommendationCandidate, timeframe: Timeframe) -> int:
+    try:
+        return compile_definition(candidate.definition, {}, timeframe).warm_up
+    except InputErrors:  # which the evaluation then reports
+        return 0
