@@ -1,17 +1,23 @@
 """Runs a backtest: signals over all bars at once, then the trades that they lead to, then the figures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from heapq import heapify, heapreplace
 
-import numpy as np
-
-from domain.backtest.bars import Bars, price_ticks, with_known_tick
+from domain.backtest.bars import Bars
 from domain.backtest.entries import EntryBuilder, EntryCounts
-from domain.backtest.ledger import Ledger
+from domain.backtest.ledger import Budget, Ledger
+from domain.backtest.market_bars import MarketBars
+from domain.backtest.market_run import MarketRun
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult, Outcome, backtest_result
-from domain.backtest.simulation import Signals, Simulation
+from domain.backtest.run_context import RunContext
+from domain.backtest.signals import signals_of
+from domain.backtest.units import places_needed, units_of
 from domain.strategies.average_range import average_true_ranges
-from domain.strategies.evaluation import SignalArrays
+from domain.strategies.evaluation import MissingCandlesError
+
+OnProgress = Callable[[float], None]
+"""Called now and then with the share that is done; an exception of it ends the run."""
 
 
 class NoBars(Exception):
@@ -19,53 +25,106 @@ class NoBars(Exception):
 
 
 class UnsupportedDefinition(Exception):
-    """The definition has something that a backtest can't run; the message says what."""
+    """The definition has something that a backtest can't run on these candles; the message says what."""
 
 
 def run_backtest(
-    plan: BacktestPlan, bars: Bars, start: int = 0, on_progress: Callable[[float], None] = lambda _share: None
+    plan: BacktestPlan, bars: Bars, start: int = 0, on_progress: OnProgress = lambda _share: None
 ) -> BacktestResult:
     """Return what the strategy would have done on the bars; those before `start` only warm it up.
 
-    The first candle that can signal is the one of bar `start`, or the first with the strategy's warm-up before it. An
-    exception of `on_progress`, which is called with the share that is done, ends the run. Raises `NoBars`, and
-    `UnsupportedDefinition`.
+    The first candle that can signal is the one of bar `start`, or the first with the strategy's warm-up before it.
+    Raises `NoBars`, and `UnsupportedDefinition` if the rules name candles that aren't given with the bars.
     """
-    if plan.unsupported is not None:
-        raise UnsupportedDefinition(plan.unsupported)
     if start >= len(bars):
         raise NoBars
-    signals = _signals(plan.compiled.evaluate(bars.candles), max(start, plan.compiled.warm_up))
-    market = with_known_tick(plan.costs.applied_to(plan.market), bars.candles)
-    ledger = Ledger(market, plan.costs, plan.initial_equity)
-    atr = average_true_ranges(bars.candles) if plan.definition.needs_atr else None
-    entries = EntryBuilder(plan, ledger, atr)
-    prices = price_ticks(bars.candles, market.price_increment)
-    simulation = Simulation(plan, bars, prices, ledger, entries, signals)
-    simulation.run(lambda bar: on_progress(bar / len(bars)))
+    return run_markets(plan, [MarketBars(plan.market, bars)], int(bars.opened[start]), on_progress)
+
+
+def run_markets(
+    plan: BacktestPlan, markets: Sequence[MarketBars], start: int, on_progress: OnProgress = lambda _share: None
+) -> BacktestResult:
+    """Return what the strategy would have done on several markets at once, with one budget, in the order of time.
+
+    The markets have the same quote currency. Candles that open before `start`, in milliseconds since 1970, only warm it
+    up. The markets may be used for any number of runs: what depends on the candles alone is computed once. Raises as
+    `run_backtest` does.
+    """
+    if not any(len(market.bars) and market.bars.opened[-1] >= start for market in markets):
+        raise NoBars
+    try:
+        contexts = _contexts(plan, markets, start)
+    except MissingCandlesError as error:
+        raise UnsupportedDefinition(f"The rules name {error.key}, whose candles aren't given.") from None
+    runs: list[MarketRun] = []
+    runs.extend(MarketRun(context, lambda: _has_place(plan, runs)) for context in contexts)
+    if len(runs) == 1:
+        _run_one(runs[0], on_progress)
+    else:
+        _run_all(runs, contexts, on_progress)
+    counts = [context.entries.counts for context in contexts]
     return backtest_result(
         Outcome(
-            ledger=ledger,
-            bars=bars,
-            prices=prices,
+            plan=plan,
+            contexts=tuple(contexts),
             start=start,
-            initial_equity=plan.initial_equity,
-            open=simulation.open,
-            denied=entries.counts.denied,
-            rejected=simulation.rejected,
-            message=_message(entries.counts),
+            rejected=sum(run.rejected for run in runs),
+            denied=sum(count.denied for count in counts),
+            message=_message(counts),
         )
     )
 
 
-def _signals(signals: SignalArrays, first: int) -> Signals:
-    enter = signals.enter_long & ~signals.exit_long
-    enter[:first] = False
-    return Signals(np.flatnonzero(enter).tolist(), np.flatnonzero(signals.exit_long).tolist())
+def _contexts(plan: BacktestPlan, markets: Sequence[MarketBars], start: int) -> list[RunContext]:
+    with_fees = [plan.costs.applied_to(market.market) for market in markets]
+    quote_places = max(places_needed(market, plan.costs, [plan.initial_equity]) for market in with_fees)
+    budget, contexts = Budget(0), list[RunContext]()
+
+    def worth_elsewhere(ledger: Ledger, at: int) -> int:
+        return sum(context.worth(at) for context in contexts if context.ledger is not ledger)
+
+    for market, known in zip(markets, with_fees, strict=True):
+        ledger = Ledger(known, plan.costs, units_of(known, plan.costs, quote_places), budget)
+        budget.cash = ledger.units.quote_units(plan.initial_equity)
+        candles = market.bars.candles
+        atr = average_true_ranges(candles) if plan.definition.needs_atr else None
+        entries = EntryBuilder(plan, ledger, atr, worth_elsewhere)
+        signals = signals_of(plan, candles, int(market.bars.opened.searchsorted(start)))
+        contexts.append(RunContext(plan, market.bars, market.prices, market.path, ledger, entries, signals))
+    return contexts
 
 
-def _message(counts: EntryCounts) -> str | None:
-    without = counts.denied + counts.not_sized
+def _run_one(run: MarketRun, on_progress: OnProgress) -> None:
+    count = run.count
+    while run.bar < count:
+        if run.is_idle:
+            on_progress(run.bar / count)
+        run.step()
+
+
+def _run_all(runs: Sequence[MarketRun], contexts: Sequence[RunContext], on_progress: OnProgress) -> None:
+    """Take the steps of all markets in the order of time, and of the given order where that is the same."""
+    first = min(int(context.bars.opened[0]) for context in contexts if len(context.bars))
+    last = max(int(context.bars.opened[-1]) for context in contexts if len(context.bars))
+    waiting = [(*run.due, index) for index, run in enumerate(runs)]
+    heapify(waiting)
+    while waiting[0][0] <= last:
+        at, _, index = waiting[0]
+        run = runs[index]
+        if run.is_idle:
+            on_progress((at - first) / max(last - first, 1))
+        run.step()
+        heapreplace(waiting, (*run.due, index))
+
+
+def _has_place(plan: BacktestPlan, runs: Sequence[MarketRun]) -> bool:
+    most = plan.max_open_positions
+    return most is None or sum(not run.is_idle for run in runs) < most
+
+
+def _message(counts: Sequence[EntryCounts]) -> str | None:
+    without = sum(count.denied + count.not_sized + count.missed for count in counts)
     if not without:
         return None
-    return f"{without:,} entry signals led to no order; the last one because: {counts.last_reason}"
+    reason = next(count.last_reason for count in reversed(counts) if count.last_reason is not None)
+    return f"{without:,} entry signals led to no order; the last one because: {reason}"

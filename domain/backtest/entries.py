@@ -1,13 +1,14 @@
 """The entry order of a signal: priced, sized and checked by what live trading prices, sizes and checks with."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
+from domain.backtest.bars import to_time
 from domain.backtest.ledger import Ledger
 from domain.backtest.plan import BacktestPlan
-from domain.core.money import EXACT, MAX_AMOUNT, ZERO
+from domain.core.money import MAX_AMOUNT, ZERO
 from domain.indicators.candle_arrays import Floats
 from domain.model.markets import Depth, FeedState, PriceLevel
 from domain.model.orders import Order, OrderRole, OrderType, RiskDenial
@@ -17,21 +18,35 @@ from domain.model.trading_state import TradingState
 from domain.risk.checks import check_order
 from domain.risk.context import RiskContext
 from domain.rules.direction import Direction
+from domain.rules.entered_states import EnteredStates
 from domain.rules.entry import entry_price, protection_rules, stop_distance
 from domain.rules.grid import grid_of
-from domain.rules.sizing import SizingContext, SizingError, check_sellable, size_entry
+from domain.rules.sizing import WHOLE, Share, SizingContext, SizingError, check_sellable, entry_lots
 from domain.strategies.average_range import to_distance
 
 _NO_ONE = UUID(int=0)
+_HALF_PERCENT = Decimal(50)
+
+
+@dataclass(frozen=True, slots=True)
+class ExitTerms:
+    """What is to close a position, and its states by the price of the entry.
+
+    `is_near` is whether its stop, if there is one, is surely no further than half of the entry price.
+    """
+
+    rules: ProtectionRules
+    states: EnteredStates
+    is_near: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry order: its quantity in base, its limit in ticks (None: a MARKET order), and what is to close it."""
+    """An entry order: its quantity in units of base, its limit in ticks (None: MARKET), and what closes it again."""
 
-    quantity: Decimal
+    quantity: int
     limit: int | None
-    rules: ProtectionRules
+    terms: ExitTerms
 
 
 @dataclass
@@ -40,94 +55,164 @@ class EntryCounts:
 
     denied: int = 0
     not_sized: int = 0
+    missed: int = 0
     last_reason: str | None = None
 
 
 class EntryBuilder:
     """Builds the orders of entry signals. The book has one level a side, at the candle's price, as deep as needed.
 
-    `atr` is ATR(14) at each bar; None if the definition doesn't need it.
+    `atr` is ATR(14) at each bar; None if the definition doesn't need it. `worth_elsewhere` returns what the coins of
+    all other ledgers are worth at a time in milliseconds, in units of quote.
     """
 
-    def __init__(self, plan: BacktestPlan, ledger: Ledger, atr: Floats | None) -> None:
+    def __init__(
+        self, plan: BacktestPlan, ledger: Ledger, atr: Floats | None, worth_elsewhere: Callable[[Ledger, int], int]
+    ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._atr = atr
+        self._worth_elsewhere = worth_elsewhere
         self._market = ledger.market
-        self._grid = grid_of(self._market, plan.definition.order.type)
-        self._rules = None if atr is not None else protection_rules(plan.definition, plan.timeframe, None)
+        self._style = plan.definition.order
+        self._is_market = self._style.type is OrderType.MARKET
+        self._grid = grid_of(self._market, self._style.type)
+        self._sizing = plan.definition.sizing
+        self._fee = (self._market.taker_fee or ZERO).as_integer_ratio()
+        self._least_value = ledger.units.quote_at_least(self._grid.least_notional)
+        self._market_grid = grid_of(self._market, OrderType.MARKET)
+        self._least_market_value = ledger.units.quote_at_least(self._market_grid.least_notional)
+        self._terms = None if atr is not None else self._exit_terms(None)
         self.counts = EntryCounts()
 
-    def build(self, signal_bar: int, ticks: int, at: datetime) -> Entry | None:
-        """Return the entry of the signal at the close of a bar, where the price is `ticks`; None if there is none."""
-        atr = None if self._atr is None else to_distance(float(self._atr[signal_bar]))
-        rules = self._rules or protection_rules(self._plan.definition, self._plan.timeframe, atr)
-        if rules is None:
+    def atr_at(self, bar: int) -> Decimal | None:
+        """Return ATR(14) at a bar, in quote per base; None if it isn't needed or known."""
+        return None if self._atr is None else to_distance(float(self._atr[bar]))
+
+    def build(
+        self, signal_bar: int, ticks: int, at: int, share: Share = WHOLE, terms: ExitTerms | None = None
+    ) -> Entry | None:
+        """Return the entry that a signal at the close of a bar leads to, at `at` where the price is `ticks`.
+
+        None if there is none, which is counted. `terms` are those of the position that a further entry goes into.
+        """
+        atr = self.atr_at(signal_bar)
+        terms = terms or self._terms or self._exit_terms(atr)
+        if terms is None:
             self._note_unsized("ATR(14), by which its exits are measured, isn't known yet")
             return None
+        ask = self._plan.costs.slipped(ticks, Direction.LONG.entry_side)
         try:
-            order, depth = self._order(ticks, at, atr, rules)
+            limit = None if self._is_market else self._limit(ticks, ask)
+            price = ask if limit is None else limit
+            context = self._sizing_context(price, ticks, at, atr, terms)
+            lots = entry_lots(self._sizing, context, self._grid, share)
+            if not self._is_plainly_sellable(lots, price, terms):
+                context = replace(context, stop_distance=stop_distance(terms.rules, context.price))
+                check_sellable(self._grid.quantity(lots), context, base_fee=ZERO)
         except SizingError as error:
             self._note_unsized(str(error))
             return None
-        denials = check_order(order, self._risk_context(depth, at))
-        if denials:
-            self._deny(denials)
-            return None
-        return Entry(order.quantity, None if order.price is None else self._grid.ticks_down(order.price), rules)
+        if not self._passes_plainly(lots, price):
+            denials = check_order(self._order(lots, limit, at), self._risk_context(ticks, ask, at))
+            if denials:
+                self._deny(denials)
+                return None
+        return Entry(lots * self._ledger.units.lot, limit, terms)
 
-    def _order(self, ticks: int, at: datetime, atr: Decimal | None, rules: ProtectionRules) -> tuple[Order, Depth]:
-        definition, market = self._plan.definition, self._market
-        depth = self._depth(ticks, at)
-        is_market = definition.order.type is OrderType.MARKET
-        price = entry_price(definition.order, depth, depth.bids[0].price, market)
+    def note_no_place(self) -> None:
+        """Count a signal that came while as many positions were open as may be."""
+        self.counts.missed += 1
+        self.counts.last_reason = "as many positions are open as maxOpenPositions allows"
+
+    def _exit_terms(self, atr: Decimal | None) -> ExitTerms | None:
+        rules = protection_rules(self._plan.definition, self._plan.timeframe, atr)
+        if rules is None:
+            return None
+        stops = [level for level in (rules.stop_loss, rules.trailing_stop) if level is not None]
+        near = [level for level in stops if level.percent is not None and level.percent <= _HALF_PERCENT]
+        return ExitTerms(rules, EnteredStates(rules, self._market, Direction.LONG), is_near=bool(near) or not stops)
+
+    def _limit(self, ticks: int, ask: int) -> int:
+        price = entry_price(self._style, self._depth(ticks, ask, 0), self._grid.price(ticks), self._market)
         if price <= 0:
             raise SizingError(f"the limit price would be {price:f}")
-        context = SizingContext(
-            market=market,
+        return self._grid.ticks_down(price)
+
+    def _sizing_context(
+        self, price_ticks: int, ticks: int, at: int, atr: Decimal | None, terms: ExitTerms
+    ) -> SizingContext:
+        price, sizing = self._grid.price(price_ticks), self._sizing
+        is_fixed = sizing.quote_amount is not None  # then neither the equity nor the cash count
+        return SizingContext(
+            market=self._market,
             price=price,
-            free_quote=self._ledger.cash,
-            equity=EXACT.add(self._ledger.cash, EXACT.multiply(self._ledger.base, depth.bids[0].price)),
+            free_quote=ZERO if is_fixed else self._ledger.units.quote(self._ledger.budget.free),
+            equity=ZERO if is_fixed else self._equity(ticks, at),
             atr=atr,
-            stop_distance=stop_distance(rules, price),
-            asks=depth.asks if is_market else (),
+            stop_distance=None if sizing.risk_percent is None else stop_distance(terms.rules, price),
+            asks=(PriceLevel(price, MAX_AMOUNT),) if self._is_market else (),
         )
-        quantity = size_entry(definition.sizing, context)
-        check_sellable(quantity, context, base_fee=ZERO)
-        order = Order(
+
+    def _equity(self, ticks: int, at: int) -> Decimal:
+        ledger = self._ledger
+        coins = ledger.units.value(ticks, ledger.base) + self._worth_elsewhere(ledger, at)
+        return ledger.units.quote(ledger.budget.cash + coins)
+
+    def _is_plainly_sellable(self, lots: int, price: int, terms: ExitTerms) -> bool:
+        """Return whether `check_sellable` surely passes an entry: at half of its price it still could be sold."""
+        units, least = self._ledger.units, self._market_grid
+        value = units.value(price, lots * units.lot)
+        return terms.is_near and lots >= least.least_lots and value >= 2 * self._least_market_value
+
+    def _passes_plainly(self, lots: int, price: int) -> bool:
+        """Return whether an order surely passes the checks: it is on the grid and within its limits, and can be paid.
+
+        Nothing else of `check_order` can deny an entry here. What isn't sure it decides.
+        """
+        grid, units = self._grid, self._ledger.units
+        if not self._market.active or lots < grid.least_lots or (grid.most_lots is not None and lots > grid.most_lots):
+            return False
+        value = units.value(price, lots * units.lot)
+        if value < self._least_value:
+            return False
+        fee = value * self._fee[0] // self._fee[1] + 1 if self._is_market else 0
+        return value + fee <= self._ledger.budget.free
+
+    def _order(self, lots: int, limit: int | None, at: int) -> Order:
+        now = to_time(at)
+        return Order(
             id=_NO_ONE,
             user_id=_NO_ONE,
             account_id=_NO_ONE,
-            market=market.symbol,
+            market=self._market.symbol,
             client_order_id="",
             side=Direction.LONG.entry_side,
-            type=definition.order.type,
+            type=self._style.type,
             role=OrderRole.ENTRY,
-            quantity=quantity,
-            created_at=at,
-            updated_at=at,
-            price=None if is_market else price,
-            post_only=definition.order.post_only,
+            quantity=self._grid.quantity(lots),
+            created_at=now,
+            updated_at=now,
+            price=None if limit is None else self._grid.price(limit),
+            post_only=self._style.post_only,
         )
-        return order, depth
 
-    def _depth(self, ticks: int, at: datetime) -> Depth:
-        ask = self._plan.costs.slipped(ticks, Direction.LONG.entry_side)
+    def _depth(self, ticks: int, ask: int, at: int) -> Depth:
         bids, asks = (PriceLevel(self._grid.price(price), MAX_AMOUNT) for price in (ticks, ask))
-        return Depth(self._market.symbol, "", 0, (bids,), (asks,), None, at)
+        return Depth(self._market.symbol, "", 0, (bids,), (asks,), None, to_time(at))
 
-    def _risk_context(self, depth: Depth, at: datetime) -> RiskContext:
-        market, cash = self._market, self._ledger.cash
+    def _risk_context(self, ticks: int, ask: int, at: int) -> RiskContext:
+        market, cash, now = self._market, self._ledger.units.quote(self._ledger.budget.free), to_time(at)
         return RiskContext(
-            now=at,
+            now=now,
             state=TradingState.ACTIVE,
             reconciled=True,
             market=market,
-            depth=depth,
+            depth=self._depth(ticks, ask, at),
             feed=FeedState.LIVE,
             base=market.base,
             quote=market.quote,
-            balances={market.quote: Balance(market.quote, cash, cash, at)},
+            balances={market.quote: Balance(market.quote, cash, cash, now)},
         )
 
     def _note_unsized(self, reason: str) -> None:

@@ -1,118 +1,183 @@
-"""The books of a backtest: cash, coins, fills and round trips, in exact decimals."""
+"""The books of a backtest: one budget of cash, and each market's coins, fills and positions; all in whole units."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
-from domain.core.money import EXACT, ZERO
+from domain.backtest.units import Units
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderType
-from domain.portfolio.positions import is_dust
 from domain.rules.costs import TradingCosts
 from domain.rules.grid import Grid, grid_of
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedFill:
-    """A fill in bar `bar`, at `at` (milliseconds since 1970), with the price that its slippage is measured from.
+class FillRow(NamedTuple):
+    """A fill in bar `bar`, at `at` (milliseconds since 1970): prices in ticks, `quantity` and `fee_base` in base units.
 
-    `value` is the price times the quantity, in quote.
+    `value` and `fee_quote` are in units of quote; the slippage of the fill is measured from the price `arrival`. The
+    fills of all markets are numbered in the order of time.
     """
 
     bar: int
     at: int
     side: OrderSide
     role: OrderRole
-    price: Decimal
-    quantity: Decimal
-    value: Decimal
-    fee_base: Decimal
-    fee_quote: Decimal
-    arrival_price: Decimal
+    price: int
+    quantity: int
+    value: int
+    fee_base: int
+    fee_quote: int
+    arrival: int
+    number: int
+
+    @property
+    def cash(self) -> int:
+        """The change of the cash, in units of quote."""
+        return (-self.value if self.side is OrderSide.BUY else self.value) - self.fee_quote
+
+    @property
+    def base(self) -> int:
+        """The change of the coins, in units of base."""
+        return (self.quantity if self.side is OrderSide.BUY else -self.quantity) - self.fee_base
 
 
 @dataclass(slots=True)
-class OpenPosition:
-    """A position as it grows smaller: what was bought, what is left of it, and its lowest and highest price in ticks.
+class BookedPosition:
+    """A position as it grows and grows smaller; quantities in units of base, money in units of quote, prices in ticks.
 
-    `profit` is what was realised until now, after `fees` (both in quote). `entry_bar` is the bar of the entry.
+    `average` is the mean price of what is held, as `domain.portfolio.positions` computes it, in units of 18 decimals;
+    `profit`, which is after fees, is in units of that times those of base. `bar` is that of the first fill, which was
+    made within it if it was `in_bar`, and `last_bar` that of the last one. `lowest` and `highest` are prices of fills.
     """
 
-    entry: SimulatedFill
-    quantity: Decimal
-    profit: Decimal
-    fees: Decimal
-    low: int
-    high: int
-    sold: Decimal = ZERO
-    proceeds: Decimal = ZERO
+    bar: int
+    opened_at: int
+    in_bar: bool
+    average: int
+    quantity: int
+    bought: int
+    cost: int
+    fees: int
+    profit: int
+    lowest: int
+    highest: int
+    last_bar: int
+    sold: int = 0
+    proceeds: int = 0
     exit_role: OrderRole | None = None
+    closed_at: int | None = None
+
+
+@dataclass(slots=True)
+class Budget:
+    """The cash that all markets share, in units of quote; `reserved` is what resting orders are to spend of it.
+
+    `fills` is how many there were in all markets.
+    """
+
+    cash: int
+    reserved: int = 0
+    fills: int = 0
+
+    @property
+    def free(self) -> int:
+        """What another order may spend."""
+        return self.cash - self.reserved
 
 
 @dataclass(slots=True)
 class Ledger:
-    """Books fills. `cash` and `base` are what the account holds, what no position counts any more included."""
+    """Books the fills of one market. `base` is what the account holds of it, what no position counts included."""
 
     market: Market
     costs: TradingCosts
-    cash: Decimal
-    base: Decimal = ZERO
-    fills: list[SimulatedFill] = field(default_factory=list)
-    balances: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
-    """The bar of each fill, and the cash and base after it."""
-    closed: list[tuple[OpenPosition, int]] = field(default_factory=list)
-    """Positions that are closed, and when, in milliseconds since 1970."""
+    units: Units
+    budget: Budget
+    base: int = 0
+    fills: list[FillRow] = field(default_factory=list)
+    closed: list[BookedPosition] = field(default_factory=list)
+    open: BookedPosition | None = None
     _grid: Grid = field(init=False)
+    _least_value: int = field(init=False)
 
     def __post_init__(self) -> None:
         self._grid = grid_of(self.market, OrderType.MARKET)
+        self._least_value = self.units.quote_at_least(self._grid.least_notional)
 
-    def lacks_cash(self, ticks: int, quantity: Decimal) -> bool:
+    def price(self, ticks: int) -> Decimal:
+        """Return a price as a decimal, in quote per base."""
+        return self._grid.price(ticks)
+
+    def lacks_cash(self, ticks: int, quantity: int) -> bool:
         """Return whether a MARKET order to buy costs more than there is."""
-        value = EXACT.multiply(self._grid.price(ticks), quantity)
-        _, fee = self.costs.fee(value, quantity, OrderSide.BUY, maker=False)
-        return EXACT.add(value, fee) > self.cash
+        value = self.units.value(ticks, quantity)
+        _, fee = self.units.fees(value, quantity, OrderSide.BUY, maker=False)
+        return value + fee > self.budget.free
 
-    def open(self, bar: int, at: int, ticks: int, arrival: int, quantity: Decimal, *, maker: bool) -> OpenPosition:
-        """Book the fill of an entry, and return the position that it opens."""
+    def buy(self, bar: int, at: int, ticks: int, arrival: int, quantity: int, *, maker: bool, in_bar: bool) -> None:
+        """Book the fill of an entry, which opens the position or makes it greater."""
         fill = self._book(bar, at, OrderSide.BUY, OrderRole.ENTRY, ticks, arrival, quantity, maker=maker)
-        fees = EXACT.add(fill.fee_quote, EXACT.multiply(fill.fee_base, fill.price))
-        left = EXACT.subtract(quantity, fill.fee_base)
-        return OpenPosition(fill, left, EXACT.minus(fees), fees, low=ticks, high=ticks)
+        price = ticks * self.units.price_tick
+        net = quantity - fill.fee_base
+        fees = fill.fee_quote + self.units.value(ticks, fill.fee_base)
+        loss = fees * self.units.profit
+        position = self.open
+        if position is None:
+            self.open = BookedPosition(
+                bar, at, in_bar, price, net, quantity, fill.value, fees, -loss, ticks, ticks, last_bar=bar
+            )
+            return
+        held = position.quantity + net
+        position.average = rounded_quotient(position.average * position.quantity + price * net, held)
+        position.quantity = held
+        position.bought += quantity
+        position.cost += fill.value
+        position.fees += fees
+        position.profit -= loss
+        position.lowest, position.highest = min(position.lowest, ticks), max(position.highest, ticks)
+        position.last_bar = bar
 
-    def close(
-        self,
-        position: OpenPosition,
-        bar: int,
-        at: int,
-        ticks: int,
-        arrival: int,
-        role: OrderRole,
-        target: Decimal | None = None,
-    ) -> bool:
-        """Book the sale of a position, or of the part `target` of it; return whether the position is closed.
+    def sell(self, bar: int, at: int, ticks: int, arrival: int, role: OrderRole, part: int | None = None) -> bool:
+        """Book the sale of the position, or of the part of it; return whether it is closed.
 
         What is below the lot, or worth less than the least order, stays with the account as dust.
         """
-        amount = position.quantity if target is None else min(target, position.quantity)
-        quantity = self._grid.quantity(max(self._grid.lots_down(amount), 0))
-        price = self._grid.price(ticks)
-        if not self._grid.is_too_small(quantity, price):
+        position, lot = self.open, self.units.lot
+        assert position is not None
+        amount = position.quantity if part is None else min(part, position.quantity)
+        quantity = amount // lot * lot
+        if part is None:
+            position.last_bar = bar
+        if not self._is_too_small(quantity, ticks):
             fill = self._book(bar, at, OrderSide.SELL, role, ticks, arrival, quantity, maker=False)
-            gain = EXACT.multiply(EXACT.subtract(price, position.entry.price), quantity)
-            position.profit = EXACT.add(position.profit, EXACT.subtract(gain, fill.fee_quote))
-            position.fees = EXACT.add(position.fees, fill.fee_quote)
-            position.quantity = EXACT.subtract(position.quantity, quantity)
-            position.sold = EXACT.add(position.sold, quantity)
-            position.proceeds = EXACT.add(position.proceeds, fill.value)
+            gain = (ticks * self.units.price_tick - position.average) * quantity
+            position.profit += gain - fill.fee_quote * self.units.profit
+            position.fees += fill.fee_quote
+            position.quantity -= quantity
+            position.sold += quantity
+            position.proceeds += fill.value
             position.exit_role = role
-            position.low, position.high = min(position.low, ticks), max(position.high, ticks)
-        elif target is not None:
+            position.last_bar = bar
+            if ticks < position.lowest:
+                position.lowest = ticks
+            elif ticks > position.highest:
+                position.highest = ticks
+        elif part is not None:
             return False
-        is_closed = target is None or is_dust(position.quantity, self.market, price)
-        if is_closed:
-            self.closed.append((position, at))
-        return is_closed
+        if part is not None and not self._is_too_small(position.quantity, ticks):
+            return False
+        position.closed_at = at
+        self.closed.append(position)
+        self.open = None
+        return True
+
+    def _is_too_small(self, quantity: int, ticks: int) -> bool:
+        """Return whether the whole lots of a quantity are less than a MARKET order may have."""
+        lots = quantity // self.units.lot
+        if lots < self._grid.least_lots:
+            return True
+        return self._least_value > 0 and self.units.value(ticks, lots * self.units.lot) < self._least_value
 
     def _book(
         self,
@@ -122,21 +187,28 @@ class Ledger:
         role: OrderRole,
         ticks: int,
         arrival: int,
-        quantity: Decimal,
+        quantity: int,
         *,
         maker: bool,
-    ) -> SimulatedFill:
-        price = self._grid.price(ticks)
-        value = EXACT.multiply(price, quantity)
-        fee_base, fee_quote = self.costs.fee(value, quantity, side, maker=maker)
-        arrival_price = price if arrival == ticks else self._grid.price(arrival)
+    ) -> FillRow:
+        units = self.units
+        value = ticks * quantity * units.tick
+        fee_base, fee_quote = units.fees(value, quantity, side, maker=maker)
+        budget = self.budget
+        budget.fills += 1
+        fill = FillRow(bar, at, side, role, ticks, quantity, value, fee_base, fee_quote, arrival, budget.fills)
         if side is OrderSide.BUY:
-            self.cash = EXACT.subtract(self.cash, EXACT.add(value, fee_quote))
-            self.base = EXACT.add(self.base, EXACT.subtract(quantity, fee_base))
+            budget.cash -= value + fee_quote
+            self.base += quantity - fee_base
         else:
-            self.cash = EXACT.add(self.cash, EXACT.subtract(value, fee_quote))
-            self.base = EXACT.subtract(self.base, quantity)
-        fill = SimulatedFill(bar, at, side, role, price, quantity, value, fee_base, fee_quote, arrival_price)
+            budget.cash += value - fee_quote
+            self.base -= quantity
         self.fills.append(fill)
-        self.balances.append((bar, self.cash, self.base))
         return fill
+
+
+def rounded_quotient(numerator: int, denominator: int) -> int:
+    """Return a quotient rounded to the nearest whole number, halves to even."""
+    quotient, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    return quotient + int(twice > denominator or (twice == denominator and quotient % 2 == 1))

@@ -14,7 +14,7 @@ class BacktestPlan:
     """What a backtest runs, apart from the candles.
 
     `latency_milliseconds` is the time from a decision until its order is at the venue. `initial_equity` is in the
-    market's quote currency.
+    market's quote currency. Of several markets at most `max_open_positions` have a position at once; None: all may.
     """
 
     definition: StrategyDefinition
@@ -24,16 +24,13 @@ class BacktestPlan:
     costs: TradingCosts
     initial_equity: Decimal
     latency_milliseconds: int = 0
+    max_open_positions: int | None = None
 
     @property
     def unsupported(self) -> str | None:
-        """What of the definition a backtest can't run yet; None if it can run all of it."""
-        if self.definition.adds:
-            return "A backtest can't enter further into a position yet, as adds asks for."
-        if self.compiled.names_position:
-            return "A backtest can't judge rules that name the position yet."
+        """What of the definition can't be run over the candles of its market alone; None if all of it can."""
         markets = [key.market for key in self.compiled.sources if key.market is not None]
-        return f"A backtest can't read other markets yet, such as {markets[0]}." if markets else None
+        return f"A backtest can't read other markets here yet, such as {markets[0]}." if markets else None
 
     @property
     def latency_bars(self) -> int:

@@ -37,7 +37,7 @@ class RestingEntry:
     """A buy order with a `limit` in ticks that reaches the venue at the open of bar `arrives`.
 
     `decided_at` is the time from which `giveUpAfterSeconds` counts, in milliseconds since 1970; `canceled_bar` the bar
-    at whose open an exit signal cancels it.
+    at whose open an exit signal cancels it. It `rests` already if it was placed within the bar before.
     """
 
     limit: int
@@ -45,6 +45,7 @@ class RestingEntry:
     decided_at: int
     canceled_bar: int
     style: OrderStyle
+    rests: bool = False
 
     def outcome(self, bars: Bars, prices: PriceTicks, costs: TradingCosts) -> Filled | Unfilled:
         """Return the order's fill, or its end.
@@ -53,7 +54,7 @@ class RestingEntry:
         limit, and only once the price has gone below it: at the limit itself others may stand in front of it.
         """
         opening = int(prices.open[self.arrives])
-        if opening < self.limit:
+        if opening < self.limit and not self.rests:
             if self.style.post_only:
                 return Unfilled(self.arrives, is_rejected=True)
             return Filled(

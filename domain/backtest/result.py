@@ -1,20 +1,27 @@
 """The result of a backtest from its books: the figures of a report, by what computes those."""
 
 import hashlib
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
-import numpy.typing as npt
 
-from domain.backtest.bars import Bars, PriceTicks, to_time
-from domain.backtest.ledger import Ledger, OpenPosition, SimulatedFill
-from domain.core.money import EXACT, ZERO, divide, plain
+from domain.backtest.bars import to_time
+from domain.backtest.ledger import FillRow
+from domain.backtest.plan import BacktestPlan
+from domain.backtest.run_context import RunContext
+from domain.backtest.timeline import Timeline
+from domain.backtest.trips import round_trips
+from domain.backtest.units import Units
+from domain.core.money import plain
 from domain.indicators.candle_arrays import Floats
-from domain.model.orders import OrderStatus
-from domain.model.reports import EquityPoint, PerformanceMetrics, PositionSide, RoundTrip
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderRole, OrderStatus
+from domain.model.reports import EquityPoint, PerformanceMetrics, RoundTrip
 from domain.performance.equity_curve import with_drawdown
 from domain.performance.metrics import MetricsInput, metrics
 from domain.performance.notes import period_notes
@@ -22,135 +29,146 @@ from domain.performance.notes import period_notes
 EVEN_POINTS = 2_000
 """How many points an equity curve has at least, if there are as many bars."""
 
-_DAY_MILLISECONDS = 86_400_000
-_HUNDRED = Decimal(100)
+
+@dataclass(frozen=True, slots=True)
+class SimulatedFill:
+    """A fill in bar `bar`, at `at` (milliseconds since 1970), with the price that its slippage is measured from.
+
+    `value` is the price times the quantity, in quote.
+    """
+
+    bar: int
+    at: int
+    side: OrderSide
+    role: OrderRole
+    price: Decimal
+    quantity: Decimal
+    value: Decimal
+    fee_base: Decimal
+    fee_quote: Decimal
+    arrival_price: Decimal
+    market: MarketSymbol
 
 
 @dataclass(frozen=True, slots=True)
+class MarketTrades:
+    """The fills and the round trips of one market."""
+
+    market: MarketSymbol
+    round_trips: tuple[RoundTrip, ...]
+    tick: Decimal
+    units: Units
+    rows: tuple[FillRow, ...]
+
+    @property
+    def fills(self) -> Iterator[SimulatedFill]:
+        """The fills, oldest first."""
+        for row in self.rows:
+            yield SimulatedFill(
+                row.bar,
+                row.at,
+                row.side,
+                row.role,
+                self.tick * row.price,
+                self.units.base(row.quantity),
+                self.units.quote(row.value),
+                self.units.base(row.fee_base),
+                self.units.quote(row.fee_quote),
+                self.tick * row.arrival,
+                self.market,
+            )
+
+
+@dataclass(frozen=True)
 class BacktestResult:
     """What a backtest has found. `hash` is of all fills: the same input always gives the same one.
 
-    `message` says how many entry signals led to no order, and why the last one didn't; None if all did.
+    `message` says how many entry signals led to no order, and why the last one didn't; None if all did. `round_trips`
+    are those of all markets, in the order of their entries.
     """
 
     metrics: PerformanceMetrics
     equity_curve: tuple[EquityPoint, ...]
     round_trips: tuple[RoundTrip, ...]
-    fills: tuple[SimulatedFill, ...]
+    markets: tuple[MarketTrades, ...]
     hash: str
     message: str | None = None
+
+    @cached_property
+    def fills(self) -> tuple[SimulatedFill, ...]:
+        """All fills, in the order of time."""
+        numbered = [
+            pair
+            for market in self.markets
+            for pair in zip((row.number for row in market.rows), market.fills, strict=True)
+        ]
+        return tuple(fill for _, fill in sorted(numbered, key=itemgetter(0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a simulation: its books, the position that is still open, and the orders that weren't taken.
+    """The end of a run: its markets with their books, and the orders that weren't taken.
 
-    The period begins at the open of bar `start`, with `initial_equity` in quote.
+    The period begins at the first candle that opens at `start` (milliseconds since 1970) or later.
     """
 
-    ledger: Ledger
-    bars: Bars
-    prices: PriceTicks
+    plan: BacktestPlan
+    contexts: Sequence[RunContext]
     start: int
-    initial_equity: Decimal
-    open: OpenPosition | None
     denied: int
     rejected: int
     message: str | None
 
 
 def backtest_result(outcome: Outcome) -> BacktestResult:
-    """Return the figures of a simulation."""
-    ledger = outcome.ledger
-    trips = _round_trips(outcome)
-    curve = _equity_curve(outcome)
-    fills = ledger.fills
+    """Return the figures of a run."""
+    ledgers = [context.ledger for context in outcome.contexts]
+    units = ledgers[0].units
+    markets = [_market_trades(context) for context in outcome.contexts]
+    trips = tuple(sorted((trip for market in markets for trip in market.round_trips), key=lambda trip: trip.opened_at))
+    timeline = Timeline(outcome.contexts, outcome.start, units.quote_units(outcome.plan.initial_equity))
+    curve = _equity_curve(outcome, timeline)
     figures = metrics(
         MetricsInput(
-            currency=ledger.market.quote,
+            currency=ledgers[0].market.quote,
             curve=curve,
             trips=trips,
-            start_equity=outcome.initial_equity,
-            turnover=_sum(fill.value for fill in fills),
-            fees=_sum(trip.fees for trip in trips),
+            start_equity=outcome.plan.initial_equity,
+            turnover=units.quote(sum(fill.value for ledger in ledgers for fill in ledger.fills)),
+            fees=units.quote(sum(_fees(context) for context in outcome.contexts)),
             order_counts={OrderStatus.DENIED: outcome.denied, OrderStatus.REJECTED: outcome.rejected},
             market_change_percent=_market_change(outcome),
-            slippage=_sum(_slippage(fill) for fill in fills) if fills else None,
+            slippage=_slippage(outcome),
         )
     )
     figures = replace(figures, notes=period_notes(curve))
-    return BacktestResult(figures, curve, trips, tuple(fills), _hash(outcome), outcome.message)
+    return BacktestResult(figures, curve, trips, tuple(markets), _hash(outcome), outcome.message)
 
 
-def _round_trips(outcome: Outcome) -> tuple[RoundTrip, ...]:
-    trips = [_round_trip(position, closed_at, outcome.prices.tick) for position, closed_at in outcome.ledger.closed]
-    if outcome.open is not None:
-        trips.append(_round_trip(outcome.open, None, outcome.prices.tick))
-    return tuple(trips)
-
-
-def _round_trip(position: OpenPosition, closed_at: int | None, tick: Decimal) -> RoundTrip:
-    entry = position.entry
-    low, high, price = position.low * float(tick), position.high * float(tick), float(entry.price)
-    return RoundTrip(
-        opened_at=to_time(entry.at),
-        closed_at=None if closed_at is None else to_time(closed_at),
-        side=PositionSide.LONG,
-        quantity=entry.quantity,
-        entry_price=entry.price,
-        exit_price=divide(position.proceeds, position.sold) if position.sold else None,
-        profit=position.profit,
-        profit_percent=float(divide(EXACT.multiply(position.profit, _HUNDRED), entry.value)),
-        fees=position.fees,
-        exit_reason=position.exit_role,
-        max_adverse_excursion=max((price - low) / price * 100, 0.0),
-        max_favorable_excursion=max((high - price) / price * 100, 0.0),
+def _market_trades(context: RunContext) -> MarketTrades:
+    ledger = context.ledger
+    return MarketTrades(
+        ledger.market.symbol, tuple(round_trips(context)), context.prices.tick, ledger.units, tuple(ledger.fills)
     )
 
 
-def _equity_curve(outcome: Outcome) -> tuple[EquityPoint, ...]:
+def _equity_curve(outcome: Outcome, timeline: Timeline) -> tuple[EquityPoint, ...]:
     """Return the equity at the start and at the close of chosen bars.
 
     Those are the last ones of all days, by which returns are computed, the two ends of the greatest drawdown between
     any two bars, and evenly spread ones.
     """
-    points = [EquityPoint(to_time(int(outcome.bars.opened[outcome.start])), outcome.initial_equity, 0.0)]
-    for bar in _curve_bars(outcome):
-        at = to_time(int(outcome.bars.opened[bar]) + outcome.bars.milliseconds)
-        points.append(EquityPoint(at, _equity(outcome, bar), 0.0))
-    return with_drawdown(points)
-
-
-def _equity(outcome: Outcome, bar: int) -> Decimal:
-    balances = outcome.ledger.balances
-    index = bisect_right(balances, bar, key=lambda balance: balance[0])
-    if not index:
-        return outcome.initial_equity
-    _, cash, base = balances[index - 1]
-    price = EXACT.multiply(outcome.prices.tick, int(outcome.prices.close[bar]))
-    return EXACT.add(cash, EXACT.multiply(base, price))
-
-
-def _curve_bars(outcome: Outcome) -> list[int]:
-    start, end = outcome.start, len(outcome.bars)
-    days = (outcome.bars.opened[start:] + outcome.bars.milliseconds - 1) // _DAY_MILLISECONDS
     chosen = [
-        np.flatnonzero(np.diff(days)) + start,
-        np.linspace(start, end - 1, min(EVEN_POINTS, end - start)).astype(np.int64),
-        np.array(_greatest_drawdown(_equities(outcome)), dtype=np.int64) + start,
+        timeline.day_ends(),
+        np.linspace(0, len(timeline) - 1, min(EVEN_POINTS, len(timeline))).astype(np.int64),
+        np.array(_greatest_drawdown(timeline.equities()), dtype=np.int64),
     ]
-    return [int(bar) for bar in np.unique(np.concatenate(chosen))]
-
-
-def _equities(outcome: Outcome) -> Floats:
-    """Return the equity at the close of every bar from the start on, as floats."""
-    start, end = outcome.start, len(outcome.bars)
-    marks = [start, *(bar for bar, _, _ in outcome.ledger.balances), end]
-    cash = [outcome.initial_equity, *(cash for _, cash, _ in outcome.ledger.balances)]
-    base = [ZERO, *(base for _, _, base in outcome.ledger.balances)]
-    lengths: npt.NDArray[np.int64] = np.array(marks[1:]) - np.array(marks[:-1])
-    closes = outcome.prices.close[start:] * float(outcome.prices.tick)
-    return np.repeat(_floats(cash), lengths) + np.repeat(_floats(base), lengths) * closes
+    points = [EquityPoint(to_time(int(timeline.opened[0])), outcome.plan.initial_equity, 0.0)]
+    points.extend(
+        EquityPoint(to_time(timeline.closed_at(place)), timeline.equity(place), 0.0)
+        for place in np.unique(np.concatenate(chosen)).tolist()
+    )
+    return with_drawdown(points)
 
 
 def _greatest_drawdown(equities: Floats) -> tuple[int, ...]:
@@ -160,32 +178,42 @@ def _greatest_drawdown(equities: Floats) -> tuple[int, ...]:
     return tuple(bar for end in ends for bar in (int(np.argmax(equities[: end + 1])), end))
 
 
+def _fees(context: RunContext) -> int:
+    ledger = context.ledger
+    return sum(position.fees for position in ledger.closed) + (ledger.open.fees if ledger.open is not None else 0)
+
+
 def _market_change(outcome: Outcome) -> float | None:
-    first, last = int(outcome.prices.open[outcome.start]), int(outcome.prices.close[-1])
-    return (last - first) / first * 100 if first else None
+    """Return the mean change of the markets from the first open to the last close, in percent."""
+    changes = []
+    for context in outcome.contexts:
+        bar = int(context.bars.opened.searchsorted(outcome.start))
+        if bar < len(context.bars) and context.path.open[bar]:
+            first, last = context.path.open[bar], context.path.close[-1]
+            changes.append((last - first) / first * 100)
+    return sum(changes) / len(changes) if changes else None
 
 
-def _slippage(fill: SimulatedFill) -> Decimal:
-    if fill.price == fill.arrival_price:
-        return ZERO
-    difference = EXACT.multiply(EXACT.subtract(fill.price, fill.arrival_price), Decimal(fill.side.sign))
-    return EXACT.multiply(difference, fill.quantity)
+def _slippage(outcome: Outcome) -> Decimal | None:
+    ledgers = [context.ledger for context in outcome.contexts]
+    if not any(ledger.fills for ledger in ledgers):
+        return None
+    total = 0
+    for ledger in ledgers:
+        for fill in ledger.fills:
+            if fill.price != fill.arrival:
+                total += (fill.price - fill.arrival) * fill.side.sign * fill.quantity * ledger.units.tick
+    return ledgers[0].units.quote(total)
 
 
 def _hash(outcome: Outcome) -> str:
+    """Return the hash of all fills in whole units, with what those are, and of what the account holds at the end."""
     digest = hashlib.sha256()
-    for fill in outcome.ledger.fills:
-        digest.update(f"{fill.at} {fill.role} {plain(fill.price)} {plain(fill.quantity)}\n".encode())
-    digest.update(f"{plain(outcome.ledger.cash)} {plain(outcome.ledger.base)}".encode())
+    for context in outcome.contexts:
+        ledger, units = context.ledger, context.ledger.units
+        known = (str(ledger.market.symbol), plain(context.prices.tick), units.base_places, ledger.base)
+        digest.update(f"{known}\n".encode())
+        rows = [f"{row.at} {row.role} {row.price} {row.quantity}" for row in ledger.fills]
+        digest.update("\n".join(rows).encode())
+    digest.update(f"\n{plain(ledger.units.quote(ledger.budget.cash))}".encode())
     return digest.hexdigest()
-
-
-def _floats(values: Sequence[Decimal]) -> Floats:
-    return np.array([float(value) for value in values])
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total

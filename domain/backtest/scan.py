@@ -8,19 +8,31 @@ from domain.rules.protection import RATE, ProtectionState
 _FIRST_CHUNK, _LONGEST_CHUNK = 64, 16_384
 
 
-def next_candidate(state: ProtectionState, prices: PriceTicks, start: int, end: int) -> int:
+def next_candidate(
+    state: ProtectionState,
+    prices: PriceTicks,
+    start: int,
+    end: int,
+    below: int | None = None,
+    above: int | None = None,
+) -> int:
     """Return the first bar from `start` to before `end` in which the protection of a long position may act, or `end`.
+
+    A bar that reaches the price `below` or `above`, at which a further entry is due, is returned too.
 
     In the bars that are left out `domain.rules.protection.step_bar` would do nothing but raise the high-water mark; a
     bar that is returned is for it to decide. The longest holding time is the caller's.
     """
-    most = _lowest_limit(state)
+    most = _lowest_limit(state, above)
     is_trailing = state.trailing_stop is not None
     high_water, chunk = state.high_water, _FIRST_CHUNK
     while start < end:
         stop = min(start + chunk, end)
         low, high = prices.low[start:stop], prices.high[start:stop]
         hits = _stop_hits(state, low, high, high_water) if is_trailing else _fixed_hits(state, low)
+        if below is not None:
+            reached = low <= below
+            hits = reached if hits is None else hits | reached
         if most is not None:
             reached = high >= most
             hits = reached if hits is None else hits | reached
@@ -34,8 +46,10 @@ def next_candidate(state: ProtectionState, prices: PriceTicks, start: int, end: 
     return end
 
 
-def _lowest_limit(state: ProtectionState) -> int | None:
+def _lowest_limit(state: ProtectionState, above: int | None) -> int | None:
     limits = [target.price for target in state.targets]
+    if above is not None:
+        limits.append(above)
     if state.take_profit is not None:
         limits.append(state.take_profit)
     return min(limits, default=None)

@@ -59,6 +59,11 @@ def size_entry(sizing: Sizing, context: SizingContext, share: Share = WHOLE) -> 
     that are left; a fixed amount isn't, so that the risk check reports what is missing. Raises `SizingError`.
     """
     grid = _grid(context)
+    return grid.quantity(entry_lots(sizing, context, grid, share))
+
+
+def entry_lots(sizing: Sizing, context: SizingContext, grid: Grid, share: Share = WHOLE) -> int:
+    """Return what `size_entry` does as a count of lots of the grid for the entry's type of order."""
     target = _part(_target_quantity(sizing, context), share.left, share.total)
     if sizing.quote_amount is None:
         target = _limit(target, context)
@@ -68,7 +73,7 @@ def size_entry(sizing: Sizing, context: SizingContext, share: Share = WHOLE) -> 
     lots = grid.lots_down(target)
     if lots <= 0:
         raise SizingError(f"{target:f} {context.market.base} is below the lot of {grid.lot:f}")
-    return grid.quantity(lots)
+    return lots
 
 
 def check_sellable(quantity: Decimal, context: SizingContext, base_fee: Decimal) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeVar
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from domain.model.markets import Timeframe
 from domain.strategies.average_range import atr_warm_up, average_true_range, average_true_ranges
 from domain.strategies.definition_parser import ParsedRules, parse_rules
 from domain.strategies.errors import FunctionWarmUp
-from domain.strategies.evaluation import Evaluation, LatestSignals, RuleName, SignalArrays
+from domain.strategies.evaluation import Booleans, Evaluation, LatestSignals, RuleName, SignalArrays
 from domain.strategies.expressions import IndicatorCall, Node, PositionFacts, walk
 from domain.strategies.parse_context import MAX_SHOWN, uses_position
 from domain.strategies.parser import Rule
@@ -28,6 +29,8 @@ __all__ = [
     "average_true_ranges",
     "compile_definition",
 ]
+
+_Key = TypeVar("_Key")
 
 MAX_REASON = 400
 """The longest reason of a signal, in characters."""
@@ -74,14 +77,24 @@ class CompiledStrategy:
 
         Raises `MissingCandlesError` if the rules name other candles that aren't given with these.
         """
-        signals = {name.value: np.zeros(len(candles), dtype=np.bool_) for name in RuleName}
+        signals = {name: np.zeros(len(candles), dtype=np.bool_) for name in RuleName} | self._evaluate(
+            candles, self.rules
+        )
+        return SignalArrays(**{name.value: values for name, values in signals.items()})
+
+    def evaluate_adds(self, candles: CandleArrays) -> Mapping[int, Booleans]:
+        """Return in the same way what the rules of further entries evaluate to, by their index in the definition."""
+        return self._evaluate(candles, self.adds)
+
+    def _evaluate(self, candles: CandleArrays, rules: Mapping[_Key, Rule]) -> dict[_Key, Booleans]:
+        signals = {key: np.zeros(len(candles), dtype=np.bool_) for key in rules}
         block = max(SHORTEST_BLOCK, MAX_VALUES // self.size)
-        for start in range(self.warm_up, len(candles), block):
+        for start in range(self.warm_up, len(candles), block) if rules else ():
             end = min(start + block, len(candles))
             evaluation = self._evaluation(candles.between(start - self.warm_up, end))
-            for name, rule in self.rules.items():
-                signals[name.value][start:end] = evaluation.evaluate_rule(rule.node)[self.warm_up :]
-        return SignalArrays(**signals)
+            for key, rule in rules.items():
+                signals[key][start:end] = evaluation.evaluate_rule(rule.node)[self.warm_up :]
+        return signals
 
     def newest(self, candles: CandleArrays, position: PositionFacts | None = None) -> "NewestCandle":
         """Return what the rules make of the newest candle, computed over the warm-up window alone."""
@@ -96,6 +109,12 @@ class CompiledStrategy:
         """Return the rules that name the position, each to be asked bar by bar with the position of that bar."""
         evaluation = self._evaluation(candles)
         return {name: bar_rule(self.rules[name].node, evaluation, self.warm_up) for name in self.names_position}
+
+    def add_bar_rules(self, candles: CandleArrays) -> Mapping[int, BarRule]:
+        """Return the rules of further entries that name the position in the same way, by their index."""
+        named = {index: rule.node for index, rule in self.adds.items() if uses_position(rule.node)}
+        evaluation = self._evaluation(candles) if named else None
+        return {index: bar_rule(node, evaluation, self.warm_up) for index, node in named.items() if evaluation}
 
     def explain(self, candles: CandleArrays, rule: str) -> str:
         """Return the reason of a rule on the newest candle; see `NewestCandle.reason`."""

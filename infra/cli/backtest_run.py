@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -12,10 +12,11 @@ from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.core.errors import InputErrors
 from domain.core.money import ZERO
+from domain.indicators.candle_arrays import CandleArrays, SeriesKey
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.rules.costs import FeeCurrency, TradingCosts
-from domain.strategies.compiled import compile_definition
+from domain.strategies.compiled import CompiledStrategy, compile_definition
 from domain.strategies.validation import unsupported_errors
 from infra.cli.arguments import BadArgument, unknown_name
 from infra.cli.progress import ProgressReporter
@@ -66,7 +67,7 @@ async def run_stored_backtest(
         compiled = compile_definition(request.definition, request.parameters, request.timeframe)
     except InputErrors as errors:
         raise BadArgument("\n".join(error.message for error in errors.errors)) from None
-    stored = await load_candles(settings, request, compiled.warm_up, progress)
+    stored = await load_candles(settings, request, compiled.warm_up, progress, compiled)
     market, bars = stored.market, stored.bars
     plan = BacktestPlan(
         request.definition,
@@ -97,9 +98,16 @@ def check_request(request: BacktestRequest) -> None:
 
 
 async def load_candles(
-    settings: Settings, request: BacktestRequest, warm_up: int, progress: ProgressReporter
+    settings: Settings,
+    request: BacktestRequest,
+    warm_up: int,
+    progress: ProgressReporter,
+    compiled: CompiledStrategy | None = None,
 ) -> StoredCandles:
-    """Return the market and the candles, from `warm_up` candles before the start on."""
+    """Return the market and the candles, from `warm_up` candles before the start on.
+
+    With `compiled` those of other markets that its rules name are there too.
+    """
     before = warm_up * request.timeframe.duration
     async with (
         open_command_resources(settings, PURPOSE) as resources,
@@ -113,6 +121,8 @@ async def load_candles(
         bars = await read_bars(
             connection, request.market, request.timeframe, request.start - before, request.end, progress.advance
         )
+        if compiled is not None:
+            bars = await _with_others(connection, request, compiled, bars)
         gaps = await stored.candle_gaps(
             request.market,
             request.timeframe,
@@ -125,6 +135,27 @@ async def load_candles(
 def no_candles(request: BacktestRequest) -> BadArgument:
     """Return the error that no candles are stored, with the command that fetches them."""
     return BadArgument(f"no candles are stored of that time; fetch them: {_backfill_command(request)}")
+
+
+async def _with_others(
+    connection: Connection, request: BacktestRequest, compiled: CompiledStrategy, bars: Bars
+) -> Bars:
+    """Return the bars with the stored candles of other markets that the rules name; raises `BadArgument`."""
+    others = dict[SeriesKey, CandleArrays]()
+    for key in compiled.sources:
+        if key.market is None and key.timeframe is not None and request.timeframe.divides(key.timeframe):
+            continue  # made of the bars
+        symbol = request.market if key.market is None else MarketSymbol(request.market.venue, key.market)
+        timeframe = key.timeframe or request.timeframe
+        before = (compiled.sources[key] + 1) * timeframe.duration + compiled.warm_up * request.timeframe.duration
+        found = await read_bars(connection, symbol, timeframe, request.start - before, request.end)
+        if not len(found):
+            missing = replace(request, market=symbol, timeframe=timeframe)
+            raise BadArgument(
+                f"the rules name {key}, of which no candles are stored; fetch them: {_backfill_command(missing)}"
+            )
+        others[key] = found.candles
+    return replace(bars, candles=replace(bars.candles, others=others)) if others else bars
 
 
 async def _run(plan: BacktestPlan, bars: Bars, start: int, progress: ProgressReporter) -> BacktestResult:

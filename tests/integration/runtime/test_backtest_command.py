@@ -106,13 +106,24 @@ async def test_missing_candles_are_named_with_the_command_that_fetches_them(
         await run_stored_backtest(settings, replace(REQUEST, timeframe=Timeframe.M5), progress)
 
 
+async def test_rules_read_the_stored_candles_of_other_markets(settings: Settings, progress: ProgressReporter) -> None:
+    same = replace(REQUEST, definition=replace(DEFINITION, enter_long='market("BTC/USDT").close > shift(close, 1)'))
+    alone = replace(REQUEST, definition=replace(DEFINITION, enter_long="close > shift(close, 1)"))
+    result, _ = await run_stored_backtest(settings, same, progress)
+    expected, _ = await run_stored_backtest(settings, alone, progress)
+    assert result.metrics.round_trips > 2
+    assert [fill.at for fill in result.fills][-4:] == [fill.at for fill in expected.fills][-4:]
+    missing = replace(REQUEST, definition=replace(DEFINITION, enter_long='market("ETH/USDT").tf("5m").close > 1'))
+    with pytest.raises(BadArgument, match="r3edge backfill sandbox ETH/USDT --timeframe 5m"):
+        await run_stored_backtest(settings, missing, progress)
+
+
 async def test_what_cannot_be_run_is_said_in_one_line(settings: Settings, progress: ProgressReporter) -> None:
     for request, reason in (
         (replace(REQUEST, end=START), "--to"),
         (replace(REQUEST, parameters={"fst": D(1)}), "did you mean fast"),
         (replace(REQUEST, market=replace(REQUEST.market, symbol="BTC/USD")), "did you mean sandbox:BTC/USDT"),
         (replace(REQUEST, definition=replace(DEFINITION, enter_short="close > 1")), "enterShort"),
-        (replace(REQUEST, definition=replace(DEFINITION, exit_long="position.bars > 3")), "position"),
     ):
         with pytest.raises(BadArgument, match=reason):
             await run_stored_backtest(settings, request, progress)

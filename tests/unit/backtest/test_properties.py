@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.backtest import simulation
+from domain.backtest import holding
 from domain.backtest.bars import Bars, PriceTicks, price_ticks, to_time
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
-from domain.model.definitions import ExitDistance, ExitTarget, OrderStyle, Sizing, StrategyDefinition
+from domain.model.definitions import EntryAdd, ExitDistance, ExitTarget, OrderStyle, Sizing, StrategyDefinition
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, OrderType
@@ -35,7 +35,14 @@ definitions = st.builds(
     enter_long=st.sampled_from(
         ["crosses_above(ema(close, 3), ema(close, 8))", "close > shift(close, 1)", "rsi(close, 3) < 40"]
     ),
-    exit_long=st.sampled_from([None, "crosses_below(ema(close, 3), ema(close, 8))", "rsi(close, 3) > 70"]),
+    exit_long=st.sampled_from(
+        [
+            None,
+            "crosses_below(ema(close, 3), ema(close, 8))",
+            "rsi(close, 3) > 70",
+            "position.bars >= 5 or position.profit_percent > 0.2",
+        ]
+    ),
     stop_loss=distances("0.3", "1"),
     take_profit=distances("0.4", "1"),
     trailing_stop=distances("0.2", "0.8"),
@@ -43,6 +50,16 @@ definitions = st.builds(
         [(), (ExitTarget(ExitDistance(percent=D("0.3")), D(40)), ExitTarget(ExitDistance(percent=D("0.5")), D(60)))]
     ),
     max_holding_bars=st.sampled_from([None, 1, 7]),
+    adds=st.sampled_from(
+        [
+            (),
+            (),
+            (EntryAdd(below=ExitDistance(percent=D("0.2")), count=2, size_factor=D("1.5")),),
+            (EntryAdd(above=ExitDistance(percent=D("0.1"))), EntryAdd(below=ExitDistance(atr_multiple=D("0.5")))),
+            (EntryAdd(rule="rsi(close, 3) < 30", count=2), EntryAdd(on_entry_signal=True)),
+            (EntryAdd(rule="position.profit_percent < -0.1", above=None, below=ExitDistance(percent=D("0.05"))),),
+        ]
+    ),
     order=st.sampled_from(
         [
             OrderStyle(),
@@ -110,12 +127,12 @@ def test_leaving_bars_out_leaves_no_exit_out(plan: BacktestPlan, walk: tuple[int
     """Every bar of a position, stepped one by one, gives the same fills."""
     bars = bars_of_walk(walk)
 
-    def every_bar(_state: ProtectionState, _prices: PriceTicks, start: int, end: int) -> int:
+    def every_bar(_state: ProtectionState, _prices: PriceTicks, start: int, end: int, *_levels: int | None) -> int:
         return min(start, end)
 
     fast = run_backtest(plan, bars)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "next_candidate", every_bar)
+        patch.setattr(holding, "next_candidate", every_bar)
         slow = run_backtest(plan, bars)
     assert fast.fills == slow.fills
     assert fast.hash == slow.hash

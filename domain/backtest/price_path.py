@@ -1,0 +1,70 @@
+"""The way of the price within a bar: the bar as a whole, or the bars of a shorter timeframe that it is made of."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from domain.backtest.bars import Bars, PriceTicks, Ticks
+
+
+class Stretch(NamedTuple):
+    """A stretch of a bar whose order of prices isn't known, in ticks, with its ends in milliseconds since 1970.
+
+    At its open the order of things is known, except for the first of a bar, whose open is the bar's own.
+    """
+
+    open: int
+    high: int
+    low: int
+    close: int
+    opened: int
+    ended: int
+    is_first: bool = True
+
+
+class PricePath:
+    """The prices of bars by index, in ticks, and the stretches of each bar: those of `detail` where it has any."""
+
+    def __init__(self, bars: Bars, prices: PriceTicks, detail: tuple[Bars, PriceTicks] | None = None) -> None:
+        self.open = prices.open.data
+        self.high = prices.high.data
+        self.low = prices.low.data
+        self.close = prices.close.data
+        self.opened = bars.opened.data
+        self.milliseconds = bars.milliseconds
+        self._detail = None if detail is None else PricePath(*detail)
+        self._starts: Ticks | None = None
+        if detail is not None:
+            ends = np.append(bars.opened, bars.opened[-1:] + bars.milliseconds)
+            self._starts = np.searchsorted(detail[0].opened, ends)
+
+    def stretches(self, bar: int) -> Iterator[Stretch]:
+        """Yield the stretches of a bar in their order."""
+        detail = self._detail
+        if detail is None or self._starts is None:
+            yield self.whole(bar)
+            return
+        start, end = int(self._starts[bar]), int(self._starts[bar + 1])
+        until = self.opened[bar] + self.milliseconds
+        inside = [index for index in range(start, end) if detail.opened[index] < until]
+        if not inside:
+            yield self.whole(bar)
+        for index in inside:
+            yield detail._stretch(index, is_first=index == inside[0])  # noqa: SLF001  # of the same class
+
+    def whole(self, bar: int) -> Stretch:
+        """Return the whole bar as one stretch."""
+        return self._stretch(bar, is_first=True)
+
+    def _stretch(self, bar: int, *, is_first: bool) -> Stretch:
+        opened = self.opened[bar]
+        return Stretch(
+            self.open[bar],
+            self.high[bar],
+            self.low[bar],
+            self.close[bar],
+            opened,
+            opened + self.milliseconds,
+            is_first,
+        )
