@@ -11,13 +11,14 @@ import pytest
 from tests.e2e.test_bad_input import assert_nothing_internal
 from tests.support.engine import Engine
 from tests.support.http_client import http_client
+from tests.support.waiting import PATIENCE_SECONDS
 
 ASK = b'{"query": "{ __typename }"}'
 JSON = {"content-type": "application/json"}
 
 
 async def _post(engine: Engine, body: bytes, **headers: str) -> httpx.Response:
-    async with http_client(timeout=20) as client:
+    async with http_client(timeout=PATIENCE_SECONDS) as client:
         return await client.post(engine.graphql_url, content=body, headers={**JSON, **headers})
 
 

@@ -71,11 +71,15 @@ async def _sign_up(stranger: Client) -> TraderClient:
 async def _buy_and_follow(trader: TraderClient) -> None:
     async with trader.client.subscribed(ORDER_EVENTS, after=await trader.head()) as events:
         placed = await trader.place()
-        end = await events.until(lambda event: event["order"]["status"] in FINAL, "the order's end")
-    assert end["order"]["id"] == placed["id"]
-    assert [event["kind"] for event in events.seen][:3] == ["PENDING", "SUBMITTED", "ACCEPTED"]
+
+        def has_ended(event: dict[str, Any]) -> bool:
+            return event["order"]["id"] == placed["id"] and event["order"]["status"] in FINAL
+
+        end = await events.until(has_ended, "the order's end")
+    seen = [event for event in events.seen if event["order"]["id"] == placed["id"]]
+    assert [event["kind"] for event in seen][:3] == ["PENDING", "SUBMITTED", "ACCEPTED"]
     assert end["order"]["status"] == "FILLED"
-    filled = sum(Decimal(event["fill"]["quantity"]) for event in events.seen if event["fill"])
+    filled = sum(Decimal(event["fill"]["quantity"]) for event in seen if event["fill"])
     assert filled == Decimal("0.01")
 
 

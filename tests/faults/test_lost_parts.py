@@ -179,7 +179,8 @@ async def test_a_restart_keeps_keys_logins_orders_and_balances(data_folder: Path
             assert await trader.client.run(document) == before
             robot = engine.client(made["secret"])
             assert (await robot.one("{ viewer { email } }"))["email"] == trader.email
-            assert (await robot.change(PLACE, input=trader.order(quantity="0.001")))["order"]["status"] == "FILLED"
+            by_robot = TraderClient(robot, trader.email, trader.user, trader.account)
+            assert (await by_robot.place(quantity="0.001"))["status"] == "FILLED"
             before = await _read_when_held(trader, document, Decimal(f"0.01{number}") * AFTER_FEES)
         again = await engine.client().change(LOGIN, input={"email": trader.email, "password": PASSWORD})
         assert again["token"]

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.test_bad_sockets import closing_code
+from tests.faults.test_kill_nine import settled
 from tests.faults.test_lost_parts import fills_again
 from tests.support.engine import Engine
 from tests.support.graphql_client import Client, initialise, receive
@@ -76,8 +78,11 @@ async def _follow(trader: TraderClient, placing: TraderClient) -> None:
     """Place through one node and follow through another."""
     async with trader.client.subscribed(ORDER_EVENTS, after=await placing.head()) as events:
         placed = await placing.place(quantity="0.001")
-        await events.until(lambda event: event["order"]["status"] == "FILLED", "the fill on the other node")
-    assert {event["order"]["id"] for event in events.seen} == {placed["id"]}
+
+        def is_filled(event: dict[str, Any]) -> bool:
+            return event["order"]["id"] == placed["id"] and event["order"]["status"] == "FILLED"
+
+        await events.until(is_filled, "the fill on the other node")
     numbers = [int(event["sequence"]) for event in events.seen]
     assert numbers == sorted(set(numbers))
 
@@ -93,8 +98,9 @@ async def _the_log_is_whole(trader: TraderClient, start: str) -> None:
 
 
 async def _nothing_is_doubled(cluster: Cluster, trader: TraderClient) -> None:
+    orders = await settled(trader)
     books = venue_books(cluster.sandbox.folder)
-    for order in await trader.orders():
+    for order in orders:
         name = order["clientOrderId"]
         assert books.orders[name] == (order["status"] == "FILLED"), order
         fills = order["fills"]["nodes"]

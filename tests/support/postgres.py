@@ -25,6 +25,7 @@ from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.postgres.server.installation import ROLE
 from tests.support.run_folder import new_folder, shared_folder
+from tests.support.waiting import PATIENCE_SECONDS
 
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
 """No test that uses the shared server looks at what a power cut leaves."""
@@ -161,9 +162,13 @@ async def database(pool: Pool) -> AsyncIterator[PostgresDatabase]:
     await bus.close()
 
 
+IDLE_AS_LONG_AS_IT_TAKES = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""For a transaction that waits for another program: the engine's own may be idle for 30 s."""
+
+
 async def somebody_waits_for_a_lock(pool: Pool) -> None:
     """Return when a connection to the same database waits for a row that another transaction holds."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await pool.fetchval(query):  # noqa: ASYNC110  # the database tells no event of it
             await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ from resolvers.ids import encode_id
 from tests.support.api import Api, Stream
 from tests.support.orders import BTC, a_market
 from tests.support.trading import ETH, at, new_account, new_id
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 UPDATES = """subscription($account: ID, $tradingSession: ID, $every: Int! = 500) {
   positionUpdates(account: $account, tradingSession: $tradingSession, everyMilliseconds: $every) {
@@ -63,7 +63,7 @@ async def live(api: Api) -> AsyncIterator[Api]:
 
 async def until(stream: Stream, field: str, name: str, value: object) -> dict:
     """Return the first event that says so."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
             event = (await stream.next())[field]
             if event[name] == value:
@@ -196,7 +196,7 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
             await transaction.accounts.update(archived)
             now = datetime.now(UTC)
             transaction.events.append([NewEvent(account.user_id, now, UserEventKind.ACCOUNT, archived)])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (result := await anext(stream.results, None)) is not None:
                 event = result.data["accountEquity"]
         assert event["account"]["archivedAt"] is not None

@@ -14,7 +14,7 @@ from infra.postgres.bulk_candles import BulkCandleWriter
 from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
 from tests.support.engine import PROGRAM, ROOT, engine_environment
-from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.postgres import IDLE_AS_LONG_AS_IT_TAKES, somebody_waits_for_a_lock
 from tests.support.sandbox import SandboxProcess, running_sandbox
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
@@ -62,6 +62,7 @@ async def test_a_back_fill_that_is_killed_goes_on_where_it_was(
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
+        await other.execute(IDLE_AS_LONG_AS_IT_TAKES)
         await other.execute(
             "INSERT INTO candles VALUES ($1, 'M1', $2, 1, 1, 1, 1, 1)", str(BTC), START + 1_100 * MINUTE
         )
@@ -82,6 +83,7 @@ async def test_ctrl_c_ends_it_with_what_was_done(command: Command, driver: Drive
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
+        await other.execute(IDLE_AS_LONG_AS_IT_TAKES)
         await other.execute(
             "INSERT INTO candles VALUES ($1, 'M1', $2, 1, 1, 1, 1, 1)", str(BTC), START + 1_100 * MINUTE
         )

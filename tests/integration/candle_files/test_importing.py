@@ -18,9 +18,9 @@ from infra.postgres.connection import DriverConnection
 from infra.postgres.pool import Pool
 from tests.support.candle_files import START, csv, read_options, row
 from tests.support.engine import PROGRAM, ROOT, engine_environment
-from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.postgres import IDLE_AS_LONG_AS_IT_TAKES, somebody_waits_for_a_lock
 from tests.support.recorded_data import COINBASE, skip_without
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 BTC = MarketSymbol("sandbox", "BTC/USDT")
 SILENT = ImportProgress(lambda _: None, lambda _: None, lambda _: None)
@@ -143,7 +143,7 @@ async def test_a_candle_that_a_collector_stores_at_the_same_moment_is_no_failure
     driver: DriverConnection, pool: Pool, tmp_path: Path
 ) -> None:
     await BulkCandleWriter(driver, BTC, Timeframe.M1).ensure_months(START, START + 500 * MINUTE)
-    async with pool.acquire() as collector, asyncio.timeout(30):
+    async with pool.acquire() as collector, asyncio.timeout(PATIENCE_SECONDS):
         transaction = collector.transaction()
         await transaction.start()
         await insert(collector, [150])
@@ -164,6 +164,7 @@ async def test_an_import_that_is_killed_in_the_middle_leaves_nothing(
     async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
+        await other.execute(IDLE_AS_LONG_AS_IT_TAKES)
         await insert(other, [1_990])
         process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=ROOT)
         await somebody_waits_for_a_lock(pool)

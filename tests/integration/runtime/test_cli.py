@@ -13,7 +13,7 @@ def r3edge(*arguments: object, **settings: str) -> subprocess.CompletedProcess[s
     environment = {name: value for name, value in os.environ.items() if not name.startswith("R3EDGE_")}
     environment |= {f"R3EDGE_{name.upper()}": value for name, value in settings.items()}
     command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_bad_setting_ends_every_command_with_2_and_its_name_and_nothing_of_a_secret() -> None:

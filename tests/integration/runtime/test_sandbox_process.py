@@ -14,7 +14,7 @@ from infra.runtime import sandbox_process as sandbox_child
 from infra.runtime.sandbox_process import SandboxChild, SandboxDidNotStart, sandbox_program
 from infra.sandbox.state.state_folder import TOKEN_FILE, StateFolder
 from infra.settings import load_settings
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 ENGINE = """
 import asyncio, sys
@@ -48,7 +48,7 @@ async def running(child: SandboxChild) -> AsyncIterator[str]:
 
 def serves(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/api/v3/ping", timeout=5) as answer:
+        with urllib.request.urlopen(f"{url}/api/v3/ping", timeout=PATIENCE_SECONDS) as answer:
             return answer.status == 200
     except OSError:
         return False
@@ -77,7 +77,7 @@ async def test_a_killed_exchange_is_started_again_on_the_same_port(
     async with running(child) as url:
         first = child.pid
         os.kill(first, signal.SIGKILL)
-        await eventually(lambda: any(log["event"] == "sandbox_restarted" for log in logs), "restarted", 30)
+        await eventually(lambda: any(log["event"] == "sandbox_restarted" for log in logs), "restarted")
         assert child.pid != first
         assert await asyncio.to_thread(serves, url)
     assert [log["event"] for log in logs] == ["sandbox_ended", "sandbox_restarted"]
@@ -109,7 +109,7 @@ async def test_it_ends_when_its_engine_is_killed_and_the_next_engine_waits_for_t
     engine = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", ENGINE, tmp_path), stdout=asyncio.subprocess.PIPE, env=environment
     )
-    url, pid = (await asyncio.wait_for(engine.stdout.readline(), 30)).decode().split()
+    url, pid = (await asyncio.wait_for(engine.stdout.readline(), PATIENCE_SECONDS)).decode().split()
     assert await asyncio.to_thread(serves, url)
 
     engine.kill()

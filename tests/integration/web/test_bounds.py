@@ -53,8 +53,9 @@ async def test_requests_without_an_end_are_rejected_after_a_bounded_amount(serve
         await peer.send(beginning)
         assert await peer.flood(piece) < 32 * 1024 * 1024
         answer = await peer.everything()
-        # An answer may be lost where the peer still sends when the connection is closed.
-        assert not answer or status_of(answer) in statuses, answer[:200]
+        # An answer may be lost where the peer still sends when the connection is closed. On a busy machine the time
+        # may be over before the amount is sent.
+        assert not answer or status_of(answer) in statuses | {408}, answer[:200]
     async with served.client() as client:
         assert (await client.post("/graphql", json={"query": "{ hello }"})).status_code == 200
 

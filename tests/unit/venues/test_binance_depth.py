@@ -16,7 +16,7 @@ from infra.venues.binance_book import BookSettings
 from infra.venues.ccxt.binance_depth import DepthSettings
 from infra.venues.ccxt.market_data import CcxtMarketData, StreamTimings
 from tests.support.fake_depth_server import BTC, DepthVenue, Line, LineConnection, ccxt_exchange
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 @dataclass
@@ -28,7 +28,7 @@ class Stream:
     books: AsyncIterator[Depth]
 
     async def next(self) -> Depth:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             return await anext(self.books)
 
 

@@ -11,6 +11,7 @@ from infra.venues.ccxt.clock import VenueClock
 from infra.venues.ccxt.errors import command_error
 from infra.venues.config import VenueSettings
 from infra.venues.rate_limit.limiters import RateLimiters
+from tests.support.waiting import PATIENCE_SECONDS
 
 REJECTIONS: dict[str, Mapping[str, object]] = {
     "binance": {"code": -2010, "msg": "Account has insufficient balance for requested action."},
@@ -38,7 +39,7 @@ async def outcome_of(venue: str, status: int) -> VenueRefused | OutcomeUnknown:
 
 @pytest.mark.parametrize("venue", REJECTIONS)
 async def test_a_rejection_is_definite(venue: str) -> None:
-    assert isinstance(await asyncio.wait_for(outcome_of(venue, 400), 30), VenueRefused)
+    assert isinstance(await asyncio.wait_for(outcome_of(venue, 400), PATIENCE_SECONDS), VenueRefused)
 
 
 @pytest.mark.parametrize("venue", REJECTIONS)
