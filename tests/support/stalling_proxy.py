@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 class StallingProxy:
@@ -21,7 +21,11 @@ class StallingProxy:
 
     async def handle(self, near_reader: asyncio.StreamReader, near: asyncio.StreamWriter) -> None:
         """Forward a connection."""
-        far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            far_reader, far = await asyncio.open_connection("127.0.0.1", self._target)
+        except ConnectionError:  # the server is gone, and its client asks again
+            near.close()
+            return
         self._writers += [near, far]
         for reader, writer in ((near_reader, far), (far_reader, near)):
             pump = asyncio.create_task(_pump(reader, writer))
@@ -36,8 +40,10 @@ class StallingProxy:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
+    """Forward one direction until either side ends it, however it does."""
+    with suppress(ConnectionError):
+        while data := await reader.read(65_536):
+            writer.write(data)
     writer.close()
 
 
