@@ -15,6 +15,7 @@ from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
 from domain.execution.notifications import OrderNotifier
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
 from domain.model.protection import ExitLevel
 from domain.model.trading import Account
@@ -236,9 +237,10 @@ class OrderService:
         account = await transaction.accounts.get(user_id, request.account_id)
         market = self._markets.catalogue.get(request.market)
         errors = validate_order(request, account, market, self._clock.now())
-        errors += validate_trail(request.type, trail)
+        depth = self._markets.latest_depth(request.market)
+        bid = depth.bids[0].price if depth is not None and depth.bids else None
+        errors += validate_trail(request.type, trail, bid if request.side is OrderSide.SELL else None)
         if bracket is not None:
-            depth = self._markets.latest_depth(request.market)
             ask = depth.asks[0].price if depth is not None and depth.asks else None
             abilities = await self._abilities(request.market.venue)
             errors += validate_bracket(request, bracket, market, ask, abilities)

@@ -55,22 +55,26 @@ def validate_bracket(
     ]
 
 
-def validate_trail(type_: OrderType, trail: ExitLevel | None) -> list[InputError]:
-    """Return all errors of the `trailing` of an order."""
+def validate_trail(type_: OrderType, trail: ExitLevel | None, best: Decimal | None = None) -> list[InputError]:
+    """Return all errors of the `trailing` of an order; `best` is the price from which a SELL falls, if it is known."""
     if trail is None:
         return []
     if type_ is not OrderType.TRAILING_STOP:
         return [_error("trailing", f"trailing belongs to a TRAILING_STOP alone, not to a {type_}.")]
-    return [*trail_errors(trail, "trailing")]
+    return [*trail_errors(trail, best, "trailing")]
 
 
-def trail_errors(trail: ExitLevel, field: str = "trailingStop") -> Iterator[InputError]:
-    """Yield the errors of the distance of a trailing stop."""
+def trail_errors(trail: ExitLevel, best: Decimal | None, field: str = "trailingStop") -> Iterator[InputError]:
+    """Yield the errors of the distance of a trailing stop; `best` is the price from which it falls, if it is known."""
     distance = trail.absolute if trail.percent is None else trail.percent
     if distance is None or distance <= ZERO:
         yield _error(field, f"The distance of {field} is {plain(distance or ZERO)} and must be above 0.")
     elif trail.percent is not None and trail.percent >= _HUNDRED:
         yield _error(field, f"The distance of {field} is {plain(distance)} percent and must be below 100.")
+    elif trail.absolute is not None and best is not None and trail.absolute >= best:
+        yield _error(
+            field, f"The distance of {field} is {plain(distance)} and must be below the price of {plain(best)}."
+        )
 
 
 def _order_errors(request: OrderRequest, bracket: BracketRequest) -> Iterator[InputError]:

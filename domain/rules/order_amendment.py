@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import ZERO, plain
+from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 from domain.model.protection import ExitLevel
 from domain.rules.bracket_request import validate_trail
@@ -30,7 +31,8 @@ class AmendmentRequest:
 def validate_amendment(request: AmendmentRequest, order: Order, replacement: Order | None) -> list[InputError]:
     """Return all errors of an amendment of `order`, which `replacement` may be replacing already."""
     errors = [*_state_errors(order, replacement), *_number_errors(request, order)]
-    return errors + validate_trail(order.type, request.trail)
+    best = order.high_water if order.side is OrderSide.SELL else None
+    return errors + validate_trail(order.type, request.trail, best)
 
 
 def amended_order(request: AmendmentRequest, order: Order, order_id: UUID, client_id: str, now: datetime) -> Order:
@@ -76,7 +78,8 @@ def _state_errors(order: Order, replacement: Order | None) -> Iterator[InputErro
     elif order.status.is_final:
         yield _error(("id",), f"The order is {order.status} and can't be amended any more.", ErrorCode.CONFLICT)
     elif order.protection_id is not None:
-        message = "The order keeps a protection at the venue; change that with positionProtect, or cancel the order."
+        means = "change that with positionProtect" if order.trading_session_id is None else "its strategy sets it"
+        message = f"The order keeps a protection at the venue: {means}, or cancel the order."
         yield _error(("id",), message, ErrorCode.UNSUPPORTED)
     elif order.type is OrderType.TRAILING_STOP and order.triggered_at is not None:
         message = "The order was triggered and can't be amended any more; cancel it if it isn't to sell."

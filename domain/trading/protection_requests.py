@@ -124,7 +124,7 @@ def _errors(
     errors = [
         *(level_errors("stopLoss", rules.stop_loss, -1, price, market) if rules.stop_loss else ()),
         *(level_errors("takeProfit", rules.take_profit, 1, price, market) if rules.take_profit else ()),
-        *(trail_errors(rules.trailing_stop) if rules.trailing_stop else ()),
+        *(trail_errors(rules.trailing_stop, price) if rules.trailing_stop else ()),
     ]
     if errors or market is None or price is None:
         return errors

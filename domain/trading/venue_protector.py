@@ -165,7 +165,8 @@ class VenueProtector:
         if end is RestingEnd.DISMISSED:
             message = (
                 f"The protection of a position on {protection.market} was cancelled at the venue, by hand or by "
-                "the venue itself. The engine keeps it, for as long as it runs; positionProtect changes it."
+                "the venue itself. The engine keeps it, for as long as it runs"
+                f"{'.' if protection.trading_session_id is not None else '; positionProtect changes it.'}"
             )
         elif refusals is not None and refusals.count > 1 and protection.protect_at is ProtectAt.VENUE:
             message = (

@@ -99,15 +99,20 @@ def test_a_distance_of_either_kind_is_taken(trail: ExitLevel | None) -> None:
     assert validate_trail(OrderType.TRAILING_STOP, trail) == []
 
 
+def test_a_distance_below_the_price_is_taken() -> None:
+    assert validate_trail(OrderType.TRAILING_STOP, ExitLevel(absolute=D("99.99")), best=D(100)) == []
+
+
 @pytest.mark.parametrize(
     ("type_", "trail"),
     [
         (OrderType.TRAILING_STOP, ExitLevel(percent=D(0))),
         (OrderType.TRAILING_STOP, ExitLevel(percent=D(100))),
         (OrderType.TRAILING_STOP, ExitLevel(absolute=D(-1))),
+        (OrderType.TRAILING_STOP, ExitLevel(absolute=D(100))),
         (OrderType.MARKET, ExitLevel(percent=D(1))),
     ],
 )
 def test_a_distance_that_makes_no_sense_is_invalid(type_: OrderType, trail: ExitLevel) -> None:
-    (error,) = validate_trail(type_, trail)
+    (error,) = validate_trail(type_, trail, best=D(100))
     assert (error.code, error.path) == (ErrorCode.INVALID, ("input", "trailing"))
