@@ -27,6 +27,7 @@ EXIT_ROLES = {
     ExitCause.TAKE_PROFIT: OrderRole.TAKE_PROFIT,
     ExitCause.TARGET: OrderRole.TAKE_PROFIT,
     ExitCause.TIME: OrderRole.EXIT,
+    ExitCause.PASSED: OrderRole.EXIT,
 }
 """The role of the order that each cause leads to."""
 
@@ -220,6 +221,11 @@ def exit_reason(exit_: Exit, protection: PositionProtection, state: ProtectionSt
             return f"The target {', '.join(str(index + 1) for index in exit_.targets)} was reached."
         case ExitCause.TIME:
             return f"maxHoldingBars is reached: {protection.rules.maximum_bars}"
+        case ExitCause.PASSED:
+            return (
+                "The venue refused the orders of the protection, because the market had passed the price of one of "
+                "them: the stop or the take-profit. Which one is not known."
+            )
 
 
 def _state(

@@ -13,13 +13,17 @@ RATE = 10**12
 
 
 class ExitCause(StrEnum):
-    """What closes a position, or with TARGET a part of it."""
+    """What closes a position, or with TARGET a part of it.
+
+    PASSED: the venue says that the market has passed the stop or the take-profit, and it isn't known which.
+    """
 
     STOP_LOSS = "STOP_LOSS"
     TRAILING_STOP = "TRAILING_STOP"
     TAKE_PROFIT = "TAKE_PROFIT"
     TARGET = "TARGET"
     TIME = "TIME"
+    PASSED = "PASSED"
 
 
 @dataclass(frozen=True, slots=True)

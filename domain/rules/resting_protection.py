@@ -181,15 +181,18 @@ def resting_end(latest: Sequence[Order]) -> RestingEnd:
     return RestingEnd.NOTHING if any(order.cancel_code in _OWN_CANCELS for order in newest) else RestingEnd.DISMISSED
 
 
-def passed_cause(plan: RestingPlan, price: Decimal | None) -> ExitCause:
-    """Return which of the planned prices the market has passed, as the venue says that it has one: the nearer."""
+def passed_cause(plan: RestingPlan, prices: Sequence[Decimal]) -> ExitCause:
+    """Return which of the planned prices the market has passed, as the venue says of one of them.
+
+    `prices` are those that the market had when the venue said so, as far as they are known. If they show neither of
+    two planned prices passed, or both, it isn't known which one was.
+    """
     stop = ExitCause.TRAILING_STOP if plan.role is OrderRole.TRAILING_STOP else ExitCause.STOP_LOSS
-    if plan.profit_price is None or (price is None and plan.stop_price is not None):
-        return stop
-    if plan.stop_price is None or price is None:
-        return ExitCause.TAKE_PROFIT
-    is_nearer = abs(price - plan.stop_price) <= abs(price - plan.profit_price)
-    return stop if is_nearer else ExitCause.TAKE_PROFIT
+    if plan.profit_price is None or plan.stop_price is None:
+        return stop if plan.profit_price is None else ExitCause.TAKE_PROFIT
+    passed = {stop for price in prices if price <= plan.stop_price}
+    passed |= {ExitCause.TAKE_PROFIT for price in prices if price >= plan.profit_price}
+    return passed.pop() if len(passed) == 1 else ExitCause.PASSED
 
 
 def acts_by_itself(order: Order, cause: ExitCause, price: Decimal | None) -> bool:

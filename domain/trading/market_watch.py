@@ -51,6 +51,7 @@ class WatchedProtection:
         self.state = protection_state(protection, market, direction)
         self.due: Exit | None = None
         self.is_certain = False
+        self.newest_trade: Trade | None = None
         self.gap_since: float | None = None
         """When a candle was found to be missing, in monotonic seconds; None while none is."""
 
@@ -95,6 +96,7 @@ class WatchedProtection:
 
     def on_trade(self, trade: Trade) -> None:
         """Step by a trade, unless it is no later than the fill or was seen, or the position is to be closed already."""
+        self.newest_trade = trade
         if self.due is None and trade.at >= self.since:
             self.state, self.due = step_trade(self.state, trade.price, trade.at, self.market, self.direction)
 

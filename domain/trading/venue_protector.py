@@ -6,7 +6,7 @@ The engine goes on to watch each protection as the second line behind what rests
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -41,6 +41,8 @@ from domain.trading.protection_updater import ProtectedAccount, is_about
 
 log = logging.getLogger(__name__)
 
+PRICE_AGE = timedelta(seconds=1)
+"""How long before the venue's refusal of an order the market may have had a price that explains it."""
 LONGEST_RETRY_SECONDS = 600.0
 """How long at most a protection that the venue refuses is kept by the engine alone before it is tried there again."""
 
@@ -142,13 +144,23 @@ class VenueProtector:
                 self._refusals.pop(protection.id, None)
                 return True
             case RestingEnd.PASSED:
-                price = self._context.feed.price_of(protection.market)
-                watched.due, watched.is_certain = Exit(passed_cause(plan, price)), True
+                prices = self._prices_at(latest[-1].updated_at, watched)
+                watched.due, watched.is_certain = Exit(passed_cause(plan, prices)), True
                 return False
             case RestingEnd.DISMISSED:
                 return False
             case RestingEnd.REFUSED:
                 return self._is_due_again(protection, latest[-1])
+
+    def _prices_at(self, at: datetime, watched: WatchedProtection) -> list[Decimal]:
+        """Return the prices that the market has had since a moment of this node's clock, as far as they are known."""
+        symbol, feed = watched.market.symbol, self._context.feed
+        since = feed.venue_now(symbol.venue) - (self._context.clock.now() - at) - PRICE_AGE
+        depth, trade = feed.latest_depth(symbol), watched.newest_trade
+        prices = [trade.price] if trade is not None and trade.at >= since else []
+        if depth is not None and depth.bids and depth.asks and (depth.venue_time or depth.received_at) >= since:
+            prices.append((depth.bids[0].price + depth.asks[0].price) / 2)
+        return prices
 
     def _is_due_again(self, protection: PositionProtection, order: Order) -> bool:
         now, known = self._context.clock.monotonic(), self._refusals.get(protection.id)

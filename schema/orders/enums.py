@@ -56,7 +56,10 @@ describe_enum(
     "Why an order exists.",
     {
         "ENTRY": "A strategy opens a position with the order.",
-        "EXIT": "The order closes a position because the strategy's rule or its longest holding time says so.",
+        "EXIT": (
+            "The order closes a position because the strategy's rule or its longest holding time says so, or because "
+            "the venue says that the market has passed its stop or its take-profit and it isn't known which."
+        ),
         "STOP_LOSS": "The order closes a position whose loss reached the strategy's stop-loss.",
         "TAKE_PROFIT": "The order closes a position whose profit reached the strategy's take-profit.",
         "TRAILING_STOP": "The order closes a position whose price fell back from its best value.",

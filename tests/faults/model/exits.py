@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,9 @@ _CLOSED = Decimal("0.97")
 
 _ASKED_FOR = frozenset({"EXIT", "CLOSE"})
 _AT_A_PRICE = frozenset({"STOP_LOSS", "TAKE_PROFIT"})
+
+_REFUSED_BEFORE = timedelta(minutes=1)
+"""How long before an exit the venue may have refused the orders in whose place it is."""
 
 Order = dict[str, Any]
 Fill = dict[str, Any]
@@ -47,8 +50,21 @@ class Levels:
 async def unasked_exits(trader: Trader) -> Violations:
     """Name orders that close a position though nobody submitted an exit, closed it or stopped its session."""
     orders = await trader.orders()
-    unasked = [order for order in orders if order["role"] in _ASKED_FOR - trader.asked]
+    unasked = [
+        order for order in orders if order["role"] in _ASKED_FOR - trader.asked and not _was_passed(order, orders)
+    ]
     return [f"nobody asked for {name_of(order)}" for order in unasked]
+
+
+def _was_passed(exit_: Order, orders: list[Order]) -> bool:
+    """Return whether the venue had just said that the market has passed one of two prices: which isn't known."""
+    refused = [other for other in orders if other["rejectCode"] == "STOP_PRICE" and other["role"] in _AT_A_PRICE]
+    at = datetime.fromisoformat(exit_["createdAt"])
+    return exit_["role"] == "EXIT" and any(
+        timedelta() <= at - datetime.fromisoformat(other["createdAt"]) < _REFUSED_BEFORE
+        and other["tradingSession"] == exit_["tradingSession"]
+        for other in refused
+    )
 
 
 def unjustified_exits(

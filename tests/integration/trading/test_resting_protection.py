@@ -286,6 +286,26 @@ async def test_a_price_that_the_market_has_passed_closes_at_once(node: TradingNo
     assert short(found) == ["STOP_LOSS FILLED", "STOP_LOSS REJECTED", "TAKE_PROFIT REJECTED"]
 
 
+async def test_which_price_the_market_has_passed_is_not_guessed_without_market_data(
+    node: TradingNode, exchange: SandboxProcess
+) -> None:
+    account, _ = await opened(node)
+    held = await position(node, account)
+    assert held is not None
+    await node.trader.close()
+    await node.protection_service.protect(
+        node.user.id, PositionProtectRequest(held.id, ProtectionRules(stop_loss=TWO, take_profit=THREE))
+    )
+    await node.feed.lose_book()
+    await move(exchange, node.feed.price * Decimal("0.9"))
+    await node.restart("blind", QUICK)
+    found = await until_flat(node, account)
+    assert short(found) == ["EXIT FILLED", "STOP_LOSS REJECTED", "TAKE_PROFIT REJECTED"]
+    async with node.database.read_only() as reading:
+        (intent,) = await reading.protection.list_intents_of_positions([held.id])
+    assert intent.reason.endswith("Which one is not known.")
+
+
 async def test_two_brackets_rest_side_by_side_and_each_sells_its_own(
     node: TradingNode, exchange: SandboxProcess
 ) -> None:

@@ -220,12 +220,16 @@ def test_one_order_of_a_group_that_filled_explains_the_end_of_the_other() -> Non
     assert resting_end(()) is RestingEnd.NOTHING
 
 
-def test_which_price_the_market_has_passed_is_the_nearer_one() -> None:
-    assert passed_cause(PAIR, D(91)) is ExitCause.STOP_LOSS
-    assert passed_cause(PAIR, D(109)) is ExitCause.TAKE_PROFIT
-    assert passed_cause(PAIR, None) is ExitCause.STOP_LOSS
-    assert passed_cause(replace(PAIR, stop_price=None), None) is ExitCause.TAKE_PROFIT
-    assert passed_cause(replace(STOP, role=OrderRole.TRAILING_STOP), D(200)) is ExitCause.TRAILING_STOP
+def test_which_price_the_market_has_passed_follows_from_those_that_it_has_had() -> None:
+    assert passed_cause(PAIR, [D(90)]) is ExitCause.STOP_LOSS
+    assert passed_cause(PAIR, [D(100), D(110)]) is ExitCause.TAKE_PROFIT
+    assert passed_cause(replace(PAIR, stop_price=None), []) is ExitCause.TAKE_PROFIT
+    assert passed_cause(replace(STOP, role=OrderRole.TRAILING_STOP), [D(200)]) is ExitCause.TRAILING_STOP
+
+
+@pytest.mark.parametrize("prices", [[], [D(91), D(109)], [D(89), D(111)]])
+def test_it_is_not_guessed_which_of_two_prices_the_market_has_passed(prices: list[Decimal]) -> None:
+    assert passed_cause(PAIR, prices) is ExitCause.PASSED
 
 
 def test_an_order_does_the_engines_work_only_if_it_rests_at_the_engines_price_or_nearer() -> None:
