@@ -274,3 +274,12 @@ def test_of_a_group_one_order_counts() -> None:
     lone = a_stop(id=UUID(int=12))
     assert without_rivals((stop, profit, lone)) == (stop, lone)
     assert without_rivals((profit,)) == (profit,)
+
+
+def test_a_target_that_is_partly_filled_is_left_alone_when_more_is_bought_and_what_it_leaves_rests_afterwards() -> None:
+    grown, stop = replace(PAIR, quantity=D(2)), a_stop(group_id=GROUP, status=OrderStatus.EXPIRED)
+    partly = a_profit(group_id=GROUP, status=OrderStatus.PARTIALLY_FILLED, filled_quantity=D("0.5"), triggered_at=NOW)
+    assert resting_step(grown, (partly,), (stop, partly), LONG_AGO, PAUSES) is RestingStep.QUERY
+    ended = replace(partly, status=OrderStatus.EXPIRED)
+    assert resting_end((stop, ended)) is RestingEnd.NOTHING
+    assert resting_step(replace(PAIR, quantity=D("1.5")), (), (stop, ended), LONG_AGO, PAUSES) is RestingStep.PLACE
