@@ -80,7 +80,8 @@ def market_of(message: SignalMessage, markets: Sequence[MarketSymbol]) -> Market
     """Return which of a trading session's markets the message is for: the one of its ticker, or the only one.
 
     A ticker, such as BTCUSDT or KRAKEN:XBTUSDT, names base and quote. The exchange before the colon doesn't count: a
-    chart of one venue may give the signals for another. Raises INVALID if none of the markets is meant.
+    chart of one venue may give the signals for another. Raises INVALID if none of the markets is meant, or if several
+    may be: written with its slash, AB/CUSD is no ABC/USD.
     """
     traded = ", ".join(market.symbol for market in markets)
     if message.ticker is None:
@@ -89,12 +90,17 @@ def market_of(message: SignalMessage, markets: Sequence[MarketSymbol]) -> Market
                 f"The trading session trades {traded}; name one of them by a ticker, as in {{{{ticker}}}}.", "ticker"
             )
         return markets[0]
-    name = _plain_name(message.ticker.rpartition(":")[2])
-    meant = next((market for market in markets if _plain_name(market.symbol) == name), None)
-    if meant is None:
+    symbol = message.ticker.rpartition(":")[2].strip()
+    name = _plain_name(symbol)
+    meant = [market for market in markets if _plain_name(market.symbol) == name]
+    exact = [market for market in meant if market.symbol.upper() == symbol.upper()]
+    if len(meant) > 1 and not exact:
+        several = " or ".join(market.symbol for market in meant)
+        _reject(f"The ticker {_shown(message.ticker)} may be {several}; write it as one of them.", "ticker")
+    if not meant:
         hint = "; leave the ticker out to take the alerts of any chart." if len(markets) == 1 else "."
         _reject(f"The ticker is {_shown(message.ticker)}, and the trading session trades {traded}{hint}", "ticker")
-    return meant
+    return (exact or meant)[0]
 
 
 def _plain_name(text: str) -> str:

@@ -21,6 +21,7 @@ from domain.trading.webhook_messages import UnknownWebhook, WebhookReceiver
 from domain.users.tokens import credential_hash
 from infra.embedded.cache import EmbeddedCache
 from infra.security import RandomTokens
+from tests.support.trading import ETH
 from tests.support.trading_node import NEVER, TradingNode, strategy
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -324,3 +325,20 @@ async def test_an_entry_that_is_delivered_hours_late_is_missed_and_an_exit_is_no
 def utc(at: datetime) -> str:
     """Return the time as TradingView writes it."""
     return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def test_a_ticker_chooses_among_the_markets_of_a_session_and_another_is_refused(
+    node: TradingNode, hooks: Hooks
+) -> None:
+    await node.feed.add_market(ETH)
+    session = await node.session(await node.account(), strategy(enter_long=NEVER), other_markets=(ETH,))
+    webhook, secret = await hooks.create(session)
+    entered = await hooks.send(secret, {"action": "buy", "ticker": "BINANCE:ETHUSDT"})
+    assert (entered.market, entered.missed) == (ETH, False)
+    await node.until_position(session, lambda now: now.market == ETH and now.quantity > 0, "it buys what was named")
+    for message in ({"action": "buy", "ticker": "SOLUSDT"}, {"action": "buy"}):
+        assert await hooks.refused(secret, message) is ErrorCode.INVALID
+    stored = await hooks.stored(webhook)
+    assert (stored.signal_count, stored.refused_count) == (1, 2)
+    assert "BTC/USDT, ETH/USDT" in (stored.last_error or "")
+    assert [order.market for order in await node.orders_of(session)] == [ETH]

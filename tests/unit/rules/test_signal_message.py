@@ -178,3 +178,27 @@ def test_any_bytes_are_a_message_or_an_error_that_can_be_shown(body: bytes) -> N
         assert message.reason.isprintable()
         assert len(message.reason) <= MAX_REASON_LENGTH
         message.reason.encode()
+
+
+def test_a_ticker_chooses_its_market_among_several() -> None:
+    markets = [MarketSymbol("binance", symbol) for symbol in ("BTC/USDT", "ETH/USDT", "ETH/BTC")]
+    for ticker, symbol in (("BINANCE:ETHBTC", "ETH/BTC"), ("eth-usdt", "ETH/USDT"), ("XBTUSDT", "BTC/USDT")):
+        assert market_of(SignalMessage(ENTER, ticker), markets).symbol == symbol
+
+
+@pytest.mark.parametrize("ticker", ["SOLUSDT", "ETH", "USDTETH", None])
+def test_a_ticker_that_names_none_of_several_markets_is_refused_with_those_that_there_are(ticker: str | None) -> None:
+    markets = [MarketSymbol("binance", symbol) for symbol in ("BTC/USDT", "ETH/USDT")]
+    with pytest.raises(InputError, match="BTC/USDT, ETH/USDT") as caught:
+        market_of(SignalMessage(ENTER, ticker), markets)
+    assert (caught.value.code, caught.value.path) == (ErrorCode.INVALID, ("ticker",))
+
+
+def test_a_ticker_that_may_be_several_markets_is_refused_unless_it_is_written_as_one_of_them() -> None:
+    markets = [MarketSymbol("kraken", symbol) for symbol in ("AB/CUSD", "ABC/USD", "BTC/USD", "XBT/USD")]
+    for ticker, several in (("ABCUSD", "AB/CUSD or ABC/USD"), ("KRAKEN:XBT-USD", "BTC/USD or XBT/USD")):
+        with pytest.raises(InputError, match=several) as caught:
+            market_of(SignalMessage(ENTER, ticker), markets)
+        assert (caught.value.code, caught.value.path) == (ErrorCode.INVALID, ("ticker",))
+    for symbol in ("abc/usd", "KRAKEN:AB/CUSD", "XBT/USD"):
+        assert market_of(SignalMessage(ENTER, symbol), markets).symbol == symbol.rpartition(":")[2].upper()
