@@ -38,7 +38,13 @@ async def node(pool: Pool, exchange: SandboxProcess) -> AsyncIterator[TradingNod
 
 
 async def move(exchange: SandboxProcess, price: Decimal) -> None:
+    """Move the market, and return once it has traded there."""
     await exchange.move_price(BTC.symbol, str(cents(price)))
+
+    async def last_price() -> Decimal:
+        return Decimal((await exchange.get("/api/v3/ticker/price?symbol=BTCUSDT"))["price"])
+
+    await read_until(last_price, lambda now: abs(now / price - 1) < Decimal("0.01"), "the market has moved")
 
 
 def percent(value: str) -> ExitDistance:
