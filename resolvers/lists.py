@@ -214,5 +214,6 @@ class ListLoaders:
         self.transfers = ListLoader(database, lambda lists: lists.transfers)
         self.jobs = ListLoader(database, lambda lists: lists.jobs)
         self.backtests = ListLoader(database, lambda lists: lists.backtests)
+        self.optimizations = ListLoader(database, lambda lists: lists.optimizations)
         self.reports = ListLoader(database, lambda lists: lists.reports)
         self.activity = ListLoader(database, lambda lists: lists.activity)

@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import UserEvent
 from domain.model.jobs import Job
+from domain.model.optimizations import Optimization, Trial, TrialResult
 from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.reports import PerformanceMetrics, ReportResult
@@ -240,6 +241,32 @@ class Loaders:
             async with self._database.read_only() as reading:
                 found = await reading.backtests.outcomes(ids)
             return [found.get(backtest_id) for backtest_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def optimizations(self) -> DataLoader[UUID, Optimization | None]:
+        """Optimizations by id."""
+        return self._by_id(lambda reading, ids: reading.optimizations.get_many(ids))
+
+    @cached_property
+    def optimization_trials(self) -> DataLoader[UUID, list[Trial]]:
+        """The trials of an optimization by number, without their metrics."""
+
+        async def load(ids: list[UUID]) -> list[list[Trial]]:
+            async with self._database.read_only() as reading:
+                return [await reading.optimizations.trials(optimization_id) for optimization_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def trial_results(self) -> DataLoader[tuple[UUID, int], TrialResult | None]:
+        """The results of trials by their optimization and number; None until a trial has ended."""
+
+        async def load(keys: list[tuple[UUID, int]]) -> list[TrialResult | None]:
+            async with self._database.read_only() as reading:
+                found = await reading.optimizations.results(keys)
+            return [found.get(key) for key in keys]
 
         return DataLoader(load)
 

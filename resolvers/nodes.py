@@ -63,6 +63,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "Order": owned_loader(context, loaders.orders.load),
         "Job": owned_loader(context, loaders.jobs.load),
         "Backtest": owned_loader(context, loaders.backtests.load),
+        "Optimization": owned_loader(context, loaders.optimizations.load),
         "Fill": query_loader(context, lambda reading, user, key: reading.orders.get_fill(user, key)),
         "Position": query_loader(context, lambda reading, user, key: reading.positions.get(user, key)),
         "SignalWebhook": query_loader(context, lambda reading, user, key: reading.signal_webhooks.get(user, key)),

@@ -19,6 +19,7 @@ from schema.events.subscriptions import EventSubscription
 from schema.jobs.mutations import JobMutation
 from schema.markets.queries import MarketQuery
 from schema.markets.subscriptions import MarketSubscription
+from schema.optimizations.mutations import OptimizationMutation
 from schema.orders.mutations import OrderMutation
 from schema.positions.mutations import PositionMutation
 from schema.positions.subscriptions import PositionSubscription
@@ -45,6 +46,7 @@ class Mutation(
     PositionMutation,
     ReportMutation,
     BacktestMutation,
+    OptimizationMutation,
     JobMutation,
 ): ...
 

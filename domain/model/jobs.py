@@ -12,6 +12,7 @@ class JobKind(StrEnum):
     REPORT = "report"
     BACKTEST = "backtest"
     RECOMMENDATION = "recommendation"
+    OPTIMIZATION = "optimization"
 
 
 class JobStatus(StrEnum):

@@ -1,16 +1,16 @@
 """Optimizations of a strategy's parameters: what is searched for, the parts of a period, and the trials."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from domain.core.money import ZERO
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, Timeframe
 from domain.model.reports import PerformanceMetrics
+from domain.model.trading import ParameterValue
 
 
 class OptimizationObjective(StrEnum):
@@ -66,40 +66,34 @@ class TrialResult:
 
 
 @dataclass(frozen=True, slots=True)
-class OptimizationSetup:
-    """The backtest whose parameters are searched, on the candles that open from `start` to before `end`.
-
-    The `market` is as it was when the search was asked for, so that all workers compute with the same one. Fees are
-    fractions of a fill. `parameters` are those with a value of their own, which aren't searched.
-    """
-
-    definition: StrategyDefinition
-    market: Market
-    timeframe: Timeframe
-    start: datetime
-    end: datetime
-    initial_equity: Decimal
-    taker_fee: Decimal
-    maker_fee: Decimal
-    slippage_bps: Decimal = ZERO
-    latency_milliseconds: int = 0
-    parameters: Mapping[str, Decimal] = field(default_factory=dict)
-    strategy_version_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Optimization:
-    """A search for a strategy's best parameters: at most `trials` of them, on all `folds` together."""
+    """A search for a strategy's best parameters, by backtests on candles from `period_start` to before `period_end`.
+
+    There are at most `trials`, of all `folds` together. `parameters` are those with a value of their own, which aren't
+    searched. The `market` is as it was at the request, so that all workers compute with the same one. Fees are in
+    percent, the equity in quote.
+    """
 
     id: UUID
     user_id: UUID
     job_id: UUID
     created_at: datetime
-    setup: OptimizationSetup
+    strategy_version_id: UUID | None
+    definition: StrategyDefinition
+    parameters: tuple[ParameterValue, ...]
+    market: Market
+    timeframe: Timeframe
+    period_start: datetime
+    period_end: datetime
+    initial_equity: Decimal
+    taker_fee_percent: Decimal
+    maker_fee_percent: Decimal
+    slippage_bps: Decimal
+    latency_milliseconds: int
     objective: OptimizationObjective
     trials: int
-    folds: int = 1
-    seed: int = 0
+    folds: int
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)

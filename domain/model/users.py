@@ -37,6 +37,7 @@ class Plan:
     requests_per_minute: int
     max_open_jobs: int
     max_running_jobs: int
+    max_optimization_trials: int
 
 
 STANDARD_PLAN = Plan(
@@ -47,6 +48,7 @@ STANDARD_PLAN = Plan(
     requests_per_minute=1_200,
     max_open_jobs=20,
     max_running_jobs=2,
+    max_optimization_trials=1_000,
 )
 PLANS = {STANDARD_PLAN.name: STANDARD_PLAN}
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from domain.core.errors import ErrorCode, InputError
 from domain.model.markets import Timeframe
-from domain.model.optimizations import Fold
+from domain.model.optimizations import Fold, Optimization
 
 IN_SAMPLE_RATIO = 3
 """How many times as long as its out-of-sample part the in-sample part of a fold is, at least."""
@@ -44,6 +44,12 @@ def walk_forward_folds(start: datetime, end: datetime, timeframe: Timeframe, cou
         )
         for number in range(count)
     )
+
+
+def folds_of(optimization: Optimization) -> tuple[Fold, ...]:
+    """Return the folds of a stored optimization."""
+    start, end = optimization.period_start, optimization.period_end
+    return walk_forward_folds(start, end, optimization.timeframe, optimization.folds)
 
 
 def _next_open(at: datetime, timeframe: Timeframe) -> datetime:

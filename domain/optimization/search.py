@@ -73,8 +73,8 @@ class Search:
 
 def search_of(optimization: Optimization) -> Search:
     """Return the search of a stored optimization."""
-    setup = optimization.setup
-    space = search_space(setup.definition, setup.parameters, setup.timeframe)
+    fixed = {parameter.name: parameter.value for parameter in optimization.parameters}
+    space = search_space(optimization.definition, fixed, optimization.timeframe)
     return Search(space, optimization.folds, optimization.trials, optimization.seed)
 
 

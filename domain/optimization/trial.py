@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.backtest.bars import Bars
-from domain.backtest.engine import NoBars, run_backtest
+from domain.backtest.engine import NoBars, UnsupportedDefinition, run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.core.errors import InputErrors
 from domain.model.definitions import StrategyDefinition
@@ -16,6 +16,8 @@ from domain.optimization.objectives import score
 from domain.performance.returns import daily_returns
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
+
+_HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +62,18 @@ def answer_trial(call: TrialCall, on_progress: Callable[[float], None]) -> Trial
 
 def trial_plan(optimization: Optimization) -> TrialPlan:
     """Return what the trials of a stored optimization have in common."""
-    setup = optimization.setup
+    costs = TradingCosts(
+        taker_fee=optimization.taker_fee_percent / _HUNDRED,
+        maker_fee=optimization.maker_fee_percent / _HUNDRED,
+        slippage_bps=optimization.slippage_bps,
+    )
     return TrialPlan(
-        setup.definition,
-        setup.market,
-        setup.timeframe,
-        TradingCosts(setup.taker_fee, setup.maker_fee, setup.slippage_bps),
-        setup.initial_equity,
-        setup.latency_milliseconds,
+        optimization.definition,
+        optimization.market,
+        optimization.timeframe,
+        costs,
+        optimization.initial_equity,
+        optimization.latency_milliseconds,
         optimization.objective,
     )
 
@@ -97,6 +103,8 @@ def run_trial(
         )
     except NoBars:
         return TrialResult(message="There are no candles in a part of the fold.")
+    except UnsupportedDefinition as error:
+        return TrialResult(message=str(error))
     return TrialResult(
         in_sample=fitted.metrics,
         out_of_sample=judged.metrics,

@@ -11,6 +11,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol
+from domain.model.optimizations import Optimization
 from domain.model.orders import Fill, Order
 from domain.model.reports import Report, ReportScope
 from domain.model.strategies import Strategy, StrategyVersion
@@ -161,6 +162,11 @@ class Lists(Protocol):
     @property
     def backtests(self) -> ListRepository[Backtest, NoFilter]:
         """Backtests of a user."""
+        ...
+
+    @property
+    def optimizations(self) -> ListRepository[Optimization, NoFilter]:
+        """Optimizations of a user."""
         ...
 
     @property

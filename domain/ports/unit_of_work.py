@@ -17,6 +17,7 @@ from domain.ports.jobs import JobRepository
 from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
+from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.positions import PositionRepository
 from domain.ports.protection import ProtectionRepository
@@ -109,6 +110,11 @@ class UnitOfWork(Protocol):
     @property
     def recommendations(self) -> RecommendationRepository:
         """How strategies did on markets, and the jobs that find it out."""
+        ...
+
+    @property
+    def optimizations(self) -> OptimizationRepository:
+        """Optimizations and their trials."""
         ...
 
     @property

@@ -220,14 +220,15 @@ def _backtest(
         period_start=request.start,
         period_end=min(request.end, now),
         initial_equity=request.initial_equity,
-        taker_fee_percent=_fee_percent(request.taker_fee_percent, market.taker_fee),
-        maker_fee_percent=_fee_percent(request.maker_fee_percent, market.maker_fee),
+        taker_fee_percent=fee_percent(request.taker_fee_percent, market.taker_fee),
+        maker_fee_percent=fee_percent(request.maker_fee_percent, market.maker_fee),
         slippage_bps=request.slippage_bps,
         latency_milliseconds=request.latency_milliseconds,
     )
 
 
-def _fee_percent(given: Decimal | None, of_market: Decimal | None) -> Decimal:
+def fee_percent(given: Decimal | None, of_market: Decimal | None) -> Decimal:
+    """Return a fee in percent: the one given, or the market's, which is a fraction."""
     return (of_market or ZERO) * 100 if given is None else given
 
 

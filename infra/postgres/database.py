@@ -31,6 +31,7 @@ from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
+from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
@@ -118,6 +119,10 @@ class PostgresTransaction:
     @cached_property
     def recommendations(self) -> PostgresRecommendations:
         return PostgresRecommendations(self._connection)
+
+    @cached_property
+    def optimizations(self) -> PostgresOptimizations:
+        return PostgresOptimizations(self._connection)
 
     @cached_property
     def market_data(self) -> PostgresMarketData:

@@ -129,6 +129,7 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
             async with database.transaction() as transaction:
                 await transaction.leases.release_all()
                 await transaction.jobs.release_all()
+                await transaction.optimizations.release_all()
         yield Backends(pool, database, lease_database, cache, bus, clock, ids)
 
 

@@ -15,6 +15,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
+from domain.research.optimization_service import OptimizationService
 from domain.research.recommendation_service import RecommendationService
 from domain.strategies.templates import BUILT_IN
 from domain.trading.close_requests import PositionService
@@ -105,6 +106,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     )
     orders = OrderService(database, hub, clock, ids, container.order_notifier, container.venues.abilities)
     signals = SignalService(database, hub, bus, clock, ids)
+    backtests = BacktestService(database, hub.catalogue.get, bus, clock, ids)
     return Services(
         database=database,
         clock=clock,
@@ -130,8 +132,9 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
-        backtests=BacktestService(database, hub.catalogue.get, bus, clock, ids),
+        backtests=backtests,
         recommendations=RecommendationService(database, container.templates, bus, clock, ids),
+        optimizations=OptimizationService(database, backtests, bus, clock, ids),
         events=events,
         portfolios=Portfolios(database, hub, events, clock),
     )

@@ -16,7 +16,10 @@ from domain.model.markets import MarketSymbol
 from domain.reports.handler import ReportHandler
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
+from domain.research.optimization_candles import OptimizationCandles
+from domain.research.optimization_handler import OptimizationHandler
 from domain.research.recommendation_handler import RecommendationHandler
+from domain.research.trial_runner import TrialOptions, TrialRunner
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
 from infra.postgres.candle_series import PostgresBars
@@ -24,12 +27,15 @@ from infra.runtime.compute_pool import ProcessPool
 from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
 from infra.settings import Role, Settings
+from infra.tpe_sampler import TpeSampler
 
 log = logging.getLogger(__name__)
 
 PARTITION_SECONDS = 6 * 3_600.0
 PARTITION_RETRY_SECONDS = 30.0
 MONTHS_AHEAD = 2
+OPTIMIZATIONS = 32
+"""How many optimizations a node looks after at a time; their trials run on all nodes."""
 
 
 def node_name(container: Container) -> str:
@@ -53,7 +59,12 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
         if Role.WORKER in settings.roles:
             pool = ProcessPool(settings.worker_processes)
             stack.push_async_callback(pool.close)
-            for runner in (_report_runner(container, name), _research_runner(container, pool, name, settings)):
+            for runner in (
+                _report_runner(container, name),
+                _research_runner(container, pool, name, settings),
+                _optimization_runner(container, name),
+                _trial_runner(container, pool, name, settings),
+            ):
                 stack.push_async_callback(_background(runner.run()))
             stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
@@ -119,20 +130,41 @@ def _report_runner(container: Container, name: str) -> JobRunner:
 
 def _research_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> JobRunner:
     """Return the runner of jobs that take a process for a while; reports don't wait behind them."""
-    backends, venues = container.backends, container.venues
-    candles = CandleLoader(
-        backends.database,
-        PostgresBars(backends.pool),
-        lambda venue: None if venues.get(venue) is None else venues.public(venue),
-        backends.clock,
-    )
-    market_of = container.hub.catalogue.get
+    backends = container.backends
+    candles, market_of = _candles(container), container.hub.catalogue.get
     handlers: list[JobHandler] = [
         BacktestHandler(backends.database, candles, pool, market_of),
         RecommendationHandler(backends.database, candles, pool, market_of, container.templates, backends.clock),
     ]
     options = RunnerOptions(slots=settings.worker_processes)
     return JobRunner(backends.database, backends.bus, backends.clock, name, handlers, options)
+
+
+def _optimization_runner(container: Container, name: str) -> JobRunner:
+    """Return the runner of jobs that wait for trials: they compute nothing, so there may be many."""
+    backends = container.backends
+    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
+    handler = OptimizationHandler(backends.database, backends.bus, candles.prepare)
+    options = RunnerOptions(slots=OPTIMIZATIONS)
+    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options)
+
+
+def _trial_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> TrialRunner:
+    """Return what runs trials here, of optimizations whose jobs may be other nodes'."""
+    backends = container.backends
+    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
+    options = TrialOptions(slots=settings.worker_processes)
+    return TrialRunner(backends.database, backends.bus, TpeSampler(), candles.read, pool, name, options)
+
+
+def _candles(container: Container) -> CandleLoader:
+    backends, venues = container.backends, container.venues
+    return CandleLoader(
+        backends.database,
+        PostgresBars(backends.pool),
+        lambda venue: None if venues.get(venue) is None else venues.public(venue),
+        backends.clock,
+    )
 
 
 async def _create_partitions(container: Container) -> None:

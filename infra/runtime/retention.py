@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, idempotency keys, marks of alerts, points of equity, backtests."""
+"""Deletes expired rows: ended credentials, idempotency keys, marks of alerts, points of equity, research."""
 
 import asyncio
 import logging
@@ -32,6 +32,9 @@ RECOMMENDATIONS_KEPT: Final = timedelta(days=30)
 BACKTESTS_KEPT: Final = 1_000
 """How many backtests of a user are kept with their results: the newest ones."""
 
+OPTIMIZATIONS_KEPT: Final = 100
+"""How many optimizations of a user are kept with their trials: the newest ones."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
@@ -46,6 +49,7 @@ class Purged(NamedTuple):
     equity_points: int
     backtests: int
     recommendations: int
+    optimizations: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -62,7 +66,7 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
     """Delete expired rows in batches; return how many."""
-    now, purged = clock.now(), Purged(0, 0, 0, 0, 0, 0)
+    now, purged = clock.now(), Purged(0, 0, 0, 0, 0, 0, 0)
     while True:
         async with database.transaction() as transaction:
             deleted = Purged(
@@ -72,6 +76,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.equity.delete_old(now - EQUITY_POINTS_KEPT, now - HOURLY_EQUITY_KEPT, ROWS_AT_ONCE),
                 await transaction.backtests.delete_old(BACKTESTS_KEPT, ROWS_AT_ONCE),
                 await transaction.recommendations.delete_before(now - RECOMMENDATIONS_KEPT, ROWS_AT_ONCE),
+                await transaction.optimizations.delete_old(OPTIMIZATIONS_KEPT, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
@@ -79,7 +84,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     if any(purged):
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
-            "%d old backtests, %d old results of recommendations"
+            "%d old backtests, %d old results of recommendations, %d old optimizations"
         )
         log.info(message, *purged)
     return purged

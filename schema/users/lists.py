@@ -11,7 +11,18 @@ from domain.model.trading import AccountKind
 from domain.ports.lists import PositionFilter
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
-from resolvers import backtests, filters, jobs, orders, recommendations, reports, strategies, trading, users
+from resolvers import (
+    backtests,
+    filters,
+    jobs,
+    optimizations,
+    orders,
+    recommendations,
+    reports,
+    strategies,
+    trading,
+    users,
+)
 from resolvers.lists import PositionOrder, TimeOrder
 from resolvers.pagination import PageArguments
 from schema.common.arguments import OrderBy, connection_field
@@ -36,6 +47,7 @@ ActivityConnection = lazy("users.types", "ActivityConnection")
 BacktestConnection = lazy("backtests.types", "BacktestConnection")
 FillConnection = lazy("orders.types", "FillConnection")
 JobConnection = lazy("jobs.types", "JobConnection")
+OptimizationConnection = lazy("optimizations.types", "OptimizationConnection")
 OrderConnection = lazy("orders.types", "OrderConnection")
 ReportConnection = lazy("reports.types", "ReportConnection")
 StrategyConnection = lazy("strategies.types", "StrategyConnection")
@@ -193,6 +205,10 @@ class ViewerLists:
     @connection_field(BacktestConnection | None, description="The backtests of the user.")
     async def backtests(parent: Viewer, info: Info, page: PageArguments, order_by: OrderBy = NEWEST) -> object:
         return await backtests.backtests(info.context, parent, page, order_by)
+
+    @connection_field(OptimizationConnection | None, description="The optimizations of the user.")
+    async def optimizations(parent: Viewer, info: Info, page: PageArguments, order_by: OrderBy = NEWEST) -> object:
+        return await optimizations.optimizations(info.context, parent, page, order_by)
 
     @connection_field(
         ReportConnection | None,

@@ -42,9 +42,12 @@ class Plan:
     )
     max_running_jobs: int = strawberry.field(
         description=(
-            "The greatest number of jobs that run at the same time, counted for reports and for everything else on "
-            "its own. Further jobs wait."
+            "The greatest number of jobs that run at the same time, counted for reports, backtests and optimizations "
+            "each on their own. Further jobs wait."
         )
+    )
+    max_optimization_trials: int = strawberry.field(
+        description="The greatest number of trials of one optimization. More are refused with LIMIT_REACHED."
     )
 
 

@@ -27,8 +27,8 @@ SCHEMA: Final = build_schema().graphql_schema
 
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
-    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "Fill", "Job", "LoginSession", "Order", "Position",
-    "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
+    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "Fill", "Job", "LoginSession", "Optimization",
+    "Order", "Position", "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 QUERIES: Final = {
@@ -40,7 +40,7 @@ QUERIES: Final = {
 VIEWER: Final = {
     "id", "email", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor", "apiKeys",
     "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs", "reports",
-    "backtests", "strategyRecommendations", "activity", "halt", "halts",
+    "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -77,6 +77,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "orderCancel": ("TRADE", ("Order",)),
     "ordersCancel": ("TRADE", ("Account",)),
     "backtestRun": ("READ", ("StrategyVersion",)),
+    "optimizationRun": ("READ", ("StrategyVersion",)),
     "jobCancel": ("READ", ("Job",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy")),
 }

@@ -38,6 +38,11 @@ _BACKTEST = (
     f'{{market: "{BTC}", timeframe: H1, from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z", '
     f'initialEquity: "93571.13579", definition: {{enterLong: "close > 93.95723", sizing: {{quoteAmount: "100"}}}}}}'
 )
+_OPTIMIZATION = (
+    f'{{trials: 7, seed: 935713, backtest: {{market: "{BTC}", timeframe: H1, from: "2026-01-01T00:00:00Z", '
+    f'to: "2026-02-01T00:00:00Z", initialEquity: "93571.13579", definition: {{enterLong: "sma(close, n) > 93.95723", '
+    f'parameters: [{{name: "n", default: "5", min: "2", max: "9"}}], sizing: {{quoteAmount: "100"}}}}}}}}'
+)
 _IDENTIFYING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
 """Amounts, counts and times that nobody else has by chance."""
 
@@ -314,6 +319,7 @@ async def seeded(api: Api) -> Matrix:
         f'signalWebhookCreate(input: {{tradingSession: "{encode_id("TradingSession", session.id)}", name: "{MARK}"}})',
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
         f"backtestRun(input: {_BACKTEST})",
+        f"optimizationRun(input: {_OPTIMIZATION})",
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
     assert await report_worker(api.database, lambda: {BTC: a_market()}).work_once()

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from domain.backtest.bars import Bars
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.definitions import Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Timeframe
-from domain.model.optimizations import OptimizationSetup
+from domain.model.optimizations import Optimization, OptimizationObjective
 from tests.support.backtests import START, a_spot_market, bars_of
 
 D = Decimal
@@ -20,15 +21,27 @@ DEFINITION = StrategyDefinition(
     enter_long="crosses_above(sma(close, fast), sma(close, slow))",
     exit_long="crosses_below(sma(close, fast), sma(close, slow))",
 )
-SETUP = OptimizationSetup(
+OPTIMIZATION = Optimization(
+    id=UUID(int=1),
+    user_id=UUID(int=2),
+    job_id=UUID(int=3),
+    created_at=START,
+    strategy_version_id=None,
     definition=DEFINITION,
+    parameters=(),
     market=a_spot_market(),
     timeframe=Timeframe.H1,
-    start=START + timedelta(days=5),
-    end=START + timedelta(days=DAYS),
+    period_start=START + timedelta(days=5),
+    period_end=START + timedelta(days=DAYS),
     initial_equity=D(10_000),
-    taker_fee=D("0.001"),
-    maker_fee=D("0.001"),
+    taker_fee_percent=D("0.1"),
+    maker_fee_percent=D("0.1"),
+    slippage_bps=D(0),
+    latency_milliseconds=0,
+    objective=OptimizationObjective.SHARPE,
+    trials=12,
+    folds=1,
+    seed=1,
 )
 
 

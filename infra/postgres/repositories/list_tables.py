@@ -6,6 +6,7 @@ from typing import Final
 
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
+from domain.model.optimizations import Optimization
 from domain.model.orders import Fill, Order
 from domain.model.reports import Report
 from domain.model.strategies import Strategy, StrategyVersion
@@ -24,7 +25,7 @@ from domain.ports.lists import (
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.repositories import backtests, jobs, reports, strategies, users
+from infra.postgres.repositories import backtests, jobs, optimizations, reports, strategies, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.orders import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
@@ -141,6 +142,9 @@ JOBS: Final = ListTable(jobs.SELECT_JOB, "jobs", OF_USER, _job_conditions, jobs.
 BACKTESTS: Final = ListTable(
     backtests.SELECT_BACKTEST, "backtests", OF_USER, _no_conditions, backtests.backtest_from_row
 )
+OPTIMIZATIONS: Final = ListTable(
+    optimizations.SELECT_OPTIMIZATION, "optimizations", OF_USER, _no_conditions, optimizations.optimization_from_row
+)
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)
 
@@ -194,6 +198,10 @@ class PostgresLists:
     @cached_property
     def backtests(self) -> PostgresList[Backtest, NoFilter]:
         return PostgresList(self._connection, BACKTESTS)
+
+    @cached_property
+    def optimizations(self) -> PostgresList[Optimization, NoFilter]:
+        return PostgresList(self._connection, OPTIMIZATIONS)
 
     @cached_property
     def reports(self) -> PostgresList[Report, ReportFilter]:

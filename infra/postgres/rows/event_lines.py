@@ -49,6 +49,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "tradingHalt": "trading_halted",
     "tradingResume": "trading_resumed",
     "backtestRun": "backtest_requested",
+    "optimizationRun": "optimization_requested",
     "jobCancel": "job_cancel_requested",
     "reportGenerate": "report_requested",
 }
@@ -115,6 +116,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "SignalWebhook": "signal_webhook_id",
     "Position": "position_id",
     "Backtest": "backtest_id",
+    "Optimization": "optimization_id",
     "Job": "job_id",
     "Report": "report_id",
 }

@@ -22,10 +22,18 @@ from infra.cli.progress import ProgressReporter
 from infra.postgres.database import PostgresDatabase
 from infra.settings import Settings
 from tests.support.backtests import START, a_spot_market
-from tests.support.searches import DAYS, DEFINITION, SETUP, hourly_walk
+from tests.support.searches import DAYS, DEFINITION, OPTIMIZATION, hourly_walk
 
 D = Decimal
-BACKTEST = BacktestRequest(DEFINITION, {}, SETUP.market.symbol, Timeframe.H1, SETUP.start, SETUP.end, D(10_000))
+BACKTEST = BacktestRequest(
+    DEFINITION,
+    {},
+    OPTIMIZATION.market.symbol,
+    Timeframe.H1,
+    OPTIMIZATION.period_start,
+    OPTIMIZATION.period_end,
+    D(10_000),
+)
 REQUEST = SearchRequest(BACKTEST, trials=6, objective=OptimizationObjective.SHARPE, folds=2, seed=1, processes=2)
 
 
@@ -84,7 +92,7 @@ async def test_one_process_finds_what_two_find(settings: Settings, progress: Pro
 
 
 async def test_what_cannot_be_searched_is_said_in_one_line(settings: Settings, progress: ProgressReporter) -> None:
-    positions = replace(BACKTEST, definition=replace(DEFINITION, exit_long="position.bars > 3"))
+    others = replace(BACKTEST, definition=replace(DEFINITION, exit_long='market("ETH/USDT").close > 1'))
     for request, reason in (
         (replace(REQUEST, trials=0), "from 1 to 10,000"),
         (replace(REQUEST, trials=1), "1 trials are too few for 2 walk-forward folds"),
@@ -92,7 +100,7 @@ async def test_what_cannot_be_searched_is_said_in_one_line(settings: Settings, p
         (replace(REQUEST, backtest=replace(BACKTEST, parameters={"fats": D(1)})), "did you mean fast"),
         (replace(REQUEST, backtest=replace(BACKTEST, parameters={"fast": D(3), "slow": D(20)})), "nothing to search"),
         (replace(REQUEST, backtest=replace(BACKTEST, timeframe=Timeframe.M5)), "no candles are stored"),
-        (replace(REQUEST, backtest=positions), "position"),
+        (replace(REQUEST, backtest=others), "other markets"),
     ):
         with pytest.raises(BadArgument, match=reason):
             await run_stored_search(settings, request, progress)

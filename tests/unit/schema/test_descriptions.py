@@ -83,6 +83,7 @@ PROMISED = {
         "Account.unpriced",
         "AccountTransfer.account",
         "Backtest.job",
+        "Optimization.job",
         "Fill.order",
         "Order.account",
         "Order.protections",
@@ -100,6 +101,7 @@ PROMISED = {
     *(f"{kind.__name__}State.current" for kind in get_args(State) if kind not in {Activity, Halt}),
     # Part of an object that is itself in a nullable field: a page that can't be is the client's own mistake in the
     # document, and takes no more than the object away.
+    *("Optimization.folds", "Optimization.trials"),
     *("Backtest.equityCurve", "Backtest.roundTrips", "Order.fills", "Order.events"),
     *("Report.equityCurve", "Report.roundTrips", "Strategy.versions"),
     *("TradingSession.signals", "TradingSession.orders"),
