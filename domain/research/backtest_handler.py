@@ -1,6 +1,6 @@
 """Computes requested backtests as jobs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
@@ -10,7 +10,7 @@ from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
-from domain.model.markets import Market, MarketSymbol
+from domain.model.markets import Market
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
@@ -23,29 +23,26 @@ FETCHED: Final = 0.5
 
 _PERCENT: Final = Decimal(100)
 
-MarketLookup = Callable[[MarketSymbol], Market | None]
-
 
 class BacktestHandler:
     """Computes backtests; see `domain.jobs.handler.JobHandler`."""
 
     kind = JobKind.BACKTEST
 
-    def __init__(
-        self, database: Database, candles: CandleLoader, processes: ComputePool, market_lookup: MarketLookup
-    ) -> None:
+    def __init__(self, database: Database, candles: CandleLoader, processes: ComputePool) -> None:
         self._database = database
         self._candles = candles
         self._processes = processes
-        self._market_lookup = market_lookup
 
     async def run(self, run: JobRun) -> JobOutcome:
         """Compute the backtest of the job."""
         async with self._database.read_only() as reading:
             backtest = await reading.backtests.get_for_job(run.job.id)
+            # Not the node's catalogue: another node may have learned of the market a moment ago.
+            markets = {market.symbol: market for market in await reading.market_data.markets()}
         if backtest is None:
             raise JobFailed("The backtest no longer exists.")
-        market = self._market_lookup(backtest.market)
+        market = markets.get(backtest.market)
         if market is None:
             raise JobFailed(f"{backtest.market} is no longer listed by its venue.")
         request = CandleRequest(

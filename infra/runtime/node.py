@@ -133,7 +133,7 @@ def _research_runner(container: Container, pool: ProcessPool, name: str, setting
     backends = container.backends
     candles, market_of = _candles(container), container.hub.catalogue.get
     handlers: list[JobHandler] = [
-        BacktestHandler(backends.database, candles, pool, market_of),
+        BacktestHandler(backends.database, candles, pool),
         RecommendationHandler(backends.database, candles, pool, market_of, container.templates, backends.clock),
     ]
     options = RunnerOptions(slots=settings.worker_processes)

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from domain.jobs.runner import JobRunner
-from domain.model.markets import Candle, Market, MarketSymbol, Timeframe
+from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.ports.bus import MessageBus
 from domain.ports.market_data import MarketDataSource
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
@@ -36,6 +37,7 @@ def waves(market: MarketSymbol = BTC, count: int = HOURS, start: datetime = STAR
 
 async def store_waves(database: PostgresDatabase, candles: list[Candle]) -> None:
     async with database.transaction() as transaction:
+        await transaction.market_data.save_markets([a_market()])
         await transaction.market_data.ensure_candle_partitions(candles[0].open_time, candles[-1].open_time)
         await transaction.market_data.insert_candles(candles)
 
@@ -45,9 +47,9 @@ def backtest_runner(
     pool: Pool,
     processes: ComputePool,
     source: MarketDataSource | None = None,
-    market: Market | None = None,
+    name: str = "worker",
+    bus: MessageBus | None = None,
 ) -> JobRunner:
     candles = CandleLoader(database, PostgresBars(pool), lambda _venue: source, SystemClock())
-    known = market or a_market()
-    handler = BacktestHandler(database, candles, processes, lambda symbol: known if symbol == known.symbol else None)
-    return JobRunner(database, EmbeddedBus(), SystemClock(), "worker", [handler])
+    handler = BacktestHandler(database, candles, processes)
+    return JobRunner(database, bus or EmbeddedBus(), SystemClock(), name, [handler])

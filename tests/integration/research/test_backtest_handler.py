@@ -103,6 +103,7 @@ async def test_missing_candles_are_fetched_first_and_stored(
     database: PostgresDatabase, pool: Pool, processes: ProcessPool, service: BacktestService, world: World
 ) -> None:
     candles = waves()
+    await store_waves(database, candles[:1])
     whole = await asked(service, world)
     archive = Archive(candles)
     assert await backtest_runner(database, pool, processes, archive).work_once()  # type: ignore[arg-type]
@@ -160,9 +161,10 @@ async def test_a_period_without_any_candle_fails_in_words(
     database: PostgresDatabase, pool: Pool, processes: ProcessPool, service: BacktestService, world: World
 ) -> None:
     runner = backtest_runner(database, pool, processes)
+    await failed(database, runner, await asked(service, world), "sandbox:BTC/USDT is no longer listed")
+    async with database.transaction() as transaction:
+        await transaction.market_data.save_markets([a_market()])
     await failed(database, runner, await asked(service, world), "There are no 1h candles of sandbox:BTC/USDT from")
-    elsewhere = backtest_runner(database, pool, processes, market=a_market(symbol=MarketSymbol("sandbox", "A/B")))
-    await failed(database, elsewhere, await asked(service, world), "sandbox:BTC/USDT is no longer listed")
 
 
 async def test_a_venue_that_is_away_and_a_history_too_long_to_fetch_fail_in_words(
@@ -173,6 +175,7 @@ async def test_a_venue_that_is_away_and_a_history_too_long_to_fetch_fail_in_word
     world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    await store_waves(database, waves()[:1])
     monkeypatch.setattr("domain.market_data.history_download.MAX_FAILURES", 1)
     away = backtest_runner(database, pool, processes, Unreachable([]))  # type: ignore[arg-type]
     await failed(database, away, await asked(service, world), "sandbox doesn't answer. Try again later.", "no route")
@@ -214,8 +217,7 @@ async def test_a_cancelled_backtest_ends_its_process_and_the_next_one_runs(
     await store_waves(database, waves())
     file, bus = tmp_path / "pid", EmbeddedBus()
     processes = Replacing(computations.without_end, str(file))
-    runner = backtest_runner(database, pool, processes)
-    runner._bus = bus
+    runner = backtest_runner(database, pool, processes, bus=bus)
     backtest = await asked(service, world)
     async with running(runner.run()):
         await read_until(
@@ -243,9 +245,7 @@ async def test_two_workers_compute_each_backtest_once(
     await store_waves(database, waves())
     backtests = [await asked(service, world) for _ in range(6)]
     pools = [ProcessPool(1) for _ in range(2)]
-    runners = [backtest_runner(database, pool, processes) for processes in pools]
-    for number, runner in enumerate(runners):
-        runner._name = f"worker {number}"
+    runners = [backtest_runner(database, pool, one, name=f"worker {number}") for number, one in enumerate(pools)]
 
     async def ended() -> list[Job]:
         return [await job_of(database, backtest) for backtest in backtests]
