@@ -19,6 +19,9 @@ from domain.research.compute_pool import OnProgress
 MAX_FETCHED: Final = 200_000
 """How many missing candles a job fetches; a venue answers some 1,000 a request."""
 
+_FETCH_SHARE: Final = 0.8
+"""The progress after missing candles were fetched, before all of them are read."""
+
 Span = tuple[datetime, datetime]
 SourceOf = Callable[[str], MarketDataSource | None]
 
@@ -76,17 +79,30 @@ class CandleLoader:
         source = self._source_of(request.market.venue)
         now = (self._clock.now() if source is None else source.venue_now()) - SETTLED
         end = request.timeframe.open_time(min(request.end, now))
-        if source is not None:
-            await self._fetch(source, request, end, on_progress)
-        bars = await self._bars.read(request.market, request.timeframe, request.first, request.end, lambda _rows: None)
+        gaps = await self._gaps(request, request.first, end)
+        read_from = 0.0
+        if gaps and source is not None:
+            await self._fetch(source, request, end, gaps, lambda share: on_progress(_FETCH_SHARE * share))
+            gaps, read_from = await self._gaps(request, request.first, end), _FETCH_SHARE
+        bars = await self._read(request, lambda share: on_progress(read_from + (1 - read_from) * share))
         start = bars.index_of(request.start)
         if start >= len(bars):
             raise JobFailed(
                 f"There are no {request.timeframe.venue_name} candles of {request.market} from "
                 f"{_text(request.start)} to {_text(request.end)}, neither stored nor at the venue."
             )
-        gaps = await self._gaps(request, _next_open(request.timeframe, request.start), end)
-        return LoadedCandles(bars, start, (*_missing(request.timeframe, gaps), *_cold(request, bars, start)))
+        missing = _missing(request.timeframe, _since(_next_open(request.timeframe, request.start), gaps))
+        return LoadedCandles(bars, start, (*missing, *_cold(request, bars, start)))
+
+    async def _read(self, request: CandleRequest, on_progress: OnProgress) -> Bars:
+        expected, rows = (request.end - request.first) // request.timeframe.duration, 0
+
+        def on_rows(count: int) -> None:
+            nonlocal rows
+            rows += count
+            on_progress(min(rows / max(expected, 1), 1.0))
+
+        return await self._bars.read(request.market, request.timeframe, request.first, request.end, on_rows)
 
     async def _gaps(self, request: CandleRequest, start: datetime, end: datetime) -> list[Span]:
         if start >= end:
@@ -95,10 +111,14 @@ class CandleLoader:
             return await reading.market_data.candle_gaps(request.market, request.timeframe, start, end)
 
     async def _fetch(
-        self, source: MarketDataSource, request: CandleRequest, end: datetime, on_progress: OnProgress
+        self,
+        source: MarketDataSource,
+        request: CandleRequest,
+        end: datetime,
+        gaps: list[Span],
+        on_progress: OnProgress,
     ) -> None:
         step = request.timeframe.duration
-        gaps = await self._gaps(request, request.first, end)
         missing = sum((until - first) // step for first, until in gaps)
         if missing > MAX_FETCHED:
             raise JobFailed(
@@ -139,6 +159,10 @@ class CandleLoader:
 async def _batches(history: HistoryDownloader, gap: Gap) -> AsyncIterator[tuple[tuple[Candle, ...], datetime]]:
     async for batch in history.fetch(gap):
         yield batch.candles, batch.until
+
+
+def _since(start: datetime, gaps: list[Span]) -> list[Span]:
+    return [(max(first, start), until) for first, until in gaps if until > start]
 
 
 def _missing(timeframe: Timeframe, gaps: list[Span]) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from domain.backtest.bars import Bars
 from domain.indicators.candle_arrays import CandleArrays
@@ -14,15 +16,20 @@ from infra.postgres.pool import Pool
 
 PAGE_ROWS = 50_000
 
-# The inner query is ordered, and array_agg keeps the order of its input.
+# The inner query is ordered, and array_agg keeps the order of its input. As bytes, a column becomes an array at once:
+# the driver would make a Python object of each number first.
 PAGE = """
-SELECT coalesce(array_agg((extract(epoch FROM open_time) * 1000)::bigint), '{}') AS opened,
-    array_agg(open::float8) AS open, array_agg(high::float8) AS high, array_agg(low::float8) AS low,
-    array_agg(close::float8) AS close, array_agg(volume::float8) AS volume
+SELECT array_send(array_agg((extract(epoch FROM open_time) * 1000)::bigint)) AS opened,
+    array_send(array_agg(open::float8)) AS open, array_send(array_agg(high::float8)) AS high,
+    array_send(array_agg(low::float8)) AS low, array_send(array_agg(close::float8)) AS close,
+    array_send(array_agg(volume::float8)) AS volume
 FROM (
     SELECT * FROM candles
     WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4 ORDER BY open_time LIMIT $5
 ) page"""
+NAMES = ("open", "high", "low", "close", "volume")
+_HEADER_BYTES = 20
+"""Before the elements of an array: dimensions, whether any is null, type, length and lower bound, each of 4 bytes."""
 
 
 async def read_bars(
@@ -39,10 +46,10 @@ async def read_bars(
     while True:
         row = await connection.fetchrow(PAGE, str(market), timeframe, start, end, PAGE_ROWS)
         assert row is not None
-        opened = np.array(row["opened"], dtype=np.int64)
+        opened = _elements(row["opened"], ">i8").astype(np.int64)
         if len(opened):
             times.append(opened)
-            pages.append(np.array([row[name] for name in ("open", "high", "low", "close", "volume")]))
+            pages.append(np.array([_elements(row[name], ">f8") for name in NAMES], dtype=np.float64))
             on_rows(len(opened))
         if len(opened) < PAGE_ROWS:
             break
@@ -53,6 +60,12 @@ async def read_bars(
         np.concatenate(times) if times else np.empty(0, dtype=np.int64),
         CandleArrays(*(np.ascontiguousarray(column) for column in series), gapless=True),
     )
+
+
+def _elements(array: bytes | None, kind: str) -> npt.NDArray[Any]:
+    """Return the elements of an array in PostgreSQL's binary form, in which each follows its length; None is empty."""
+    element = np.dtype([("length", ">i4"), ("value", kind)])
+    return np.frombuffer(b"" if array is None else array[_HEADER_BYTES:], element)["value"]
 
 
 class PostgresBars:
