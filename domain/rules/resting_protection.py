@@ -14,7 +14,7 @@ from domain.core.errors import ErrorCode, InputError
 from domain.core.money import EXACT, ZERO
 from domain.model.markets import Market
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, RejectCode
-from domain.model.protection import PositionProtection, ProtectAt
+from domain.model.protection import ProtectAt
 from domain.model.venue_abilities import VenueAbilities
 from domain.rules.grid import grid_of
 from domain.rules.protection import ExitCause, ProtectionState
@@ -124,7 +124,6 @@ def venue_errors(
 
 
 def plan_resting(
-    protection: PositionProtection,
     state: ProtectionState,
     quantity: Decimal,
     market: Market,
@@ -134,7 +133,8 @@ def plan_resting(
     if abilities is None:
         return RestingPlan()
     stop, role = _stop(state, market)
-    profit = protection.take_profit_price
+    # In whole ticks as they are now, as the stop is: the row's price may be of a finer tick.
+    profit = None if state.take_profit is None else EXACT.multiply(market.price_increment, state.take_profit)
     stop = stop if OrderType.STOP in abilities.order_types else None
     profit = profit if OrderType.TAKE_PROFIT in abilities.order_types else None
     if stop is not None and profit is not None and not abilities.order_lists:

@@ -12,7 +12,7 @@ from typing import NoReturn
 from uuid import UUID
 
 from domain.core.errors import Unavailable
-from domain.core.money import EXACT
+from domain.core.money import EXACT, rounded
 from domain.core.wakeup import Wakeup
 from domain.model.markets import MarketSymbol
 from domain.model.protection import PositionIntent, PositionProtection
@@ -254,7 +254,7 @@ class PositionKeeper:
                 trading_session_id=protection.trading_session_id,
                 position_id=position.id,
                 protection_id=protection.id,
-                quantity=None if share == _ALL else EXACT.multiply(protected, share),
+                quantity=None if share == _ALL else rounded(EXACT.multiply(protected, share)),
             )
             if not await unit_of_work.protection.add_intent(intent):
                 # A target is reached again by the next trade, once the part before it is closed.

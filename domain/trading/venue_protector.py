@@ -124,7 +124,7 @@ class VenueProtector:
             return False
         held = left[position.id]
         quantity = held if protection.quantity is None else min(protection.quantity, held)
-        plan = plan_resting(protection, watched.state, quantity, watched.market, abilities)
+        plan = plan_resting(watched.state, quantity, watched.market, abilities)
         left[position.id] = EXACT.subtract(held, plan.quantity)
         active = state.resting(protection.id)
         if not active and not self._may_place(protection, plan, latest, watched):

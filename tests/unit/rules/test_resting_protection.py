@@ -12,7 +12,9 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType, RejectCode, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectAt, ProtectionRules
 from domain.model.venue_abilities import VenueAbilities
+from domain.rules.direction import Direction
 from domain.rules.order_groups import without_rivals
+from domain.rules.protected_position import protection_state
 from domain.rules.protection import ExitCause, ProtectionState
 from domain.rules.resting_protection import (
     RestingEnd,
@@ -85,15 +87,22 @@ STOP = RestingPlan(D(1), D(90))
 
 def test_both_prices_rest_where_the_venue_has_groups_and_else_the_stop_alone() -> None:
     state = ProtectionState(stop_loss=ticks(90), take_profit=ticks(110))
-    known = protection(take_profit_price=D(110))
-    assert plan_resting(known, state, D("1.5"), a_market(), ALL) == RestingPlan(D("1.5"), D(90), D(110))
-    assert plan_resting(known, state, D("1.5"), a_market(), LONE) == RestingPlan(D("1.5"), D(90))
-    assert plan_resting(known, state, D("1.5"), a_market(), NONE).is_empty
-    assert plan_resting(known, state, D("1.5"), a_market(), None).is_empty
+    assert plan_resting(state, D("1.5"), a_market(), ALL) == RestingPlan(D("1.5"), D(90), D(110))
+    assert plan_resting(state, D("1.5"), a_market(), LONE) == RestingPlan(D("1.5"), D(90))
+    assert plan_resting(state, D("1.5"), a_market(), NONE).is_empty
+    assert plan_resting(state, D("1.5"), a_market(), None).is_empty
+
+
+def test_prices_rest_on_the_tick_of_now() -> None:
+    market = a_market(price_increment=D(10))
+    state = protection_state(
+        protection(stop_loss_price=D("90.01"), take_profit_price=D("110.01")), market, Direction.LONG
+    )
+    assert plan_resting(state, D(1), market, ALL) == RestingPlan(D(1), D(90), D(120))
 
 
 def test_a_take_profit_rests_alone() -> None:
-    plan = plan_resting(protection(take_profit_price=D(110)), ProtectionState(), D(1), a_market(), LONE)
+    plan = plan_resting(ProtectionState(take_profit=ticks(110)), D(1), a_market(), LONE)
     assert plan == RestingPlan(D(1), None, D(110))
 
 
@@ -103,26 +112,26 @@ def test_a_take_profit_rests_alone() -> None:
 )
 def test_the_nearer_of_both_stops_rests(stop_loss: int, high_water: int, price: int, role: OrderRole) -> None:
     state = ProtectionState(stop_loss=ticks(stop_loss), trail=ticks(5), high_water=ticks(high_water))
-    plan = plan_resting(protection(), state, D(1), a_market(), ALL)
+    plan = plan_resting(state, D(1), a_market(), ALL)
     assert (plan.stop_price, plan.role) == (D(price), role)
 
 
 def test_what_is_too_little_for_an_order_rests_nowhere() -> None:
     market = a_market()
     state = ProtectionState(stop_loss=ticks(90))
-    assert plan_resting(protection(), state, market.quantity_increment / 2, market, ALL).is_empty
+    assert plan_resting(state, market.quantity_increment / 2, market, ALL).is_empty
     costly = replace(market, minimum_notional=D(91))
-    assert plan_resting(protection(), state, D(1), costly, ALL).is_empty  # worth 90 when it is triggered
+    assert plan_resting(state, D(1), costly, ALL).is_empty  # worth 90 when it is triggered
 
 
 def test_no_more_rests_than_one_order_may_sell() -> None:
     market = replace(a_market(), maximum_quantity=D(5), maximum_market_quantity=D(2))
-    assert plan_resting(protection(), ProtectionState(stop_loss=ticks(90)), D(9), market, ALL).quantity == D(2)
+    assert plan_resting(ProtectionState(stop_loss=ticks(90)), D(9), market, ALL).quantity == D(2)
 
 
 @given(st.decimals("0.00001", "100", places=5), st.integers(1, 99))
 def test_what_rests_is_never_more_than_what_is_held(quantity: Decimal, price: int) -> None:
-    plan = plan_resting(protection(), ProtectionState(stop_loss=ticks(price)), quantity, a_market(), ALL)
+    plan = plan_resting(ProtectionState(stop_loss=ticks(price)), quantity, a_market(), ALL)
     assert 0 <= plan.quantity <= quantity
     assert plan.quantity % a_market().quantity_increment == 0
 
@@ -181,7 +190,7 @@ def test_a_trailing_stop_follows_by_steps_and_not_too_often(moved: Decimal, age:
 
 def test_the_step_of_a_trailing_stop_is_a_part_of_its_distance() -> None:
     state = ProtectionState(trail=ticks(10), high_water=ticks(100))
-    assert plan_resting(protection(), state, D(1), a_market(), ALL).step == D("0.5")
+    assert plan_resting(state, D(1), a_market(), ALL).step == D("0.5")
 
 
 def test_an_order_whose_group_has_lost_the_other_is_asked_for() -> None:
