@@ -174,8 +174,10 @@ def _omega(returns: Sequence[float]) -> float | None:
 def _sqn(profits: Sequence[Decimal]) -> float | None:
     if len(profits) < MINIMUM_TRIPS:
         return None
-    deviation = statistics.stdev(profits)
-    return float(statistics.mean(profits) / deviation) * math.sqrt(len(profits)) if deviation else None
+    values = [float(profit) for profit in profits]
+    mean = math.fsum(values) / len(values)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return mean / deviation * math.sqrt(len(values)) if min(values) < max(values) else None
 
 
 def _mean(values: Sequence[Decimal]) -> Decimal | None:

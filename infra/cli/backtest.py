@@ -32,6 +32,17 @@ def backtest(
         bool,
         typer.Option("--fees-in-quote", help="Take fees in quote currency, not from what a fill brings."),
     ] = False,
+    detail_timeframe: Annotated[
+        str | None, typer.Option(help="A shorter timeframe whose candles say what a candle has reached first.")
+    ] = None,
+    checks: Annotated[
+        bool,
+        typer.Option("--checks", help="Check for a look ahead, for the warm-up, and for luck in the order of trades."),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="The random seed of --checks.", min=0)] = 0,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw trades, equity and drawdown into this SVG file.", dir_okay=False)
+    ] = None,
     trips: Annotated[int, typer.Option(help="How many of the last round trips are listed.", min=0, max=10_000)] = 10,
     data_dir: DataDirectory = None,
 ) -> None:
@@ -41,6 +52,8 @@ def backtest(
     from decimal import Decimal  # noqa: PLC0415  # as above
 
     from infra.cli.arguments import parse_amount, parse_market, parse_time, parse_timeframe  # noqa: PLC0415  # as above
+    from infra.cli.backtest_checks import print_checks, run_checks  # noqa: PLC0415  # as above
+    from infra.cli.backtest_picture import backtest_picture, write_text  # noqa: PLC0415  # as above
     from infra.cli.backtest_run import BacktestRequest, run_stored_backtest  # noqa: PLC0415  # as above
     from infra.cli.backtest_tables import print_result  # noqa: PLC0415  # as above
     from infra.cli.progress import show_progress  # noqa: PLC0415  # as above
@@ -66,9 +79,16 @@ def backtest(
             slippage_bps=parse_amount(slippage_bps, "--slippage-bps", below=Decimal(10_000)),
             latency_milliseconds=latency_ms,
             fee_currency=FeeCurrency.QUOTE if fees_in_quote else FeeCurrency.RECEIVED,
+            detail=None if detail_timeframe is None else parse_timeframe(detail_timeframe),
         )
         with show_progress() as progress:
-            result, traded = await run_stored_backtest(settings, request, progress)
-        print_result(result, traded, trips)
+            ran = await run_stored_backtest(settings, request, progress)
+            checked = await run_checks(ran, seed, progress) if checks else None
+        print_result(ran.result, ran.plan.market, trips)
+        if checked is not None:
+            print_checks(checked)
+        if picture is not None:
+            title = f"{request.market} {request.timeframe.venue_name}: {file.stem}"
+            write_text(picture, backtest_picture(ran.result, ran.bars, ran.start, title))
 
     run_command(run())

@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from domain.backtest.bars import Bars, to_time
-from domain.backtest.engine import NoBars, UnsupportedDefinition, run_backtest
+from domain.backtest.engine import NoBars, UnsupportedDefinition, run_markets
+from domain.backtest.market_bars import MarketBars
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.core.errors import InputErrors
@@ -33,7 +34,10 @@ _HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """What to run, on the candles that open from `start` to before `end`; fees in percent, None for the market's."""
+    """What to run, on the candles that open from `start` to before `end`; fees in percent, None for the market's.
+
+    `detail` is a shorter timeframe whose candles say what happened inside of one.
+    """
 
     definition: StrategyDefinition
     parameters: Mapping[str, Decimal]
@@ -47,6 +51,7 @@ class BacktestRequest:
     slippage_bps: Decimal = ZERO
     latency_milliseconds: int = 0
     fee_currency: FeeCurrency = FeeCurrency.RECEIVED
+    detail: Timeframe | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,24 @@ class StoredCandles:
     market: Market
     bars: Bars
     gaps: list[tuple[datetime, datetime]]
+    detail: Bars | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBacktest:
+    """A backtest that has run: its result, and what it ran on; the period begins with bar `start`."""
+
+    result: BacktestResult
+    plan: BacktestPlan
+    bars: Bars
+    start: int
+    detail: Bars | None
 
 
 async def run_stored_backtest(
     settings: Settings, request: BacktestRequest, progress: ProgressReporter
-) -> tuple[BacktestResult, Market]:
-    """Return the result, and the market; raises `BadArgument` and `StartupError`."""
+) -> StoredBacktest:
+    """Return the backtest of a request; raises `BadArgument` and `StartupError`."""
     check_request(request)
     try:
         compiled = compile_definition(request.definition, request.parameters, request.timeframe)
@@ -81,17 +98,22 @@ async def run_stored_backtest(
     start = bars.index_of(request.start)
     print_missing(request, stored, compiled.warm_up, progress)
     try:
-        return await _run(plan, bars, start, progress), market
+        result = await _run(plan, stored, start, progress)
     except UnsupportedDefinition as error:
         raise BadArgument(str(error)) from None
     except NoBars:
         raise no_candles(request) from None
+    return StoredBacktest(result, plan, bars, start, stored.detail)
 
 
 def check_request(request: BacktestRequest) -> None:
     """Raise `BadArgument` for a period without length, and for rules that no market can carry out."""
     if request.end <= request.start:
         raise BadArgument(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
+    if request.detail is not None and not request.detail.divides(request.timeframe):
+        raise BadArgument(
+            f"--detail-timeframe must be shorter than --timeframe ({request.timeframe.venue_name}) and divide it"
+        )
     for error in unsupported_errors(request.definition):
         if error.path and error.path[0] in {"enterShort", "exitShort"}:
             raise BadArgument(f"{error.path[0]}: {error.message}")
@@ -123,13 +145,16 @@ async def load_candles(
         )
         if compiled is not None:
             bars = await _with_others(connection, request, compiled, bars)
+        detail = None
+        if request.detail is not None:
+            detail = await read_bars(connection, request.market, request.detail, request.start, request.end)
         gaps = await stored.candle_gaps(
             request.market,
             request.timeframe,
             request.timeframe.open_time(request.start),
             request.timeframe.open_time(request.end),
         )
-    return StoredCandles(market, bars, gaps)
+    return StoredCandles(market, bars, gaps, detail)
 
 
 def no_candles(request: BacktestRequest) -> BadArgument:
@@ -158,8 +183,12 @@ async def _with_others(
     return replace(bars, candles=replace(bars.candles, others=others)) if others else bars
 
 
-async def _run(plan: BacktestPlan, bars: Bars, start: int, progress: ProgressReporter) -> BacktestResult:
+async def _run(plan: BacktestPlan, stored: StoredCandles, start: int, progress: ProgressReporter) -> BacktestResult:
     """Run in a thread, so that the command can be stopped; then the thread ends at its next progress."""
+    bars = stored.bars
+    if start >= len(bars):
+        raise NoBars
+    market, opened = MarketBars(plan.market, bars, stored.detail), int(bars.opened[start])
     is_stopped, done = False, 0
     progress.start("trading", len(bars))
 
@@ -173,7 +202,7 @@ async def _run(plan: BacktestPlan, bars: Bars, start: int, progress: ProgressRep
             done = reached
 
     try:
-        result = await asyncio.to_thread(run_backtest, plan, bars, start, on_progress)
+        result = await asyncio.to_thread(run_markets, plan, [market], opened, on_progress)
     finally:
         is_stopped = True
     progress.advance(len(bars) - done)

@@ -2,6 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
+from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from pydantic import SecretStr
@@ -16,6 +18,8 @@ from domain.rules.costs import FeeCurrency, TradingCosts
 from domain.strategies.compiled import compile_definition
 from infra.cli import backtest_tables
 from infra.cli.arguments import BadArgument, parse_amount, parse_parameters
+from infra.cli.backtest_checks import print_checks, run_checks
+from infra.cli.backtest_picture import backtest_picture, write_text
 from infra.cli.backtest_run import BacktestRequest, run_stored_backtest
 from infra.cli.progress import ProgressReporter
 from infra.postgres import candle_series
@@ -76,7 +80,8 @@ async def test_stored_candles_give_what_the_same_arrays_give(
     settings: Settings, progress: ProgressReporter, output: StringIO, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(candle_series, "PAGE_ROWS", page)
-    result, market = await run_stored_backtest(settings, REQUEST, progress)
+    ran = await run_stored_backtest(settings, REQUEST, progress)
+    result, market = ran.result, ran.plan.market
     costs = TradingCosts(D("0.001"), D("0.0005"))
     plan = BacktestPlan(DEFINITION, compile_definition(DEFINITION), market, Timeframe.M1, costs, D(10_000))
     assert result.metrics.round_trips > 2
@@ -88,10 +93,10 @@ async def test_costs_and_parameters_of_the_command_take_the_place_of_the_default
     settings: Settings, progress: ProgressReporter
 ) -> None:
     free = replace(REQUEST, taker_fee_percent=D(0), parameters={"fast": D(4)})
-    result, _ = await run_stored_backtest(settings, free, progress)
+    result = (await run_stored_backtest(settings, free, progress)).result
     assert result.metrics.fees == 0
     dear = replace(REQUEST, slippage_bps=D(5), fee_currency=FeeCurrency.QUOTE)
-    result, _ = await run_stored_backtest(settings, dear, progress)
+    result = (await run_stored_backtest(settings, dear, progress)).result
     assert result.metrics.slippage
     assert not any(fill.fee_base for fill in result.fills)
 
@@ -109,8 +114,8 @@ async def test_missing_candles_are_named_with_the_command_that_fetches_them(
 async def test_rules_read_the_stored_candles_of_other_markets(settings: Settings, progress: ProgressReporter) -> None:
     same = replace(REQUEST, definition=replace(DEFINITION, enter_long='market("BTC/USDT").close > shift(close, 1)'))
     alone = replace(REQUEST, definition=replace(DEFINITION, enter_long="close > shift(close, 1)"))
-    result, _ = await run_stored_backtest(settings, same, progress)
-    expected, _ = await run_stored_backtest(settings, alone, progress)
+    result = (await run_stored_backtest(settings, same, progress)).result
+    expected = (await run_stored_backtest(settings, alone, progress)).result
     assert result.metrics.round_trips > 2
     assert [fill.at for fill in result.fills][-4:] == [fill.at for fill in expected.fills][-4:]
     missing = replace(REQUEST, definition=replace(DEFINITION, enter_long='market("ETH/USDT").tf("5m").close > 1'))
@@ -132,7 +137,8 @@ async def test_what_cannot_be_run_is_said_in_one_line(settings: Settings, progre
 async def test_the_tables_have_the_figures_and_the_hash(
     settings: Settings, progress: ProgressReporter, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result, market = await run_stored_backtest(settings, REQUEST, progress)
+    ran = await run_stored_backtest(settings, REQUEST, progress)
+    result, market = ran.result, ran.plan.market
     backtest_tables.print_result(result, market, trips=2)
     printed = capsys.readouterr().out
     assert "The last 2 round trips" in printed
@@ -148,3 +154,32 @@ def test_numbers_of_the_command_line_are_bounded() -> None:
     for text in ("-1", "nan", "1e99", "0"):
         with pytest.raises(BadArgument, match="--equity"):
             parse_amount(text, "--equity", is_positive=True)
+
+
+async def test_the_checks_are_printed_with_what_they_have_found(
+    settings: Settings, progress: ProgressReporter, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = await run_checks(await run_stored_backtest(settings, REQUEST, progress), 1, progress)
+    print_checks(checks)
+    printed = capsys.readouterr().out
+    assert "none: 5 runs on fewer candles made the same" in printed
+    assert "off by" in printed
+
+
+async def test_a_shorter_timeframe_must_divide_the_other(settings: Settings, progress: ProgressReporter) -> None:
+    with pytest.raises(BadArgument, match="--detail-timeframe must be shorter"):
+        await run_stored_backtest(settings, replace(REQUEST, detail=Timeframe.M5), progress)
+
+
+async def test_the_picture_is_an_image_of_trades_equity_and_drawdown(
+    settings: Settings, progress: ProgressReporter, tmp_path: Path
+) -> None:
+    ran = await run_stored_backtest(settings, REQUEST, progress)
+    picture = backtest_picture(ran.result, ran.bars, ran.start, "1 < 2 & 3")
+    image = ET.fromstring(picture)  # it is our own
+    assert len(image.findall("{*}polyline")) == 1
+    assert len(image.findall("{*}polygon")) == 1
+    assert len(image.findall("{*}path/{*}title")) == len(ran.result.fills)
+    assert picture == backtest_picture(ran.result, ran.bars, ran.start, "1 < 2 & 3")
+    with pytest.raises(BadArgument, match="can't be written"):
+        write_text(tmp_path / "nowhere" / "picture.svg", picture)
