@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock
@@ -26,6 +27,7 @@ class LeaseHandle:
         self._lease: Lease | None = lease
         self._last = lease
         self._lease_seconds = lease_seconds
+        self._lost = asyncio.Event()
 
     def __repr__(self) -> str:
         return f"LeaseHandle({self._lease!r})"
@@ -37,6 +39,17 @@ class LeaseHandle:
         if lease is None or self._clock.monotonic() - lease.renewed_at > self._lease_seconds:
             return None
         return lease
+
+    async def wait_until_lost(self) -> None:
+        """Return once `notice_loss` has found the lease to be lost."""
+        await self._lost.wait()
+
+    def notice_loss(self) -> bool:
+        """Return whether the lease is lost or has lapsed, and tell those who wait for that."""
+        if self.current is not None:
+            return False
+        self._lost.set()
+        return True
 
     async def renew(self) -> bool:
         """Renew the lease, unless that was done within the last second; return False once it is lost.
@@ -92,13 +105,26 @@ class LeaseRenewer:
             self._handles[lease.kind, lease.key] = handle
 
     async def run(self) -> None:
-        """Renew every `RENEW_SECONDS` until cancelled."""
-        async with self._alone:
-            while True:
-                await asyncio.sleep(RENEW_SECONDS)
-                # Without the database the leases expire by themselves.
-                with suppress(Unavailable):
-                    await self.renew()
+        """Renew every `RENEW_SECONDS`, and notice as often which are lost, until cancelled."""
+        async with self._alone, asyncio.TaskGroup() as group:
+            group.create_task(self._renew_loop())
+            group.create_task(self._watch_loop())
+
+    async def _renew_loop(self) -> NoReturn:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            # Without the database the leases expire by themselves.
+            with suppress(Unavailable):
+                await self.renew()
+
+    async def _watch_loop(self) -> NoReturn:
+        # On its own, since a renewal may wait for the database for longer than the leases last.
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            self._drop_lost()
+
+    def _drop_lost(self) -> None:
+        self._handles = {key: handle for key, handle in self._handles.items() if not handle.notice_loss()}
 
     async def renew(self) -> None:
         """Renew all leases once; raises `Unavailable`.
@@ -106,16 +132,17 @@ class LeaseRenewer:
         A lease that another node tries to acquire at this moment is renewed by a statement of its own, so that it
         doesn't keep the leases of all others from being renewed.
         """
-        leases = {key: lease for key, handle in self._handles.items() if (lease := handle.current) is not None}
-        self._handles = {key: handle for key, handle in self._handles.items() if key in leases}
+        self._drop_lost()
+        handles = self._handles
+        leases = {key: lease for key, handle in handles.items() if (lease := handle.current) is not None}
         if not leases:
             return
         async with self._database.transaction() as transaction:
             renewed = await transaction.leases.renew_unlocked(list(leases.values()), self._lease_seconds)
         for lease in renewed:
-            self._handles[lease.kind, lease.key].adopt(lease)
+            handles[lease.kind, lease.key].adopt(lease)
         for key in leases.keys() - {(lease.kind, lease.key) for lease in renewed}:
-            self._alone.start(self._renew_alone(self._handles[key]))
+            self._alone.start(self._renew_alone(handles[key]))
 
     async def _renew_alone(self, handle: LeaseHandle) -> None:
         with suppress(Unavailable):

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
-from domain.events.leases import RENEW_SECONDS, LeaseHandle
+from domain.events.leases import LeaseHandle
 from domain.events.notices import decode_notices
 from domain.execution.account_context import AccountContext
 from domain.execution.alerts import AccountAlerts
@@ -112,9 +112,8 @@ class AccountWorker:
 
     async def _watch_lease(self) -> NoReturn:
         """End the worker once its lease is lost or has lapsed; the trader renews those of all accounts together."""
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            self._lease()
+        await self._lease_handle.wait_until_lost()
+        raise StaleLease(f"the lease of the account {self.account.id} was lost")
 
     async def _execution_loop(self) -> NoReturn:
         """Run the executor, and another after one that failed."""
