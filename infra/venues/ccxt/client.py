@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from domain.model.trading import VenueCredentials
@@ -178,7 +179,7 @@ def _config(settings: VenueSettings, credentials: VenueCredentials | None) -> di
         "options": {"defaultType": "spot"},
     }
     if (profile := profile_of(settings.ccxt_id)) is not None:
-        config["options"] |= profile.options
+        config["options"] |= deepcopy(profile.options)
         if settings.url is not None:
             config["urls"] = {"api": profile.api_urls(settings.url.rstrip("/"))}
     if credentials is not None:
