@@ -8,7 +8,7 @@ from domain.ports.cache import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import SHARDS
-from tests.integration.cache_bus.conftest import Connect, RealClock
+from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.hazelcast import SEAL, Member
 from tests.support.waiting import eventually
 
@@ -28,8 +28,8 @@ async def test_the_deployed_configuration_serves_two_nodes_with_its_own_shards(
     member = Member(tmp_path, on_loopback(DEPLOYED.read_text()), cluster_name="r3edge")
     request.addfinalizer(member.kill)
     member.start()
-    connection = await connect(member)
-    here, there = HazelcastBus(connection, SEAL, RealClock()), HazelcastBus(await connect(member), SEAL, RealClock())
+    connection, other = await connect(member, UNHURRIED_SECONDS), await connect(member, UNHURRIED_SECONDS)
+    here, there = HazelcastBus(connection, SEAL, RealClock()), HazelcastBus(other, SEAL, RealClock())
     cache = HazelcastCache(connection, RealClock(), SEAL)
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)
