@@ -199,8 +199,7 @@ class AccountContext:
         async with self._exclusive_transaction() as transaction:
             transaction.orders.compare_and_save(known, transition.order, self._require_lease())
             transaction.events.append(transition.log_events())
-        self.is_active = True
-        self.remember(transition.order)
+        self.publish_steps([transition])
         return transition.order
 
     async def decide(self, known: Order, decide: Decision) -> Order | None:
@@ -305,6 +304,12 @@ class AccountContext:
         if update.has_changed:
             self.is_active = True
             self.remember(update.order, update.trade_ids, update.positions)
+
+    def publish_steps(self, steps: Iterable[Transition]) -> None:
+        """Do the same for steps of orders that `save_steps` has saved, after the commit."""
+        for step in steps:
+            self.is_active = True
+            self.remember(step.order)
 
     def market(self, symbol: MarketSymbol) -> Market:
         """Return the market; one without filters if its venue doesn't list it, or not any more."""

@@ -48,8 +48,7 @@ async def _deny_beyond_plan(unit_of_work: UnitOfWork, order: Order, usage: PlanU
     if not denials:
         return order
     denied = deny(order, denials, order.created_at)
-    await unit_of_work.orders.save(denied.order)
-    unit_of_work.events.append(denied.log_events())
+    await save_steps(unit_of_work, [denied])
     return denied.order
 
 
@@ -78,9 +77,15 @@ async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode,
         await _cancel_amendments(unit_of_work, order, code, at)
     transition = _cancel(order, code, at)
     if transition.order is not order:
-        await unit_of_work.orders.save(transition.order)
-        unit_of_work.events.append(transition.log_events())
+        await save_steps(unit_of_work, [transition])
     return transition.order
+
+
+async def save_steps(unit_of_work: UnitOfWork, steps: Sequence[Transition]) -> None:
+    """Save what becomes of orders whose rows are locked, in the order of their ids: each row and its events."""
+    for step in steps:
+        await unit_of_work.orders.save(step.order)
+    unit_of_work.events.append([event for step in steps for event in step.log_events()])
 
 
 async def replace_order(

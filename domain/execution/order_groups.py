@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.execution.account_context import AccountContext
+from domain.execution.commands import save_steps
 from domain.execution.order_replacer import is_amendment
 from domain.execution.risk_assessment import stored_risk
 from domain.model.orders import CancelCode, Order, OrderStatus
@@ -33,11 +34,8 @@ class OrderGroups:
             await transaction.halts.hold_off()
             transitions = await self._transitions(transaction, await transaction.orders.list_group_for_update(group_id))
             changed = [transition for transition in transitions if transition.events]
-            for transition in changed:
-                await transaction.orders.save(transition.order)
-                transaction.events.append(transition.log_events())
-        for transition in changed:
-            context.remember(transition.order)
+            await save_steps(transaction, changed)
+        context.publish_steps(changed)
         submitted = [each.order for each in changed if each.order.status is OrderStatus.SUBMITTED]
         if not submitted:
             return None

@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.core.errors import Unavailable
 from domain.core.money import ZERO
 from domain.execution.account_context import AccountContext
+from domain.execution.commands import save_steps
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_sender import OrderSender
 from domain.execution.risk_assessment import stored_risk
@@ -85,20 +86,12 @@ class OrderReplacer:
             if replaced is None or order is None or order.status is not OrderStatus.PENDING:
                 return None, None
             changed, transition = await self._decide(transaction, replaced, order)
-            if changed.order is not replaced:
-                await transaction.orders.save(changed.order)
-                transaction.events.append(changed.log_events())
-            update = context.order_update(transaction, order)
-            update.apply(transition)
-            await update.save()
-        if changed.order is not replaced:
-            context.remember(changed.order)
-        context.publish(update)
-        for each in (changed.order, update.order):
-            self._trailing.on_committed(each)
-        if changed.order is replaced and not update.has_changed:
-            return None, None
-        return changed.order, update.order
+            steps = [step for step, before in ((changed, replaced), (transition, order)) if step.order is not before]
+            await save_steps(transaction, steps)
+        context.publish_steps(steps)
+        for step in steps:
+            self._trailing.on_committed(step.order)
+        return (changed.order, transition.order) if steps else (None, None)
 
     async def _decide(self, transaction: UnitOfWork, replaced: Order, order: Order) -> tuple[Transition, Transition]:
         """Return what becomes of the replaced order and of the amendment."""
