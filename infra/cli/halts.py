@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from infra.cli.options import DataDirectory, run_command
+from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def halt(
     from domain.trading.halts import HaltRequest  # noqa: PLC0415  # other commands start without it
 
     request = HaltRequest(not keep_orders, reduce_only, close_positions, reason)
-    _log_warnings_alone(settings)
+    log_warnings_alone(settings)
     run_command(set_halt(settings, scope, which, request))
     print(f"{_name(scope, which)}: halted{', but for orders that reduce positions' if reduce_only else ''}")
 
@@ -52,16 +52,9 @@ def halt(
 def resume(scope: Halted, which: Which = None, data_dir: DataDirectory = None) -> None:
     """End all halts of the engine, user, account or trading session itself; those of higher levels still apply."""
     settings = load_settings(data_dir=data_dir)
-    _log_warnings_alone(settings)
+    log_warnings_alone(settings)
     run_command(set_halt(settings, scope, which, None))
     print(f"{_name(scope, which)}: resumed")
-
-
-def _log_warnings_alone(settings: Settings) -> None:
-    """Keep the lines of events, one for each user, out of what the command prints."""
-    from infra.logging import configure_logging  # noqa: PLC0415  # as below
-
-    configure_logging("warning", settings.log_format)
 
 
 async def set_halt(settings: Settings, scope: Scope, which: str | None, request: "HaltRequest | None") -> None:

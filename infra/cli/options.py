@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from infra.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
+from infra.settings import Settings
 
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
@@ -48,6 +49,13 @@ def _run(work: Coroutine[None, None, _Result]) -> _Result:
         _end(error, USAGE_ERROR)
     except (*STARTUP_ERRORS, VenueUnreachable) as error:
         _end(error, FAILED)
+
+
+def log_warnings_alone(settings: Settings) -> None:
+    """Keep the lines of events, one for each user, out of what a command prints itself."""
+    from infra.logging import configure_logging  # noqa: PLC0415  # as above
+
+    configure_logging("warning", settings.log_format)
 
 
 async def _until_stopped(work: Coroutine[None, None, _Result]) -> _Result:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.options import DataDirectory, run_command
+from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.settings import load_settings
 from infra.strategy_files.formats import DocumentFormat
 
@@ -37,6 +37,7 @@ def import_strategy(
         found = read_strategy_file(file)
         return await store_strategy(settings, user, ImportRequest(found, name or found.name or file.stem, update))
 
+    log_warnings_alone(settings)
     print(run_command(run()))
 
 

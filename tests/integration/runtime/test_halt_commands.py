@@ -35,7 +35,7 @@ NAMES: dict[Scope, Callable[[World], str | None]] = {
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_dsn: str) -> None:
     for name, value in {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_dsn}.items():
         monkeypatch.setenv(f"R3EDGE_{name}", value)
-    monkeypatch.setattr("infra.cli.halts._log_warnings_alone", lambda _: None)  # which is for the whole process
+    monkeypatch.setattr("infra.cli.halts.log_warnings_alone", lambda _: None)  # which is for the whole process
 
 
 @pytest.mark.parametrize("scope", Scope)

@@ -98,7 +98,10 @@ async def test_a_bad_name_or_email_is_answered_in_a_line(settings: Settings, use
         exported_template("trutle")
 
 
-def test_the_command_line_prints_a_template_and_refuses_a_bad_file(tmp_path: Path) -> None:
+def test_the_command_line_prints_a_template_and_refuses_a_bad_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.cli.strategies.log_warnings_alone", lambda _: None)  # which is for the whole process
     printed = CliRunner().invoke(app, ["strategy", "export", "turtle", "--template"])
     assert printed.exit_code == 0
     assert json.loads(printed.stdout)["enterLong"] == TURTLE.definition.enter_long
