@@ -4,8 +4,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from uuid import UUID
 
+from strawberry.dataloader import DataLoader
+
 from domain.core.errors import Forbidden, Unauthenticated
 from domain.market_data.feed_limit import FeedReader
+from domain.model.drift import BacktestDrift
+from domain.model.trading import TradingSession
 from domain.model.users import ApiScope, Identity, User
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
@@ -30,6 +34,11 @@ class RequestContext:
         return Loaders(self.services.database)
 
     @cached_property
+    def drifts(self) -> DataLoader[TradingSession, BacktestDrift | None]:
+        """How far trading sessions have drifted from their backtests."""
+        return DataLoader(self.services.drift.drifts)
+
+    @cached_property
     def lists(self) -> ListLoaders:
         """The list loaders of this operation."""
         return ListLoaders(self.services.database)
@@ -42,6 +51,7 @@ class RequestContext:
     def reset_loaders(self) -> None:
         """Forget everything that was loaded: the next event of a subscription must see what is stored then."""
         self.__dict__.pop("loaders", None)
+        self.__dict__.pop("drifts", None)
         self.__dict__.pop("lists", None)
         self.__dict__.pop("node_loaders", None)
 

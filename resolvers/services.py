@@ -19,6 +19,7 @@ from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
+from domain.research.drift_service import DriftService
 from domain.research.optimization_service import OptimizationService
 from domain.research.recommendation_service import RecommendationService
 from domain.trading.close_requests import PositionService
@@ -81,6 +82,7 @@ class Services:
     backtests: BacktestService
     recommendations: RecommendationService
     optimizations: OptimizationService
+    drift: DriftService
     events: EventLogReader
     portfolios: Portfolios
     price_wait_seconds: float = BOOK_WAIT_SECONDS

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.core.money import EXACT, ZERO
 from domain.core.pagination import CursorScope, Page
+from domain.model.drift import BacktestDrift
 from domain.model.markets import Market
 from domain.model.orders import Order
 from domain.model.reports import PerformanceMetrics
@@ -121,6 +122,11 @@ async def metrics(context: RequestContext, session: TradingSession) -> Performan
     graph = context.services.markets.graph(session.market.venue)
     request = MetricsRequest(session, tuple(known), context.services.clock.now(), graph)
     return await context.loaders.session_metrics.load(request)
+
+
+async def backtest_drift(context: RequestContext, session: TradingSession) -> BacktestDrift | None:
+    """Return the trading session's drift from its backtest; None until a job has computed it."""
+    return await context.drifts.load(session)
 
 
 def market_price(context: RequestContext, position: Position) -> Decimal | None:

@@ -13,6 +13,7 @@ class JobKind(StrEnum):
     BACKTEST = "backtest"
     RECOMMENDATION = "recommendation"
     OPTIMIZATION = "optimization"
+    DRIFT = "drift"
 
 
 class JobStatus(StrEnum):

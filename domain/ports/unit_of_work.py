@@ -10,6 +10,7 @@ from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
 from domain.ports.backtests import BacktestRepository
+from domain.ports.drift import DriftRepository
 from domain.ports.equity import EquityRepository
 from domain.ports.event_log import EventLog
 from domain.ports.idempotency import IdempotencyRepository
@@ -115,6 +116,11 @@ class UnitOfWork(Protocol):
     @property
     def optimizations(self) -> OptimizationRepository:
         """Optimizations and their trials."""
+        ...
+
+    @property
+    def drift(self) -> DriftRepository:
+        """How far trading sessions have drifted from their backtests."""
         ...
 
     @property

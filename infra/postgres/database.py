@@ -22,6 +22,7 @@ from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.backtests import PostgresBacktests
+from infra.postgres.repositories.drift import PostgresDrift
 from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
@@ -123,6 +124,10 @@ class PostgresTransaction:
     @cached_property
     def optimizations(self) -> PostgresOptimizations:
         return PostgresOptimizations(self._connection)
+
+    @cached_property
+    def drift(self) -> PostgresDrift:
+        return PostgresDrift(self._connection)
 
     @cached_property
     def market_data(self) -> PostgresMarketData:

@@ -15,6 +15,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
+from domain.research.drift_service import DriftService
 from domain.research.optimization_service import OptimizationService
 from domain.research.recommendation_service import RecommendationService
 from domain.strategies.templates import BUILT_IN
@@ -133,6 +134,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, bus, clock, ids),
         backtests=backtests,
+        drift=DriftService(database, bus, clock, ids),
         recommendations=RecommendationService(database, container.templates, bus, clock, ids),
         optimizations=OptimizationService(database, backtests, bus, clock, ids),
         events=events,

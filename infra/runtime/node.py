@@ -16,6 +16,7 @@ from domain.model.markets import MarketSymbol
 from domain.reports.handler import ReportHandler
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
+from domain.research.drift_handler import DriftHandler
 from domain.research.optimization_candles import OptimizationCandles
 from domain.research.optimization_handler import OptimizationHandler
 from domain.research.recommendation_handler import RecommendationHandler
@@ -134,6 +135,7 @@ def _research_runner(container: Container, pool: ProcessPool, name: str, setting
     candles, market_of = _candles(container), container.hub.catalogue.get
     handlers: list[JobHandler] = [
         BacktestHandler(backends.database, candles, pool),
+        DriftHandler(backends.database, candles, pool, market_of, backends.clock),
         RecommendationHandler(backends.database, candles, pool, market_of, container.templates, backends.clock),
     ]
     options = RunnerOptions(slots=settings.worker_processes)

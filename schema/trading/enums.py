@@ -1,5 +1,6 @@
 """The enums of trading sessions and signals."""
 
+from domain.model.drift import DriftCause
 from domain.model.trading import SignalAction, TradingSessionStatus, TradingSessionStatusCode
 from schema.common.enums import describe_enum
 
@@ -47,5 +48,23 @@ describe_enum(
         "STOPPED_BY_USER": "The user stopped the session.",
         "STRATEGY_INVALID": "The engine can't run the strategy version. `statusReason` has its errors.",
         "INTERNAL": "The engine failed.",
+    },
+)
+
+
+describe_enum(
+    DriftCause,
+    "Why a trading session and a backtest over the same candles differ.",
+    {
+        "SIGNAL_MISSING": "The backtest entered on a signal that the session doesn't have.",
+        "SIGNAL_MISSED": (
+            "The session has the signal and didn't act on it, because the engine was down or the session was paused."
+        ),
+        "NOT_FILLED": "The session acted on its signal and bought nothing: no order was made, or none was filled.",
+        "SIGNAL_EXTRA": "The session entered on a signal that the backtest doesn't have, or couldn't act on.",
+        "SUBMITTED": "The session entered on a signal from outside, of which a backtest has none.",
+        "PRICE": "Both did the same, at prices that lie 5 basis points or more apart.",
+        "EXIT": "Both entered, and left on different candles or for different reasons.",
+        "CANDLES_MISSING": "The backtest lacks candles there.",
     },
 )

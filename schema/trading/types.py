@@ -219,5 +219,16 @@ class TradingSession(Node, TradingSessionFacts, HaltFields, OrderLists, Position
     async def metrics(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
         return await trading.metrics(info.context, parent)
 
+    @strawberry.field(
+        graphql_type=lazy("trading.drift", "BacktestDrift") | None,
+        description=(
+            "How far the session has drifted from a backtest over the same candles, and why. It is computed by a job "
+            "after the answer: null until that has succeeded, and with an age that `computedAt` gives. Always null for "
+            "a strategy that trades on signals from outside alone."
+        ),
+    )
+    async def backtest_drift(parent: strawberry.Parent[domain.TradingSession], info: Info) -> object:
+        return await trading.backtest_drift(info.context, parent)
+
 
 TradingSessionConnection = connection(TradingSession, "trading sessions")

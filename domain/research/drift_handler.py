@@ -1,0 +1,182 @@
+"""Computes as jobs how far trading sessions have drifted from backtests over the same candles."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+from domain.core.clock import Clock
+from domain.core.errors import InputErrors
+from domain.core.money import ZERO
+from domain.core.pagination import KeysetPage
+from domain.jobs.handler import JobFailed, JobOutcome, JobRun
+from domain.model.definitions import StrategyDefinition
+from domain.model.drift import BacktestDrift, Drift
+from domain.model.events import NewEvent
+from domain.model.jobs import JobKind
+from domain.model.markets import Market, MarketSymbol
+from domain.model.orders import Fill, OrderRole
+from domain.model.reports import RoundTrip
+from domain.model.trading import Signal, TradingSession
+from domain.performance.drift import ComparedRuns, drift_of
+from domain.performance.round_trips import RoundTripInput, round_trips
+from domain.ports.orders import OrderFilter
+from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
+from domain.research.candle_loader import CandleLoader, CandleRequest
+from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputePool
+from domain.rules.costs import TradingCosts
+from domain.strategies.compiled import compile_definition
+
+MOST_SIGNALS: Final = 10_000
+"""How many signals of a trading session are read: the newest."""
+_PAGE = 1_000
+_DEFAULT_EQUITY = Decimal(10_000)
+
+MarketLookup = Callable[[MarketSymbol], Market | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRecord:
+    """What a trading session did: its definition with its own sizing, its fills, and its signals."""
+
+    session: TradingSession
+    definition: StrategyDefinition
+    fills: Sequence[Fill]
+    exit_reasons: Mapping[UUID, OrderRole]
+    signals: Sequence[Signal]
+
+
+class DriftHandler:
+    """Compares trading sessions with backtests; see `domain.jobs.handler.JobHandler`."""
+
+    kind = JobKind.DRIFT
+
+    def __init__(
+        self,
+        database: Database,
+        candles: CandleLoader,
+        processes: ComputePool,
+        market_lookup: MarketLookup,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._candles = candles
+        self._processes = processes
+        self._market_lookup = market_lookup
+        self._clock = clock
+
+    async def run(self, run: JobRun) -> JobOutcome:
+        """Compare the trading session of the job."""
+        async with self._database.read_only() as reading:
+            requested = await reading.drift.get_for_job(run.job.id)
+            record = None if requested is None else await _record(reading, requested)
+        if requested is None or record is None:
+            raise JobFailed("The trading session no longer exists.")
+        now = self._clock.now()
+        until = min(now, record.session.stopped_at or now)
+        drift, message = None, "The strategy has no rule to enter: there is nothing to compare."
+        if record.definition.enter_long is not None:
+            runs = [
+                await self._compare(record, symbol, until, run, index / len(record.session.markets))
+                for index, symbol in enumerate(record.session.markets)
+            ]
+            refused = next((one for one in runs if isinstance(one, str)), None)
+            drift = drift_of([one for one in runs if isinstance(one, ComparedRuns)]) if refused is None else None
+            message = refused or _summary(drift)
+        computed = replace(requested, computed_at=now, until=until, drift=drift)
+
+        async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
+            await transaction.drift.save(computed)
+            return ()
+
+        return JobOutcome(message, store)
+
+    async def _compare(
+        self, record: LiveRecord, symbol: MarketSymbol, until: datetime, run: JobRun, done: float
+    ) -> ComparedRuns | str:
+        """Return both runs on one market, or why there is no backtest."""
+        session, market = record.session, self._market_lookup(symbol)
+        if market is None:
+            raise JobFailed(f"{symbol} is no longer listed by its venue.")
+        parameters = {value.name: value.value for value in session.parameters}
+        try:
+            compiled = compile_definition(record.definition, parameters, session.timeframe)
+        except InputErrors as error:
+            return f"The strategy can't be run any more: {error}"
+        start = session.timeframe.open_time(session.started_at)
+        request = CandleRequest(symbol, session.timeframe, start, until, compiled.warm_up)
+        loaded = await self._candles.load(request, lambda _share: None)
+        share = 1 / len(session.markets)
+        task = BacktestTask(
+            record.definition,
+            parameters,
+            market,
+            session.timeframe,
+            TradingCosts(market.taker_fee or ZERO, market.maker_fee or ZERO),
+            session.start_equity or _DEFAULT_EQUITY,
+            0,
+            loaded.bars,
+            loaded.start,
+        )
+        try:
+            simulated = await self._processes.run(
+                compute_backtest, task, lambda progress: run.report(done + share * progress)
+            )
+        except (ComputationCrashed, ComputationTooLarge):
+            raise JobFailed("The backtest took more memory than there is.") from None
+        if isinstance(simulated, RefusedBacktest):
+            return simulated.reason
+        end = session.timeframe.open_time(until)
+        async with self._database.read_only() as reading:
+            gaps = await reading.market_data.candle_gaps(symbol, session.timeframe, start, end) if start < end else []
+        return ComparedRuns(
+            symbol,
+            session.timeframe,
+            _live_trips(record, market),
+            simulated.round_trips,
+            [signal for signal in record.signals if (signal.market or session.market) == symbol],
+            gaps,
+        )
+
+
+async def _record(reading: UnitOfWork, requested: BacktestDrift) -> LiveRecord | None:
+    user_id = requested.user_id
+    session = await reading.trading_sessions.get(user_id, requested.trading_session_id)
+    version = None if session is None else await reading.strategies.get_version(user_id, session.strategy_version_id)
+    if session is None or version is None:
+        return None
+    definition = version.definition if session.sizing is None else replace(version.definition, sizing=session.sizing)
+    fills = await reading.orders.list_all_fills(user_id, OrderFilter(trading_session_id=session.id))
+    orders = await reading.orders.get_many(list({fill.order_id for fill in fills}))
+    reasons = {order.id: order.role for order in orders if order.role is not OrderRole.ENTRY}
+    return LiveRecord(session, definition, fills, reasons, await _signals(reading, session))
+
+
+async def _signals(reading: UnitOfWork, session: TradingSession) -> list[Signal]:
+    found: list[Signal] = []
+    while len(found) < MOST_SIGNALS:
+        page = KeysetPage(limit=_PAGE, after=found[-1].id if found else None)
+        newest = await reading.trading_sessions.list_signals(session.user_id, session.id, page)
+        found += newest
+        if len(newest) < _PAGE:
+            break
+    return found
+
+
+def _live_trips(record: LiveRecord, market: Market) -> tuple[RoundTrip, ...]:
+    fills = [fill for fill in record.fills if fill.market == market.symbol]
+    if not fills:
+        return ()
+    reasons = {fill.order_id: role for fill in fills if (role := record.exit_reasons.get(fill.order_id)) is not None}
+    return round_trips(RoundTripInput(fills, {market.symbol: market}, reasons))
+
+
+def _summary(drift: Drift | None) -> str:
+    assert drift is not None
+    return (
+        f"{drift.matched:,} round trips as in the backtest, {drift.missed:,} of the backtest alone, "
+        f"{drift.extra:,} of the session alone."
+    )
