@@ -26,7 +26,7 @@ from domain.trading.keeper_context import KeeperContext
 from domain.trading.market_watch import MarketWatch, WatchedProtection
 from domain.trading.position_closer import PositionCloser, internal_error_key
 from domain.trading.protection_updater import ProtectedAccount, ProtectionUpdater
-from domain.trading.reduce_only_orders import cancel_without_position
+from domain.trading.reduce_only_orders import fit_reduce_only
 from domain.trading.unwatched_protection import UnwatchedProtection
 from domain.trading.venue_protector import VenueProtector
 
@@ -102,7 +102,7 @@ class PositionKeeper:
         behind = {symbol for symbol, watch in self._watches.items() if watch.lacks_candles}
         if await self._unwatched.update(state, behind) or has_changed:
             state = await self._load_and_watch(group)
-        await cancel_without_position(self._context, state)
+        await fit_reduce_only(self._context, state)
         has_more = await self._protector.update(state)
         if await self._form_intents(state):
             state = await self._load_and_watch(group)

@@ -153,7 +153,8 @@ describe_enum(
         "NOT_REPLACED": "It came from `orderAmend`, and the order that it was to replace had ended, or could not be "
         "cancelled, so it was never sent.",
         "PROTECTION": "It kept a protection at the venue that has ended or changed.",
-        "NO_POSITION": "It was reduce-only, and the position that it was to reduce has closed.",
+        "NO_POSITION": "It was reduce-only, and the position that it was to reduce has closed, or is too small for an "
+        "order.",
         "EXIT": "It stood in the way of closing a position: it could have enlarged it, or locked what is to be sold.",
     },
 )

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.core.errors import ErrorCode, InputError
+from domain.core.money import round_down
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, OrderType
 from domain.model.protection import ExitLevel, PositionIntent
@@ -129,6 +130,34 @@ async def test_a_reduce_only_order_ends_with_the_position_and_sells_no_other_coi
     assert (await node.orders.place(node.user.id, sale, "sale")).status is OrderStatus.FILLED
     ended = await read_until(lambda: node.order(order.id), lambda now: now.status.is_final, "it ends")
     assert (ended.status, ended.cancel_code) == (OrderStatus.CANCELED, CancelCode.NO_POSITION)
+
+
+async def test_a_reduce_only_order_is_lessened_with_the_position(node: TradingNode) -> None:
+    coins = tuple(Balance(name, amount, amount) for name, amount in (("USDT", Decimal(10_000)), ("BTC", Decimal(1))))
+    account = await node.account(balances=coins)
+    position = await bought(node, account)
+    price = cents(node.feed.price * Decimal("1.1"))
+    request = OrderRequest(
+        account.id, BTC, OrderSide.SELL, OrderType.LIMIT, Decimal("0.004"), price=price, reduce_only=True
+    )
+    older = await node.orders.place(node.user.id, request, "older")
+    newer = await node.orders.place(node.user.id, replace(request, quantity=Decimal("0.005")), "newer")
+    sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, Decimal("0.003"))
+    assert (await node.orders.place(node.user.id, sale, "sale")).status is OrderStatus.FILLED
+
+    async def resting() -> list[Order]:
+        async with node.database.read_only() as reading:
+            return await reading.orders.list_active(account.id)
+
+    kept, lessened = await read_until(
+        resting,
+        lambda orders: [order.status for order in orders] == [OrderStatus.OPEN] * 2 and orders[1].id != newer.id,
+        "the newer one is lessened",
+    )
+    left = round_down(position.quantity - sale.quantity, Decimal("0.00001"))
+    assert (kept.id, kept.quantity) == (older.id, Decimal("0.004"))
+    assert (lessened.replaces_id, lessened.quantity, lessened.price) == (newer.id, left - older.quantity, price)
+    assert (await node.order(newer.id)).cancel_code is CancelCode.AMENDED
 
 
 async def test_the_position_of_a_trading_session_is_closed_and_the_session_goes_on(node: TradingNode) -> None:
