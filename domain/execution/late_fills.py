@@ -26,7 +26,8 @@ async def watch_late_fill(
     protections = await unit_of_work.protection.list_of_entries([order.id])
     if not protections:
         return await _alert(unit_of_work, order, position, "Nothing protects it.", at) if had_ended else []
-    newest, intent = protections[-1], await unit_of_work.protection.get_ended_intent(order, protections[-1].id)
+    newest, new_id = protections[-1], ids.next_id()
+    intent = await unit_of_work.protection.get_ended_intent(order, newest.id, new_id)
     is_watched = any(protection.ended_at is None for protection in protections)
     if is_watched and intent is None:
         return []
@@ -34,7 +35,7 @@ async def watch_late_fill(
         await _reopen(unit_of_work, newest.id)
     if intent is None:
         return await _alert(unit_of_work, order, position, "It is protected as its order asked.", at)
-    await unit_of_work.protection.add_intent(_again(intent, position, newest, ids.next_id(), at))
+    await unit_of_work.protection.add_intent(_again(intent, position, newest, new_id, at))
     return await _alert(unit_of_work, order, position, "It is being closed, as the position before it was.", at)
 
 

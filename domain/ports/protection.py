@@ -68,11 +68,12 @@ class ProtectionRepository(Protocol):
         """Return an intent and lock its row until the transaction ends."""
         ...
 
-    async def get_ended_intent(self, order: Order, protection_id: UUID) -> PositionIntent | None:
+    async def get_ended_intent(self, order: Order, protection_id: UUID, newest_id: UUID) -> PositionIntent | None:
         """Return the newest intent that has ended and meant the fills of an entry order too; None if there is none.
 
         That is one to close all that `protection_id` protects, or the whole position of the order's trading session,
-        and was formed after the order was made.
+        and was formed after the order was made. One above `newest_id`, an id of now, was formed by a node whose clock
+        was ahead, and perhaps before the order: it counts as none.
         """
         ...
 

@@ -37,8 +37,8 @@ LIST_OPEN_INTENTS = SELECT_INTENT + _OPEN
 GET_ENDED_INTENT = (
     SELECT_INTENT
     + """
- WHERE account_id = $1 AND id > $2 AND market = $3 AND ended_at IS NOT NULL AND quantity IS NULL
-    AND (protection_id = $4 OR trading_session_id = $5)
+ WHERE account_id = $1 AND market = $2 AND id > $3 AND id < $4 AND ended_at IS NOT NULL AND quantity IS NULL
+    AND (protection_id = $5 OR trading_session_id = $6)
  ORDER BY id DESC LIMIT 1"""
 )
 NEEDS_KEEPER = f"""
@@ -103,9 +103,9 @@ class PostgresProtection(Repository):
         row = await self._connection.fetchrow(GET_INTENT_FOR_UPDATE, intent_id)
         return None if row is None else intent_from_row(row)
 
-    async def get_ended_intent(self, order: Order, protection_id: UUID) -> PositionIntent | None:
-        owner = (protection_id, order.trading_session_id)
-        row = await self._connection.fetchrow(GET_ENDED_INTENT, order.account_id, order.id, str(order.market), *owner)
+    async def get_ended_intent(self, order: Order, protection_id: UUID, newest_id: UUID) -> PositionIntent | None:
+        between, owner = (order.id, newest_id), (protection_id, order.trading_session_id)
+        row = await self._connection.fetchrow(GET_ENDED_INTENT, order.account_id, str(order.market), *between, *owner)
         return None if row is None else intent_from_row(row)
 
     async def list_open_intents(self, account_id: UUID) -> list[PositionIntent]:

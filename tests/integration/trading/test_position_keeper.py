@@ -188,6 +188,9 @@ async def test_a_node_whose_clock_was_ahead_makes_the_next_one_close_nothing(nod
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
     await node.feed.close_candle(close=price / 4)
     first = await node.until_position(session, lambda now: now.closed_at, "it sells")
+    await read_until(
+        lambda: node.intents(session), lambda intents: all(intent.ended_at for intent in intents), "its intent ends"
+    )
     await node.trader.close()
     node.ids = right
     await node.restart("node-right")
