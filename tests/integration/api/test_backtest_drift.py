@@ -60,7 +60,10 @@ def runner(api: Api, processes: ProcessPool) -> JobRunner:
 
 
 async def a_session(api: Api, definition: StrategyDefinition = RULES, **changes: Any) -> TradingSession:
-    """Return a session on hourly candles, stored, that began 200 hours ago; the candles of 300 hours are stored."""
+    """Return a session on hourly candles, stored, that ran for 200 hours until the last one; 300 candles are stored.
+
+    It has ended, so that an hour that ends during the test changes nothing.
+    """
     now = Timeframe.H1.open_time(api.harness.clock.now())
     strategy = new_strategy(api.harness.user.id)
     version = new_version(strategy, definition=definition)
@@ -68,7 +71,13 @@ async def a_session(api: Api, definition: StrategyDefinition = RULES, **changes:
         await transaction.strategies.add(strategy, version)
     await store_waves(api.database, waves(count=COUNT, start=now - COUNT * timedelta(hours=1)))
     started_at = now - LIVE_HOURS * timedelta(hours=1) + timedelta(minutes=20)
-    values = {"timeframe": Timeframe.H1, "status": TradingSessionStatus.RUNNING, "started_at": started_at, **changes}
+    values = {
+        "timeframe": Timeframe.H1,
+        "status": TradingSessionStatus.STOPPED,
+        "started_at": started_at,
+        "stopped_at": now,
+        **changes,
+    }
     return await api.session(version, **values)
 
 
