@@ -51,6 +51,11 @@ def orders_to_release(active: Iterable[Order], market: Market, locked: Decimal) 
     return tuple(chosen)
 
 
+def has_lots(quantity: Decimal, market: Market) -> bool:
+    """Return whether a quantity is a lot at least; less is left of nearly every position after its fees."""
+    return grid_of(market, OrderType.MARKET).lots_down(quantity) > 0
+
+
 def _released(order: Order, market: Market) -> Decimal:
     """Return how much of a market's base the cancel of an active order sets free.
 

@@ -17,7 +17,7 @@ from domain.rules.direction import Direction
 from domain.rules.refused_cancels import awaited_end
 from domain.trading.closing import PositionClosing, load_closing
 from domain.trading.exit_obstacles import ExitObstacles
-from domain.trading.exit_plan import ExitPlan, orders_to_release, plan_exit
+from domain.trading.exit_plan import ExitPlan, has_lots, orders_to_release, plan_exit
 from domain.trading.exit_retry import PATIENT_AFTER, is_late, retry_delay
 from domain.trading.keeper_context import KeeperContext
 
@@ -267,7 +267,7 @@ class PositionCloser:
     ) -> None:
         """End with a remainder that is too small to be sold, once no order can change it any more.
 
-        If it is all that was to be sold, there is an alert: what was to close the position has sold nothing.
+        If that is all that was to be sold, and not less than a lot, there is an alert: the intent has sold nothing.
         """
         intent = closing.intent
         if closing.closes_part:
@@ -283,7 +283,7 @@ class PositionCloser:
                 return
             closed = close_dust(locked, market, price, self._context.clock.now())
             await self._context.save_position(unit_of_work, closed, "dust")
-        if not intent.sold:
+        if not intent.sold and has_lots(closing.target, market):
             message = (
                 f"{plain(closing.target)} {market.base} of a position on {market.symbol} are too little for an order "
                 f"of {intent.role.value}, and stay in the account. "

@@ -30,8 +30,10 @@ async def fit_reduce_only(context: KeeperContext, state: ProtectedAccount) -> No
             by_market[order.market].append(order)
     for market, orders in by_market.items():
         oversized = [pair for pair in oversized_orders(orders, held.get(market, ZERO)) if _may_change(pair[0])]
-        # Once what is under way has ended, the rest is known.
-        if oversized and (market not in held or all(_may_change(order) for order in orders)):
+        if market in held:
+            # One after the other: what is being changed still counts, and would have the next one denied.
+            oversized = oversized[:1] if all(_may_change(order) for order in orders) else []
+        if oversized:
             await _lessen(context, market, oversized, held.get(market, ZERO))
 
 

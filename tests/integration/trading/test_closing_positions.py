@@ -133,6 +133,27 @@ async def test_a_reduce_only_order_ends_with_the_position_and_sells_no_other_coi
 
 
 async def test_a_reduce_only_order_is_lessened_with_the_position(node: TradingNode) -> None:
+    position, orders = await resting_orders_after_sale(node, "0.003", "0.004", "0.005")
+    (older, newer), (kept, lessened) = orders
+    left = round_down(position.quantity, Decimal("0.00001"))
+    assert (kept.id, kept.quantity) == (older.id, Decimal("0.004"))
+    assert (lessened.replaces_id, lessened.quantity) == (newer.id, left - older.quantity)
+    assert lessened.price == newer.price
+    assert (await node.order(newer.id)).cancel_code is CancelCode.AMENDED
+
+
+async def test_the_newest_reduce_only_order_makes_room_before_an_older_one_is_lessened(node: TradingNode) -> None:
+    position, orders = await resting_orders_after_sale(node, "0.007", "0.005", "0.004")
+    (older, newer), (lessened,) = orders
+    left = round_down(position.quantity, Decimal("0.00001"))
+    assert (lessened.replaces_id, lessened.quantity) == (older.id, left)
+    assert (await node.order(newer.id)).cancel_code is CancelCode.NO_POSITION
+
+
+async def resting_orders_after_sale(
+    node: TradingNode, sold: str, *quantities: str
+) -> tuple[Position, tuple[list[Order], list[Order]]]:
+    """Sell a part of a position by hand; return what is left, and the reduce-only orders before and in the end."""
     coins = tuple(Balance(name, amount, amount) for name, amount in (("USDT", Decimal(10_000)), ("BTC", Decimal(1))))
     account = await node.account(balances=coins)
     position = await bought(node, account)
@@ -140,24 +161,27 @@ async def test_a_reduce_only_order_is_lessened_with_the_position(node: TradingNo
     request = OrderRequest(
         account.id, BTC, OrderSide.SELL, OrderType.LIMIT, Decimal("0.004"), price=price, reduce_only=True
     )
-    older = await node.orders.place(node.user.id, request, "older")
-    newer = await node.orders.place(node.user.id, replace(request, quantity=Decimal("0.005")), "newer")
-    sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, Decimal("0.003"))
+    before = [
+        await node.orders.place(node.user.id, replace(request, quantity=Decimal(quantity)), quantity)
+        for quantity in quantities
+    ]
+    sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, Decimal(sold))
     assert (await node.orders.place(node.user.id, sale, "sale")).status is OrderStatus.FILLED
 
     async def resting() -> list[Order]:
         async with node.database.read_only() as reading:
             return await reading.orders.list_active(account.id)
 
-    kept, lessened = await read_until(
+    left = position.quantity - sale.quantity
+    after = await read_until(
         resting,
-        lambda orders: [order.status for order in orders] == [OrderStatus.OPEN] * 2 and orders[1].id != newer.id,
-        "the newer one is lessened",
+        lambda orders: (
+            all(order.status is OrderStatus.OPEN for order in orders)
+            and sum(order.quantity for order in orders) <= left
+        ),
+        "they are no more than the position",
     )
-    left = round_down(position.quantity - sale.quantity, Decimal("0.00001"))
-    assert (kept.id, kept.quantity) == (older.id, Decimal("0.004"))
-    assert (lessened.replaces_id, lessened.quantity, lessened.price) == (newer.id, left - older.quantity, price)
-    assert (await node.order(newer.id)).cancel_code is CancelCode.AMENDED
+    return replace(position, quantity=left), (before, after)
 
 
 async def test_the_position_of_a_trading_session_is_closed_and_the_session_goes_on(node: TradingNode) -> None:

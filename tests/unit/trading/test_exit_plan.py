@@ -15,7 +15,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Balance
-from domain.trading.exit_plan import ExitPlan, orders_to_release, plan_exit
+from domain.trading.exit_plan import ExitPlan, has_lots, orders_to_release, plan_exit
 from domain.trading.exit_retry import is_late, retry_delay
 from tests.support.orders import NOW, a_market, an_order
 
@@ -61,6 +61,12 @@ def test_what_is_too_small_for_an_order_isnt_ordered() -> None:
     assert plan_exit(Decimal("0.009"), MARKET, PRICE, None).quantity == 0
     assert plan_exit(Decimal("0.09"), worth_little, PRICE, None).quantity == 0
     assert plan_exit(Decimal("0.1"), worth_little, PRICE, None).quantity == Decimal("0.1")
+
+
+def test_less_than_a_lot_is_left_of_nearly_every_position() -> None:
+    assert not has_lots(Decimal(0), MARKET)
+    assert not has_lots(Decimal("0.0099"), MARKET)
+    assert has_lots(Decimal("0.01"), MARKET)
 
 
 def test_orders_that_lock_what_an_exit_sells_are_released_newest_first_as_many_as_it_takes() -> None:
