@@ -30,8 +30,9 @@ def walk_forward_folds(start: datetime, end: datetime, timeframe: Timeframe, cou
     judged = candles // (IN_SAMPLE_RATIO + count)
     if judged < MINIMUM_CANDLES:
         needed = MINIMUM_CANDLES * (IN_SAMPLE_RATIO + count)
+        folds = "fold needs" if count == 1 else "folds need"
         raise _invalid(
-            f"The period has {candles:,} candles of {timeframe.venue_name}; {count} walk-forward folds need {needed:,} "
+            f"The period has {candles:,} candles of {timeframe.venue_name}; {count} walk-forward {folds} {needed:,} "
             f"at least, so that each has {MINIMUM_CANDLES} candles to be judged by."
         )
     fitted = candles - count * judged

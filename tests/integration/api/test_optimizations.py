@@ -17,10 +17,11 @@ from domain.research.optimization_handler import OptimizationHandler
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.candle_series import PostgresBars
+from infra.runtime.compute_pool import ProcessPool
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.background import running
-from tests.support.backtest_jobs import HOURS, START, store_waves, waves
+from tests.support.backtest_jobs import HOURS, START, backtest_runner, store_waves, waves
 from tests.support.optimizations import PATIENT, together, trial_runner
 from tests.support.orders import BTC
 from tests.support.trading import new_strategy, new_version
@@ -38,6 +39,8 @@ READ = f"""query($id: ID!, $first: Int = 50, $after: String, $fold: Int, $by: Op
     folds {{ number inSampleFrom outOfSampleFrom outOfSampleTo luckProbability best {{ number }} }}
     trials(first: $first, after: $after, fold: $fold, orderBy: $by) {{
       totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {TRIAL} }} }} }} }} }}"""
+RUN_BACKTEST = "mutation($input: BacktestRunInput!) { backtestRun(input: $input) { backtest { id } } }"
+READ_BACKTEST = "query($id: ID!) { node(id: $id) { ... on Backtest { metrics { netProfit roundTrips } } } }"
 LIST = "{ viewer { optimizations { totalCount nodes { id job { status } } } } }"
 CANCEL = "mutation($id: ID!) { jobCancel(id: $id) { job { status } errors { code } } }"
 DEFINITION: dict[str, Any] = {
@@ -140,6 +143,25 @@ async def test_walk_forward_folds_share_the_trials_and_the_parts_after_them_have
     newest = (await read(api, optimization["id"], fold=2))["trials"]
     assert (newest["totalCount"], [trial["number"] for trial in newest["nodes"]]) == (3, [2, 5, 8])
     assert done["best"]["score"] == max(trial["score"] for trial in newest["nodes"] if trial["score"] is not None)
+
+
+async def test_a_backtest_with_the_parameters_of_a_trial_has_its_figures(api: Api) -> None:
+    await store_waves(api.harness.database, waves())
+    optimization = (await run(api, trials=3, walkForwardFolds=2, objective="NET_PROFIT"))["optimization"]
+    done = await ended(api, optimization["id"])
+    fold, best = done["folds"][1], done["best"]
+    processes = ProcessPool(1)
+    for part, start, end in (
+        ("inSample", fold["inSampleFrom"], fold["outOfSampleFrom"]),
+        ("outOfSample", fold["outOfSampleFrom"], fold["outOfSampleTo"]),
+    ):
+        given = asked(backtest={"from": start, "to": end, "parameters": best["parameters"]})["backtest"]
+        backtest = (await api.run(RUN_BACKTEST, input=given))["backtestRun"]["backtest"]
+        assert await backtest_runner(api.database, api.harness.pool, processes).work_once()
+        found = (await api.run(READ_BACKTEST, id=backtest["id"]))["node"]["metrics"]
+        assert found == {name: best[part][name] for name in found}
+        assert found["roundTrips"] > 0
+    await processes.close()
 
 
 async def test_trials_are_paged_by_number_and_by_score(api: Api) -> None:
