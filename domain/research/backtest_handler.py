@@ -1,5 +1,6 @@
 """Computes requested backtests as jobs."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -20,6 +21,9 @@ from domain.strategies.compiled import compile_definition
 
 FETCHED: Final = 0.5
 """The progress after the missing candles were fetched and all of them read."""
+
+MAX_SECONDS: Final = 3_600.0
+"""How long a backtest may be computed: a process of a node is everybody's."""
 
 _PERCENT: Final = Decimal(100)
 
@@ -77,9 +81,15 @@ class BacktestHandler:
             candles.start,
         )
         try:
-            computed = await self._processes.run(
-                compute_backtest, task, lambda share: run.report(FETCHED + (1 - FETCHED) * share)
-            )
+            async with asyncio.timeout(MAX_SECONDS):
+                computed = await self._processes.run(
+                    compute_backtest, task, lambda share: run.report(FETCHED + (1 - FETCHED) * share)
+                )
+        except TimeoutError:
+            raise JobFailed(
+                f"The backtest took longer than {MAX_SECONDS:,.0f} s. Choose a shorter period, a longer timeframe or "
+                "simpler rules."
+            ) from None
         except ComputationCrashed:
             raise JobFailed(
                 "The process that computed the backtest came to an end, as one does when the system is out of memory. "

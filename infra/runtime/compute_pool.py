@@ -6,7 +6,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from domain.core.background import BackgroundTasks
 from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge, OnProgress
@@ -48,17 +48,11 @@ class ProcessPool:
         async with self._free:
             # The argument may be as large as a million candles.
             call = await asyncio.to_thread(frame, (function, argument))
-            process = await self._acquire()
             try:
-                answer: R = await process.call(call, on_progress)
-            except (ComputationFailed, ComputationTooLarge):
-                await self._release(process)
-                raise
-            except BaseException:
-                await process.end()
-                raise
-            await self._release(process)
-            return answer
+                answer = await self._call(await self._acquire(), call, on_progress)
+            except _DiedIdle:
+                answer = await self._call(await _Process.start(), call, on_progress)
+            return cast("R", answer)
 
     async def close(self) -> None:
         """End the processes; those that compute end with their calls, which the caller has cancelled."""
@@ -66,6 +60,18 @@ class ProcessPool:
         await self._endings.close()
         while self._idle:
             await self._idle.pop().end()
+
+    async def _call(self, process: "_Process", call: bytes, on_progress: OnProgress) -> object:
+        try:
+            answer = await process.call(call, on_progress)
+        except (ComputationFailed, ComputationTooLarge):
+            await self._release(process)
+            raise
+        except BaseException:
+            await process.end()
+            raise
+        await self._release(process)
+        return answer
 
     async def _acquire(self) -> "_Process":
         while self._idle:
@@ -87,6 +93,10 @@ class ProcessPool:
         if process in self._idle and process.calls == calls:
             self._idle.remove(process)
             await process.end()
+
+
+class _DiedIdle(Exception):
+    """A process that was kept for the next call had ended before it read it."""
 
 
 class _Process:
@@ -122,22 +132,27 @@ class _Process:
     def is_running(self) -> bool:
         return self._process.returncode is None
 
-    async def call(self, call: bytes, on_progress: OnProgress) -> R:
+    async def call(self, call: bytes, on_progress: OnProgress) -> object:
         self.calls += 1
+        has_started = False
         try:
             self._input.write(call)
             await self._input.drain()
             while True:
                 kind, value = await self._read()
                 if kind == "result":
-                    return value  # type: ignore[return-value]
+                    return value
                 if kind == "too large":
                     raise ComputationTooLarge
                 if kind == "failed":
                     raise ComputationFailed(value)
-                on_progress(float(value))  # type: ignore[arg-type]
+                has_started = True
+                if kind == "progress":
+                    on_progress(float(value))  # type: ignore[arg-type]
         except (OSError, asyncio.IncompleteReadError):
             status = await self._process.wait()
+            if not has_started and self.calls > 1:
+                raise _DiedIdle from None
             raise ComputationCrashed(f"the process ended with status {status}") from None
 
     async def _read(self) -> tuple[str, object]:

@@ -4,6 +4,7 @@ It reads calls from its standard input and writes answers to its standard output
 eight bytes. It ends when its input closes, so it never outlives its node, also in the middle of a call.
 """
 
+import contextlib
 import os
 import pickle
 import resource
@@ -46,6 +47,7 @@ class _Parent:
 
     def start(self) -> None:
         self._progress = 0.0
+        self.send("started", None)
 
     def report(self, progress: float) -> None:
         if progress - self._progress >= PROGRESS_STEP:
@@ -80,7 +82,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(NICENESS)
-    resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    with contextlib.suppress(OSError, ValueError):  # macOS may refuse the limit; a computation is worth more than it
+        resource.setrlimit(resource.RLIMIT_DATA, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     # What is printed by mistake must not come between the answers.
     output = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

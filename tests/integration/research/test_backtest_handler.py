@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import VenueUnreachable
-from domain.research import backtest_task, candle_loader
+from domain.research import backtest_handler, backtest_task, candle_loader
 from domain.research.backtest_service import BacktestRequest, BacktestService
 from domain.research.backtest_task import compute_backtest
 from domain.research.compute_pool import OnProgress
@@ -211,8 +212,25 @@ async def test_a_process_that_dies_or_takes_too_much_memory_fails_the_backtest_i
         await processes.close()
 
 
+async def test_a_backtest_that_takes_too_long_ends_with_its_process(
+    database: PostgresDatabase,
+    pool: Pool,
+    service: BacktestService,
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await store_waves(database, waves())
+    file = tmp_path / "pid"
+    processes = Replacing(computations.without_end, str(file))
+    monkeypatch.setattr(backtest_handler, "MAX_SECONDS", 0.1)
+    await failed(database, backtest_runner(database, pool, processes), await asked(service, world), "took longer than")
+    assert not (file.exists() and _is_running(int(file.read_text())))
+    await processes.close()
+
+
 async def test_a_cancelled_backtest_ends_its_process_and_the_next_one_runs(
-    database: PostgresDatabase, pool: Pool, service: BacktestService, world: World, tmp_path: Any
+    database: PostgresDatabase, pool: Pool, service: BacktestService, world: World, tmp_path: Path
 ) -> None:
     await store_waves(database, waves())
     file, bus = tmp_path / "pid", EmbeddedBus()

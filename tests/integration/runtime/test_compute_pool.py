@@ -67,8 +67,7 @@ async def test_a_process_that_is_killed_is_an_error_and_no_wait(pool: ProcessPoo
 
 async def test_an_idle_process_that_was_killed_is_replaced(pool: ProcessPool) -> None:
     first = await pool.run(computations.process_id, None, ignore)
-    os.kill(first, 9)
-    await eventually(lambda: not is_running(first), "the process is gone")
+    os.kill(first, 9)  # the pool may learn of it before or after the next call
     assert await pool.run(computations.process_id, None, ignore) != first
 
 
