@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from datetime import datetime
 from typing import NoReturn
 from uuid import UUID
 
@@ -11,11 +10,11 @@ from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.command_queue import CommandQueue
-from domain.execution.decision_waits import BookMissing, DecisionWaits, Lacking
+from domain.execution.decision_waits import DecisionWaits, Lacking
 from domain.execution.expired_orders import cancel_expired
-from domain.execution.feed_warmup import is_warming_up
 from domain.execution.halted_orders import cancel_halted
 from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.order_decider import OrderDecider
 from domain.execution.order_groups import OrderGroups
 from domain.execution.order_placer import OrderPlacer
 from domain.execution.order_replacer import OrderReplacer, is_amendment
@@ -23,28 +22,15 @@ from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
 from domain.execution.recovery import recover
 from domain.execution.report_stream import ReportStream
-from domain.execution.risk_assessment import assess
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
-from domain.execution.withdrawn_orders import why_withdrawn
-from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
+from domain.model.orders import Order, OrderStatus, OrderType
 from domain.ports.leases import StaleLease
 from domain.ports.orders import StaleOrder
-from domain.ports.unit_of_work import UnitOfWork
-from domain.rules.order_lifecycle import (
-    Transition,
-    arrival_price,
-    cancel_unsent,
-    deny,
-    expire_unsent,
-    request_cancel,
-    submit,
-)
 
 _log = logging.getLogger(__name__)
 
 _PENDING = OrderStatus.PENDING
-_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 _TO_SEND = frozenset({OrderStatus.SUBMITTED, OrderStatus.PENDING_CANCEL})
 _IN_FLIGHT = _UNANSWERED | {OrderStatus.PENDING_CANCEL}
@@ -78,9 +64,15 @@ class AccountExecutor:
         self._adding_risk: set[UUID] = set()
         self._deferred: set[UUID] = set()
         self.waits = DecisionWaits(context, self._resolver.balances, self._requests.start, self.wake)
+        self._decider = OrderDecider(context, self._trailing, self.waits)
         self._undecidable = UndecidableOrders(context)
         self._placer = OrderPlacer(
-            context, self._decide, self._requests.start, self._may_place_at_once, self._send, self._resolver.enqueue
+            context,
+            self._decider.decide,
+            self._requests.start,
+            self._may_place_at_once,
+            self._send,
+            self._resolver.enqueue,
         )
         self._commands: asyncio.Task[NoReturn] | None = None
         self._wakeup = Wakeup()
@@ -286,7 +278,7 @@ class AccountExecutor:
         if queued.status is _PENDING and queued.group_id is not None:
             return await self._groups.decide(queued.group_id)
         if queued.status is _PENDING and not (queued.type is OrderType.TRAILING_STOP or is_amendment(queued)):
-            decided = await self._context.decide(queued, self._decide)
+            decided = await self._context.decide(queued, self._decider.decide)
             if decided is not None:
                 self.waits.forget(order_id)
                 return decided if decided.status is OrderStatus.SUBMITTED else None
@@ -296,7 +288,7 @@ class AccountExecutor:
             if order is None:
                 return None
             update = self._context.order_update(transaction, order)
-            update.apply(await self._decide(order, transaction))
+            update.apply(await self._decider.decide(order, transaction))
             await update.save()
         self._context.publish(update)
         self._trailing.on_committed(update.order)
@@ -307,44 +299,6 @@ class AccountExecutor:
         if order.status in _IN_FLIGHT:
             self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.
         return None
-
-    async def _decide(self, order: Order, transaction: UnitOfWork | None = None) -> Transition:
-        """Return what becomes of the order, by what is known of its account or by what a transaction reads."""
-        now = self._context.clock.now()
-        if order.is_held:
-            self._context.order_ages.restart(order.id)
-            assert transaction is not None
-            return await self._trailing.decide(transaction, order, now)
-        if order.status in _RESTING and order.cancel_requested_at is not None:
-            return request_cancel(order, now)
-        if order.status is not OrderStatus.PENDING or is_amendment(order):
-            return Transition(order)
-        if order.expires_at is not None and order.expires_at <= now:
-            return expire_unsent(order, now)
-        if withdrawn := await why_withdrawn(self._context.database, transaction, order):
-            return cancel_unsent(order, now, *withdrawn)
-        return await self._check(order, now, transaction)
-
-    async def _check(self, order: Order, now: datetime, transaction: UnitOfWork | None) -> Transition:
-        """Return whether a pending order is sent, denied or too old; unchanged if it has to wait."""
-        context = self._context
-        reconciled, maximum_age = context.reconciled, context.timings.maximum_age(order)
-        risk, denials = await assess(context, order, now, transaction)
-        age = context.order_ages.observe(order.id, risk.age_seconds)
-        if not (reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
-            return Transition(order)
-        may_wait = not (order.reduce_only or self.waits.has_waited_for_book(order.id))
-        if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
-            raise BookMissing(order.market)
-        self.waits.require_all(order, risk, denials)
-        if denials:
-            return deny(order, denials, now)
-        if age >= maximum_age:
-            reason = f"it could not be sent within {maximum_age:g} s after it was placed"
-            return cancel_unsent(order, now, reason, CancelCode.TOO_OLD)
-        if order.type is OrderType.TRAILING_STOP:
-            return self._trailing.start(order, risk, now)
-        return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
 
     def _retry_cancel(self, order_id: UUID) -> None:
         self._cancel_retries.add(order_id)

@@ -1,0 +1,74 @@
+"""Decides what becomes of an order that waits for its turn: sent, denied, cancelled, held, or left to wait."""
+
+from datetime import datetime
+
+from domain.execution.account_context import AccountContext
+from domain.execution.decision_waits import BookMissing, DecisionWaits
+from domain.execution.feed_warmup import is_warming_up
+from domain.execution.order_replacer import is_amendment
+from domain.execution.risk_assessment import assess
+from domain.execution.trailing_orders import TrailingOrders
+from domain.execution.withdrawn_orders import why_withdrawn
+from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
+from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.order_lifecycle import (
+    Transition,
+    arrival_price,
+    cancel_unsent,
+    deny,
+    expire_unsent,
+    request_cancel,
+    submit,
+)
+
+_RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
+
+
+class OrderDecider:
+    """The decisions about an account's single orders; amendments and groups have deciders of their own."""
+
+    def __init__(self, context: AccountContext, trailing: TrailingOrders, waits: DecisionWaits) -> None:
+        self._context = context
+        self._trailing = trailing
+        self._waits = waits
+
+    def __repr__(self) -> str:
+        return f"OrderDecider({self._context!r})"
+
+    async def decide(self, order: Order, transaction: UnitOfWork | None = None) -> Transition:
+        """Return what becomes of the order, by what is known of its account or by what a transaction reads."""
+        now = self._context.clock.now()
+        if order.is_held:
+            self._context.order_ages.restart(order.id)
+            assert transaction is not None
+            return await self._trailing.decide(transaction, order, now)
+        if order.status in _RESTING and order.cancel_requested_at is not None:
+            return request_cancel(order, now)
+        if order.status is not OrderStatus.PENDING or is_amendment(order):
+            return Transition(order)
+        if order.expires_at is not None and order.expires_at <= now:
+            return expire_unsent(order, now)
+        if withdrawn := await why_withdrawn(self._context.database, transaction, order):
+            return cancel_unsent(order, now, *withdrawn)
+        return await self._check(order, now, transaction)
+
+    async def _check(self, order: Order, now: datetime, transaction: UnitOfWork | None) -> Transition:
+        """Return whether a pending order is sent, denied or too old; unchanged if it has to wait."""
+        context = self._context
+        reconciled, maximum_age = context.reconciled, context.timings.maximum_age(order)
+        risk, denials = await assess(context, order, now, transaction)
+        age = context.order_ages.observe(order.id, risk.age_seconds)
+        if not (reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
+            return Transition(order)
+        may_wait = not (order.reduce_only or self._waits.has_waited_for_book(order.id))
+        if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
+            raise BookMissing(order.market)
+        self._waits.require_all(order, risk, denials)
+        if denials:
+            return deny(order, denials, now)
+        if age >= maximum_age:
+            reason = f"it could not be sent within {maximum_age:g} s after it was placed"
+            return cancel_unsent(order, now, reason, CancelCode.TOO_OLD)
+        if order.type is OrderType.TRAILING_STOP:
+            return self._trailing.start(order, risk, now)
+        return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
