@@ -15,6 +15,7 @@ import uvloop
 
 from bench.figures import Figure, report, spread
 from bench.parts import database, exchange, scratch
+from domain.events.leases import LEASE_SECONDS
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.bus import commands_topic
@@ -39,6 +40,7 @@ DEFINITION = StrategyDefinition(
     stop_loss=ExitDistance(atr_multiple=Decimal(2)),
 )
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+EPOCHS = "SELECT sum(epoch)::int FROM leases WHERE kind = 'account'"
 PROCESSED = "SELECT count(*) FROM trading_session_candles WHERE last_candle_at >= $1"
 ORDERS = "SELECT count(*) FROM orders"
 UNDECIDED = "SELECT count(*) FROM orders WHERE status <> 'DENIED'"
@@ -52,14 +54,18 @@ async def measure(sessions: int, accounts: int, rounds: int) -> None:
         database(folder) as dsn,
         await create_pool(dsn) as pool,
         await create_pool(dsn, max_size=LEASE_CONNECTIONS) as lease_pool,
-        trading_node(pool, sandbox.url, sandbox.admin_token, lease_pool) as node,
+        trading_node(pool, sandbox.url, sandbox.admin_token, lease_pool, LEASE_SECONDS) as node,
     ):
         began, cpu = time.perf_counter(), time.process_time()
         await _start(node, sessions, accounts)
         starting = time.perf_counter() - began, time.process_time() - cpu
+        epochs = await node.pool.fetchval(EPOCHS)
         quiet = [await _quiet_candle(node, sessions) for _ in range(rounds)]
         busy = [await _busy_candle(node, sessions) for _ in range(rounds)]
+        lost = await node.pool.fetchval(EPOCHS) - epochs
+        takeover = await _take_over(node, sessions)
     _report(sessions, accounts, evaluation, starting, quiet, busy)
+    print(f"leases lost: {lost}; another node took all over in {takeover:.1f} s")
 
 
 def _evaluation_seconds() -> list[float]:
@@ -112,6 +118,16 @@ async def _busy_candle(node: TradingNode, sessions: int) -> float:
     while await node.pool.fetchval(UNDECIDED):  # noqa: ASYNC110  # the database is asked
         await asyncio.sleep(0.1)
     return seconds
+
+
+async def _take_over(node: TradingNode, sessions: int) -> float:
+    """Have another node take all accounts over; return after how many seconds all sessions have gone on."""
+    began = time.perf_counter()
+    await node.trader.close()
+    await node.restart("node-2")
+    candle = await node.feed.close_candle()
+    await _until(node, PROCESSED, sessions, candle.open_time)
+    return time.perf_counter() - began
 
 
 async def _until(node: TradingNode, count: str, enough: int, *arguments: object) -> None:

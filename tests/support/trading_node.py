@@ -173,11 +173,12 @@ class TradingNode:
         *,
         scripted: bool = True,
         lease_database: PostgresDatabase | None = None,
+        lease_seconds: float = _LEASE_SECONDS,
     ) -> None:
         self.pool = pool
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
         self.database = PostgresDatabase(pool, self.bus, self.clock)
-        self.lease_seconds = _LEASE_SECONDS
+        self.lease_seconds = lease_seconds
         self.lease_database = lease_database or self.database
         settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
         self.venues = Venues([settings], self.clock, {"sandbox": sandbox_token})
@@ -429,11 +430,15 @@ def _in_epoch(book: Depth) -> Depth:
 
 @asynccontextmanager
 async def trading_node(
-    pool: Pool, sandbox_url: str, sandbox_token: str, lease_pool: "Pool | None" = None
+    pool: Pool,
+    sandbox_url: str,
+    sandbox_token: str,
+    lease_pool: "Pool | None" = None,
+    lease_seconds: float = _LEASE_SECONDS,
 ) -> AsyncIterator[TradingNode]:
     """Run a node with one user inside the block."""
     lease_database = None if lease_pool is None else PostgresDatabase(lease_pool, EmbeddedBus(), SystemClock())
-    node = TradingNode(pool, sandbox_url, sandbox_token, lease_database=lease_database)
+    node = TradingNode(pool, sandbox_url, sandbox_token, lease_database=lease_database, lease_seconds=lease_seconds)
     async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")
         node.user = await transaction.users.get(node.user.id)
