@@ -48,6 +48,7 @@ class Reconciler:
         self.has_succeeded = False
         self._agreed_at = context.account.reconciled_at or context.account.created_at
         self._agreed_until = context.account.reconciled_until
+        self._saved_at = float("-inf")
 
     def request(self) -> None:
         """Request a reconciliation; no new order is sent until it is done."""
@@ -85,10 +86,14 @@ class Reconciler:
         """Store that the account agrees with the venue up to now, as it does while the stream lasts.
 
         The next reconciliation starts here: otherwise an account that ran for a week would query a week's fills after
-        a short break.
+        a short break. An account at rest has nothing to query, and stores it every `resting_refresh_interval` alone.
         """
-        if self._context.reconciled and self._resolver.is_idle:
-            await self._save_agreement(self._context.clock.now(), self._context.venue.venue_now())
+        context = self._context
+        if context.reconciled and self._resolver.is_idle:
+            self._agreed_at, self._agreed_until = context.clock.now(), context.venue.venue_now()
+            seconds_since = context.clock.monotonic() - self._saved_at
+            if context.is_active or seconds_since >= context.timings.resting_refresh_interval:
+                await self._save_agreement(self._agreed_at, self._agreed_until)
             await self._refresh_balances()
             self._audit.is_due |= self._resolver.report_handler.balances_changed
             self._resolver.report_handler.balances_changed = False
@@ -217,3 +222,4 @@ class Reconciler:
         """Store up to when the account agrees with its venue, by this node's clock and by the venue's."""
         await self._context.save_reconciled_at(at, until)
         self._agreed_at, self._agreed_until = at, until
+        self._saved_at = self._context.clock.monotonic()

@@ -111,8 +111,8 @@ class AccountFacts:
     currency: str = strawberry.field(description="The currency in which the account's equity and limits are counted.")
     reconciled_at: datetime | None = strawberry.field(
         description=(
-            "When the account was last compared with the venue: its orders, fills and balances. Null before the first "
-            "time."
+            "When the account was last compared with the venue: its orders, fills and balances. An account without "
+            "orders and positions stores it every half hour. Null before the first time."
         )
     )
 

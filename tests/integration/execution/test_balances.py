@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
+from domain.execution.reconciliation import Reconciler
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Balance
@@ -165,6 +166,34 @@ async def test_balances_are_asked_for_at_each_checkpoint_while_the_account_trade
     await quick.until(order.id, "CANCELED")
     await eventually(lambda: not quick.context.is_active, "the account rests again")
     assert (await quick.read(order.id)).status.value == "CANCELED"
+
+
+async def test_an_account_at_rest_stores_nothing_at_its_checkpoints(
+    quick: OrderHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints: list[float] = []
+    checkpoint = Reconciler._checkpoint
+
+    async def counted(reconciler: Reconciler) -> None:
+        await checkpoint(reconciler)
+        checkpoints.append(quick.clock.monotonic())
+
+    monkeypatch.setattr(Reconciler, "_checkpoint", counted)
+    await quick.start()
+    await eventually(lambda: not quick.context.is_active, "the account rests")
+    stored, passed = await _reconciled_at(quick), len(checkpoints)
+    await eventually(lambda: len(checkpoints) >= passed + 5, "checkpoints pass")
+    assert await _reconciled_at(quick) == stored
+    await quick.limit()
+    await read_until(lambda: _reconciled_at(quick), lambda now: now > stored, "it is stored while the account trades")
+
+
+async def _reconciled_at(harness: OrderHarness) -> datetime:
+    async with harness.database.read_only() as reading:
+        account = await reading.accounts.by_id(harness.account.id)
+    assert account is not None
+    assert account.reconciled_at is not None
+    return account.reconciled_at
 
 
 async def test_an_order_that_is_reported_without_a_time_is_accepted_at_the_time_of_the_venue(
