@@ -1,13 +1,15 @@
 """Compares the round trips of a trading session with those of a backtest over the same candles; pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
+from uuid import UUID
 
 from domain.model.drift import Drift, DriftCause, DriftItem
 from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.orders import OrderStatus
 from domain.model.reports import RoundTrip
 from domain.model.trading import Signal, SignalAction
 
@@ -22,7 +24,8 @@ _CANDLES_TO_FILL: Final = 5
 class ComparedRuns:
     """What is compared on one market; round trips are in the order of opening, signals in any order.
 
-    `gaps` are the periods of which the backtest has no candles.
+    `gaps` are the periods of which the backtest has no candles, `order_statuses` those of the orders that the signals
+    have caused.
     """
 
     market: MarketSymbol
@@ -31,6 +34,7 @@ class ComparedRuns:
     simulated: Sequence[RoundTrip]
     signals: Sequence[Signal]
     gaps: Sequence[tuple[datetime, datetime]] = ()
+    order_statuses: Mapping[UUID, OrderStatus] = field(default_factory=dict)
 
 
 @dataclass
@@ -107,7 +111,11 @@ def _missed(run: ComparedRuns, trip: RoundTrip) -> DriftItem:
     if signal.missed:
         message = "The session didn't act on its signal: it wasn't running, was paused, or the signal came too late."
         return DriftItem(DriftCause.SIGNAL_MISSED, run.market, at, message)
-    message = "The session's signal led to no order." if signal.order_id is None else "The order wasn't filled."
+    if signal.order_id is None:
+        message = "The session's signal led to no order."
+    else:
+        status = run.order_statuses.get(signal.order_id)
+        message = f"The session's order bought nothing{'' if status is None else f': it is {status}'}."
     return DriftItem(DriftCause.NOT_FILLED, run.market, at, message)
 
 

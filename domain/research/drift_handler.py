@@ -17,7 +17,7 @@ from domain.model.drift import BacktestDrift, Drift
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
 from domain.model.markets import Market, MarketSymbol
-from domain.model.orders import Fill, OrderRole
+from domain.model.orders import Fill, OrderRole, OrderStatus
 from domain.model.reports import RoundTrip
 from domain.model.trading import Signal, TradingSession
 from domain.performance.drift import ComparedRuns, drift_of
@@ -40,13 +40,14 @@ MarketLookup = Callable[[MarketSymbol], Market | None]
 
 @dataclass(frozen=True, slots=True)
 class LiveRecord:
-    """What a trading session did: its definition with its own sizing, its fills, and its signals."""
+    """What a trading session did: its definition with its own sizing, its fills and signals, and its orders."""
 
     session: TradingSession
     definition: StrategyDefinition
     fills: Sequence[Fill]
     exit_reasons: Mapping[UUID, OrderRole]
     signals: Sequence[Signal]
+    order_statuses: Mapping[UUID, OrderStatus]
 
 
 class DriftHandler:
@@ -139,6 +140,7 @@ class DriftHandler:
             simulated.round_trips,
             [signal for signal in record.signals if (signal.market or session.market) == symbol],
             gaps,
+            record.order_statuses,
         )
 
 
@@ -150,9 +152,12 @@ async def _record(reading: UnitOfWork, requested: BacktestDrift) -> LiveRecord |
         return None
     definition = version.definition if session.sizing is None else replace(version.definition, sizing=session.sizing)
     fills = await reading.orders.list_all_fills(user_id, OrderFilter(trading_session_id=session.id))
-    orders = await reading.orders.get_many(list({fill.order_id for fill in fills}))
+    signals = await _signals(reading, session)
+    caused = {signal.order_id for signal in signals if signal.order_id is not None}
+    orders = await reading.orders.get_many(list({fill.order_id for fill in fills} | caused))
     reasons = {order.id: order.role for order in orders if order.role is not OrderRole.ENTRY}
-    return LiveRecord(session, definition, fills, reasons, await _signals(reading, session))
+    statuses = {order.id: order.status for order in orders}
+    return LiveRecord(session, definition, fills, reasons, signals, statuses)
 
 
 async def _signals(reading: UnitOfWork, session: TradingSession) -> list[Signal]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from domain.model.drift import DriftCause
 from domain.model.markets import MarketSymbol, Timeframe
-from domain.model.orders import OrderRole
+from domain.model.orders import OrderRole, OrderStatus
 from domain.model.reports import PositionSide, RoundTrip
 from domain.model.trading import Signal, SignalAction
 from domain.performance.drift import MOST_ITEMS, ComparedRuns, drift_of
@@ -97,6 +97,13 @@ def test_a_round_trip_that_the_session_lacks_has_its_cause(signals: list[Signal]
     assert (drift.missed, [item.cause for item in drift.items]) == (1, [cause])
     assert drift.items[0].at == START + 3 * HOUR
     assert drift.entry_bps is None
+
+
+def test_an_order_that_bought_nothing_is_named_by_what_became_of_it() -> None:
+    denied = signal(3)
+    assert denied.order_id is not None
+    drift = drift_of([runs([], [trip(3)], denied, order_statuses={denied.order_id: OrderStatus.DENIED})])
+    assert drift.items[0].message == "The session's order bought nothing: it is DENIED."
 
 
 def test_a_round_trip_that_the_backtest_lacks_has_its_cause() -> None:
