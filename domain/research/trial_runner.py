@@ -34,11 +34,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TrialOptions:
-    """How a runner works: `slots` trials at a time, whose leases it renews three times before they lapse."""
+    """How a runner works: `slots` trials at a time, whose leases it renews three times before they lapse.
+
+    Messages wake it; it polls for trials whose workers are gone, and for what a lost message was about.
+    """
 
     slots: int = 1
     lease_seconds: float = 15.0
-    poll_seconds: float = 1.0
+    poll_seconds: float = 3.0
 
 
 class TrialRunner:

@@ -23,7 +23,7 @@ from tests.support.searches import DEFINITION, D
 from tests.support.trading import World
 from tests.support.waiting import read_until
 
-QUICK = RunnerOptions(slots=2, lease_seconds=0.3, poll_seconds=0.05, progress_seconds=0.02)
+QUICK = RunnerOptions(slots=2, poll_seconds=0.05, progress_seconds=0.02)
 
 
 async def prepared(_optimization: Optimization, on_progress: OnProgress) -> Sequence[str]:
