@@ -138,7 +138,10 @@ class AccountService:
                     ErrorCode.CONFLICT, "Stop its trading sessions and cancel its open orders first.", ("id",)
                 )
             if await transaction.protection.needs_keeper(account_id):
-                message = "Close the positions that it protects, or take their protection away, first."
+                message = (
+                    "Close the positions that it protects, or take their protection away, first. The protection of an "
+                    "entry that ended without a fill is kept for ten minutes, since a fill may still be told."
+                )
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
             account = replace(account, archived_at=self._clock.now())
             await transaction.accounts.update(account)
