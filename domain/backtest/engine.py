@@ -68,7 +68,7 @@ def run_markets(
             plan=plan,
             contexts=tuple(contexts),
             start=start,
-            rejected=sum(run.rejected for run in runs),
+            rejected=sum(count.rejected for count in counts),
             denied=sum(count.denied for count in counts),
             message=_message(counts),
         )

@@ -51,11 +51,12 @@ class Entry:
 
 @dataclass
 class EntryCounts:
-    """The entry signals that led to no order, and why the last one didn't."""
+    """The entry signals that led to no order, why the last one didn't, and the orders that the venue rejected."""
 
     denied: int = 0
     not_sized: int = 0
     missed: int = 0
+    rejected: int = 0
     last_reason: str | None = None
 
 
@@ -107,13 +108,14 @@ class EntryBuilder:
             price = ask if limit is None else limit
             context = self._sizing_context(price, ticks, at, atr, terms)
             lots = entry_lots(self._sizing, context, self._grid, share)
-            if not self._is_plainly_sellable(lots, price, terms):
+            value = self._ledger.units.value(price, lots * self._ledger.units.lot)
+            if not self._is_plainly_sellable(lots, value, terms):
                 context = replace(context, stop_distance=stop_distance(terms.rules, context.price))
                 check_sellable(self._grid.quantity(lots), context, base_fee=ZERO)
         except SizingError as error:
             self._note_unsized(str(error))
             return None
-        if not self._passes_plainly(lots, price):
+        if not self._passes_plainly(lots, value):
             denials = check_order(self._order(lots, limit, at), self._risk_context(ticks, ask, at))
             if denials:
                 self._deny(denials)
@@ -159,21 +161,19 @@ class EntryBuilder:
         coins = ledger.units.value(ticks, ledger.base) + self._worth_elsewhere(ledger, at)
         return ledger.units.quote(ledger.budget.cash + coins)
 
-    def _is_plainly_sellable(self, lots: int, price: int, terms: ExitTerms) -> bool:
-        """Return whether `check_sellable` surely passes an entry: at half of its price it still could be sold."""
-        units, least = self._ledger.units, self._market_grid
-        value = units.value(price, lots * units.lot)
-        return terms.is_near and lots >= least.least_lots and value >= 2 * self._least_market_value
+    def _is_plainly_sellable(self, lots: int, value: int, terms: ExitTerms) -> bool:
+        """Return whether `check_sellable` surely passes an entry of that value: at half of it it could be sold."""
+        least = self._market_grid.least_lots
+        return terms.is_near and lots >= least and value >= 2 * self._least_market_value
 
-    def _passes_plainly(self, lots: int, price: int) -> bool:
+    def _passes_plainly(self, lots: int, value: int) -> bool:
         """Return whether an order surely passes the checks: it is on the grid and within its limits, and can be paid.
 
         Nothing else of `check_order` can deny an entry here. What isn't sure it decides.
         """
-        grid, units = self._grid, self._ledger.units
-        if not self._market.active or lots < grid.least_lots or (grid.most_lots is not None and lots > grid.most_lots):
+        most = self._grid.most_lots
+        if not self._market.active or lots < self._grid.least_lots or (most is not None and lots > most):
             return False
-        value = units.value(price, lots * units.lot)
         if value < self._least_value:
             return False
         fee = value * self._fee[0] // self._fee[1] + 1 if self._is_market else 0

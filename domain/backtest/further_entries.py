@@ -44,7 +44,6 @@ class FurtherEntries:
         self._placed: _Placed | None = None
         self._signalled: tuple[int, int] | None = None
         self._blocked_until = 0
-        self.rejected = 0
         self.below: LadderLevel | None = None
         self.above: LadderLevel | None = None
         self._refresh(bar)
@@ -58,7 +57,7 @@ class FurtherEntries:
         """Return the next bar from `start` on in which something is due whatever its prices are."""
         if self._placed is not None:
             return max(self._placed.bar, start)
-        if self._blocked_until > start:
+        if self._blocked_until >= start:  # then the levels count again
             return self._blocked_until
         has_left = self._moves and has_adds_left(self._adds, self._ladder.taken)
         return start if self._signalled is not None or has_left else NEVER
@@ -110,7 +109,7 @@ class FurtherEntries:
             ticks = context.plan.costs.slipped(opening, Direction.LONG.entry_side)
             if context.ledger.lacks_cash(ticks, placed.entry.quantity):
                 self._placed = None
-                self.rejected += 1
+                context.entries.counts.rejected += 1
                 self._refresh(bar)
                 return False
         self._buy(placed, bar, context.path.opened[bar], ticks, ticks if placed.maker else opening, in_bar=False)
@@ -169,7 +168,7 @@ class FurtherEntries:
             self._placed = _Placed(entry, outcome.bar, outcome.ticks, outcome.in_bar, outcome.maker)
         else:
             self._blocked_until = outcome.free_at
-            self.rejected += outcome.is_rejected
+            context.entries.counts.rejected += outcome.is_rejected
 
     def _buy(self, placed: _Placed, bar: int, at: int, ticks: int, arrival: int, *, in_bar: bool) -> None:
         context = self._context

@@ -124,11 +124,16 @@ class Holding:
                 return True
         if bar >= self._exit_bar:
             return self._sell(bar, at, price, self._exit_role)
+        if self._further is None:
+            return self._step_price(bar, price, at)
         return self._step_open(bar, self._path.whole(bar))
 
     def within(self, bar: int) -> bool:
         """Do what the prices within a bar lead to; return whether the position is closed."""
         entered = self._entered if bar == self._entry_bar else None
+        if entered is None and self._path.is_plain:
+            stretch = self._path.whole(bar)
+            return self._step_within(bar, stretch, stretch.high)
         for stretch in self._path.stretches(bar):
             if entered is not None and stretch.opened < entered.opened:
                 continue
@@ -140,17 +145,20 @@ class Holding:
         return False
 
     def _step_open(self, bar: int, stretch: Stretch) -> bool:
-        price = stretch.open
-        self._state, exit_ = step_price(self._state, price, stretch.opened)
-        if exit_ is not None:
-            prices = [price] * max(len(exit_.targets), 1)
-            if self._carry_out(exit_, bar, prices, stretch.opened):
-                return True
+        if self._step_price(bar, stretch.open, stretch.opened):
+            return True
         further = self._further_in(bar)
         if further is not None and further.at_open(bar, stretch):
             self._state = grown_state(self._context, self._terms, self._state)
-            self._cap = (stretch.opened, price)
+            self._cap = (stretch.opened, stretch.open)
         return False
+
+    def _step_price(self, bar: int, price: int, at: int) -> bool:
+        """Step one price, whose moment is known; return whether the position is closed."""
+        self._state, exit_ = step_price(self._state, price, at)
+        if exit_ is None:
+            return False
+        return self._carry_out(exit_, bar, [price] * max(len(exit_.targets), 1), at)
 
     def _step_within(self, bar: int, stretch: Stretch, best: int) -> bool:
         """Step a stretch whose best price is `best`: the high may lie before an entry, the close doesn't."""

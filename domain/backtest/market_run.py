@@ -44,7 +44,6 @@ class MarketRun:
         self.phase = Phase.SIGNAL
         self.step: Callable[[], None] = self._decide
         """Takes the next step."""
-        self.rejected = 0
         self._await_signal(0)
 
     @property
@@ -97,7 +96,7 @@ class MarketRun:
         assert entry is not None
         ticks = context.plan.costs.slipped(context.path.open[self.bar], Direction.LONG.entry_side)
         if context.ledger.lacks_cash(ticks, entry.quantity):
-            self.rejected += 1
+            context.entries.counts.rejected += 1
             self._await_signal(self.bar)
         else:
             self._open(entry, Filled(self.bar, ticks, in_bar=False, maker=False))
@@ -115,7 +114,7 @@ class MarketRun:
             phase = Phase.WITHIN if outcome.in_bar else Phase.OPEN
             self._schedule(outcome.bar, phase, lambda: self._fill(entry, outcome))
         else:
-            self.rejected += outcome.is_rejected
+            context.entries.counts.rejected += outcome.is_rejected
             self._schedule(outcome.free_at, Phase.OPEN, self._withdraw)
 
     def _withdraw(self) -> None:

@@ -39,6 +39,11 @@ class PricePath:
             ends = np.append(bars.opened, bars.opened[-1:] + bars.milliseconds)
             self._starts = np.searchsorted(detail[0].opened, ends)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether each bar is one stretch."""
+        return self._detail is None
+
     def stretches(self, bar: int) -> Iterator[Stretch]:
         """Yield the stretches of a bar in their order."""
         detail = self._detail

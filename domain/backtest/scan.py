@@ -25,6 +25,9 @@ def next_candidate(
     """
     most = _lowest_limit(state, above)
     is_trailing = state.trailing_stop is not None
+    if not is_trailing and most is None:
+        levels = [level for level in (state.stop_loss, below) if level is not None]
+        return _first_low(prices.low, start, end, max(levels)) if levels else max(start, end)
     high_water, chunk = state.high_water, _FIRST_CHUNK
     while start < end:
         stop = min(start + chunk, end)
@@ -42,6 +45,19 @@ def next_candidate(
                 return start + first
         if is_trailing:
             high_water = max(high_water, int(high.max()))
+        start, chunk = stop, min(chunk * 4, _LONGEST_CHUNK)
+    return end
+
+
+def _first_low(lows: Ticks, start: int, end: int, level: int) -> int:
+    """Return the first bar from `start` to before `end` whose low is at the level or below it, or `end`."""
+    chunk = _FIRST_CHUNK
+    while start < end:
+        stop = min(start + chunk, end)
+        hits = lows[start:stop] <= level
+        first = int(hits.argmax())
+        if hits[first]:
+            return start + first
         start, chunk = stop, min(chunk * 4, _LONGEST_CHUNK)
     return end
 

@@ -170,6 +170,24 @@ def test_an_exit_cancels_the_resting_order_of_a_further_entry() -> None:
     assert [(bar, role) for bar, role, _, _ in fills(plan, bars)] == [(1, OrderRole.ENTRY), (3, OrderRole.EXIT)]
 
 
+def test_after_a_rejected_further_entry_the_next_level_counts_again() -> None:
+    style = OrderStyle(OrderType.LIMIT, post_only=True)
+    plan = replace(ladder(EntryAdd(below=percent("2"), count=2), order=style), latency_milliseconds=60_000)
+    # Entered at 100; both adds are due at 98. The first one's limit is above the open at which it arrives.
+    bars = bars_at(
+        (*QUIET, ENTER),
+        QUIET,
+        (100, 100, 99, 99),
+        (99, 99, 97, 97),
+        (96, 96, 96, 96),
+        (97, 97, 97, 97),
+        (96, 96, 90, 90),
+    )
+    result = run_backtest(plan, bars)
+    assert [(fill.bar, fill.price) for fill in result.fills] == [(2, D(100)), (6, D(96))]
+    assert result.metrics.orders_rejected == 1
+
+
 def test_a_further_entry_takes_its_latency_too() -> None:
     plan = replace(ladder(EntryAdd(below=percent("2"))), latency_milliseconds=60_000)
     bars = bars_at((*QUIET, ENTER), QUIET, QUIET, (100, 100, 97, 97), (96, 96, 96, 96), QUIET)
