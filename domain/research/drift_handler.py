@@ -77,7 +77,8 @@ class DriftHandler:
         if requested is None or record is None:
             raise JobFailed("The trading session no longer exists.")
         now = self._clock.now()
-        until = min(now, record.session.stopped_at or now)
+        # What is filled after the close of the newest candle is in no candle of the backtest yet.
+        until = record.session.timeframe.open_time(min(now, record.session.stopped_at or now))
         drift, message = None, "The strategy has no rule to enter: there is nothing to compare."
         if record.definition.enter_long is not None:
             runs = [
@@ -130,13 +131,14 @@ class DriftHandler:
             raise JobFailed("The backtest took more memory than there is.") from None
         if isinstance(simulated, RefusedBacktest):
             return simulated.reason
-        end = session.timeframe.open_time(until)
         async with self._database.read_only() as reading:
-            gaps = await reading.market_data.candle_gaps(symbol, session.timeframe, start, end) if start < end else []
+            gaps = (
+                await reading.market_data.candle_gaps(symbol, session.timeframe, start, until) if start < until else []
+            )
         return ComparedRuns(
             symbol,
             session.timeframe,
-            _live_trips(record, market),
+            _live_trips(record, market, until),
             simulated.round_trips,
             [signal for signal in record.signals if (signal.market or session.market) == symbol],
             gaps,
@@ -171,8 +173,8 @@ async def _signals(reading: UnitOfWork, session: TradingSession) -> list[Signal]
     return found
 
 
-def _live_trips(record: LiveRecord, market: Market) -> tuple[RoundTrip, ...]:
-    fills = [fill for fill in record.fills if fill.market == market.symbol]
+def _live_trips(record: LiveRecord, market: Market, until: datetime) -> tuple[RoundTrip, ...]:
+    fills = [fill for fill in record.fills if fill.market == market.symbol and fill.at < until]
     if not fills:
         return ()
     reasons = {fill.order_id: role for fill in fills if (role := record.exit_reasons.get(fill.order_id)) is not None}

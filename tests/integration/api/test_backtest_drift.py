@@ -192,6 +192,22 @@ async def test_what_the_session_lacks_or_has_alone_is_named(api: Api, processes:
     assert (found["missed"], found["extra"]) == (2, 1)
 
 
+async def test_what_happened_after_the_newest_candle_is_not_compared_yet(api: Api, processes: ProcessPool) -> None:
+    session = await a_session(api)
+    trips = await backtest(api, session)
+    for trip in trips:
+        await lived(api, session, trip)
+    assert session.stopped_at is not None
+    later = replace(trips[0], opened_at=session.stopped_at, closed_at=None)
+    await lived(api, session, later)
+    await drift(api, session)
+    await runner(api, processes).work_once()
+    found = await drift(api, session)
+    assert found is not None
+    assert (found["matched"], found["extra"], found["items"]) == (len(trips), 0, [])
+    assert datetime.fromisoformat(found["until"]) == session.stopped_at
+
+
 async def test_it_is_requested_once_and_again_when_it_is_old_until_the_session_has_ended(
     api: Api, processes: ProcessPool
 ) -> None:
