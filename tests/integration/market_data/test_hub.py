@@ -134,11 +134,11 @@ async def test_history_is_filled_back_in_every_timeframe(node: MarketNode) -> No
 
 async def test_trades_and_snapshots_are_stored(node: MarketNode) -> None:
     batches = await taken(node.hub.trade_stream(BTC), 3)
-    last = batches[-1][-1]
+    first, last = batches[0][0], batches[-1][-1]
 
     async def stored() -> list[str]:
         async with node.database.read_only() as reading:
-            trades = await reading.market_data.trades(BTC, TimeKeysetPage(limit=1000))
+            trades = await reading.market_data.trades(BTC, TimeKeysetPage(limit=1000, start=first.at))
         return [trade.venue_trade_id for trade in trades]
 
     async with node.hub.subscribe(BTC), asyncio.timeout(PATIENCE_SECONDS):
