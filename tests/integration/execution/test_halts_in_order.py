@@ -83,20 +83,23 @@ async def test_a_halt_waits_for_the_step_of_an_amendment_and_the_next_step_sees_
 async def test_an_order_that_waits_for_its_turn_at_the_venue_is_not_sent_after_a_halt(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    turn, plain = asyncio.Event(), venue.place
+    turn, plain, asked = asyncio.Event(), venue.place, list[Order]()
 
     async def place_in_turn(order: Order, guard: SendGuard) -> OrderReport:
+        asked.append(order)
         await turn.wait()
         return await plain(order, guard)
 
     venue.place = place_in_turn  # type: ignore[method-assign]
     executor = await harness.start()
-    order = await harness.place()
-    assert order.status is OrderStatus.SUBMITTED
+    placing = asyncio.create_task(harness.place())
+    await eventually(lambda: asked, "the order waits for its turn")
+    order = await harness.until(asked[0].id, "SUBMITTED")
     await store_halt(harness, TradingState.HALTED)
     await eventually(lambda: order.id in harness.context.withdrawn, "the executor has read of the cancel")
     turn.set()
-    ended = await harness.until(order.id, "CANCELED")
+    ended = await placing
+    assert (ended.id, ended.status) == (order.id, OrderStatus.CANCELED)
     assert (ended.cancel_code, venue.received) == (CancelCode.HALT, [])
     assert "before its turn came" in (await harness.order_events(order.id))[-1].reason
     await eventually(lambda: not (harness.context.withdrawn or harness.context.in_flight), "nothing is left of it")

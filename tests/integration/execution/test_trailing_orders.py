@@ -1,5 +1,6 @@
 """Trailing stops by hand, which the engine holds: followed, triggered, cancelled, and found again after a crash."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -406,7 +407,9 @@ async def test_a_triggered_stop_whose_request_is_lost_is_sent_again_unless_it_is
     venue.unreachable = True
     harness.markets.trade(80)
     await harness.until(lost.id, "IN_DOUBT")
-    await harness.service.cancel(harness.user.id, lost.id)
+    cancelling = asyncio.create_task(harness.service.cancel(harness.user.id, lost.id))
+    await read_until(lambda: harness.read(lost.id), lambda now: now.cancel_requested_at, "its cancel is stored")
     venue.unreachable = False
     await harness.until(lost.id, "REJECTED")
+    await cancelling
     assert len(venue.received) == 2
