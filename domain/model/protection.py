@@ -71,8 +71,8 @@ class PositionProtection:
     computed from, in quote per base. `high_water` is the best price since the entry, for a trailing stop. Trades before
     `watched_until` (the venue's time) don't count: they are no later than the fill, or were seen. `targets_done` has
     the indices of partial targets that were reached. `venue_filled` is what its orders that rest at the venue have
-    filled, as far as `quantity` counts it. `unwatched_since` is set while the engine can't watch the market's prices,
-    for that reason.
+    filled, as far as `quantity` counts it, and `sold_by_hand` what other sales have taken of it. `unwatched_since` is
+    set while the engine can't watch the market's prices, for that reason.
     """
 
     id: UUID
@@ -95,6 +95,7 @@ class PositionProtection:
     targets_done: tuple[int, ...] = ()
     protect_at: ProtectAt = ProtectAt.ENGINE
     venue_filled: Decimal = ZERO
+    sold_by_hand: Decimal = ZERO
     unwatched_since: datetime | None = None
     unwatched_reason: str | None = None
     ended_at: datetime | None = None

@@ -38,6 +38,7 @@ def of_no_position(protection: PositionProtection) -> PositionProtection:
         position_id=None,
         quantity=None if protection.quantity is None else ZERO,
         entry_quantity=ZERO,
+        sold_by_hand=ZERO,
         reference_price=None,
         high_water=None,
         watched_until=None,

@@ -11,6 +11,7 @@ from domain.model.trading import Position
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.rules.order_groups import without_rivals
+from domain.trading.hand_sales import count_sold_by_hand
 from domain.trading.protection_updater import count_resting
 
 
@@ -87,6 +88,10 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
     if protection is not None and protection.quantity is not None:
         locked = await unit_of_work.protection.get_for_update(protection.id)
         protection = None if locked is None else await count_resting(unit_of_work, locked)
+    positions = await unit_of_work.positions.list_open(intent.account_id)
+    position = next((position for position in positions if _concerns(position, intent, protection)), None)
+    if protection is not None and position is not None:
+        protection = await count_sold_by_hand(unit_of_work, protection, position)
     entry_order_id = None if protection is None else protection.entry_order_id
     if intent.trading_session_id is not None:
         owner = (intent.trading_session_id, intent.market)
@@ -96,8 +101,6 @@ async def load_closing(unit_of_work: UnitOfWork, intent: PositionIntent) -> Posi
         related = tuple(o for o in by_hand if o.reduce_only)
     else:
         related = tuple(o for o in active if _is_related(o, intent, entry_order_id))
-    positions = await unit_of_work.positions.list_open(intent.account_id)
-    position = next((position for position in positions if _concerns(position, intent, protection)), None)
     if position is None:
         return PositionClosing(intent, None, protection, entry_order_id, related)
     working = tuple(order for order in active if _closes(order, position))

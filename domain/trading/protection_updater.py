@@ -16,6 +16,7 @@ from domain.ports.leases import StaleLease
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.direction import Direction
 from domain.rules.protected_position import of_no_position, succeeding, with_fills
+from domain.trading.hand_sales import count_sold_by_hand
 from domain.trading.keeper_context import KeeperContext
 
 UNFILLED_FOR = timedelta(minutes=10)
@@ -75,6 +76,8 @@ class ProtectionUpdater:
         self._high_water = high_water
         self._seen: dict[UUID, tuple[UUID, Decimal | None, int | None]] = {}
         """The position, its price and the entry's revision that each protection was last computed from."""
+        self._counted: dict[UUID, tuple[Position, Decimal, tuple[UUID, ...]]] = {}
+        """The position, the purchase and the other protections that each one's sales by hand were last counted from."""
 
     def __repr__(self) -> str:
         return f"ProtectionUpdater({self._context!r}, seen={len(self._seen)})"
@@ -87,6 +90,7 @@ class ProtectionUpdater:
         has_changed = False
         open_ids = {protection.id for protection in state.protections}
         self._seen = {key: seen for key, seen in self._seen.items() if key in open_ids}
+        self._counted = {key: counted for key, counted in self._counted.items() if key in open_ids}
         over = []
         for protection in state.protections:
             try:
@@ -96,6 +100,7 @@ class ProtectionUpdater:
                     over.append(protection)
                 else:
                     has_changed |= await self._grow_once(protection, state)
+                    has_changed |= await self._count_by_hand_once(protection, state)
             except (StaleLease, Unavailable):
                 raise
             except Exception as error:  # noqa: BLE001  # of one protection, which must harm no other
@@ -110,6 +115,27 @@ class ProtectionUpdater:
         async with self._context.transaction() as unit_of_work:
             protection = await unit_of_work.protection.get_for_update(known.id)
             return protection is not None and await count_resting(unit_of_work, protection) is not protection
+
+    async def _count_by_hand_once(self, known: PositionProtection, state: ProtectedAccount) -> bool:
+        """Take off what was sold by hand since; end the protection of an entry of which that has left nothing."""
+        position, entry = state.position_of(known), state.entry_of(known)
+        if known.quantity is None or position is None or entry is None or known.position_id != position.id:
+            return False
+        others = tuple(row.id for row in state.protections if row.position_id == position.id)
+        counted_from = (position, known.entry_quantity, others)
+        if self._counted.get(known.id) == counted_from:
+            return False
+        async with self._context.transaction() as unit_of_work:
+            protection = await unit_of_work.protection.get_for_update(known.id)
+            if protection is None or protection.ended_at is not None:
+                return False
+            counted = await count_sold_by_hand(unit_of_work, protection, position)
+            if counted is not protection:
+                if not counted.quantity and entry.status.is_final and not entry.awaits_fills:
+                    await self._save_ended(unit_of_work, counted)
+                self._context.publish_position(unit_of_work, position, "sold by hand")
+        self._counted[known.id] = counted_from
+        return counted is not protection
 
     def _has_nothing(self, protection: PositionProtection, state: ProtectedAccount) -> bool:
         """Return whether there is nothing to protect, nor will be."""

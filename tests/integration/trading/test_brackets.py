@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -282,3 +283,52 @@ async def test_a_fill_that_is_recorded_after_a_later_one_is_protected_too(node: 
     protection = await active(node, account)
     assert (protection.entry_order_id, protection.quantity) == (entry.id, QUANTITY * Decimal("0.999"))
     assert (await open_position(node, account)).opened_at < later
+
+
+@pytest.mark.parametrize("keeper_looks_between", [True, False])
+async def test_the_stop_of_a_bracket_does_not_sell_what_was_bought_after_a_sale_by_hand(
+    node: TradingNode, *, keeper_looks_between: bool
+) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    entry = await buy(node, account, BracketRequest(stop_loss=TWO, protect_at=ProtectAt.ENGINE))
+    protection = await active(node, account)
+    assert protection.quantity is not None
+    assert protection.stop_loss_price is not None
+    kept = protection.quantity - Decimal("0.006")
+
+    async def parts() -> list[Decimal | None]:
+        return [found.quantity for found in await protections(node, account)]
+
+    sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, Decimal("0.006"))
+    assert (await node.orders.place(node.user.id, sale, "sale")).status is OrderStatus.FILLED
+    if keeper_looks_between:
+        await read_until(parts, lambda now: now == [kept], "the bracket protects what is left of it")
+    await buy(node, account, key="later")
+    await read_until(parts, lambda now: now == [kept], "the bracket protects what is left of it alone")
+    held = (await open_position(node, account)).quantity
+    await node.feed.trade(protection.stop_loss_price)
+    await read_until(lambda: protections(node, account), lambda now: not now, "the bracket has done its work")
+    (sold,) = await exits(node, entry)
+    left = (await open_position(node, account)).quantity
+    assert (sold.status, held - left) == (OrderStatus.FILLED, sold.filled_quantity)
+    assert kept - Decimal("0.00001") < sold.filled_quantity <= kept
+
+
+async def test_a_sale_by_hand_of_all_that_the_newest_bracket_protects_ends_it_and_leaves_the_older_one(
+    node: TradingNode,
+) -> None:
+    account = await node.account()
+    await node.until_reconciled(account)
+    older = await buy(node, account, BracketRequest(stop_loss=TWO, protect_at=ProtectAt.ENGINE), "older")
+    part = (await active(node, account)).quantity
+    newer = await buy(node, account, BracketRequest(stop_loss=THREE, protect_at=ProtectAt.ENGINE), "newer")
+
+    async def parts() -> dict[UUID | None, Decimal | None]:
+        return {found.entry_order_id: found.quantity for found in await protections(node, account)}
+
+    await read_until(parts, lambda now: now == {older.id: part, newer.id: part}, "both are active")
+    assert part is not None
+    await node.orders.place(node.user.id, OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, part), "sale")
+    await read_until(parts, lambda now: now == {older.id: part}, "the newer one has ended")
+    assert await exits(node, newer) == []

@@ -70,6 +70,7 @@ async def test_a_protection_comes_back_as_it_was_stored(
         targets_done=(0,),
         protect_at=ProtectAt.BEST,
         venue_filled=Decimal("0.1"),
+        sold_by_hand=Decimal("0.05"),
     )
     for stored in (bare, full):
         await protection.add(stored)
