@@ -15,30 +15,50 @@ class FeedOutage:
     is_long: bool
 
 
+@dataclass(slots=True)
+class _KnownOutage:
+    since: float
+    last: FeedOutage
+    ending_since: float | None = None
+
+
 class FeedOutages:
-    """Remembers since when each market can't be watched, in monotonic seconds; a moment lasts `patience_seconds`."""
+    """Remembers since when each market can't be watched, in monotonic seconds; a moment lasts `patience_seconds`.
+
+    An outage ends once prices have come for a quarter of that time: a feed that is followed again and again, and is
+    silent each time, is down all the while.
+    """
 
     def __init__(self, markets: MarketView, clock: Clock, patience_seconds: float) -> None:
         self._markets = markets
         self._clock = clock
         self._patience = patience_seconds
-        self._since: dict[MarketSymbol, float] = {}
+        self._known: dict[MarketSymbol, _KnownOutage] = {}
 
     def __repr__(self) -> str:
-        return f"FeedOutages({sorted(map(str, self._since))})"
+        return f"FeedOutages({sorted(map(str, self._known))})"
 
     def of(self, symbol: MarketSymbol, *, lacks_candles: bool = False) -> FeedOutage | None:
         """Return what keeps a market from being watched now; None if its prices come."""
+        now, known = self._clock.monotonic(), self._known.get(symbol)
         reason = self._reason(symbol, lacks_candles=lacks_candles)
-        if reason is None:
-            self._since.pop(symbol, None)
+        if reason is not None:
+            since = now if known is None else known.since
+            outage = FeedOutage(reason, now - since >= self._patience)
+            self._known[symbol] = _KnownOutage(since, outage)
+            return outage
+        if known is None:
             return None
-        now = self._clock.monotonic()
-        return FeedOutage(reason, now - self._since.setdefault(symbol, now) >= self._patience)
+        if known.ending_since is None:
+            known.ending_since = now
+        if now - known.ending_since < self._patience / 4:
+            return known.last
+        del self._known[symbol]
+        return None
 
     def forget_all_but(self, symbols: set[MarketSymbol]) -> None:
         """Forget the markets that aren't watched any more."""
-        self._since = {symbol: since for symbol, since in self._since.items() if symbol in symbols}
+        self._known = {symbol: known for symbol, known in self._known.items() if symbol in symbols}
 
     def _reason(self, symbol: MarketSymbol, *, lacks_candles: bool) -> str | None:
         market, status = self._markets.catalogue.get(symbol), self._markets.status(symbol)
