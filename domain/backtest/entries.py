@@ -19,7 +19,7 @@ from domain.risk.checks import check_order
 from domain.risk.context import RiskContext
 from domain.rules.direction import Direction
 from domain.rules.entered_states import EnteredStates
-from domain.rules.entry import entry_price, protection_rules, stop_distance
+from domain.rules.entry import check_stops, entry_price, protection_rules, stop_distance
 from domain.rules.grid import grid_of
 from domain.rules.sizing import WHOLE, Share, SizingContext, SizingError, check_sellable, entry_lots
 from domain.strategies.average_range import to_distance
@@ -32,7 +32,7 @@ _HALF_PERCENT = Decimal(50)
 class ExitTerms:
     """What is to close a position, and its states by the price of the entry.
 
-    `is_near` is whether its stop, if there is one, is surely no further than half of the entry price.
+    `is_near` is whether all its stops, if there are any, are surely no further than half of the entry price.
     """
 
     rules: ProtectionRules
@@ -106,6 +106,8 @@ class EntryBuilder:
         try:
             limit = None if self._is_market else self._limit(ticks, ask)
             price = ask if limit is None else limit
+            if not terms.is_near:
+                check_stops(terms.rules, self._grid.price(price))
             context = self._sizing_context(price, ticks, at, atr, terms)
             lots = entry_lots(self._sizing, context, self._grid, share)
             value = self._ledger.units.value(price, lots * self._ledger.units.lot)
@@ -133,7 +135,7 @@ class EntryBuilder:
             return None
         stops = [level for level in (rules.stop_loss, rules.trailing_stop) if level is not None]
         near = [level for level in stops if level.percent is not None and level.percent <= _HALF_PERCENT]
-        return ExitTerms(rules, EnteredStates(rules, self._market, Direction.LONG), is_near=bool(near) or not stops)
+        return ExitTerms(rules, EnteredStates(rules, self._market, Direction.LONG), is_near=len(near) == len(stops))
 
     def _limit(self, ticks: int, ask: int) -> int:
         price = entry_price(self._style, self._depth(ticks, ask, 0), self._grid.price(ticks), self._market)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.money import EXACT, divide
+from domain.core.money import EXACT, divide, plain
 from domain.model.client_order_ids import client_order_id
 from domain.model.definitions import ExitDistance, OrderStyle, StrategyDefinition
 from domain.model.markets import Depth, Market, MarketSymbol, Timeframe
@@ -15,12 +15,17 @@ from domain.rules.direction import Direction
 from domain.rules.grid import grid_of
 from domain.rules.protected_position import level_distance
 from domain.rules.session_plan import TradingSessionPlan
+from domain.rules.sizing import SizingError
 
 MAX_ENTRY_DELAY = timedelta(seconds=10)
 """How long after its signal, which for a candle's is its close, an entry may still be made."""
 
 _BASIS_POINTS = Decimal(10_000)
 _HUNDRED = Decimal(100)
+
+
+class StopOutOfReach(SizingError):
+    """The entry would have less protection than its strategy asks for."""
 
 
 def entry_price(style: OrderStyle, depth: Depth | None, close: Decimal, market: Market) -> Decimal:
@@ -103,6 +108,17 @@ def stop_distance(rules: ProtectionRules, price: Decimal) -> Decimal | None:
     """Return how far below an entry at `price` the nearer stop is, in quote per base; None if there is none."""
     stops = (rules.stop_loss, rules.trailing_stop)
     return min((level_distance(level, price) for level in stops if level is not None), default=None)
+
+
+def check_stops(rules: ProtectionRules, price: Decimal) -> None:
+    """Raise `StopOutOfReach` if a stop of an entry at `price` would be at zero or below it, where no trade ever is."""
+    for name, level in (("stopLoss", rules.stop_loss), ("trailingStop", rules.trailing_stop)):
+        distance = None if level is None or level.price is not None else level_distance(level, price)
+        if distance is not None and distance >= price:
+            raise StopOutOfReach(
+                f"the distance of its {name}, {plain(distance)}, is not below the price of {plain(price)}: "
+                "the stop would never be reached, and the position would be without it"
+            )
 
 
 def _exit_level(distance: ExitDistance, atr: Decimal | None) -> ExitLevel:

@@ -4,10 +4,18 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from domain.core.money import ZERO
+from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.protection import ProtectionRules
 from domain.model.trading import Signal
-from domain.rules.entry import entry_order, entry_price, protection_rules, stop_distance
+from domain.rules.entry import (
+    StopOutOfReach,
+    check_stops,
+    entry_order,
+    entry_price,
+    protection_rules,
+    stop_distance,
+)
 from domain.rules.ladder import Ladder, add_share, entry_share
 from domain.rules.sizing import Share, SizingContext, SizingError, check_sellable, size_entry
 from domain.trading.session_context import TradingSessionContext
@@ -104,9 +112,19 @@ class SignalActor:
             order = await _build_entry(self._context, transaction, signal, terms)
             transaction.batch.enter(order, entry_protection(self._context, order, terms.rules))
         except SizingError as error:
+            if isinstance(error, StopOutOfReach):
+                await self._alert(transaction, error)
             signal = replace(signal, reason=f"{signal.reason} — no order: {error}")
         self._record(transaction, signal, order)
         return order
+
+    async def _alert(self, transaction: TradingSessionTransaction, error: StopOutOfReach) -> None:
+        """Alert the user once that the strategy can't enter: its signals alone would say so, one after the other."""
+        session, unit_of_work, now = transaction.state.session, transaction.unit_of_work, transaction.now
+        key = f"stop:{session.id}:{transaction.state.symbol}"
+        if await unit_of_work.accounts.record_alerts(session.account_id, [key], now):
+            message = f"A trading session makes no entries on {transaction.state.symbol}: {error}. Lessen the distance."
+            unit_of_work.events.append([NewEvent(session.user_id, now, UserEventKind.ALERT, None, message)])
 
     def _record(self, transaction: TradingSessionTransaction, signal: Signal, order: Order | None) -> None:
         """Have a signal stored with the order it causes; their references to each other are checked at the commit."""
@@ -144,6 +162,7 @@ async def _build_entry(
     price = entry_price(plan.definition.order, depth, signal.price, market)
     if price <= 0:
         raise SizingError(f"the limit price would be {price:f}")
+    check_stops(terms.rules, price)
     balances = await transaction.batch.balances()
     sizing_context = SizingContext(
         market=market,

@@ -231,7 +231,11 @@ class StrategyDefinitionInput:
         ),
     )
     stop_loss: ExitDistanceInput | None = strawberry.field(
-        default=None, description="How far below the entry price the position is closed with a loss."
+        default=None,
+        description=(
+            "How far below the entry price the position is closed with a loss. An entry whose price isn't above that "
+            "distance is refused."
+        ),
     )
     take_profit: ExitDistanceInput | None = strawberry.field(
         default=None, description="How far above the entry price the position is closed with a profit."
@@ -240,7 +244,7 @@ class StrategyDefinitionInput:
         default=None,
         description=(
             "How far below the best price since the entry the position is closed. It follows that price up and never "
-            "moves down."
+            "moves down. An entry whose price isn't above that distance is refused."
         ),
     )
     max_holding_bars: int | None = strawberry.field(

@@ -4,6 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 
+import pytest
+
 from domain.core.money import round_up
 from domain.execution.account_context import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
@@ -274,6 +276,29 @@ async def test_an_entry_that_cant_be_sized_is_a_signal_without_an_order(node: Tr
     (signal,) = await node.signals(session)
     assert "no order: " in signal.reason
     assert signal.order_id is None
+
+
+@pytest.mark.parametrize(
+    ("name", "distance"),
+    [
+        ("stop_loss", ExitDistance(absolute=Decimal(10_000_000))),
+        ("stop_loss", ExitDistance(atr_multiple=Decimal(100_000))),
+        ("trailing_stop", ExitDistance(absolute=Decimal(10_000_000))),
+    ],
+)
+async def test_an_entry_whose_stop_would_never_be_reached_is_refused_and_alerted_of_once(
+    node: TradingNode, name: str, distance: ExitDistance
+) -> None:
+    near = {"trailing_stop": ExitDistance(percent=Decimal(2)), "stop_loss": ExitDistance(percent=Decimal(2))}
+    await node.feed.fill_history(400, high=node.feed.price + 10, low=node.feed.price - 10)
+    session = await node.session(await node.account(), strategy(**(near | {name: distance})))
+    for _ in range(2):
+        await node.until_processed(session, await node.feed.close_candle())
+    assert await node.orders_of(session) == []
+    reasons = [signal.reason for signal in await node.signals(session)]
+    assert len(reasons) == 2
+    assert all("the stop would never be reached" in reason for reason in reasons)
+    assert ["the stop would never be reached" in alert for alert in await node.alerts()] == [True]
 
 
 async def test_the_orders_of_a_candle_are_sent_without_waiting_for_the_executor_to_look(

@@ -7,7 +7,7 @@ from domain.backtest.bars import Bars
 from domain.backtest.engine import NoBars, UnsupportedDefinition, run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
-from domain.model.definitions import ExitDistance, ExitTarget, OrderStyle, Sizing
+from domain.model.definitions import EntryAdd, ExitDistance, ExitTarget, OrderStyle, Sizing
 from domain.model.orders import OrderRole, OrderType, TimeInForce
 from domain.rules.costs import FeeCurrency, TradingCosts
 from tests.support.backtests import START, a_plan, a_spot_market, bars_at, signalled
@@ -248,6 +248,25 @@ def test_a_post_only_entry_that_would_take_is_rejected() -> None:
     posted = run(a_plan(signalled(order=limit(post_only=True)), latency_milliseconds=60_000), bars)
     assert not posted.fills
     assert posted.metrics.orders_rejected == 1
+
+
+@pytest.mark.parametrize("name", ["stop_loss", "trailing_stop"])
+@pytest.mark.parametrize(("distance", "entries"), [("99.99", 1), ("100", 0), ("250", 0)])
+def test_an_entry_whose_stop_would_never_be_reached_is_refused(name: str, distance: str, entries: int) -> None:
+    other = {"stop_loss", "trailing_stop"} - {name}
+    near = dict.fromkeys(other, ExitDistance(percent=D(2)))
+    definition = signalled(**near, **{name: ExitDistance(absolute=D(distance))})
+    result = run(a_plan(definition), bars_at((*QUIET, ENTER), QUIET, QUIET))
+    assert len([fill for fill in result.fills if fill.role is OrderRole.ENTRY]) == entries
+    assert entries or (result.message is not None and "the stop would never be reached" in result.message)
+
+
+def test_a_further_entry_at_a_price_that_leaves_the_position_without_its_stop_is_refused() -> None:
+    adds = (EntryAdd(below=ExitDistance(percent=D(5)), count=2),)
+    definition = signalled(stop_loss=ExitDistance(absolute=D("94.5")), adds=adds, exit_long=None)
+    bars = bars_at((*QUIET, ENTER), QUIET, (100, 100, 95, 95), (95, 95, 90, 90), (90, 90, 90, 90))
+    result = run(a_plan(definition), bars)
+    assert [fill.price for fill in result.fills if fill.role is OrderRole.ENTRY] == [D(100), D(95)]
 
 
 def test_risk_checks_deny_what_live_trading_denies_and_say_why() -> None:
