@@ -1,6 +1,6 @@
 """The entry order of a signal: priced, sized and checked by what live trading prices, sizes and checks with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
@@ -11,7 +11,7 @@ from domain.backtest.plan import BacktestPlan
 from domain.core.money import MAX_AMOUNT, ZERO
 from domain.indicators.candle_arrays import Floats
 from domain.model.markets import Depth, FeedState, PriceLevel
-from domain.model.orders import Order, OrderRole, OrderType, RiskDenial
+from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.protection import ProtectionRules
 from domain.model.trading import Balance
 from domain.model.trading_state import TradingState
@@ -42,11 +42,15 @@ class ExitTerms:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry order: its quantity in units of base, its limit in ticks (None: MARKET), and what closes it again."""
+    """An entry order: its quantity in units of base, its limit in ticks (None: MARKET), and what closes it again.
+
+    `cost` is what it may take of the cash, in units of quote, with its fee if that is taken in quote too.
+    """
 
     quantity: int
     limit: int | None
     terms: ExitTerms
+    cost: int
 
 
 @dataclass
@@ -120,9 +124,13 @@ class EntryBuilder:
         if not self._passes_plainly(lots, value):
             denials = check_order(self._order(lots, limit, at), self._risk_context(ticks, ask, at))
             if denials:
-                self._deny(denials)
+                self._deny([denial.message for denial in denials])
                 return None
-        return Entry(lots * self._ledger.units.lot, limit, terms)
+        cost = value if self._ledger.units.fees_in_base else value + self._most_fee(value)
+        if cost > self._ledger.budget.free:
+            self._deny([f"the order with its fee costs more than the free {self._market.quote}"])
+            return None
+        return Entry(lots * self._ledger.units.lot, limit, terms, cost)
 
     def note_no_place(self) -> None:
         """Count a signal that came while as many positions were open as may be."""
@@ -178,8 +186,12 @@ class EntryBuilder:
             return False
         if value < self._least_value:
             return False
-        fee = value * self._fee[0] // self._fee[1] + 1 if self._is_market else 0
+        fee = self._most_fee(value) if self._is_market else 0
         return value + fee <= self._ledger.budget.free
+
+    def _most_fee(self, value: int) -> int:
+        """Return the fee of a fill, rounded up; a taker's is never below a maker's."""
+        return -(-value * self._fee[0] // self._fee[1])
 
     def _order(self, lots: int, limit: int | None, at: int) -> Order:
         now = to_time(at)
@@ -221,6 +233,6 @@ class EntryBuilder:
         self.counts.not_sized += 1
         self.counts.last_reason = reason
 
-    def _deny(self, denials: tuple[RiskDenial, ...]) -> None:
+    def _deny(self, messages: Iterable[str]) -> None:
         self.counts.denied += 1
-        self.counts.last_reason = " ".join(denial.message for denial in denials)
+        self.counts.last_reason = " ".join(messages)

@@ -44,6 +44,7 @@ class FurtherEntries:
         self._placed: _Placed | None = None
         self._signalled: tuple[int, int] | None = None
         self._blocked_until = 0
+        self._reserved = 0
         self.below: LadderLevel | None = None
         self.above: LadderLevel | None = None
         self._refresh(bar)
@@ -107,7 +108,7 @@ class FurtherEntries:
         ticks = placed.ticks
         if ticks is None:
             ticks = context.plan.costs.slipped(opening, Direction.LONG.entry_side)
-            if context.ledger.lacks_cash(ticks, placed.entry.quantity):
+            if context.ledger.rejects_buy(ticks, placed.entry.quantity):
                 self._placed = None
                 context.entries.counts.rejected += 1
                 self._refresh(bar)
@@ -127,11 +128,16 @@ class FurtherEntries:
         self._buy(placed, bar, stretch.ended, placed.ticks, placed.ticks, in_bar=True)
         return placed.ticks
 
-    def enter_at(self, level: LadderLevel, bar: int, stretch: Stretch) -> bool:
-        """Make the further entry of a level that a stretch reaches; return whether the position has grown."""
-        return self._place(level.number, bar - 1, bar, level.price, stretch.ended, stretch)
+    def enter_at(self, level: LadderLevel, ticks: int, bar: int, stretch: Stretch) -> bool:
+        """Enter at a level that a stretch reaches, at the price `ticks`; return whether the position has grown."""
+        return self._place(level.number, bar - 1, bar, ticks, stretch.ended, stretch)
 
     # -- orders -------------------------------------------------------------------------------------------------------
+
+    def release_cash(self) -> None:
+        """Give back to the budget what an order that rests no more was to spend."""
+        self._context.ledger.budget.reserved -= self._reserved
+        self._reserved = 0
 
     def _place(
         self, number: int, signal_bar: int, bar: int, ticks: int, at: int, within: Stretch | None = None
@@ -159,6 +165,8 @@ class FurtherEntries:
         """Find out in which bar a LIMIT order is filled; one that is placed within a bar rests from the next one on."""
         context, latency = self._context, self._context.plan.latency_bars
         arrives = bar + max(latency, int(is_within))
+        self._reserved = entry.cost
+        context.ledger.budget.reserved += entry.cost
         if arrives >= len(context.bars):
             self._blocked_until = NEVER
             return
@@ -172,6 +180,7 @@ class FurtherEntries:
 
     def _buy(self, placed: _Placed, bar: int, at: int, ticks: int, arrival: int, *, in_bar: bool) -> None:
         context = self._context
+        self.release_cash()
         context.ledger.buy(bar, at, ticks, arrival, placed.entry.quantity, maker=placed.maker, in_bar=in_bar)
         self._placed = None
         self._ladder = replace(self._ladder, last_price=context.ledger.price(ticks))
@@ -182,6 +191,7 @@ class FurtherEntries:
         self.below = self.above = None
         if self._placed is not None or bar < self._blocked_until:
             return
+        self.release_cash()
         context = self._context
         atr = context.entries.atr_at(bar - 1) if bar else None
         levels = price_levels(self._ladder, context.ledger.market, atr)

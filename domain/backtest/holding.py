@@ -191,12 +191,14 @@ class Holding:
             best, cap = stretch.close, filled
             self._state = grown_state(self._context, self._terms, self._state)
         while (level := further.above) is not None and level.price <= best and not self._takes_profit(level.price):
-            if further.enter_at(level, bar, stretch):
+            if further.enter_at(level, level.price, bar, stretch):
                 cap = level.price
                 self._state = grown_state(self._context, self._terms, self._state)
         while (level := further.below) is not None and stretch.low <= level.price and level.price > self._stop:
-            if further.enter_at(level, bar, stretch):
-                best, cap = stretch.close, level.price
+            # The slippage of the last entry may have put the level above the price of then.
+            price = level.price if cap is None else min(level.price, max(cap, stretch.low))
+            if further.enter_at(level, price, bar, stretch):
+                best, cap = stretch.close, price
                 self._state = grown_state(self._context, self._terms, self._state)
         return best, cap
 
@@ -225,7 +227,8 @@ class Holding:
         if exit_.cause is ExitCause.TARGET:
             self._parts.extend((arrives, index) for index in exit_.targets)
             return
-        self._state, self._further = ProtectionState(), None
+        self._end_further()
+        self._state = ProtectionState()
         if arrives < self._exit_bar:
             self._exit_bar, self._exit_role = arrives, EXIT_ROLES[exit_.cause]
         self._due_bar = self._exit_bar
@@ -241,7 +244,16 @@ class Holding:
 
     def _sell(self, bar: int, at: int, price: int, role: OrderRole, part: int | None = None) -> bool:
         self.last_bar = bar
-        return self._ledger.sell(bar, at, self._context.plan.costs.slipped(price, _SIDE), price, role, part)
+        is_closed = self._ledger.sell(bar, at, self._context.plan.costs.slipped(price, _SIDE), price, role, part)
+        if is_closed:
+            self._end_further()
+        return is_closed
+
+    def _end_further(self) -> None:
+        """Make no further entry any more."""
+        if self._further is not None:
+            self._further.release_cash()
+            self._further = None
 
 
 def _is_stop(exit_: Exit) -> bool:

@@ -109,8 +109,10 @@ class Ledger:
         """Return a price as a decimal, in quote per base."""
         return self._grid.price(ticks)
 
-    def lacks_cash(self, ticks: int, quantity: int) -> bool:
-        """Return whether a MARKET order to buy costs more than there is."""
+    def rejects_buy(self, ticks: int, quantity: int) -> bool:
+        """Return whether a MARKET order to buy costs more than there is, or is worth less than the least order."""
+        if self._is_too_small(quantity, ticks):
+            return True
         value = self.units.value(ticks, quantity)
         _, fee = self.units.fees(value, quantity, OrderSide.BUY, maker=False)
         return value + fee > self.budget.free

@@ -91,11 +91,11 @@ class MarketRun:
             self._open(entry, Filled(bar, ticks, in_bar=False, maker=False))
 
     def _arrive(self) -> None:
-        """Fill a MARKET order that was under way, if there still is enough cash for it."""
+        """Fill a MARKET order that was under way, if the venue still takes it at the price of now."""
         context, entry = self._context, self._entry
         assert entry is not None
         ticks = context.plan.costs.slipped(context.path.open[self.bar], Direction.LONG.entry_side)
-        if context.ledger.lacks_cash(ticks, entry.quantity):
+        if context.ledger.rejects_buy(ticks, entry.quantity):
             context.entries.counts.rejected += 1
             self._await_signal(self.bar)
         else:
@@ -103,12 +103,12 @@ class MarketRun:
 
     def _rest(self, entry: Entry, limit: int, decided_at: int) -> None:
         """Go on with the fill of a LIMIT order, or with its end."""
-        context, units = self._context, self._context.ledger.units
+        context = self._context
         order = RestingEntry(
             limit, self.bar + self._latency, decided_at, self._exit_bar(), context.plan.definition.order
         )
         outcome = order.outcome(context.bars, context.prices, context.plan.costs)
-        self._entry, self._reserved = entry, units.value(limit, entry.quantity)
+        self._entry, self._reserved = entry, entry.cost
         context.ledger.budget.reserved += self._reserved
         if isinstance(outcome, Filled):
             phase = Phase.WITHIN if outcome.in_bar else Phase.OPEN

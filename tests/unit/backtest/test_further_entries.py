@@ -11,6 +11,7 @@ from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.model.definitions import EntryAdd, ExitDistance, ExitTarget, OrderStyle, Sizing
 from domain.model.orders import OrderRole, OrderType
+from domain.rules.costs import TradingCosts
 from tests.support.backtests import a_plan, bars_at, signalled
 
 D = Decimal
@@ -206,3 +207,10 @@ def test_what_cannot_be_bought_further_is_counted() -> None:
     result = run_backtest(plan, bars_at((*QUIET, ENTER), QUIET, (100, 100, 97, 97)))
     assert len(result.fills) == 1
     assert result.metrics.orders_denied == 1
+
+
+def test_slippage_that_puts_the_next_level_above_the_price_leads_to_an_entry_at_the_price() -> None:
+    """The first entry slips from 100 to 105, 2 % below which the price already is: no candle has seen 102.9."""
+    plan = replace(ladder(EntryAdd(below=percent("2"))), costs=TradingCosts(slippage_bps=D(500)))
+    filled = run_backtest(plan, bars_at((*QUIET, ENTER), QUIET, QUIET)).fills
+    assert [(fill.bar, fill.arrival_price, fill.price) for fill in filled] == [(1, D(100), D(105))] * 2

@@ -14,9 +14,9 @@ from domain.backtest.market_bars import MarketBars
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.indicators.candle_arrays import SeriesKey
-from domain.model.definitions import EntryAdd, ExitDistance, Sizing, StrategyDefinition
+from domain.model.definitions import EntryAdd, ExitDistance, OrderStyle, Sizing, StrategyDefinition
 from domain.model.markets import Market, MarketSymbol, Timeframe
-from domain.model.orders import OrderRole
+from domain.model.orders import OrderRole, OrderType
 from domain.rules.costs import TradingCosts
 from tests.support.backtests import START, a_plan, a_spot_market, bars_at, bars_of, signalled
 from tests.support.candles import random_candles
@@ -205,3 +205,29 @@ def test_bars_are_never_left_out_because_of_their_details(seed: int) -> None:
     )
     market = MarketBars(a_market("BTC"), bars, bars)
     assert run_markets(plan, [market], START_MS).fills == run_backtest(plan, bars).fills
+
+
+def test_a_further_entry_that_rests_keeps_its_cash_from_other_markets() -> None:
+    adds = (EntryAdd(rule="volume == 3"),)
+    plan = a_plan(signalled(sizing=Sizing(equity_percent=D(100)), adds=adds, order=OrderStyle(OrderType.LIMIT)))
+    dip = (100, 100, 99, 100)
+    first = bars_at((*QUIET, ENTER), dip, (*QUIET, 3), QUIET, QUIET, dip, QUIET)
+    second = bars_at(QUIET, QUIET, QUIET, (*QUIET, ENTER), dip, QUIET, QUIET)
+    result = run(plan, first, second)
+    assert trades(result) == [("BTC/USDT", 1, OrderRole.ENTRY), ("BTC/USDT", 5, OrderRole.ENTRY)]
+    assert sum(fill.value for fill in result.fills) == 1_000
+
+
+def test_a_position_that_closes_gives_back_what_its_resting_further_entry_has_kept() -> None:
+    adds = (EntryAdd(rule="volume == 3"),)
+    order = OrderStyle(OrderType.LIMIT)
+    plan = a_plan(signalled(sizing=Sizing(equity_percent=D(100)), adds=adds, order=order))
+    dip = (100, 100, 99, 100)
+    first = bars_at((*QUIET, ENTER), dip, (*QUIET, 3), (*QUIET, EXIT), QUIET, QUIET, QUIET, QUIET)
+    second = bars_at(QUIET, QUIET, QUIET, QUIET, QUIET, (*QUIET, ENTER), dip, QUIET)
+    result = run(plan, first, second)
+    assert [(fill.market.symbol, fill.bar, fill.value) for fill in result.fills] == [
+        ("BTC/USDT", 1, 500),
+        ("BTC/USDT", 4, 500),
+        ("ETH/USDT", 6, 500),
+    ]

@@ -328,3 +328,23 @@ def test_progress_ends_the_run_when_it_raises() -> None:
 
     with pytest.raises(InterruptedError):
         run_backtest(a_plan(), bars_at((*QUIET, ENTER), QUIET), on_progress=stop)
+
+
+def test_a_limit_entry_must_leave_the_fee_that_is_taken_in_quote() -> None:
+    costs = TradingCosts(maker_fee=D("0.001"), fee_currency=FeeCurrency.QUOTE)
+    definition = signalled(sizing=Sizing(quote_amount=D(1_000)), order=OrderStyle(OrderType.LIMIT))
+    bars = bars_at((*QUIET, ENTER), (100, 100, 99, 100), QUIET)
+    result = run_backtest(a_plan(definition, costs, equity=1_000), bars)
+    assert result.fills == ()
+    assert result.message is not None
+    assert "the order with its fee costs more than the free USDT" in result.message
+    (fill,) = run_backtest(a_plan(definition, costs, equity=1_001), bars).fills
+    assert fill.fee_quote == 1
+
+
+def test_an_order_is_rejected_that_is_worth_too_little_when_it_arrives() -> None:
+    market = a_spot_market(minimum_notional=D(100))
+    plan = a_plan(signalled(sizing=Sizing(quote_amount=D(100))), market=market, latency_milliseconds=60_000)
+    fallen = (99, 99, 99, 99)
+    assert run_backtest(plan, bars_at((*QUIET, ENTER), QUIET, fallen, fallen)).fills == ()
+    assert len(run_backtest(plan, bars_at((*QUIET, ENTER), QUIET, QUIET, QUIET)).fills) == 1
