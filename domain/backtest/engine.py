@@ -70,7 +70,7 @@ def run_markets(
             start=start,
             rejected=sum(count.rejected for count in counts),
             denied=sum(count.denied for count in counts),
-            message=_message(counts),
+            message=_message(counts, sum(context.ledger.parts_unsold for context in contexts)),
         )
     )
 
@@ -122,9 +122,15 @@ def _has_place(plan: BacktestPlan, runs: Sequence[MarketRun]) -> bool:
     return most is None or sum(not run.is_idle for run in runs) < most
 
 
-def _message(counts: Sequence[EntryCounts]) -> str | None:
+def _message(counts: Sequence[EntryCounts], parts_unsold: int) -> str | None:
+    sentences = []
+    if parts_unsold:
+        sentences.append(
+            "Targets that were reached with a part too little for an order, so that nothing was sold: "
+            f"{parts_unsold:,}."
+        )
     without = sum(count.denied + count.not_sized + count.missed for count in counts)
-    if not without:
-        return None
-    reason = next(count.last_reason for count in reversed(counts) if count.last_reason is not None)
-    return f"{without:,} entry signals led to no order; the last one because: {reason}"
+    if without:
+        reason = next(count.last_reason for count in reversed(counts) if count.last_reason is not None)
+        sentences.append(f"{without:,} entry signals led to no order; the last one because: {reason}")
+    return " ".join(sentences) or None

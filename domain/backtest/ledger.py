@@ -88,7 +88,10 @@ class Budget:
 
 @dataclass(slots=True)
 class Ledger:
-    """Books the fills of one market. `base` is what the account holds of it, what no position counts included."""
+    """Books the fills of one market. `base` is what the account holds of it, what no position counts included.
+
+    `parts_unsold` counts the parts of positions that were to be sold, and were too little for an order.
+    """
 
     market: Market
     costs: TradingCosts
@@ -98,6 +101,7 @@ class Ledger:
     fills: list[FillRow] = field(default_factory=list)
     closed: list[BookedPosition] = field(default_factory=list)
     open: BookedPosition | None = None
+    parts_unsold: int = 0
     _grid: Grid = field(init=False)
     _least_value: int = field(init=False)
 
@@ -166,6 +170,7 @@ class Ledger:
             elif ticks > position.highest:
                 position.highest = ticks
         elif part is not None:
+            self.parts_unsold += 1
             return False
         if part is not None and not self._is_too_small(position.quantity, ticks):
             return False

@@ -83,8 +83,8 @@ class MarketTrades:
 class BacktestResult:
     """What a backtest has found. `hash` is of all fills: the same input always gives the same one.
 
-    `message` says how many entry signals led to no order, and why the last one didn't; None if all did. `round_trips`
-    are those of all markets, in the order of their entries.
+    `message` says how many entry signals led to no order, why the last one didn't, and how many targets sold nothing;
+    None if there were none. `round_trips` are those of all markets, in the order of their entries.
     """
 
     metrics: PerformanceMetrics

@@ -271,6 +271,13 @@ class PositionCloser:
         """
         intent = closing.intent
         if closing.closes_part:
+            if not intent.sold and closing.target > 0:
+                message = (
+                    f"{intent.reason} Its part of a position on {market.symbol}, {plain(closing.target)} "
+                    f"{market.base}, is too little for an order: it was not sold, and stays with the rest of the "
+                    "position."
+                )
+                await self._context.alert(unit_of_work, f"dust:{intent.id}", message)
             await self._end(unit_of_work, intent)
             return
         if closing.orders:

@@ -189,6 +189,28 @@ async def test_targets_sell_their_shares_of_all_that_was_bought(node: TradingNod
     assert await node.summary(session) == ["ENTER_LONG", "ENTRY FILLED", "TAKE_PROFIT FILLED", "TAKE_PROFIT FILLED"]
 
 
+async def test_a_target_whose_part_is_too_little_for_an_order_sells_nothing_and_is_alerted_of(
+    node: TradingNode,
+) -> None:
+    targets = (
+        ExitTarget(ExitDistance(percent=Decimal(5)), Decimal("0.1")),
+        ExitTarget(ExitDistance(percent=Decimal(10)), Decimal(50)),
+    )
+    session = await entered(node, targets=targets)
+    await node.until_protected(session)
+    whole = (await node.position(session)).quantity
+    await node.feed.trade(cents(node.feed.price * Decimal("1.06")))
+    (alert,) = await read_until(node.alerts, lambda alerts: len(alerts) == 1, node.clock, PATIENCE_SECONDS)
+    assert alert.startswith("The target 1 was reached. Its part of a position on sandbox:BTC/USDT")
+    assert "too little for an order" in alert
+    assert (await node.position(session)).quantity == whole
+    while (await node.position(session)).quantity == whole:
+        await node.feed.trade(cents(node.feed.price * Decimal("1.11")))
+        await node.until(session, lambda now: now, "it is there")
+    await node.until_summarised(session, "TAKE_PROFIT FILLED")
+    assert len(await node.alerts()) == 1
+
+
 async def test_a_target_that_was_reached_isnt_reached_again_after_an_add_or_a_restart(node: TradingNode) -> None:
     targets = (ExitTarget(ExitDistance(percent=Decimal(5)), Decimal(50)),)
     session = await entered(node, targets=targets, adds=(EntryAdd(on_entry_signal=True),))

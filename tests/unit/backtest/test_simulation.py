@@ -149,6 +149,16 @@ def test_partial_targets_sell_their_shares_each_at_its_price() -> None:
     assert trip.exit_price == D("102.3")
 
 
+def test_a_target_whose_part_is_too_little_for_an_order_sells_nothing_and_is_counted() -> None:
+    targets = (ExitTarget(percent("1"), D(5)), ExitTarget(percent("2"), D(50)))
+    bars = bars_at((*QUIET, ENTER), QUIET, (100, 103, 100, 103), (103, 103, 103, 103))
+    result = run(a_plan(signalled(targets=targets), market=a_spot_market(minimum_notional=D(10))), bars)
+    assert [fill.price for fill in result.fills[1:]] == [D(102)]
+    assert result.message == (
+        "Targets that were reached with a part too little for an order, so that nothing was sold: 1."
+    )
+
+
 def test_what_a_backtest_cannot_run_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedDefinition, match=r"ETH/USDT.*aren't given"):
         run(a_plan(signalled(enter_long='market("ETH/USDT").close > 1')), bars_at(QUIET))
