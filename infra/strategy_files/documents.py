@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from infra.strategy_files.errors import FieldError
+from infra.strategy_files.errors import FieldError, quoted
 from infra.strategy_files.formats import DocumentFormat
 
 MAX_BYTES = 200_000
@@ -73,7 +73,7 @@ def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping: dict[str, Any] = {}
     for name, value in pairs:
         if name in mapping:
-            raise BadDocument(f"it has {name!r} twice in one place")
+            raise BadDocument(f"it has {quoted(name)} twice in one place")
         mapping[name] = value
     return mapping
 

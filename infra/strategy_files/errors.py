@@ -6,6 +6,8 @@ from dataclasses import dataclass
 MAX_ERRORS = 20
 """How many errors are shown; one in every line must not scroll the first out of sight."""
 
+_LONGEST_SHOWN = 40
+
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
@@ -15,7 +17,7 @@ class FieldError:
     message: str
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.path)}: {self.message}" if self.path else self.message
+        return f"{'.'.join(map(_shown_name, self.path))}: {self.message}" if self.path else self.message
 
 
 class BadStrategyFile(Exception):
@@ -29,3 +31,12 @@ class BadStrategyFile(Exception):
         listed = "\n".join(f"  {error}" for error in self.errors[:MAX_ERRORS])
         rest = f"\n  … and {len(self.errors) - MAX_ERRORS} more" if len(self.errors) > MAX_ERRORS else ""
         super().__init__(f"{source} has errors:\n{listed}{rest}")
+
+
+def quoted(text: str) -> str:
+    """Return the beginning of a text in quotation marks, without characters that a terminal would obey."""
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…")
+
+
+def _shown_name(name: str) -> str:
+    return name if name.isprintable() and len(name) <= _LONGEST_SHOWN else quoted(name)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from domain.core.money import parse_decimal, plain
 from domain.core.text import closest_match
 from infra.strategy_files.documents import Number
-from infra.strategy_files.errors import FieldError
+from infra.strategy_files.errors import FieldError, quoted
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ class _Reader:
             return None
         before, hints = len(self.errors), get_type_hints(kind)
         given = {name: value for name, value in content.items() if value is not None or name not in known}
-        for name in given.keys() - known.keys():
+        for name in (name for name in given if name not in known):
             self.errors.append(FieldError((*path, name), f"there is no such field{_suggestion(name, known)}"))
         values = {
             known[name].name: self.read(hints[known[name].name], value, (*path, name))
@@ -181,12 +181,10 @@ _SCALARS: Mapping[type, Callable[[object], object]] = {
     str: _read_text,
 }
 
-_LONGEST_SHOWN = 40
-
 
 def _shown(content: object) -> str:
     if isinstance(content, str):
-        return repr(content if len(content) <= _LONGEST_SHOWN else f"{content[:_LONGEST_SHOWN]}…")
+        return quoted(content)
     if isinstance(content, bool):
         return str(content).lower()
     return "null" if content is None else "a list" if isinstance(content, list) else "a mapping"

@@ -119,3 +119,11 @@ def test_a_file_that_is_not_there_is_answered_in_a_line(tmp_path: Path) -> None:
         read_strategy_file(tmp_path / "none.json")
     with pytest.raises(BadStrategyFile, match=r"it can't be read: Is a directory"):
         read_strategy_file(tmp_path)
+
+
+def test_names_of_a_file_are_shown_short_and_without_what_a_terminal_would_obey() -> None:
+    content = '{"\\u001b[2J\\ud800": 1, "' + "x" * 100_000 + '": 1, "unknown": 1, "sizing": {"equityPercent": 50}}'
+    with pytest.raises(BadStrategyFile) as raised:
+        parse_strategy(content.encode(), DocumentFormat.JSON, "a.json")
+    shown = [str(error).split(": there is")[0] for error in raised.value.errors]
+    assert shown == ["'\\x1b[2J\\ud800'", f"'{'x' * 40}…'", "unknown"]
