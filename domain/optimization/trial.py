@@ -17,8 +17,6 @@ from domain.performance.returns import daily_returns
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 
-_HUNDRED = Decimal(100)
-
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
@@ -62,10 +60,8 @@ def answer_trial(call: TrialCall, on_progress: Callable[[float], None]) -> Trial
 
 def trial_plan(optimization: Optimization) -> TrialPlan:
     """Return what the trials of a stored optimization have in common."""
-    costs = TradingCosts(
-        taker_fee=optimization.taker_fee_percent / _HUNDRED,
-        maker_fee=optimization.maker_fee_percent / _HUNDRED,
-        slippage_bps=optimization.slippage_bps,
+    costs = TradingCosts.of_percents(
+        optimization.taker_fee_percent, optimization.maker_fee_percent, optimization.slippage_bps
     )
     return TrialPlan(
         optimization.definition,

@@ -54,7 +54,7 @@ def evaluate(
 
     Raises `InputErrors` and `UnsupportedDefinition`.
     """
-    costs = TradingCosts(market.taker_fee or ZERO, market.maker_fee or ZERO, assumed.slippage_bps)
+    costs = TradingCosts.of_market(market, assumed.slippage_bps)
     candidate = Candidate(definition, market, bars.timeframe, costs)
     equity, judged = assumed.initial_equity, list[_Judged]()
     for fold in folds:

@@ -25,8 +25,6 @@ FETCHED: Final = 0.5
 MAX_SECONDS: Final = 3_600.0
 """How long a backtest may be computed: a process of a node is everybody's."""
 
-_PERCENT: Final = Decimal(100)
-
 
 class BacktestHandler:
     """Computes backtests; see `domain.jobs.handler.JobHandler`."""
@@ -74,7 +72,7 @@ class BacktestHandler:
             _parameters(backtest),
             market,
             backtest.timeframe,
-            _costs(backtest),
+            TradingCosts.of_percents(backtest.taker_fee_percent, backtest.maker_fee_percent, backtest.slippage_bps),
             backtest.initial_equity,
             backtest.latency_milliseconds,
             candles.bars,
@@ -107,14 +105,6 @@ class BacktestHandler:
 
 def _parameters(backtest: Backtest) -> dict[str, Decimal]:
     return {parameter.name: parameter.value for parameter in backtest.parameters}
-
-
-def _costs(backtest: Backtest) -> TradingCosts:
-    return TradingCosts(
-        taker_fee=backtest.taker_fee_percent / _PERCENT,
-        maker_fee=backtest.maker_fee_percent / _PERCENT,
-        slippage_bps=backtest.slippage_bps,
-    )
 
 
 def _summary(outcome: BacktestOutcome) -> str:

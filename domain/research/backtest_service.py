@@ -21,7 +21,7 @@ from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.model.trading import ParameterValue
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.costs import TradingCosts
+from domain.rules.costs import TradingCosts, fee_percent
 from domain.strategies.compiled import compile_definition
 from domain.strategies.parameter_values import all_parameter_values, parameter_value_errors
 from domain.strategies.validation import unsupported_errors, validate
@@ -225,11 +225,6 @@ def _backtest(
         slippage_bps=request.slippage_bps,
         latency_milliseconds=request.latency_milliseconds,
     )
-
-
-def fee_percent(given: Decimal | None, of_market: Decimal | None) -> Decimal:
-    """Return a fee in percent: the one given, or the market's, which is a fraction."""
-    return (of_market or ZERO) * 100 if given is None else given
 
 
 def _shown(value: Decimal) -> str:

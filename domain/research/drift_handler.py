@@ -9,7 +9,6 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import InputErrors
-from domain.core.money import ZERO
 from domain.core.pagination import KeysetPage
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.definitions import StrategyDefinition
@@ -117,7 +116,7 @@ class DriftHandler:
             parameters,
             market,
             session.timeframe,
-            TradingCosts(market.taker_fee or ZERO, market.maker_fee or ZERO),
+            TradingCosts.of_market(market),
             session.start_equity or _DEFAULT_EQUITY,
             0,
             loaded.bars,

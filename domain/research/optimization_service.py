@@ -15,7 +15,8 @@ from domain.optimization.limits import trials_error
 from domain.optimization.search import search_of
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.research.backtest_service import BacktestRequest, BacktestService, fee_percent
+from domain.research.backtest_service import BacktestRequest, BacktestService
+from domain.rules.costs import fee_percent
 from domain.strategies.errors import DefinitionError
 from domain.users.activity import record_activity
 

@@ -9,6 +9,7 @@ from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 
 _BASIS_POINTS = 10_000
+_HUNDRED = Decimal(100)
 
 
 class FeeCurrency(StrEnum):
@@ -33,6 +34,22 @@ class TradingCosts:
             self, "_slippage", EXACT.divide(self.slippage_bps, Decimal(_BASIS_POINTS)).as_integer_ratio()
         )
 
+    @classmethod
+    def of_percents(
+        cls,
+        taker_fee: Decimal,
+        maker_fee: Decimal,
+        slippage_bps: Decimal,
+        fee_currency: FeeCurrency = FeeCurrency.RECEIVED,
+    ) -> "TradingCosts":
+        """Return the costs whose fees are given in percent."""
+        return cls(EXACT.divide(taker_fee, _HUNDRED), EXACT.divide(maker_fee, _HUNDRED), slippage_bps, fee_currency)
+
+    @classmethod
+    def of_market(cls, market: Market, slippage_bps: Decimal = ZERO) -> "TradingCosts":
+        """Return the costs with a market's fees, where unknown ones are none."""
+        return cls(market.taker_fee or ZERO, market.maker_fee or ZERO, slippage_bps)
+
     def applied_to(self, market: Market) -> Market:
         """Return the market with these fees; entries are sized by the taker's, so it is never below the maker's."""
         return replace(market, taker_fee=max(self.taker_fee, self.maker_fee), maker_fee=self.maker_fee)
@@ -51,3 +68,8 @@ class TradingCosts:
         if side is OrderSide.BUY and self.fee_currency is FeeCurrency.RECEIVED:
             return EXACT.multiply(quantity, rate), ZERO
         return ZERO, EXACT.multiply(value, rate)
+
+
+def fee_percent(given: Decimal | None, of_market: Decimal | None) -> Decimal:
+    """Return a fee in percent: the one given, or the market's, which is a fraction; none if that is unknown."""
+    return EXACT.multiply(of_market or ZERO, _HUNDRED) if given is None else given

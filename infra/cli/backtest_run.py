@@ -16,7 +16,7 @@ from domain.core.money import ZERO
 from domain.indicators.candle_arrays import CandleArrays, SeriesKey
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, MarketSymbol, Timeframe
-from domain.rules.costs import FeeCurrency, TradingCosts
+from domain.rules.costs import FeeCurrency, TradingCosts, fee_percent
 from domain.strategies.compiled import CompiledStrategy, compile_definition
 from domain.strategies.validation import unsupported_errors
 from infra.cli.arguments import BadArgument, unknown_name
@@ -29,7 +29,6 @@ from infra.runtime.command_resources import open_command_resources
 from infra.settings import Settings
 
 PURPOSE = "r3edge backtest"
-_HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +218,11 @@ async def _market(stored: PostgresMarketData, symbol: MarketSymbol) -> Market:
 
 def trading_costs(request: BacktestRequest, market: Market) -> TradingCosts:
     """Return what trading costs, by the market where the request says nothing."""
-    taker, maker = request.taker_fee_percent, request.maker_fee_percent
-    return TradingCosts(
-        taker_fee=(market.taker_fee or ZERO) if taker is None else taker / _HUNDRED,
-        maker_fee=(market.maker_fee or ZERO) if maker is None else maker / _HUNDRED,
-        slippage_bps=request.slippage_bps,
-        fee_currency=request.fee_currency,
+    return TradingCosts.of_percents(
+        fee_percent(request.taker_fee_percent, market.taker_fee),
+        fee_percent(request.maker_fee_percent, market.maker_fee),
+        request.slippage_bps,
+        request.fee_currency,
     )
 
 
