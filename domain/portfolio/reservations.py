@@ -28,15 +28,21 @@ def free_balance(balance: Balance | None, currency: str, orders: Iterable[Order]
     """Return what is free of a currency, less what `orders` take that the balance doesn't show yet.
 
     `orders` are the active ones, and those that have ended so lately that the balance may be older than their fills.
-    Of a balance of which the venue reports the total alone, all that active orders need is not free.
+    An order that the engine holds takes nothing: what it needs is checked when it is triggered. Of a balance of which
+    the venue reports the total alone, all that active orders need is not free.
     """
     if balance is None:
         return ZERO
     free = balance.total if balance.free is None else balance.free
-    for order in orders:
-        is_shown = balance.free is not None and is_included(order, balance)
-        if not is_shown and spent_currency(order) == currency:
-            free = EXACT.subtract(free, _taken(order, balance, need))
+    spending = [order for order in orders if spent_currency(order) == currency and not order.is_held]
+    # A balance of the millisecond at which several were accepted surely shows the first of them; which one isn't known.
+    tied = [order for order in spending if order.accepted_at is not None and order.accepted_at == balance.at]
+    in_doubt = {order.id for order in sorted(tied, key=lambda order: _all_of(order, need))[1:]}
+    for order in spending:
+        if not is_included(order, balance) or order.id in in_doubt:
+            free = EXACT.subtract(free, _all_of(order, need))
+        elif balance.free is None:
+            free = EXACT.subtract(free, _left_of(order, need))
     return free
 
 
@@ -46,19 +52,19 @@ def is_included(order: Order, balance: Balance) -> bool:
 
 
 def is_settling(order: Order, balance: Balance | None) -> bool:
-    """Return whether the order has ended with fills that the balance, by its time, doesn't show yet."""
+    """Return whether the order has ended with fills that the balance, by its time, may not show yet."""
     if order.status not in _SETTLED or order.awaits_fills or not order.filled_quantity:
         return False
     if balance is None or balance.at is None:
         return False
-    return order.accepted_at is not None and order.accepted_at > balance.at
+    return order.accepted_at is not None and order.accepted_at >= balance.at
 
 
-def _taken(order: Order, balance: Balance, need: Need) -> Decimal:
-    if order.is_held:
-        return ZERO  # The venue doesn't know of it; what it needs is checked when it is triggered.
-    is_shown = is_included(order, balance)
-    still_needed = need(order) or ZERO if order.outstanding_quantity else ZERO
-    if is_shown:
-        return still_needed if balance.free is None else ZERO
-    return EXACT.add(still_needed, order.filled_cost if order.side is OrderSide.BUY else order.filled_quantity)
+def _all_of(order: Order, need: Need) -> Decimal:
+    """Return what an order has spent and still needs."""
+    spent = order.filled_cost if order.side is OrderSide.BUY else order.filled_quantity
+    return EXACT.add(_left_of(order, need), spent)
+
+
+def _left_of(order: Order, need: Need) -> Decimal:
+    return need(order) or ZERO if order.outstanding_quantity else ZERO

@@ -62,6 +62,33 @@ async def test_of_two_orders_of_sixty_percent_at_once_one_is_sent_and_the_other_
     assert venue.sent == 1
 
 
+async def test_a_balance_of_the_millisecond_of_several_orders_frees_none_but_one_of_them(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, asked: list[str]
+) -> None:
+    accepted_at: list[datetime] = []
+
+    def receive(order: Order) -> None:
+        accepted_at.append(venue.venue_now())
+        with monkeypatch.context() as patch:
+            patch.setattr(venue, "venue_now", lambda: accepted_at[0])
+            ScriptedVenue.receive(venue, order)
+
+    monkeypatch.setattr(venue, "receive", receive)
+    venue.holdings = usdt(300)
+    await harness.start()
+    resting = [await harness.limit(key, "90") for key in ("one", "two", "three")]
+    assert statuses(resting) == ["OPEN", "OPEN", "OPEN"]
+    assert {order.accepted_at for order in resting} == {accepted_at[0]}
+    # As the venue reports after the first of them; its messages about the others are on their way.
+    venue.publish(BalanceReport((Balance("USDT", D(300), D(210), accepted_at[0]),)))
+    await read_until(lambda: free(harness, "USDT"), lambda found: found == 210, "the message is stored")
+    venue.holdings = usdt(300, free=30)
+    before = len(asked)
+    assert (await harness.limit("four", "90")).status is OrderStatus.DENIED
+    assert len(asked) == before + 1
+    assert venue.sent == 3
+
+
 async def test_what_a_filled_order_has_spent_is_reserved_until_the_balance_message(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:

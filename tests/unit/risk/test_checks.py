@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 
@@ -171,6 +172,17 @@ class TestBalance:
         other = an_order(status=status, accepted_at=accepted_at)
         answer = codes(an_order(), context(balances=balances, active=(other,)))
         assert answer == ([R.INSUFFICIENT_BALANCE] if denied else [])
+
+    def test_of_orders_accepted_in_the_millisecond_of_a_balance_it_shows_one(self) -> None:
+        balances = {"USDT": Balance("USDT", D(400), D(300), NOW)}
+        resting = [an_order(id=UUID(int=n), status=OrderStatus.OPEN, accepted_at=NOW) for n in (11, 12)]
+        bought = market_order(
+            id=UUID(int=13), status=OrderStatus.FILLED, filled_quantity=D(1), filled_cost=D(100), accepted_at=NOW
+        )
+        for active, settling in ([resting, []], [resting[:1], [bought]]):
+            known = context(balances=balances, active=tuple(active), settling=tuple(settling))
+            assert codes(an_order(quantity=D(2)), known) == []
+            assert codes(an_order(quantity=D("2.01")), known) == [R.INSUFFICIENT_BALANCE]
 
     def test_what_an_order_has_spent_is_gone_before_a_balance_shows_it(self) -> None:
         balances = {"USDT": Balance("USDT", D(150), D(150), NOW), "BTC": Balance("BTC", D(1), D(1), NOW)}
