@@ -1,6 +1,5 @@
 """Computes requested backtests as jobs."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -15,15 +14,12 @@ from domain.model.markets import Market
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputePool
+from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 
 FETCHED: Final = 0.5
 """The progress after the missing candles were fetched and all of them read."""
-
-MAX_SECONDS: Final = 3_600.0
-"""How long a backtest may be computed: a process of a node is everybody's."""
 
 
 class BacktestHandler:
@@ -79,14 +75,12 @@ class BacktestHandler:
             candles.start,
         )
         try:
-            async with asyncio.timeout(MAX_SECONDS):
-                computed = await self._processes.run(
-                    compute_backtest, task, lambda share: run.report(FETCHED + (1 - FETCHED) * share)
-                )
-        except TimeoutError:
+            computed = await self._processes.run(
+                compute_backtest, task, lambda share: run.report(FETCHED + (1 - FETCHED) * share)
+            )
+        except ComputationTooLong as error:
             raise JobFailed(
-                f"The backtest took longer than {MAX_SECONDS:,.0f} s. Choose a shorter period, a longer timeframe or "
-                "simpler rules."
+                f"The backtest took {error}. Choose a shorter period, a longer timeframe or simpler rules."
             ) from None
         except ComputationCrashed:
             raise JobFailed(

@@ -18,6 +18,14 @@ class ComputationTooLarge(Exception):
     """The computation needs more memory than a process may have."""
 
 
+class ComputationTooLong(Exception):
+    """The computation took longer than a process may be used for: the processes of a node are everybody's."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"longer than {seconds:,.0f} s")
+
+
 class ComputationFailed(Exception):
     """The computation raised an error; the message is its traceback."""
 
@@ -28,7 +36,7 @@ class ComputePool(Protocol):
     async def run(self, function: Callable[[A, OnProgress], R], argument: A, on_progress: OnProgress) -> R:
         """Return what the function returns for the argument; all three are pickled, so it is one of a module.
 
-        Waits for a free process. A cancellation ends the process. Raises `ComputationCrashed`, `ComputationTooLarge`
-        and `ComputationFailed`.
+        Waits for a free process. A cancellation ends the process. Raises `ComputationCrashed`, `ComputationTooLarge`,
+        `ComputationTooLong` (in which the wait doesn't count) and `ComputationFailed`.
         """
         ...

@@ -25,7 +25,7 @@ from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader, CandleRequest
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputePool
+from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 
@@ -128,6 +128,8 @@ class DriftHandler:
             )
         except (ComputationCrashed, ComputationTooLarge):
             raise JobFailed("The backtest took more memory than there is.") from None
+        except ComputationTooLong as error:
+            raise JobFailed(f"The backtest took {error}.") from None
         if isinstance(simulated, RefusedBacktest):
             return simulated.reason
         async with self._database.read_only() as reading:

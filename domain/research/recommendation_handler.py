@@ -15,7 +15,7 @@ from domain.model.strategy_templates import TemplateCatalogue
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
 from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputePool
+from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
 from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
 from domain.research.recommendation_task import Evaluated, EvaluationTask, evaluate_all
 from domain.strategies.compiled import compile_definition
@@ -101,6 +101,8 @@ class RecommendationHandler:
             )
         except (ComputationCrashed, ComputationTooLarge):
             raise JobFailed("The evaluation took more memory than there is.") from None
+        except ComputationTooLong as error:
+            raise JobFailed(f"The evaluation took {error}.") from None
 
 
 def _warm_up(candidate: RecommendationCandidate, timeframe: Timeframe) -> int:

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from typing import Final, TypeVar, cast
 
 from domain.core.background import BackgroundTasks
-from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge, OnProgress
+from domain.research.compute_pool import (
+    ComputationCrashed,
+    ComputationFailed,
+    ComputationTooLarge,
+    ComputationTooLong,
+    OnProgress,
+)
 from infra.runtime.compute_process import LENGTH_BYTES, frame
 
 MAX_CALLS: Final = 100
@@ -17,6 +23,9 @@ MAX_CALLS: Final = 100
 
 IDLE_SECONDS: Final = 60.0
 """How long a process waits for its next call before it is ended: it keeps some 100 MB."""
+
+MAX_SECONDS: Final = 3_600.0
+"""How long a computation of a node may take."""
 
 PROGRAM: Final = ("-m", "infra.runtime.compute_process")
 # The processes are parallel among themselves; a library's own threads would only compete.
@@ -29,13 +38,15 @@ R = TypeVar("R")
 class ProcessPool:
     """At most `size` processes at a time; see `domain.research.compute_pool.ComputePool`.
 
+    A call may take `most_seconds`; None: for as long as it takes.
     Each is a new Python, never a fork: a fork of a process with threads, connections and locks may hang.
     """
 
-    def __init__(self, size: int, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, size: int, idle_seconds: float = IDLE_SECONDS, most_seconds: float | None = None) -> None:
         self._free = asyncio.Semaphore(size)
         self._idle: list[_Process] = []
         self._idle_seconds = idle_seconds
+        self._most_seconds = most_seconds
         self._endings = BackgroundTasks()
         self._is_closed = False
 
@@ -63,10 +74,15 @@ class ProcessPool:
 
     async def _call(self, process: "_Process", call: bytes, on_progress: OnProgress) -> object:
         try:
-            answer = await process.call(call, on_progress)
+            async with asyncio.timeout(self._most_seconds):
+                answer = await process.call(call, on_progress)
         except (ComputationFailed, ComputationTooLarge):
             await self._release(process)
             raise
+        except TimeoutError:
+            await process.end()
+            assert self._most_seconds is not None
+            raise ComputationTooLong(self._most_seconds) from None
         except BaseException:
             await process.end()
             raise

@@ -24,7 +24,7 @@ from domain.research.trial_runner import TrialOptions, TrialRunner
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
 from infra.postgres.candle_series import PostgresBars
-from infra.runtime.compute_pool import ProcessPool
+from infra.runtime.compute_pool import MAX_SECONDS, ProcessPool
 from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
 from infra.settings import Role, Settings
@@ -58,7 +58,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             await trader.start()
             stack.push_async_callback(trader.close)
         if Role.WORKER in settings.roles:
-            pool = ProcessPool(settings.worker_processes)
+            pool = ProcessPool(settings.worker_processes, most_seconds=MAX_SECONDS)
             stack.push_async_callback(pool.close)
             for runner in (
                 _report_runner(container, name),

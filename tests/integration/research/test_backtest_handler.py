@@ -17,7 +17,7 @@ from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import VenueUnreachable
-from domain.research import backtest_handler, backtest_task, candle_loader
+from domain.research import backtest_task, candle_loader
 from domain.research.backtest_service import BacktestRequest, BacktestService
 from domain.research.backtest_task import compute_backtest
 from domain.research.compute_pool import OnProgress
@@ -190,8 +190,10 @@ async def test_a_venue_that_is_away_and_a_history_too_long_to_fetch_fail_in_word
 class Replacing(ProcessPool):
     """Computes something else than it is asked for."""
 
-    def __init__(self, function: Callable[[Any, OnProgress], Any], argument: object = None) -> None:
-        super().__init__(1)
+    def __init__(
+        self, function: Callable[[Any, OnProgress], Any], argument: object = None, most_seconds: float | None = None
+    ) -> None:
+        super().__init__(1, most_seconds=most_seconds)
         self._function, self._argument = function, argument
 
     async def run(self, function: Any, argument: Any, on_progress: OnProgress) -> Any:
@@ -218,12 +220,10 @@ async def test_a_backtest_that_takes_too_long_ends_with_its_process(
     service: BacktestService,
     world: World,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await store_waves(database, waves())
     file = tmp_path / "pid"
-    processes = Replacing(computations.without_end, str(file))
-    monkeypatch.setattr(backtest_handler, "MAX_SECONDS", 0.1)
+    processes = Replacing(computations.without_end, str(file), most_seconds=0.1)
     await failed(database, backtest_runner(database, pool, processes), await asked(service, world), "took longer than")
     assert not (file.exists() and _is_running(int(file.read_text())))
     await processes.close()

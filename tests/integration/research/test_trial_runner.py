@@ -13,7 +13,7 @@ from domain.model.optimizations import Optimization, Trial, TrialResult
 from domain.optimization.folds import folds_of
 from domain.optimization.search import search_of
 from domain.optimization.trial import run_trial, trial_plan
-from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge
+from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge, ComputationTooLong
 from domain.research.trial_runner import MOST_ATTEMPTS
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
@@ -141,6 +141,7 @@ async def test_a_lease_is_renewed_while_a_trial_runs(database: PostgresDatabase,
     ("error", "message"),
     [
         (ComputationTooLarge(), "The trial needs more memory than a computation may have."),
+        (ComputationTooLong(3_600), "The trial took longer than 3,600 s."),
         (ComputationFailed("a secret"), "The trial could not be run: a fault of the engine, which its log describes."),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain.core.background import cancel_and_wait
-from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge
+from domain.research.compute_pool import ComputationCrashed, ComputationFailed, ComputationTooLarge, ComputationTooLong
 from infra.runtime.compute_pool import ProcessPool
 from tests.support import computations
 from tests.support.engine import ROOT
@@ -98,6 +98,17 @@ async def test_a_cancelled_call_ends_its_process_and_frees_its_place(tmp_path: P
     assert await waiting == 8
     await pool.close()
     assert pool.idle_processes == ()
+
+
+async def test_a_call_that_takes_too_long_ends_its_process_and_frees_its_place(tmp_path: Path) -> None:
+    pool, files = ProcessPool(1, most_seconds=0.3), [tmp_path / "first", tmp_path / "second"]
+    calls = [asyncio.create_task(pool.run(computations.without_end, str(file), ignore)) for file in files]
+    for call in calls:
+        with pytest.raises(ComputationTooLong):
+            await call
+    assert pool.idle_processes == ()
+    assert not any(is_running(int(pid)) for file in files if file.exists() and (pid := file.read_text()))
+    await pool.close()
 
 
 async def test_a_process_ends_in_the_middle_of_a_call_when_its_node_is_gone(pool: ProcessPool, tmp_path: Path) -> None:
