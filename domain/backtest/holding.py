@@ -134,7 +134,9 @@ class Holding:
         if entered is None and self._path.is_plain:
             stretch = self._path.whole(bar)
             return self._step_within(bar, stretch, stretch.high)
-        for stretch in self._path.stretches(bar):
+        whole = self._path.whole(bar)
+        # Where candles of the detail are missing none of them may have filled the entry: then their order says nothing.
+        for stretch in (whole,) if entered == whole else self._path.stretches(bar):
             if entered is not None and stretch.opened < entered.opened:
                 continue
             is_entry = entered is not None and stretch.opened == entered.opened
@@ -162,7 +164,8 @@ class Holding:
 
     def _step_within(self, bar: int, stretch: Stretch, best: int) -> bool:
         """Step a stretch whose best price is `best`: the high may lie before an entry, the close doesn't."""
-        cap = self._cap[1] if self._cap is not None and self._cap[0] == stretch.opened else None
+        opened = self._path.opened[bar] if stretch.is_first else stretch.opened
+        cap = self._cap[1] if self._cap is not None and self._cap[0] == opened else None
         further = self._further_in(bar)
         if further is not None:
             best, cap = self._enter_within(further, bar, stretch, best, cap)

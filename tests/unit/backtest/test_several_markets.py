@@ -143,10 +143,12 @@ def test_rules_read_the_candles_of_other_markets() -> None:
 # -- inside of a bar --------------------------------------------------------------------------------------------------
 
 
-def detailed(plan: BacktestPlan, bars: Bars, *minutes: Sequence[float]) -> list[tuple[int, OrderRole, Decimal, int]]:
-    """Run on bars of five minutes, of which the minutes are those of bar 2."""
+def detailed(
+    plan: BacktestPlan, bars: Bars, *minutes: Sequence[float], missing: int = 0
+) -> list[tuple[int, OrderRole, Decimal, int]]:
+    """Run on bars of five minutes, of which the minutes are those of bar 2 after the first `missing` ones."""
     detail = bars_at(*minutes)
-    detail = Bars(Timeframe.M1, detail.opened + 600_000, replace(detail.candles, opened_at=None))
+    detail = Bars(Timeframe.M1, detail.opened + 600_000 + missing * 60_000, replace(detail.candles, opened_at=None))
     market = MarketBars(a_market("BTC"), bars, detail)
     result = run_markets(plan, [market], START_MS)
     return [(fill.bar, fill.role, fill.price, (fill.at - START_MS) // 60_000) for fill in result.fills]
@@ -230,4 +232,20 @@ def test_a_position_that_closes_gives_back_what_its_resting_further_entry_has_ke
         ("BTC/USDT", 1, 500),
         ("BTC/USDT", 4, 500),
         ("ETH/USDT", 6, 500),
+    ]
+
+
+def test_an_entry_that_no_candle_of_the_detail_has_filled_takes_no_profit_before_it() -> None:
+    """The bar has been below the limit in a minute that is missing, which may have come after the high."""
+    bars = five_minutes(QUIET, (*QUIET, ENTER), (100, 103, 99, 100), QUIET)
+    plan = replace(both(), definition=replace(both().definition, order=OrderStyle(OrderType.LIMIT)))
+    assert detailed(plan, bars, (100, 103, 100, 103)) == [(2, OrderRole.ENTRY, D(100), 15)]
+
+
+def test_a_stop_above_the_price_is_filled_at_the_price_though_the_first_candle_of_the_detail_is_missing() -> None:
+    bars = five_minutes(QUIET, (*QUIET, ENTER), QUIET, QUIET)
+    plan = replace(both(), costs=TradingCosts(slippage_bps=D(500)))
+    assert detailed(plan, bars, QUIET, missing=1) == [
+        (2, OrderRole.ENTRY, D(105), 10),
+        (2, OrderRole.STOP_LOSS, D(95), 12),
     ]
