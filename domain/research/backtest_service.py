@@ -218,13 +218,18 @@ def _backtest(
         market=request.market,
         timeframe=request.timeframe,
         period_start=request.start,
-        period_end=min(request.end, now),
+        period_end=closed_end(request, now),
         initial_equity=request.initial_equity,
         taker_fee_percent=fee_percent(request.taker_fee_percent, market.taker_fee),
         maker_fee_percent=fee_percent(request.maker_fee_percent, market.maker_fee),
         slippage_bps=request.slippage_bps,
         latency_milliseconds=request.latency_milliseconds,
     )
+
+
+def closed_end(request: BacktestRequest, now: datetime) -> datetime:
+    """Return the end of the period, or that of the newest candle which has closed: a later run must see no more."""
+    return min(request.end, request.timeframe.open_time(now))
 
 
 def _shown(value: Decimal) -> str:

@@ -15,7 +15,7 @@ from domain.optimization.limits import trials_error
 from domain.optimization.search import search_of
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.research.backtest_service import BacktestRequest, BacktestService
+from domain.research.backtest_service import BacktestRequest, BacktestService, closed_end
 from domain.rules.costs import fee_percent
 from domain.strategies.errors import DefinitionError
 from domain.users.activity import record_activity
@@ -98,7 +98,7 @@ class OptimizationService:
             market=market,
             timeframe=backtest.timeframe,
             period_start=backtest.start,
-            period_end=min(backtest.end, now),
+            period_end=closed_end(backtest, now),
             initial_equity=backtest.initial_equity,
             taker_fee_percent=fee_percent(backtest.taker_fee_percent, market.taker_fee),
             maker_fee_percent=fee_percent(backtest.maker_fee_percent, market.maker_fee),
