@@ -11,9 +11,9 @@ from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.withdrawn_orders import why_withdrawn
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
 from domain.ports.unit_of_work import UnitOfWork
+from domain.rules.arrival_price import arrival_price
 from domain.rules.order_lifecycle import (
     Transition,
-    arrival_price,
     cancel_unsent,
     deny,
     expire_unsent,

@@ -12,7 +12,8 @@ from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import OrderPair
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
-from domain.rules.order_lifecycle import Transition, arrival_price, cancel_unsent, deny, submit
+from domain.rules.arrival_price import arrival_price
+from domain.rules.order_lifecycle import Transition, cancel_unsent, deny, submit
 
 _PENDING = OrderStatus.PENDING
 

@@ -17,9 +17,9 @@ from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.checks import check_order
 from domain.risk.context import without_replaced
+from domain.rules.arrival_price import arrival_price
 from domain.rules.order_lifecycle import (
     Transition,
-    arrival_price,
     cancel_unsent,
     deny,
     expire_unsent,

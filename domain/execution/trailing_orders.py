@@ -25,7 +25,8 @@ from domain.model.orders import CancelCode, Order, RiskCode
 from domain.ports.unit_of_work import UnitOfWork
 from domain.risk.context import RiskContext
 from domain.risk.protected_coins import holding_protection
-from domain.rules.order_lifecycle import Transition, arrival_price, cancel_held, hold, submit, trail_to, trigger
+from domain.rules.arrival_price import arrival_price
+from domain.rules.order_lifecycle import Transition, cancel_held, hold, submit, trail_to, trigger
 from domain.rules.trailing_order import Trail, start_trail, step_trail
 
 _SAVE_SECONDS = 1.0

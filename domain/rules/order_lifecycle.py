@@ -10,9 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.money import EXACT, divide
+from domain.core.money import EXACT
 from domain.model.events import NewEvent, UserEventKind
-from domain.model.markets import Depth
 from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition, rejected_by_absence, require_legal
 from domain.model.orders import (
     CancelCode,
@@ -31,7 +30,6 @@ _UNANSWERED = frozenset({OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT})
 _RESTING = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 _KEPT_BY_A_FILL = frozenset({OrderStatus.PENDING_CANCEL, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.FILLED})
 _REPORTED_LIVE = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED})
-_TWO = Decimal(2)
 _CANCEL_REASONS = {
     CancelCode.TRADING_SESSION: "the trading session cancels it",
     CancelCode.HALT: "a halt of trading cancels it",
@@ -64,19 +62,6 @@ class Transition:
             )
             for event in self.events
         ]
-
-
-def arrival_price(order: Order, depth: Depth | None) -> Decimal | None:
-    """Return the price that slippage is measured from: the order's stop price, or else the middle of the book.
-
-    Source of the middle at arrival: A. Perold, "The implementation shortfall", 1988. None if either side of the book
-    is empty.
-    """
-    if order.type.has_stop_price or order.type is OrderType.TRAILING_STOP:
-        return order.stop_price
-    if depth is None or not (depth.bids and depth.asks):
-        return None
-    return divide(depth.bids[0].price + depth.asks[0].price, _TWO)
 
 
 def initial_transition(order: Order) -> Transition:

@@ -4,7 +4,7 @@ Nodes compare by value, not by their place in the rule, so an evaluation compute
 A condition's series holds 1.0 and 0.0; NaN, in both kinds, means that there is no value.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
@@ -15,13 +15,7 @@ from domain.indicators.candle_arrays import CandleArrays, Floats, SeriesKey
 from domain.indicators.catalogue import IndicatorDefinition
 from domain.indicators.compute import compute
 from domain.indicators.warmup import EXACT, warm_up
-
-TOLERANCE = 1e-9
-"""Numbers whose difference is at most this fraction of the greater compare as equal.
-
-A window and a long history agree to 1e-9 and no better, so without it the two could differ when two series touch.
-"""
-NOISE = 1e-12
+from domain.strategies.operators import COMPARISONS, arithmetic, compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,42 +323,3 @@ def walk(nodes: tuple[Node, ...]) -> Iterator[Node]:
             entered.add(id(node))
         yield node
         waiting.extend(node.children)
-
-
-def arithmetic(sign: str, left: Floats, right: Floats) -> Floats:
-    """Return the numbers joined by `sign`, NaN if the result isn't a finite number."""
-    with np.errstate(all="ignore"):
-        result = ARITHMETIC[sign](left, right)
-    return np.where(np.isfinite(result), result, np.nan)
-
-
-def compare(left: Floats, right: Floats) -> Floats:
-    """Return 1.0 if left is greater, -1.0 if it is less, 0.0 if they are equal within the tolerance."""
-    close = np.abs(left - right) <= TOLERANCE * np.maximum(np.abs(left), np.abs(right))
-    return np.where(close, 0.0, np.sign(left - right))
-
-
-def _difference(left: Floats, right: Floats) -> Floats:
-    # What rounding leaves of two equal numbers is noise with a sign; zero is what was meant.
-    noise = np.abs(left - right) <= NOISE * np.maximum(np.abs(left), np.abs(right))
-    return np.where(noise, 0.0, left - right)
-
-
-ARITHMETIC: Mapping[str, Callable[[Floats, Floats], Floats]] = {
-    "+": lambda left, right: _difference(left, -right),
-    "-": _difference,
-    "*": np.multiply,
-    "/": np.divide,
-    "%": np.mod,
-    "**": np.power,
-    "minimum": np.minimum,
-    "maximum": np.maximum,
-}
-COMPARISONS: Mapping[str, Callable[[Floats], Floats]] = {
-    ">": lambda order: (order > 0).astype(np.float64),
-    ">=": lambda order: (order >= 0).astype(np.float64),
-    "<": lambda order: (order < 0).astype(np.float64),
-    "<=": lambda order: (order <= 0).astype(np.float64),
-    "==": lambda order: (order == 0).astype(np.float64),
-    "!=": lambda order: (order != 0).astype(np.float64),
-}

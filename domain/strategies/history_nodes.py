@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from domain.indicators.candle_arrays import Floats
-from domain.strategies.expressions import Condition, EvaluationContext, Node, Unary, arithmetic, compare
+from domain.strategies.expressions import Condition, EvaluationContext, Node, Unary
+from domain.strategies.operators import arithmetic, compare
 
 
 @dataclass(frozen=True, slots=True)

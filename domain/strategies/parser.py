@@ -29,9 +29,9 @@ from domain.strategies.expressions import (
     Not,
     Number,
     Price,
-    arithmetic,
 )
 from domain.strategies.lexer import check_tokens
+from domain.strategies.operators import arithmetic
 from domain.strategies.parse_context import (
     CLOCK,
     MAX_SHOWN,

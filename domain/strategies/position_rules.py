@@ -8,8 +8,6 @@ import numpy as np
 
 from domain.strategies.evaluation import Evaluation
 from domain.strategies.expressions import (
-    NOISE,
-    TOLERANCE,
     Absolute,
     Arithmetic,
     BooleanOperation,
@@ -21,8 +19,8 @@ from domain.strategies.expressions import (
     Not,
     PositionFacts,
     PositionValue,
-    arithmetic,
 )
+from domain.strategies.operators import NOISE, TOLERANCE, arithmetic
 from domain.strategies.parse_context import uses_position
 
 BarRule = Callable[[int, PositionFacts], bool]

@@ -7,7 +7,7 @@ from domain.indicators.catalogue import IndicatorDefinition, catalogue
 from domain.indicators.warmup import ADDITIVE, MULTIPLICATIVE
 from domain.model.markets import Timeframe
 from domain.strategies.builtins import ALIASES, BUILTINS, Argument, Builtin
-from domain.strategies.expressions import COMPARISONS
+from domain.strategies.operators import COMPARISONS
 from domain.strategies.parse_context import CLOCK, POSITION, POSITION_FIELDS
 from domain.strategies.parser import SIGNS
 from domain.strategies.templates import TEMPLATES

@@ -27,7 +27,7 @@ from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories import backtests, jobs, optimizations, reports, strategies, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
-from infra.postgres.repositories.orders import fill_conditions, order_conditions
+from infra.postgres.repositories.order_conditions import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
 from infra.postgres.rows.accounts import (
     SELECT_ACCOUNT,

@@ -9,7 +9,6 @@ from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
-from domain.model.orders import ACTIVE as ACTIVE_STATES
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.model.trading_state import TradingState
 from domain.model.users import PlanUsage, plan_by_name
@@ -17,9 +16,9 @@ from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease
 from domain.ports.orders import DuplicateOrder, OrderFilter, PlacingConditions, RiskSnapshot, StaleOrder
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.order_conditions import fill_conditions, order_conditions
 from infra.postgres.repositories.order_updates import OrderInsertStatement, OrderUpdateStatement
 from infra.postgres.repositories.risk_snapshot import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
-from infra.postgres.repositories.trading_sessions import OF_STRATEGY
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.halts import applies_to
 from infra.postgres.rows.orders import (
@@ -331,47 +330,6 @@ class PostgresOrders(Repository):
 
     async def _all_fills(self, text: str, *arguments: object) -> list[Fill]:
         return [fill_from_row(row) for row in await self._connection.fetch(text, *arguments)]
-
-
-def order_conditions(order_filter: OrderFilter) -> list[Condition]:
-    """Return the conditions of a filter of orders, without a user."""
-    # Implied by the statuses, but only this text makes PostgreSQL use the partial index of active orders.
-    is_active = order_filter.statuses is not None and ACTIVE_STATES.issuperset(order_filter.statuses)
-    return [
-        *([(IS_ACTIVE,)] if is_active else []),
-        *_shared_conditions(order_filter),
-        ("status = ANY({}::text[])", order_filter.statuses),
-        ("type = ANY({}::text[])", order_filter.types),
-        ("role = ANY({}::text[])", order_filter.roles),
-        ("created_at >= {}", order_filter.start),
-        ("created_at < {}", order_filter.end),
-    ]
-
-
-def fill_conditions(order_filter: OrderFilter) -> list[Condition]:
-    """Return the conditions of a filter of fills, without a user."""
-    return [
-        *_shared_conditions(order_filter),
-        ("order_id IN (SELECT id FROM orders WHERE status = ANY({}::text[]))", order_filter.statuses),
-        ("order_id IN (SELECT id FROM orders WHERE type = ANY({}::text[]))", order_filter.types),
-        ("order_id IN (SELECT id FROM orders WHERE role = ANY({}::text[]))", order_filter.roles),
-        ("at >= {}", order_filter.start),
-        ("at < {}", order_filter.end),
-    ]
-
-
-def _shared_conditions(order_filter: OrderFilter) -> list[Condition]:
-    """Return the conditions that orders and fills have in common."""
-    return [
-        ("account_id = {}", order_filter.account_id),
-        ("trading_session_id = {}", order_filter.trading_session_id),
-        ("market = {}", None if order_filter.market is None else str(order_filter.market)),
-        ("side = {}", order_filter.side),
-        (
-            f"trading_session_id IN (SELECT session.id FROM trading_sessions AS session WHERE {OF_STRATEGY})",
-            order_filter.strategy_id,
-        ),
-    ]
 
 
 def _user_conditions(user_id: UUID, conditions: list[Condition]) -> list[Condition]:

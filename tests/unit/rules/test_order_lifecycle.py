@@ -8,6 +8,7 @@ import pytest
 from domain.model.order_transitions import ABSENCES_TO_REJECT, IllegalTransition
 from domain.model.orders import Order, OrderEventKind, OrderStatus, OrderType, RejectCode, RiskCode, RiskDenial
 from domain.rules import order_lifecycle as lifecycle
+from domain.rules.arrival_price import arrival_price
 from domain.rules.order_lifecycle import Transition, apply_fill, apply_report, confirm_absent, fill_from_report
 from tests.support.orders import NOW, a_book, an_order, fill_report, order_report
 
@@ -257,15 +258,15 @@ class TestAbsence:
 
 class TestArrivalPrice:
     def test_slippage_is_measured_from_the_middle_of_the_book(self) -> None:
-        assert lifecycle.arrival_price(an_order(), a_book(bid="99", ask="100")) == Decimal("99.5")
+        assert arrival_price(an_order(), a_book(bid="99", ask="100")) == Decimal("99.5")
 
     def test_slippage_of_an_order_with_a_stop_price_is_measured_from_that(self) -> None:
         for type_ in (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT):
-            assert lifecycle.arrival_price(an_order(type=type_, stop_price=Decimal(103)), a_book()) == 103
+            assert arrival_price(an_order(type=type_, stop_price=Decimal(103)), a_book()) == 103
 
     def test_without_both_sides_of_a_book_there_is_nothing_to_measure_from(self) -> None:
-        assert lifecycle.arrival_price(an_order(), None) is None
-        assert lifecycle.arrival_price(an_order(), replace(a_book(), asks=())) is None
+        assert arrival_price(an_order(), None) is None
+        assert arrival_price(an_order(), replace(a_book(), asks=())) is None
 
 
 class TestTriggeredTrailingStops:
