@@ -5,7 +5,6 @@ import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from copy import deepcopy
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -34,7 +33,7 @@ account, whether there are any or not."""
 SHARED_TABLES = frozenset({"api", "exceptions", "fees", "httpExceptions"})
 """What ccxt knows of a venue that all exchange objects of the venue may hold in common."""
 
-_DESCRIPTIONS = WeakKeyDictionary[type, dict[str, CcxtValue]]()
+_TABLES = WeakKeyDictionary[type, dict[str, CcxtValue]]()
 
 _CLASSES = {
     Verdict.REFUSED: "OperationRejected",
@@ -78,10 +77,9 @@ class TransportMixin:
 
         An exchange object of Binance takes 40 kB so, and 250 kB with tables of its own.
         """
-        known = _DESCRIPTIONS.get(type(self))
-        if known is None:
-            known = _DESCRIPTIONS[type(self)] = super().describe()  # type: ignore[misc]
-        return {name: value if name in SHARED_TABLES else deepcopy(value) for name, value in known.items()}
+        description: dict[str, CcxtValue] = super().describe()  # type: ignore[misc]
+        tables = _TABLES.setdefault(type(self), {name: description[name] for name in SHARED_TABLES})
+        return description | tables
 
     def open(self, lazy: bool = False) -> None:
         """Open the session unless it is open."""

@@ -13,7 +13,7 @@ from infra.venues.ccxt.transport import SHARED_TABLES
 from infra.venues.config import VenueSettings
 from infra.venues.rate_limit.rate_limiter import RateLimiter
 
-VENUES = ("binance", "kraken", "bybit")
+VENUES = ("binance", "kraken", "bybit", "okx", "coinbase")
 
 
 async def two_accounts(venue: str) -> tuple[Any, Any]:
@@ -47,6 +47,12 @@ async def test_no_state_of_an_account_is_another_accounts(venue: str) -> None:
             containers(value, shared)
     common = containers(vars(one), {}).keys() & containers(vars(other), {}).keys()
     assert [value for key, value in containers(vars(one), {}).items() if key in common - shared.keys()] == []
+
+
+@pytest.mark.parametrize("venue", ["kraken", "bybit", "okx"])  # whose description has a method of the exchange object
+async def test_each_account_has_the_methods_of_its_own_object(venue: str) -> None:
+    for account in await two_accounts(venue):
+        assert account.streaming["ping"].__self__ is account
 
 
 @pytest.mark.parametrize("venue", VENUES)
