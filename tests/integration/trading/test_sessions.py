@@ -220,21 +220,20 @@ async def test_an_atr_stop_is_measured_on_the_candles_before_the_entry(node: Tra
 
 
 async def test_a_position_is_sold_after_the_most_bars_that_it_may_be_held(node: TradingNode) -> None:
-    session = await node.session(await node.account(), strategy(max_holding_bars=2))
+    session = await node.session(await node.account(), strategy(max_holding_bars=3))
     await node.feed.close_candle()
     position = await node.until_position(session, lambda now: now.quantity > 0, "it buys")
     protection = await node.until_protected(session)
-    opened_at = Timeframe.M1.open_time(position.opened_at)
-    assert protection.exit_at == opened_at + 2 * MINUTE
+    assert protection.exit_at == Timeframe.M1.open_time(position.opened_at) + 3 * MINUTE
     # Orders are filled by the sandbox's time, and bars are counted from there; candles close by the script's.
-    statement = "UPDATE position_protections SET exit_at = $2 WHERE id = $1"
-    await node.pool.execute(statement, protection.id, node.feed.venue_time + 2 * MINUTE)
-    await node.until_processed(session, await node.feed.close_candle())
-    assert (await node.summary(session)) == ["ENTER_LONG", "ENTRY FILLED"]
+    assert node.feed.venue_time < protection.exit_at - MINUTE
+    while node.feed.venue_time < protection.exit_at - MINUTE:
+        await node.until_processed(session, await node.feed.close_candle())
+        assert (await node.summary(session)) == ["ENTER_LONG", "ENTRY FILLED"]
     await node.feed.close_candle()
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     (intent,) = await node.intents(session)
-    assert intent.reason == "maxHoldingBars is reached: 2"
+    assert intent.reason == "maxHoldingBars is reached: 3"
     assert (await node.summary(session))[-1] == "EXIT FILLED"
 
 
