@@ -1,6 +1,7 @@
 """The pool of connections to PostgreSQL, one host or several."""
 
 import socket
+from contextlib import suppress
 from typing import TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +15,15 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _DEFAULT_PORT = "5432"
 _JSONB_VERSION = b"\x01"
 """The first byte of the binary form of jsonb (PostgreSQL, `jsonb_recv`)."""
+
+
+class _PooledConnection(asyncpg.Connection):
+    """A connection that ends quietly if its server is gone: the pool closes expired ones in tasks nobody waits for."""
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncpg's
+        """Close the connection; it is closed at once if the server can't be told."""
+        with suppress(OSError, TimeoutError, asyncpg.PostgresConnectionError):
+            await super().close(timeout=timeout)
 
 
 async def create_pool(
@@ -42,6 +52,7 @@ async def create_pool(
             command_timeout=command_timeout_seconds,
             target_session_attrs=session_attributes(dsn),
             server_settings=_server_settings(application_name),
+            connection_class=_PooledConnection,
             init=_set_codecs,
             reset=_reset_connection,
         )

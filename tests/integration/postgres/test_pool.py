@@ -5,6 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from domain.core.errors import Unavailable
@@ -66,6 +67,17 @@ async def test_a_connection_to_a_primary_that_became_a_standby_is_dropped(
         await _change(database, user.id)
     await _change(database, user.id)
     assert demoted != await pool.fetchval("SELECT pg_backend_pid()")
+
+
+async def test_a_connection_whose_server_is_gone_closes_without_an_error(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_pipe(_connection: object, *, timeout: float | None = None) -> None:  # noqa: ASYNC109  # asyncpg's
+        raise BrokenPipeError(timeout)
+
+    monkeypatch.setattr(asyncpg.Connection, "close", break_pipe)
+    async with pool.acquire() as connection:
+        await connection.close()
 
 
 async def _change(database: PostgresDatabase, user_id: UUID) -> None:
