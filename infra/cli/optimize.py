@@ -1,15 +1,12 @@
 """`r3edge optimize`: searches a strategy's best parameters over stored candles."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from infra.cli.options import DataDirectory, run_command
 from infra.settings import load_settings
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 _PERCENT = "in percent; without it, the market's"
 _OBJECTIVES = "net_profit, sharpe, sortino, calmar or profit_factor."
@@ -45,37 +42,19 @@ def optimize(
     """Search a strategy's best parameters over stored candles, and judge them by candles that were not searched."""
     settings = load_settings(data_dir=data_dir)
     import os  # noqa: PLC0415  # other commands start without
-    from datetime import UTC, datetime  # noqa: PLC0415  # as above
-    from decimal import Decimal  # noqa: PLC0415  # as above
 
-    from infra.cli.arguments import parse_amount, parse_market, parse_time, parse_timeframe  # noqa: PLC0415  # as above
     from infra.cli.optimize_tables import print_search  # noqa: PLC0415  # as above
     from infra.cli.progress import show_progress  # noqa: PLC0415  # as above
-    from infra.strategy_files.strategy_file import read_strategy_file  # noqa: PLC0415  # as above
-
-    def percent(text: str | None, option: str) -> "Decimal | None":
-        return None if text is None else parse_amount(text, option, below=Decimal(100))
 
     async def run() -> None:
-        from infra.cli.arguments import parse_parameters  # noqa: PLC0415  # as above
-        from infra.cli.backtest_run import BacktestRequest  # noqa: PLC0415  # as above
+        from infra.cli.backtest_options import BacktestOptions  # noqa: PLC0415  # as above
         from infra.cli.optimize_run import SearchRequest, parse_objective, run_stored_search  # noqa: PLC0415  # as above
 
-        backtest = BacktestRequest(
-            definition=read_strategy_file(file).definition,
-            parameters=parse_parameters(parameter or []),
-            market=parse_market(market),
-            timeframe=parse_timeframe(timeframe),
-            start=parse_time(start, "--from"),
-            end=datetime.now(UTC) if end is None else parse_time(end, "--to"),
-            equity=parse_amount(equity, "--equity", is_positive=True),
-            taker_fee_percent=percent(taker_fee, "--taker-fee"),
-            maker_fee_percent=percent(maker_fee, "--maker-fee"),
-            slippage_bps=parse_amount(slippage_bps, "--slippage-bps", below=Decimal(10_000)),
-            latency_milliseconds=latency_ms,
+        options = BacktestOptions(
+            file, parameter, market, timeframe, start, end, equity, taker_fee, maker_fee, slippage_bps, latency_ms
         )
         request = SearchRequest(
-            backtest, trials, parse_objective(objective), folds, seed, processes or os.cpu_count() or 1
+            options.request(), trials, parse_objective(objective), folds, seed, processes or os.cpu_count() or 1
         )
         with show_progress() as progress:
             found = await run_stored_search(settings, request, progress)
