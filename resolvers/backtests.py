@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
-from domain.model.backtests import Backtest
+from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.jobs import Job
 from domain.model.reports import EquityPoint, PerformanceMetrics, RoundTrip
 from domain.model.strategies import StrategyVersion
@@ -13,6 +13,7 @@ from domain.performance.equity_curve import downsample
 from domain.ports.lists import NoFilter
 from domain.research.backtest_service import BacktestRequest
 from resolvers.context import RequestContext
+from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
 from resolvers.reports import MAX_POINTS
@@ -40,19 +41,19 @@ async def job(context: RequestContext, backtest: Backtest) -> Job | None:
 
 async def metrics(context: RequestContext, backtest: Backtest) -> PerformanceMetrics | None:
     """Return the metrics; None until the job has succeeded."""
-    outcome = await context.loaders.backtest_outcomes.load(backtest.id)
+    outcome = await _outcome(context, backtest)
     return None if outcome is None else outcome.metrics
 
 
 async def fills_hash(context: RequestContext, backtest: Backtest) -> str | None:
     """Return the hash of all fills; None until the job has succeeded."""
-    outcome = await context.loaders.backtest_outcomes.load(backtest.id)
+    outcome = await _outcome(context, backtest)
     return None if outcome is None else outcome.hash
 
 
 async def notes(context: RequestContext, backtest: Backtest) -> Sequence[str] | None:
     """Return what a reader must know about the result; None until the job has succeeded."""
-    outcome = await context.loaders.backtest_outcomes.load(backtest.id)
+    outcome = await _outcome(context, backtest)
     return None if outcome is None else outcome.notes
 
 
@@ -60,7 +61,7 @@ async def equity_curve(context: RequestContext, backtest: Backtest, points: int)
     """Return the equity curve with at most `points` points; empty until the job has succeeded."""
     if not 1 <= points <= MAX_POINTS:
         raise RequestFault(FaultCode.INVALID, f"`points` is {points}; it must be from 1 to {MAX_POINTS:,}.")
-    outcome = await context.loaders.backtest_outcomes.load(backtest.id)
+    outcome = await _outcome(context, backtest)
     return () if outcome is None else downsample(outcome.equity_curve, points)
 
 
@@ -68,7 +69,7 @@ async def round_trips(context: RequestContext, backtest: Backtest, page: PageArg
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
     scope = CursorScope("round-trips", str(backtest.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
-    outcome = await context.loaders.backtest_outcomes.load(backtest.id)
+    outcome = await _outcome(context, backtest)
     trips = () if outcome is None else outcome.round_trips
     numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
     return slice_page(request, trips, lambda trip: (numbers[id(trip)],))
@@ -78,3 +79,9 @@ async def run(context: RequestContext, request: BacktestRequest, idempotency_key
     """Request a backtest."""
     user = context.require_user(ApiScope.READ)
     return await context.services.backtests.run(user.id, request, idempotency_key)
+
+
+async def _outcome(context: RequestContext, backtest: Backtest) -> BacktestOutcome | None:
+    if not await has_succeeded(context, backtest.job_id):
+        return None
+    return await context.loaders.backtest_outcomes.load(backtest.id)

@@ -33,6 +33,15 @@ async def job_result(context: RequestContext, job: Job) -> object | None:
     return await loader(str(job.result_id)) if loader else None
 
 
+async def has_succeeded(context: RequestContext, job_id: UUID) -> bool:
+    """Tell whether the job has succeeded, as the same request sees its status.
+
+    A result must be read after its job: read before it, the result could be missing beside a status of SUCCEEDED.
+    """
+    job = await context.loaders.jobs.load(job_id)
+    return job is not None and job.status is JobStatus.SUCCEEDED
+
+
 async def cancel(context: RequestContext, job_id: UUID) -> Job:
     """Cancel a job of the user; raises NOT_FOUND."""
     user = context.require_user(ApiScope.READ)

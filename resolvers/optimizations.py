@@ -71,14 +71,14 @@ async def job(context: RequestContext, optimization: Optimization) -> Job | None
 
 async def best(context: RequestContext, optimization: Optimization) -> StoredTrial | None:
     """Return the best trial so far of the newest fold."""
-    trials = await context.loaders.optimization_trials.load(optimization.id)
+    trials = await _trials(context, optimization)
     found = best_trial([trial for trial in trials if trial.fold == optimization.folds - 1])
     return None if found is None else StoredTrial(optimization.id, found)
 
 
 async def folds(context: RequestContext, optimization: Optimization) -> Sequence[StoredFold]:
     """Return the folds with their best trials so far, the oldest first."""
-    trials = await context.loaders.optimization_trials.load(optimization.id)
+    trials = await _trials(context, optimization)
     return [StoredFold(optimization.id, fold_summary(fold, trials)) for fold in folds_of(optimization)]
 
 
@@ -94,7 +94,7 @@ async def trials(
     """Return a page of the trials so far, of one fold or of all."""
     scope = CursorScope(f"trials:{order}:{fold}", str(optimization.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
-    found = await context.loaders.optimization_trials.load(optimization.id)
+    found = await _trials(context, optimization)
     chosen = [StoredTrial(optimization.id, trial) for trial in found if fold is None or trial.fold == fold]
     if order is TrialOrder.SCORE:
         chosen.sort(key=_rank)
@@ -117,6 +117,12 @@ async def run(context: RequestContext, request: OptimizationRequest, idempotency
     """Request an optimization."""
     user = context.require_user(ApiScope.READ)
     return await context.services.optimizations.run(user.id, request, idempotency_key)
+
+
+async def _trials(context: RequestContext, optimization: Optimization) -> Sequence[Trial]:
+    # The job is read first: beside a status of SUCCEEDED, no trial may be missing.
+    await context.loaders.jobs.load(optimization.job_id)
+    return await context.loaders.optimization_trials.load(optimization.id)
 
 
 async def _result(context: RequestContext, stored: StoredTrial) -> TrialResult | None:

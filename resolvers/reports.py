@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
 from domain.model.jobs import Job
-from domain.model.reports import EquityPoint, PerformanceMetrics, Report, ReportScope, RoundTrip
+from domain.model.reports import EquityPoint, PerformanceMetrics, Report, ReportResult, ReportScope, RoundTrip
 from domain.model.strategies import Strategy
 from domain.model.trading import Account, TradingSession
 from domain.model.users import ApiScope, User
@@ -13,6 +13,7 @@ from domain.performance.equity_curve import downsample
 from domain.ports.lists import ReportFilter
 from domain.reports.service import ReportRequest
 from resolvers.context import RequestContext
+from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
 
@@ -49,7 +50,7 @@ async def report_job(context: RequestContext, report: Report) -> Job | None:
 
 async def metrics(context: RequestContext, report: Report) -> PerformanceMetrics | None:
     """Return the metrics; None until the job has succeeded."""
-    result = await context.loaders.report_results.load(report.id)
+    result = await _result(context, report)
     return result.metrics if result is not None else None
 
 
@@ -57,7 +58,7 @@ async def equity_curve(context: RequestContext, report: Report, points: int) -> 
     """Return the equity curve with at most `points` points; empty until the job has succeeded."""
     if not 1 <= points <= MAX_POINTS:
         raise RequestFault(FaultCode.INVALID, f"`points` is {points}; it must be from 1 to {MAX_POINTS:,}.")
-    result = await context.loaders.report_results.load(report.id)
+    result = await _result(context, report)
     return downsample(result.equity_curve, points) if result is not None else ()
 
 
@@ -65,7 +66,7 @@ async def round_trips(context: RequestContext, report: Report, page: PageArgumen
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
     scope = CursorScope("round-trips", str(report.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
-    result = await context.loaders.report_results.load(report.id)
+    result = await _result(context, report)
     trips = result.round_trips if result is not None else ()
     numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
     return slice_page(request, trips, lambda trip: (numbers[id(trip)],))
@@ -75,3 +76,9 @@ async def generate(context: RequestContext, request: ReportRequest, idempotency_
     """Request a report."""
     user = context.require_user(ApiScope.READ)
     return await context.services.reports.generate(user.id, request, idempotency_key)
+
+
+async def _result(context: RequestContext, report: Report) -> ReportResult | None:
+    if not await has_succeeded(context, report.job_id):
+        return None
+    return await context.loaders.report_results.load(report.id)

@@ -1,6 +1,6 @@
 """Backtests as a client asks for them, over candles on a real database, computed in real processes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,11 +13,13 @@ from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.model.definitions import Sizing, StrategyDefinition
+from domain.model.jobs import Job
 from domain.model.markets import Timeframe
 from domain.model.users import STANDARD_PLAN
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 from infra.postgres.candle_series import PostgresBars
+from infra.postgres.repositories.jobs import PostgresJobs
 from infra.runtime.compute_pool import ProcessPool
 from resolvers.ids import decode_id, encode_id
 from tests.support.api import Api
@@ -151,6 +153,24 @@ async def test_a_stored_version_runs_as_it_was_whatever_becomes_of_its_strategy(
     done = await read(api, backtest["id"])
     assert (done["job"]["status"], done["strategyVersion"]) == ("SUCCEEDED", {"id": version_id})
     assert (done["definition"]["enterLong"], done["metrics"]["roundTrips"]) == ("close > 100", 0)
+
+
+async def test_whoever_reads_that_the_job_has_succeeded_reads_its_result(
+    api: Api, processes: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job succeeds while a request that has begun to read the backtest waits for the job's row."""
+    await store_waves(api.harness.database, waves())
+    backtest = (await run(api))["backtest"]
+    get_many = PostgresJobs.get_many
+
+    async def succeed_first(jobs: PostgresJobs, ids: Sequence[UUID]) -> list[Job]:
+        await backtest_runner(api.database, api.harness.pool, processes).work_once()
+        return await get_many(jobs, ids)
+
+    monkeypatch.setattr(PostgresJobs, "get_many", succeed_first)
+    done = await read(api, backtest["id"])
+    assert done["job"]["status"] == "SUCCEEDED"
+    assert done["metrics"]["roundTrips"] > 0
 
 
 SHORT = {"enterLong": "close > 1", "enterShort": "close < 1", "sizing": {"quoteAmount": "1"}}
