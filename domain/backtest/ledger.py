@@ -147,37 +147,44 @@ class Ledger:
     def sell(self, bar: int, at: int, ticks: int, arrival: int, role: OrderRole, part: int | None = None) -> bool:
         """Book the sale of the position, or of the part of it; return whether it is closed.
 
-        What is below the lot, or worth less than the least order, stays with the account as dust.
+        What is above the greatest order is sold by several of them. What is below the lot, or worth less than the least
+        order, stays with the account as dust.
         """
         position, lot = self.open, self.units.lot
         assert position is not None
-        amount = position.quantity if part is None else min(part, position.quantity)
-        quantity = amount // lot * lot
+        left = position.quantity if part is None else min(part, position.quantity)
         if part is None:
             position.last_bar = bar
-        if not self._is_too_small(quantity, ticks):
-            fill = self._book(bar, at, OrderSide.SELL, role, ticks, arrival, quantity, maker=False)
-            gain = (ticks * self.units.price_tick - position.average) * quantity
-            position.profit += gain - fill.fee_quote * self.units.profit
-            position.fees += fill.fee_quote
-            position.quantity -= quantity
-            position.sold += quantity
-            position.proceeds += fill.value
-            position.exit_role = role
-            position.last_bar = bar
-            if ticks < position.lowest:
-                position.lowest = ticks
-            elif ticks > position.highest:
-                position.highest = ticks
-        elif part is not None:
+        elif self._is_too_small(left, ticks):
             self.parts_unsold += 1
             return False
+        while not self._is_too_small(quantity := self._grid.largest_lots(left // lot) * lot, ticks):
+            self._sell_at_once(position, bar, at, ticks, arrival, role, quantity)
+            left -= quantity
         if part is not None and not self._is_too_small(position.quantity, ticks):
             return False
         position.closed_at = at
         self.closed.append(position)
         self.open = None
         return True
+
+    def _sell_at_once(
+        self, position: BookedPosition, bar: int, at: int, ticks: int, arrival: int, role: OrderRole, quantity: int
+    ) -> None:
+        """Book the sale of a quantity of the position by one order."""
+        fill = self._book(bar, at, OrderSide.SELL, role, ticks, arrival, quantity, maker=False)
+        gain = (ticks * self.units.price_tick - position.average) * quantity
+        position.profit += gain - fill.fee_quote * self.units.profit
+        position.fees += fill.fee_quote
+        position.quantity -= quantity
+        position.sold += quantity
+        position.proceeds += fill.value
+        position.exit_role = role
+        position.last_bar = bar
+        if ticks < position.lowest:
+            position.lowest = ticks
+        elif ticks > position.highest:
+            position.highest = ticks
 
     def _is_too_small(self, quantity: int, ticks: int) -> bool:
         """Return whether the whole lots of a quantity are less than a MARKET order may have."""

@@ -14,7 +14,8 @@ from domain.model.markets import Market
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
+from domain.research.compute_pool import ComputePool, compute_for_job
+from domain.research.listed_markets import listed_markets
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 
@@ -36,13 +37,9 @@ class BacktestHandler:
         """Compute the backtest of the job."""
         async with self._database.read_only() as reading:
             backtest = await reading.backtests.get_for_job(run.job.id)
-            # Not the node's catalogue: another node may have learned of the market a moment ago.
-            markets = {market.symbol: market for market in await reading.market_data.markets()}
-        if backtest is None:
-            raise JobFailed("The backtest no longer exists.")
-        market = markets.get(backtest.market)
-        if market is None:
-            raise JobFailed(f"{backtest.market} is no longer listed by its venue.")
+            if backtest is None:
+                raise JobFailed("The backtest no longer exists.")
+            (market,) = await listed_markets(reading, [backtest.market])
         request = CandleRequest(
             backtest.market,
             backtest.timeframe,
@@ -74,24 +71,13 @@ class BacktestHandler:
             candles.bars,
             candles.start,
         )
-        try:
-            computed = await self._processes.run(
-                compute_backtest, task, lambda share: run.report(FETCHED + (1 - FETCHED) * share)
-            )
-        except ComputationTooLong as error:
-            raise JobFailed(
-                f"The backtest took {error}. Choose a shorter period, a longer timeframe or simpler rules."
-            ) from None
-        except ComputationCrashed:
-            raise JobFailed(
-                "The process that computed the backtest came to an end, as one does when the system is out of memory. "
-                "Choose a shorter period or a longer timeframe, or try again."
-            ) from None
-        except ComputationTooLarge:
-            raise JobFailed(
-                "The backtest needs more memory than a computation may have. Choose a shorter period, a longer "
-                "timeframe or simpler rules."
-            ) from None
+        computed = await compute_for_job(
+            self._processes,
+            compute_backtest,
+            task,
+            lambda share: run.report(FETCHED + (1 - FETCHED) * share),
+            "The backtest",
+        )
         if isinstance(computed, RefusedBacktest):
             raise JobFailed(computed.reason)
         return replace(computed, notes=(*candles.notes, *computed.notes))

@@ -1,6 +1,6 @@
 """Computes as jobs how far trading sessions have drifted from backtests over the same candles."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -15,7 +15,7 @@ from domain.model.definitions import StrategyDefinition
 from domain.model.drift import BacktestDrift, Drift
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
-from domain.model.markets import Market, MarketSymbol
+from domain.model.markets import Market
 from domain.model.orders import Fill, OrderRole, OrderStatus
 from domain.model.reports import RoundTrip
 from domain.model.trading import Signal, TradingSession
@@ -25,7 +25,8 @@ from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader, CandleRequest
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
+from domain.research.compute_pool import ComputePool, compute_for_job
+from domain.research.listed_markets import listed_markets
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 
@@ -33,8 +34,6 @@ MOST_SIGNALS: Final = 10_000
 """How many signals of a trading session are read: the newest."""
 _PAGE = 1_000
 _DEFAULT_EQUITY = Decimal(10_000)
-
-MarketLookup = Callable[[MarketSymbol], Market | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +58,11 @@ class DriftHandler:
         database: Database,
         candles: CandleLoader,
         processes: ComputePool,
-        market_lookup: MarketLookup,
         clock: Clock,
     ) -> None:
         self._database = database
         self._candles = candles
         self._processes = processes
-        self._market_lookup = market_lookup
         self._clock = clock
 
     async def run(self, run: JobRun) -> JobOutcome:
@@ -73,6 +70,7 @@ class DriftHandler:
         async with self._database.read_only() as reading:
             requested = await reading.drift.get_for_job(run.job.id)
             record = None if requested is None else await _record(reading, requested)
+            markets = [] if record is None else await listed_markets(reading, record.session.markets)
         if requested is None or record is None:
             raise JobFailed("The trading session no longer exists.")
         now = self._clock.now()
@@ -81,8 +79,8 @@ class DriftHandler:
         drift, message = None, "The strategy has no rule to enter: there is nothing to compare."
         if record.definition.enter_long is not None:
             runs = [
-                await self._compare(record, symbol, until, run, index / len(record.session.markets))
-                for index, symbol in enumerate(record.session.markets)
+                await self._compare(record, market, until, run, index / len(markets))
+                for index, market in enumerate(markets)
             ]
             refused = next((one for one in runs if isinstance(one, str)), None)
             drift = drift_of([one for one in runs if isinstance(one, ComparedRuns)]) if refused is None else None
@@ -96,12 +94,10 @@ class DriftHandler:
         return JobOutcome(message, store)
 
     async def _compare(
-        self, record: LiveRecord, symbol: MarketSymbol, until: datetime, run: JobRun, done: float
+        self, record: LiveRecord, market: Market, until: datetime, run: JobRun, done: float
     ) -> ComparedRuns | str:
         """Return both runs on one market, or why there is no backtest."""
-        session, market = record.session, self._market_lookup(symbol)
-        if market is None:
-            raise JobFailed(f"{symbol} is no longer listed by its venue.")
+        session, symbol = record.session, market.symbol
         parameters = {value.name: value.value for value in session.parameters}
         try:
             compiled = compile_definition(record.definition, parameters, session.timeframe)
@@ -122,14 +118,13 @@ class DriftHandler:
             loaded.bars,
             loaded.start,
         )
-        try:
-            simulated = await self._processes.run(
-                compute_backtest, task, lambda progress: run.report(done + share * progress)
-            )
-        except (ComputationCrashed, ComputationTooLarge):
-            raise JobFailed("The backtest took more memory than there is.") from None
-        except ComputationTooLong as error:
-            raise JobFailed(f"The backtest took {error}.") from None
+        simulated = await compute_for_job(
+            self._processes,
+            compute_backtest,
+            task,
+            lambda progress: run.report(done + share * progress),
+            "The backtest",
+        )
         if isinstance(simulated, RefusedBacktest):
             return simulated.reason
         async with self._database.read_only() as reading:

@@ -1,6 +1,6 @@
 """Computes as jobs how strategies did lately on a market."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from domain.core.clock import Clock
@@ -9,21 +9,20 @@ from domain.indicators.trend_series import direction_bars
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
-from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.markets import Market, Timeframe
 from domain.model.recommendations import RecommendationRun, StrategyEvaluation
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
 from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
+from domain.research.compute_pool import ComputePool, compute_for_job
+from domain.research.listed_markets import listed_markets
 from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
 from domain.research.recommendation_task import Evaluated, EvaluationTask, evaluate_all
 from domain.strategies.compiled import compile_definition
 
 FETCHED: Final = 0.2
 """The progress after the missing candles were fetched and all of them read."""
-
-MarketLookup = Callable[[MarketSymbol], Market | None]
 
 
 class RecommendationHandler:
@@ -39,14 +38,12 @@ class RecommendationHandler:
         database: Database,
         candles: CandleLoader,
         processes: ComputePool,
-        market_lookup: MarketLookup,
         templates: TemplateCatalogue,
         clock: Clock,
     ) -> None:
         self._database = database
         self._candles = candles
         self._processes = processes
-        self._market_lookup = market_lookup
         self._templates = templates
         self._clock = clock
 
@@ -56,10 +53,8 @@ class RecommendationHandler:
             requested = await reading.recommendations.get_run_for_job(run.job.id)
             if requested is None:
                 raise JobFailed("The request no longer exists.")
+            (market,) = await listed_markets(reading, [requested.market])
             candidates = await self._missing(reading, requested)
-        market = self._market_lookup(requested.market)
-        if market is None:
-            raise JobFailed(f"{requested.market} is no longer listed by its venue.")
         now, timeframe = self._clock.now(), requested.timeframe
         evaluated: Sequence[Evaluated] = []
         if candidates:
@@ -93,16 +88,13 @@ class RecommendationHandler:
         self, candidates: Sequence[RecommendationCandidate], market: Market, candles: LoadedCandles, run: JobRun
     ) -> Sequence[Evaluated]:
         definitions = [(candidate.hash, candidate.definition) for candidate in candidates]
-        try:
-            return await self._processes.run(
-                evaluate_all,
-                EvaluationTask(definitions, market, candles.bars),
-                lambda share: run.report(FETCHED + (1 - FETCHED) * share),
-            )
-        except (ComputationCrashed, ComputationTooLarge):
-            raise JobFailed("The evaluation took more memory than there is.") from None
-        except ComputationTooLong as error:
-            raise JobFailed(f"The evaluation took {error}.") from None
+        return await compute_for_job(
+            self._processes,
+            evaluate_all,
+            EvaluationTask(definitions, market, candles.bars),
+            lambda share: run.report(FETCHED + (1 - FETCHED) * share),
+            "The evaluation",
+        )
 
 
 def _warm_up(candidate: RecommendationCandidate, timeframe: Timeframe) -> int:

@@ -19,7 +19,7 @@ from domain.optimization.trial import TrialCall, answer_trial, trial_plan
 from domain.ports.bus import MessageBus
 from domain.ports.parameter_sampler import ParameterSampler
 from domain.ports.unit_of_work import Database
-from domain.research.compute_pool import ComputationCrashed, ComputationTooLarge, ComputationTooLong, ComputePool
+from domain.research.compute_pool import ComputationCrashed, ComputationEnded, ComputePool
 
 TRIALS_TOPIC: Final = "trials"
 """Where runners and jobs learn that a trial has ended, or that there are new ones (an empty message)."""
@@ -165,10 +165,8 @@ class TrialRunner:
         except ComputationCrashed:
             log.warning("the process of trial %d of optimization %s has ended", trial.number, optimization.id)
             await self._release(optimization.id, trial.number, was_tried=True)
-        except ComputationTooLarge:
-            return TrialResult(message="The trial needs more memory than a computation may have.")
-        except ComputationTooLong as error:
-            return TrialResult(message=f"The trial took {error}.")
+        except ComputationEnded as error:
+            return TrialResult(message=error.explain("The trial"))
         except Exception:
             log.exception("trial %d of optimization %s could not be run", trial.number, optimization.id)
             return TrialResult(message="The trial could not be run: a fault of the engine, which its log describes.")

@@ -52,8 +52,11 @@ class Grid:
 
     def largest_order(self, quantity: Decimal) -> Decimal:
         """Return the greatest quantity of one order that is not above `quantity`; zero if that is below one lot."""
-        lots = max(self.lots_down(quantity), 0)
-        return self.quantity(lots if self.most_lots is None else min(lots, self.most_lots))
+        return self.quantity(self.largest_lots(max(self.lots_down(quantity), 0)))
+
+    def largest_lots(self, lots: int) -> int:
+        """Return how many of a count of lots one order may have."""
+        return lots if self.most_lots is None else min(lots, self.most_lots)
 
     def is_too_small(self, quantity: Decimal, price: Decimal) -> bool:
         """Return whether the whole lots of a quantity are below the least one, or worth too little at `price`."""

@@ -132,11 +132,11 @@ def _report_runner(container: Container, name: str) -> JobRunner:
 def _research_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> JobRunner:
     """Return the runner of jobs that take a process for a while; reports don't wait behind them."""
     backends = container.backends
-    candles, market_of = _candles(container), container.hub.catalogue.get
+    candles = _candles(container)
     handlers: list[JobHandler] = [
         BacktestHandler(backends.database, candles, pool),
-        DriftHandler(backends.database, candles, pool, market_of, backends.clock),
-        RecommendationHandler(backends.database, candles, pool, market_of, container.templates, backends.clock),
+        DriftHandler(backends.database, candles, pool, backends.clock),
+        RecommendationHandler(backends.database, candles, pool, container.templates, backends.clock),
     ]
     options = RunnerOptions(slots=settings.worker_processes)
     return JobRunner(backends.database, backends.bus, backends.clock, name, handlers, options)

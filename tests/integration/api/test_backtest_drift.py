@@ -55,7 +55,7 @@ async def processes() -> AsyncIterator[ProcessPool]:
 def runner(api: Api, processes: ProcessPool) -> JobRunner:
     database, harness = api.database, api.harness
     candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: None, harness.clock)
-    handler = DriftHandler(database, candles, processes, lambda _symbol: a_market(), harness.clock)
+    handler = DriftHandler(database, candles, processes, harness.clock)
     return JobRunner(database, harness.bus, harness.clock, "worker", [handler])
 
 

@@ -155,7 +155,7 @@ async def test_a_stored_version_runs_as_it_was_whatever_becomes_of_its_strategy(
     assert (done["definition"]["enterLong"], done["metrics"]["roundTrips"]) == ("close > 100", 0)
 
 
-async def test_whoever_reads_that_the_job_has_succeeded_reads_its_result(
+async def test_a_reader_who_sees_that_the_job_has_succeeded_sees_its_result(
     api: Api, processes: ProcessPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The job succeeds while a request that has begun to read the backtest waits for the job's row."""

@@ -9,7 +9,7 @@ import pytest
 
 from domain.jobs.runner import JobRunner
 from domain.model.definitions import Sizing, StrategyDefinition
-from domain.model.markets import Candle, Market, MarketSymbol, Timeframe
+from domain.model.markets import Candle, Timeframe
 from domain.model.recommendations import StrategyEvaluation
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.research.candle_loader import CandleLoader
@@ -53,13 +53,10 @@ def with_templates(api: Api, templates: TemplateCatalogue = CATALOGUE) -> None:
     object.__setattr__(api.services, "recommendations", service)
 
 
-def runner(api: Api, processes: ProcessPool, market: Market | None = None) -> JobRunner:
+def runner(api: Api, processes: ProcessPool) -> JobRunner:
     database, harness = api.database, api.harness
     candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: None, harness.clock)
-    known = market or a_market()
-    handler = RecommendationHandler(
-        database, candles, processes, lambda symbol: known if symbol == known.symbol else None, CATALOGUE, harness.clock
-    )
+    handler = RecommendationHandler(database, candles, processes, CATALOGUE, harness.clock)
     return JobRunner(database, harness.bus, harness.clock, "worker", [handler])
 
 
@@ -140,7 +137,7 @@ async def test_what_cannot_be_evaluated_is_left_out_and_not_tried_at_each_questi
     assert len(await jobs(api)) == 1
 
 
-async def test_without_candles_the_job_fails_with_the_reason_and_the_question_is_answered(
+async def test_without_candles_or_the_market_the_job_fails_with_the_reason_and_the_question_is_answered(
     api: Api, processes: ProcessPool
 ) -> None:
     with_templates(api)
@@ -152,8 +149,8 @@ async def test_without_candles_the_job_fails_with_the_reason_and_the_question_is
     assert await recommended(api) == []
     api.harness.clock.ahead += PAUSE + timedelta(seconds=1)
     await recommended(api)
-    gone = a_market(symbol=MarketSymbol("sandbox", "ETH/USDT"))
-    await runner(api, processes, gone).work_once()
+    await api.harness.pool.execute("DELETE FROM markets")
+    await runner(api, processes).work_once()
     newest, _ = await jobs(api)
     assert newest["message"] == "sandbox:BTC/USDT is no longer listed by its venue."
 

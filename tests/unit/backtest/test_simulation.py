@@ -10,6 +10,7 @@ from domain.backtest.result import BacktestResult
 from domain.model.definitions import EntryAdd, ExitDistance, ExitTarget, OrderStyle, Sizing
 from domain.model.orders import OrderRole, OrderType, TimeInForce
 from domain.rules.costs import FeeCurrency, TradingCosts
+from domain.trading.exit_plan import plan_exit
 from tests.support.backtests import START, a_plan, a_spot_market, bars_at, signalled
 
 D = Decimal
@@ -358,3 +359,29 @@ def test_an_order_is_rejected_that_is_worth_too_little_when_it_arrives() -> None
     fallen = (99, 99, 99, 99)
     assert run_backtest(plan, bars_at((*QUIET, ENTER), QUIET, fallen, fallen)).fills == ()
     assert len(run_backtest(plan, bars_at((*QUIET, ENTER), QUIET, QUIET, QUIET)).fills) == 1
+
+
+def test_what_is_above_the_greatest_market_order_is_sold_by_several_as_in_live_trading() -> None:
+    """A LIMIT order buys 5 at 99.99, which MARKET orders of at most 2 sell: 2, 2 and 1."""
+    market = a_spot_market(maximum_market_quantity=D(2), minimum_notional=D(10))
+    bars = bars_at((*QUIET, ENTER), (100, 100, 90, 100), (*QUIET, EXIT), (110, 110, 110, 110))
+    result = run(a_plan(signalled(sizing=Sizing(quote_amount=D(500)), order=limit()), market=market), bars)
+    assert [(fill.role, fill.quantity) for fill in result.fills] == [
+        (OrderRole.ENTRY, D(5)), (OrderRole.EXIT, D(2)), (OrderRole.EXIT, D(2)), (OrderRole.EXIT, D(1)),
+    ]  # fmt: skip
+    (trip,) = result.round_trips
+    assert (trip.quantity, trip.exit_price, trip.profit) == (D(5), D(110), D(5) * (D(110) - trip.entry_price))
+    sold, left = [], D(5)
+    while (plan := plan_exit(left, market, D(110), None)).quantity:
+        sold.append(plan.quantity)
+        left -= plan.quantity
+    assert sold == [fill.quantity for fill in result.fills[1:]]
+
+
+def test_the_rest_of_a_sale_by_several_orders_that_is_too_little_for_one_stays_as_dust() -> None:
+    market = a_spot_market(maximum_market_quantity=D(2), minimum_notional=D(150))
+    bars = bars_at((*QUIET, ENTER), (100, 100, 90, 100), (*QUIET, EXIT), (110, 110, 110, 110))
+    result = run(a_plan(signalled(sizing=Sizing(quote_amount=D(500)), order=limit()), market=market), bars)
+    assert [fill.quantity for fill in result.fills[1:]] == [D(2), D(2)]
+    (trip,) = result.round_trips
+    assert trip.closed_at is not None
