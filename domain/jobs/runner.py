@@ -102,9 +102,11 @@ class JobRunner:
     async def _work(self, claimed: ClaimedJob) -> None:
         """Compute the job for as long as this worker holds its lease."""
         job = claimed.job
+        if job.id in self._checks:
+            return  # it is computed here: the node stood still until the lease had lapsed, and has just renewed it
         if claimed.attempts > MOST_ATTEMPTS:
             log.error("job %s (%s) has ended %d workers, and is given up", job.id, job.kind, MOST_ATTEMPTS)
-            await self._fail(job, "The job was given up: each worker that computed it came to an end.")
+            await self._fail(JobRun(job), "The job was given up: each worker that computed it came to an end.")
             return
         run = JobRun(job)
         check = self._checks[job.id] = Wakeup()
@@ -122,32 +124,32 @@ class JobRunner:
         job = run.job
         try:
             outcome = await self._handlers[job.kind].run(run)
-            await self._finish(job, JobStatus.SUCCEEDED, outcome.message, outcome)
+            await self._finish(run, JobStatus.SUCCEEDED, outcome.message, outcome)
         except _LeaseLost:
             return
         except Unavailable:
             await self._release(job)
         except JobFailed as reason:
-            await self._fail(job, str(reason))
+            await self._fail(run, str(reason))
         except Exception:
             log.exception("job %s (%s) could not be computed", job.id, job.kind)
-            await self._fail(job, "The job could not be done: a fault of the engine, which its log describes.")
+            await self._fail(run, "The job could not be done: a fault of the engine, which its log describes.")
 
-    async def _finish(self, job: Job, status: JobStatus, message: str, outcome: JobOutcome | None) -> None:
+    async def _finish(self, run: JobRun, status: JobStatus, message: str, outcome: JobOutcome | None) -> None:
         """Store the end of the job and its result, unless the job is no longer this worker's.
 
         While the database is unreachable it is tried again: what was computed isn't thrown away.
         """
         while True:
             with suppress(Unavailable):
-                await self._store_end(job, status, message, outcome)
+                await self._store_end(run, status, message, outcome)
                 return
             await asyncio.sleep(self._options.poll_seconds)
 
-    async def _store_end(self, job: Job, status: JobStatus, message: str, outcome: JobOutcome | None) -> None:
-        now = self._clock.now()
+    async def _store_end(self, run: JobRun, status: JobStatus, message: str, outcome: JobOutcome | None) -> None:
+        job, now = run.job, self._clock.now()
         async with self._database.transaction() as transaction:
-            if not await transaction.jobs.renew(job.id, self._name, self._options.lease_seconds, 1.0):
+            if not await transaction.jobs.renew(job.id, self._name, self._options.lease_seconds, run.progress):
                 raise _LeaseLost
             events = [] if outcome is None else await outcome.store(transaction)
             ended = await transaction.jobs.finish(job.id, status, message, now)
@@ -155,9 +157,9 @@ class JobRunner:
                 raise _LeaseLost
             transaction.events.append([NewEvent(job.user_id, now, UserEventKind.JOB, ended, status.value), *events])
 
-    async def _fail(self, job: Job, message: str) -> None:
+    async def _fail(self, run: JobRun, message: str) -> None:
         with suppress(_LeaseLost):
-            await self._finish(job, JobStatus.FAILED, message, None)
+            await self._finish(run, JobStatus.FAILED, message, None)
 
     async def _release(self, job: Job) -> None:
         """Give the job back, if the database can be reached; otherwise its lease lapses."""
@@ -167,7 +169,7 @@ class JobRunner:
 
     async def _keep_lease(self, run: JobRun, check: Wakeup) -> None:
         """Renew the lease in time and store progress; return once the job is no longer this worker's."""
-        renewed_at, stored = self._clock.monotonic(), run.progress
+        renewed_at, stored = self._clock.monotonic(), 0.0
         while True:
             asked = await check.wait(min(self._options.progress_seconds, self._options.lease_seconds / 3))
             check.clear()

@@ -182,6 +182,28 @@ async def test_a_worker_whose_job_was_taken_over_drops_it(database: PostgresData
     assert handler.stored == []
 
 
+async def test_a_worker_that_stood_still_until_its_lease_lapsed_goes_on_with_its_job(
+    database: PostgresDatabase, world: World, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    job, handler = await queued(database, world), Steered()
+    async with running(runner(database, handler).run()):
+        # Then the lease isn't renewed any more for a long time.
+        await read_until(lambda: stored(database, job), lambda now: now.progress == 0.5, "progress is stored")
+        for attempts in range(2, MOST_ATTEMPTS + 3):
+            async with pool.acquire() as driver:
+                await driver.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
+                await read_until(
+                    lambda: driver.fetchval("SELECT attempts FROM jobs"),
+                    lambda now, attempts=attempts: now == attempts,
+                    "its own worker claims it again",
+                )
+        handler.go_on.set()
+        assert (await finished(database, job)).status is JobStatus.SUCCEEDED
+    assert [started.id for started in handler.started] == [job.id]
+    assert (handler.stored, handler.cancelled) == (handler.started, [])
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
 async def test_a_worker_that_stops_gives_its_job_back(database: PostgresDatabase, world: World) -> None:
     job, handler = await queued(database, world), Steered()
     async with running(runner(database, handler).run()):
@@ -255,7 +277,7 @@ async def test_a_failure_has_the_words_of_the_handler(database: PostgresDatabase
     job = await queued(database, world)
     assert await runner(database, Steered(waits=False, failure=JobFailed("There are no candles."))).work_once()
     ended = await stored(database, job)
-    assert (ended.status, ended.message) == (JobStatus.FAILED, "There are no candles.")
+    assert (ended.status, ended.message, ended.progress) == (JobStatus.FAILED, "There are no candles.", 0.5)
 
 
 async def test_a_fault_ends_its_job_with_a_message_that_leaks_nothing_and_is_logged_once(
