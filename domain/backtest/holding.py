@@ -124,6 +124,8 @@ class Holding:
                 return True
         if bar >= self._exit_bar:
             return self._sell(bar, at, price, self._exit_role)
+        if self._state.exit_at is not None and at >= self._state.exit_at:  # whatever the open reaches comes later
+            return self._carry_out(Exit(ExitCause.TIME), bar, [price], at)
         if self._further is None:
             return self._step_price(bar, price, at)
         return self._step_open(bar, self._path.whole(bar))
@@ -174,11 +176,7 @@ class Holding:
         self._state, exit_ = step_bar(before, low, best, stretch.close, stretch.opened)
         if exit_ is None:
             return False
-        levels = _levels(exit_, before, self._state, low)
-        if cap is not None and _is_stop(exit_):
-            # Slippage or a further entry may have put a stop above the price of then.
-            levels = [min(level, max(cap, low)) for level in levels]
-        return self._carry_out(exit_, bar, levels, stretch.ended)
+        return self._carry_out(exit_, bar, _levels(exit_, before, self._state, low, cap), stretch.ended)
 
     def _enter_within(
         self, further: FurtherEntries, bar: int, stretch: Stretch, best: int, cap: int | None
@@ -259,21 +257,22 @@ class Holding:
             self._further = None
 
 
-def _is_stop(exit_: Exit) -> bool:
-    return exit_.cause in {ExitCause.STOP_LOSS, ExitCause.TRAILING_STOP}
+def _levels(exit_: Exit, before: ProtectionState, after: ProtectionState, low: int, cap: int | None) -> Sequence[int]:
+    """Return the prices, in ticks, at which a bar has reached what closes the position.
 
-
-def _levels(exit_: Exit, before: ProtectionState, after: ProtectionState, low: int) -> list[int]:
-    """Return the prices, in ticks, at which a bar has reached what closes the position."""
+    Slippage or a further entry may have put a stop above the price of then, which is the `cap`: it is filled there. Not
+    so a trailing stop that the bar itself has moved, which its price has passed on the way from the high to the close.
+    """
     match exit_.cause:
         case ExitCause.STOP_LOSS:
             level = before.stop_loss
         case ExitCause.TRAILING_STOP:
-            was_reached = before.trailing_stop is not None and low <= before.trailing_stop
-            level = before.trailing_stop if was_reached else after.trailing_stop
+            level = before.trailing_stop
+            if level is None or low > level:
+                level, cap = after.trailing_stop, None
         case ExitCause.TAKE_PROFIT:
-            level = before.take_profit
+            level, cap = before.take_profit, None
         case _:
             return [target.price for target in before.targets if target.index in exit_.targets]
     assert level is not None
-    return [level]
+    return [level if cap is None else min(level, max(cap, low))]

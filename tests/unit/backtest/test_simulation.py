@@ -136,6 +136,13 @@ def test_a_trailing_stop_that_a_bar_has_moved_is_reached_by_its_close_alone() ->
     assert fills(run(a_plan(definition), below))[1] == (2, OrderRole.TRAILING_STOP, D("107.80"))
 
 
+def test_a_trailing_stop_that_the_bar_of_the_entry_has_moved_is_filled_at_its_price() -> None:
+    """The price has passed it on its way from the high to the close, whatever the open was."""
+    bars = bars_at((*QUIET, ENTER), (100, 110, 99, 105), (105, 105, 105, 105))
+    result = run(a_plan(signalled(trailing_stop=percent("2"))), bars)
+    assert fills(result)[1] == (1, OrderRole.TRAILING_STOP, D("107.80"))
+
+
 def test_partial_targets_sell_their_shares_each_at_its_price() -> None:
     halves = (ExitTarget(percent("1"), D(50)), ExitTarget(percent("2"), D(30)), ExitTarget(percent("5"), D(20)))
     bars = bars_at((*QUIET, ENTER), QUIET, (100, 103, 100, 103), (103, 103, 103, 103), (106, 107, 100, 100))
@@ -176,6 +183,14 @@ def test_the_longest_holding_time_ends_at_an_open() -> None:
         a_plan(signalled(max_holding_bars=2)), bars_at((*QUIET, ENTER), QUIET, QUIET, (101, 102, 90, 99), QUIET)
     )
     assert fills(result)[1] == (3, OrderRole.EXIT, D(101))
+
+
+@pytest.mark.parametrize("opened", [90, 110])
+def test_the_longest_holding_time_comes_before_what_the_open_reaches(opened: float) -> None:
+    """It is decided at the close before, as an exit signal is, and as in a trading session: by the clock."""
+    definition = signalled(max_holding_bars=2, stop_loss=percent("2"), take_profit=percent("2"))
+    result = run(a_plan(definition), bars_at((*QUIET, ENTER), QUIET, QUIET, (opened,) * 4, QUIET))
+    assert fills(result)[1] == (3, OrderRole.EXIT, D(opened))
 
 
 def test_a_candle_that_is_missing_ends_nothing_early() -> None:
