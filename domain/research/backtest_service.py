@@ -108,7 +108,7 @@ class BacktestService:
             raise InputErrors([definition, *errors])
         errors += _definition_errors(definition, request)
         if not errors and market is not None:
-            errors += _run_errors(definition, market, request)
+            errors += _run_errors(definition, market, request, self._clock.now())
         if errors or market is None:
             raise InputErrors(errors)
         return definition, market
@@ -145,7 +145,9 @@ def _definition_errors(definition: StrategyDefinition, request: BacktestRequest)
     return [*errors, *parameter_value_errors(definition, request.parameters, request.timeframe)]
 
 
-def _run_errors(definition: StrategyDefinition, market: Market, request: BacktestRequest) -> Iterator[InputError]:
+def _run_errors(
+    definition: StrategyDefinition, market: Market, request: BacktestRequest, now: datetime
+) -> Iterator[InputError]:
     """Yield what is wrong with a definition and a period that are right by themselves."""
     values = {value.name: value.value for value in request.parameters}
     compiled = compile_definition(definition, values, request.timeframe)
@@ -154,7 +156,7 @@ def _run_errors(definition: StrategyDefinition, market: Market, request: Backtes
     if plan.unsupported is not None:
         path = ("input", "definition" if request.definition is not None else "strategyVersion")
         yield InputError(ErrorCode.UNSUPPORTED, plan.unsupported, path)
-    candles = (request.end - request.start) // request.timeframe.duration + compiled.warm_up
+    candles = (closed_end(request, now) - request.start) // request.timeframe.duration + compiled.warm_up
     if candles > MAX_CANDLES:
         message = (
             f"The period has {candles:,} candles of {request.timeframe.venue_name}, with the {compiled.warm_up:,} that "

@@ -224,6 +224,15 @@ async def test_nonsense_is_refused_where_it_stands(
     assert (await api.run(LIST))["viewer"]["backtests"] == {"totalCount": 0, "nodes": []}
 
 
+async def test_an_end_in_a_far_future_is_the_present(api: Api) -> None:
+    """Its candles aren't counted: there are none yet."""
+    asked_at = datetime.now(UTC)
+    made = await run(api, to="9999-12-31T00:00:00Z")
+    assert made["errors"] == []
+    until = datetime.fromisoformat((await read(api, made["backtest"]["id"]))["to"])
+    assert asked_at - timedelta(hours=1) < until <= datetime.now(UTC)
+
+
 async def test_all_errors_of_a_request_come_at_once(api: Api) -> None:
     payload = await run(api, definition=WRONG, market="sandbox:NO/USDT", initialEquity="0", slippageBps="-1")
     assert [error["path"][1] for error in payload["errors"]] == [
