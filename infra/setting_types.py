@@ -12,6 +12,8 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from infra.mail_server import mail_address
+
 SECRET_KEY_BYTES = 32
 HIGHEST_PORT = 65_535
 
@@ -100,6 +102,11 @@ def _check_secret_key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _check_mail_sender(sender: str) -> str:
+    mail_address(sender)
+    return sender
+
+
 def _each(check: Callable[[_T], _T]) -> AfterValidator:
     """Return a validator of a whole list, so that an error has the place of the setting, not that of an item."""
 
@@ -119,6 +126,7 @@ VenueId: TypeAlias = Annotated[str, AfterValidator(check_venue)]
 VenueIds: TypeAlias = Annotated[CommaList[str], _each(check_venue)]
 Members: TypeAlias = Annotated[CommaList[str], _each(_check_member)]
 Origins: TypeAlias = Annotated[CommaList[str], _each(_check_origin)]
+MailSender: TypeAlias = Annotated[str, AfterValidator(_check_mail_sender)]
 HostNames: TypeAlias = Annotated[CommaList[str], _each(_check_host)]
 Networks: TypeAlias = Annotated[CommaList[str], _each(_check_network)]
 Recordings: TypeAlias = Annotated[CommaList[Path], _each(_check_recording)]

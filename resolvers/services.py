@@ -31,6 +31,8 @@ from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
+from domain.users.email_addresses import EmailService
+from domain.users.password_reset import PasswordResetService
 from domain.users.service import UserService
 
 ENGINE_KEY = "engine"
@@ -38,11 +40,12 @@ ENGINE_KEY = "engine"
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """This node: its version, when it started, and whether all its parts work."""
+    """This node: its version, when it started, whether all its parts work, and whether the engine sends mail."""
 
     version: str
     started_at: datetime
     is_healthy: Callable[[], Awaitable[bool]]
+    sends_mail: bool = False
 
     @property
     def id(self) -> str:
@@ -61,6 +64,8 @@ class Services:
     clock: Clock
     engine: EngineInfo
     users: UserService
+    emails: EmailService
+    password_resets: PasswordResetService
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub

@@ -94,6 +94,36 @@ async def update(
     )
 
 
+async def send_email_verification(context: RequestContext) -> None:
+    """Send the user a mail with a code that verifies the email."""
+    await context.services.emails.send_verification(context.require(ApiScope.ADMIN), context.address)
+
+
+async def change_email(context: RequestContext, email: str, password: str) -> None:
+    """Send a mail with a code to the new email."""
+    await context.services.emails.request_change(context.require(ApiScope.ADMIN), email, password, context.address)
+
+
+async def verify_email(context: RequestContext, code: str) -> str:
+    """Verify an email by the code that was sent to it; return it."""
+    return await context.services.emails.verify(code, context.address, _signed_in(context))
+
+
+async def request_password_reset(context: RequestContext, email: str) -> None:
+    """Have a reset code sent to the email, if somebody has it."""
+    await context.services.password_resets.request(email, context.address)
+
+
+async def reset_password(context: RequestContext, code: str, password: str, *, revoke_api_keys: bool) -> None:
+    """Set a new password by a reset code."""
+    resets, signed_in = context.services.password_resets, _signed_in(context)
+    await resets.reset(code, password, context.address, signed_in, revoke_api_keys=revoke_api_keys)
+
+
+def _signed_in(context: RequestContext) -> UUID | None:
+    return context.identity.user.id if context.identity else None
+
+
 async def create_api_key(
     context: RequestContext, name: str, scopes: frozenset[ApiScope], expires_at: datetime | None
 ) -> tuple[ApiKey, str]:

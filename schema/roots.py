@@ -27,6 +27,7 @@ from schema.reports.mutations import ReportMutation
 from schema.strategies.mutations import StrategyMutation
 from schema.strategies.queries import StrategyQuery
 from schema.trading.mutations import TradingMutation
+from schema.users.email_mutations import EmailMutation
 from schema.users.mutations import UserMutation
 from schema.users.queries import UserQuery
 
@@ -38,6 +39,7 @@ class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, Stra
 @strawberry.type(description="All mutations. Errors in the input are in the `errors` of the payload.")
 class Mutation(
     UserMutation,
+    EmailMutation,
     AccountMutation,
     StrategyMutation,
     TradingMutation,

@@ -77,6 +77,8 @@ class User:
     role: UserRole
     plan_name: str
     trading_state: TradingState
+    email_verified_at: datetime | None = None
+    """When the user proved that the email is theirs; None if they haven't."""
 
     @property
     def plan(self) -> Plan:

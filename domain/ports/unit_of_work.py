@@ -17,6 +17,7 @@ from domain.ports.idempotency import IdempotencyRepository
 from domain.ports.jobs import JobRepository
 from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
+from domain.ports.mail import EmailCodeRepository, MailOutbox
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
@@ -36,6 +37,16 @@ class UnitOfWork(Protocol):
     @property
     def users(self) -> UserRepository:
         """Users, login sessions, API keys, activity."""
+        ...
+
+    @property
+    def mails(self) -> MailOutbox:
+        """The mails to users that wait to be sent."""
+        ...
+
+    @property
+    def email_codes(self) -> EmailCodeRepository:
+        """The codes that mails to users contain."""
         ...
 
     @property

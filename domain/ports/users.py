@@ -43,6 +43,10 @@ class UserRepository(Protocol):
         """Store display name, plan and role."""
         ...
 
+    async def set_email(self, user_id: UUID, email: str, verified_at: datetime | None) -> bool:
+        """Replace the user's email; return False if another user has it, and then roll the transaction back."""
+        ...
+
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
         """Replace the user's password hash."""
         ...

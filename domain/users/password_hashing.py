@@ -32,6 +32,10 @@ class HashQueue:
         self._unknown = FairQueue(unknown_turns, **limits)
         self._known = FairQueue(RESERVED_FOR_KNOWN, **limits)
 
+    def needs_rehash(self, password_hash: str) -> bool:
+        """Return whether the hash was made with other parameters than a new one would be."""
+        return self._hasher.needs_rehash(password_hash)
+
     async def hash(self, client: str, password: str, *, known: bool = False) -> str:
         """Return the encoded hash of the password, computed when it is the client's turn."""
         async with self._turn(client, known=known):

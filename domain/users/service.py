@@ -9,15 +9,18 @@ from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_cur
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
+from domain.model.mail import CodePurpose, MailKind
 from domain.model.trading_state import TradingState
 from domain.model.users import Identity, LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.ports.users import PasswordHasher, TokenSource
+from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
 from domain.users.tokens import credential_hash, new_login_token
+from domain.users.user_mails import UserMails
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
 MAXIMUM_LOGIN_SESSIONS = 100
@@ -60,7 +63,9 @@ class UserService:
         authenticator: Authenticator,
         throttle: LoginThrottle,
         registrations: RegistrationLimit,
-        hasher: PasswordHasher,
+        hashing: HashQueue,
+        passwords: PasswordCheck,
+        mails: UserMails,
         tokens: TokenSource,
         clock: Clock,
         ids: IdGenerator,
@@ -71,8 +76,9 @@ class UserService:
         self._authenticator = authenticator
         self._throttle = throttle
         self._registrations = registrations
-        self._hasher = hasher
-        self._hashing = HashQueue(hasher)
+        self._hashing = hashing
+        self._passwords = passwords
+        self._mails = mails
         self._tokens = tokens
         self._clock = clock
         self._ids = ids
@@ -103,6 +109,7 @@ class UserService:
             if not added or stored is None:
                 raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
             signed_in, _ = await self._sign_in(transaction, stored, "userRegister")
+            await self._mails.add(transaction, MailKind.EMAIL_VERIFICATION, email, now, user.id)
         self._throttle.remember(address, email)
         return signed_in
 
@@ -123,7 +130,7 @@ class UserService:
         if user is None or stored_hash is None or not is_right:
             raise _rejected()
         new_hash = None
-        if self._hasher.needs_rehash(stored_hash):
+        if self._hashing.needs_rehash(stored_hash):
             new_hash = await self._hashing.hash(address, password, known=True)
         self._check_duration(started)
         async with self._database.transaction() as transaction:
@@ -185,8 +192,9 @@ class UserService:
                 await transaction.users.update(user)
             if change is not None:
                 if change.verified_hash != stored_hash:
-                    raise _current_password_wrong()
+                    raise current_password_rejected("currentPassword")
                 ended = await _set_password(transaction, identity, change.new_hash, now)
+                await self._mails.add(transaction, MailKind.PASSWORD_CHANGED, user.email, now, user_id)
             if revoke_api_keys:
                 ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
             if revoke_signal_webhooks:
@@ -197,18 +205,8 @@ class UserService:
 
     async def _new_password(self, user: User, password: str, current_password: str | None) -> "_PasswordChange":
         validate_password(password)
-        if current_password is None:
-            raise _current_password_wrong()
-        async with self._database.read_only() as reading:
-            stored = await reading.users.password_hash(user.id)
-        # Guessing with a stolen token is throttled too; wrong passwords at the login don't count here.
-        client = f"user:{user.id}"
-        is_right = await self._throttle.verify(
-            client, client, lambda: self._hashing.verify(client, stored, current_password, known=True)
-        )
-        if not is_right:
-            raise _current_password_wrong()
-        return _PasswordChange(stored, await self._hashing.hash(client, password, known=True))
+        stored = await self._passwords.verify(user, current_password, "currentPassword")
+        return _PasswordChange(stored, await self._hashing.hash(f"user:{user.id}", password, known=True))
 
     async def _end_login_session(self, user_id: UUID, session_id: UUID, action: str) -> LoginSession | None:
         now = self._clock.now()
@@ -235,17 +233,10 @@ class UserService:
 async def _set_password(transaction: UnitOfWork, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
     """Store the new password's hash and revoke the other login sessions; return their ids."""
     await transaction.users.set_password(identity.user.id, new_hash)
+    await transaction.email_codes.revoke(identity.user.id, [CodePurpose.PASSWORD_RESET, CodePurpose.OPERATOR_RESET])
     keep = identity.credential_id if identity.is_login_session else None
     return await transaction.users.revoke_other_login_sessions(identity.user.id, keep, now)
 
 
 def _rejected() -> InputError:
     return InputError(ErrorCode.CREDENTIALS_REJECTED, "The email or the password is wrong.", ("input",))
-
-
-def _current_password_wrong() -> InputError:
-    return InputError(
-        ErrorCode.CREDENTIALS_REJECTED,
-        "currentPassword must be the present password to set a new one.",
-        ("input", "currentPassword"),
-    )

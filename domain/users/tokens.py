@@ -1,4 +1,4 @@
-"""Generates and hashes the tokens of login sessions and the secrets of API keys and webhooks."""
+"""Generates and hashes the tokens of login sessions, the secrets of API keys and webhooks, and the codes of mails."""
 
 import hashlib
 
@@ -7,6 +7,7 @@ from domain.ports.users import TokenSource
 LOGIN_PREFIX = "r3s_"
 API_KEY_PREFIX = "r3k_"
 WEBHOOK_PREFIX = "r3w_"
+EMAIL_CODE_PREFIX = "r3m_"
 
 
 def new_login_token(source: TokenSource) -> str:
@@ -22,6 +23,11 @@ def new_api_secret(source: TokenSource) -> str:
 def new_webhook_secret(source: TokenSource) -> str:
     """Return a new secret of a webhook, which is a part of its address."""
     return WEBHOOK_PREFIX + source.next_token()
+
+
+def new_email_code(source: TokenSource) -> str:
+    """Return a new code for a mail."""
+    return EMAIL_CODE_PREFIX + source.next_token()
 
 
 def credential_hash(credential: str) -> bytes:

@@ -30,6 +30,7 @@ from infra.postgres.repositories.idempotency import PostgresIdempotency
 from infra.postgres.repositories.jobs import PostgresJobs
 from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.list_tables import PostgresLists
+from infra.postgres.repositories.mails import PostgresEmailCodes, PostgresMails
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
 from infra.postgres.repositories.optimizations import PostgresOptimizations
@@ -60,6 +61,14 @@ class PostgresTransaction:
     @cached_property
     def users(self) -> PostgresUsers:
         return PostgresUsers(self._connection)
+
+    @cached_property
+    def mails(self) -> PostgresMails:
+        return PostgresMails(self._connection)
+
+    @cached_property
+    def email_codes(self) -> PostgresEmailCodes:
+        return PostgresEmailCodes(self._connection)
 
     @cached_property
     def idempotency(self) -> PostgresIdempotency:

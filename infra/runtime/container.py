@@ -1,7 +1,7 @@
 """Builds the domain's services on this node."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
@@ -9,6 +9,7 @@ from domain.events.stream import EventLogReader
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.jobs.queue import JobService
+from domain.mail.sender import DeliveryCounts
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
@@ -29,8 +30,14 @@ from domain.trading.trading_sessions import TradingSessionService
 from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
+from domain.users.code_checks import MailLimits
+from domain.users.email_addresses import EmailService
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.password_check import PasswordCheck
+from domain.users.password_hashing import HashQueue
+from domain.users.password_reset import PasswordResetService
 from domain.users.service import Registration, UserService
+from domain.users.user_mails import UserMails
 from infra.runtime.backends import Backends
 from infra.security import AesVault, Argon2Hasher, RandomTokens
 from infra.settings import Settings
@@ -57,6 +64,7 @@ class Container:
     authenticator: Authenticator
     hasher: Argon2Hasher
     templates: TemplateCatalogue
+    deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
 
 
 def build_container(
@@ -94,12 +102,17 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     tokens = RandomTokens()
     events = EventLogReader(database, bus, clock)
     history = MarketHistory(database, hub, container.venues, bus, clock)
+    throttle, hashing = LoginThrottle(backends.cache, clock), HashQueue(container.hasher)
+    passwords = PasswordCheck(database, throttle, hashing)
+    mails, mail_limits = UserMails(ids, is_configured=settings.smtp_host is not None), MailLimits(backends.cache)
     users = UserService(
         database,
         container.authenticator,
-        LoginThrottle(backends.cache, clock),
+        throttle,
         RegistrationLimit(backends.cache, settings.registrations_per_hour),
-        container.hasher,
+        hashing,
+        passwords,
+        mails,
         tokens,
         clock,
         ids,
@@ -113,6 +126,10 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         clock=clock,
         engine=engine_info,
         users=users,
+        emails=EmailService(database, mails, mail_limits, passwords, clock, ids),
+        password_resets=PasswordResetService(
+            database, container.authenticator, mails, mail_limits, hashing, clock, ids
+        ),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
         venues=container.venues,
         markets=hub,

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from domain.core.errors import Unavailable
 from domain.jobs.handler import JobHandler
 from domain.jobs.runner import JobRunner, RunnerOptions
+from domain.mail.sender import MailSender
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
@@ -23,11 +24,14 @@ from domain.research.recommendation_handler import RecommendationHandler
 from domain.research.trial_runner import TrialOptions, TrialRunner
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
+from domain.users.mail_composer import UserMailComposer
 from infra.postgres.candle_series import PostgresBars
 from infra.runtime.compute_pool import MAX_SECONDS, ProcessPool
 from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
+from infra.security import RandomTokens
 from infra.settings import Role, Settings
+from infra.smtp import SmtpTransport
 from infra.tpe_sampler import TpeSampler
 
 log = logging.getLogger(__name__)
@@ -67,6 +71,8 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
                 _trial_runner(container, pool, name, settings),
             ):
                 stack.push_async_callback(_background(runner.run()))
+            if (server := settings.smtp_server) is not None:
+                stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
             stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
                 _background(purge_expired_hourly(container.backends.database, container.backends.clock))
@@ -157,6 +163,12 @@ def _trial_runner(container: Container, pool: ProcessPool, name: str, settings: 
     candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
     options = TrialOptions(slots=settings.worker_processes)
     return TrialRunner(backends.database, backends.bus, TpeSampler(), candles.read, pool, name, options)
+
+
+def _mail_sender(container: Container, transport: SmtpTransport, settings: Settings) -> MailSender:
+    backends = container.backends
+    composer = UserMailComposer(RandomTokens(), backends.clock, backends.ids, settings.app_url)
+    return MailSender(backends.database, transport, composer, backends.clock, container.deliveries)
 
 
 def _candles(container: Container) -> CandleLoader:

@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, idempotency keys, marks of alerts, points of equity, research."""
+"""Deletes expired rows: ended credentials, idempotency keys, marks of alerts, points of equity, research, mails."""
 
 import asyncio
 import logging
@@ -35,6 +35,9 @@ BACKTESTS_KEPT: Final = 1_000
 OPTIMIZATIONS_KEPT: Final = 100
 """How many optimizations of a user are kept with their trials: the newest ones."""
 
+MAILS_KEPT: Final = timedelta(days=30)
+"""How long it is kept that a mail was sent or given up."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
@@ -50,6 +53,7 @@ class Purged(NamedTuple):
     backtests: int
     recommendations: int
     optimizations: int
+    mails: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -66,7 +70,7 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
     """Delete expired rows in batches; return how many."""
-    now, purged = clock.now(), Purged(0, 0, 0, 0, 0, 0, 0)
+    now, purged = clock.now(), Purged(*[0] * len(Purged._fields))
     while True:
         async with database.transaction() as transaction:
             deleted = Purged(
@@ -77,6 +81,8 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.backtests.delete_old(BACKTESTS_KEPT, ROWS_AT_ONCE),
                 await transaction.recommendations.delete_before(now - RECOMMENDATIONS_KEPT, ROWS_AT_ONCE),
                 await transaction.optimizations.delete_old(OPTIMIZATIONS_KEPT, ROWS_AT_ONCE),
+                await transaction.mails.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE)
+                + await transaction.email_codes.delete_expired(now, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
@@ -84,7 +90,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     if any(purged):
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
-            "%d old backtests, %d old results of recommendations, %d old optimizations"
+            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails and codes"
         )
         log.info(message, *purged)
     return purged

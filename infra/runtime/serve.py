@@ -21,6 +21,7 @@ from domain.market_data.hub import MarketDataHub
 from infra.listening import listen_error
 from infra.logging import configure_logging
 from infra.metrics.bus import BusMetrics
+from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.runtime.backends import Backends, database, open_backends
@@ -134,11 +135,17 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
     async def is_ready() -> bool:
         return not await pending_dependencies(container, settings)
 
-    engine_info = EngineInfo(importlib.metadata.version("r3edge-engine"), container.backends.clock.now(), is_ready)
+    engine_info = EngineInfo(
+        importlib.metadata.version("r3edge-engine"),
+        container.backends.clock.now(),
+        is_ready,
+        settings.smtp_host is not None,
+    )
     registry = CollectorRegistry()
     MarketDataMetrics(registry, container.hub, feeds)
     VenueMetrics(registry, container.venues)
     BusMetrics(registry, container.backends.bus)
+    MailMetrics(registry, container.deliveries)
     app = _app(settings, container, build_services(container, settings, engine_info), registry)
     backends = container.backends
     async with close_revoked_connections(

@@ -46,7 +46,9 @@ describe_enum(
         "UNSUPPORTED": "The input is valid, but the engine or the venue doesn't support it, or doesn't support it yet.",
         "EMAIL_TAKEN": "Another user has this email address.",
         "PASSWORD_TOO_WEAK": "The password is too short, or it is one of the most common passwords.",
-        "CREDENTIALS_REJECTED": "The email address or the password is wrong, or the venue rejects the credentials.",
+        "CREDENTIALS_REJECTED": (
+            "The email address, the password or a code is wrong, or the venue rejects the credentials."
+        ),
         "STRATEGY_INVALID": "The strategy definition has an error. The error is a `StrategyDefinitionError`, with its "
         "position.",
         "ORDER_DENIED": (

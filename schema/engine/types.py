@@ -101,6 +101,11 @@ class Engine(Node):
     version: str = strawberry.field(description="The version of the engine.")
     started_at: datetime = strawberry.field(description="When the node that answers this request started.")
 
+    sends_mail: bool = strawberry.field(
+        description="True if the engine has a mail server. Without one it verifies no email addresses, and who has "
+        "forgotten the password needs an operator."
+    )
+
     @strawberry.field(description="True if every part of the node that answers this request works.")
     async def healthy(parent: strawberry.Parent[EngineInfo]) -> bool:
         return await parent.is_healthy()

@@ -107,6 +107,10 @@ class User(Node, HaltFields, ViewerLists):
     is_type_of = instance_of(domain.User)
 
     email: str = strawberry.field(description="The email address, in lower case.")
+    email_verified_at: datetime | None = strawberry.field(
+        description="When the user proved, by a code that was sent there, that the email address is theirs. Null if "
+        "they haven't."
+    )
     display_name: str | None = strawberry.field(description="The name to display. Null if the user gave none.")
     created_at: datetime = strawberry.field(description="When the user registered.")
     role: domain.UserRole = strawberry.field(description="The role of the user on this engine.")

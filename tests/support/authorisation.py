@@ -38,9 +38,9 @@ QUERIES: Final = {
 }  # fmt: skip
 
 VIEWER: Final = {
-    "id", "email", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor", "apiKeys",
-    "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs", "reports",
-    "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
+    "id", "email", "emailVerifiedAt", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor",
+    "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
+    "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -49,6 +49,11 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userLogin": ("anybody", ()),
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
+    "emailVerificationSend": ("ADMIN", ()),
+    "emailChange": ("ADMIN", ()),
+    "emailVerify": ("anybody", ()),
+    "passwordResetRequest": ("anybody", ()),
+    "passwordReset": ("anybody", ()),
     "apiKeyCreate": ("ADMIN", ()),
     "apiKeyRevoke": ("ADMIN", ("ApiKey",)),
     "loginSessionRevoke": ("ADMIN", ("LoginSession",)),
@@ -83,7 +88,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 
-LOGIN_ONLY: Final = {"apiKeyCreate", "signalWebhookCreate", "signalWebhookRotate"}
+LOGIN_ONLY: Final = {"apiKeyCreate", "emailChange", "signalWebhookCreate", "signalWebhookRotate"}
 """What no API key may, whatever its scope."""
 
 SUBSCRIPTIONS: Final = {

@@ -14,8 +14,14 @@ from domain.ports.unit_of_work import Database
 from domain.ports.users import PasswordHasher
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
+from domain.users.code_checks import MailLimits
+from domain.users.email_addresses import EmailService
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.password_check import PasswordCheck
+from domain.users.password_hashing import HashQueue
+from domain.users.password_reset import PasswordResetService
 from domain.users.service import MAXIMUM_LOGIN_SESSIONS, Registration, UserService
+from domain.users.user_mails import UserMails
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -56,6 +62,7 @@ class SignInNode:
     registration: Registration = Registration.OPEN
     registrations_per_hour: int = 10_000
     maximum_login_sessions: int = MAXIMUM_LOGIN_SESSIONS
+    sends_mail: bool = False
     waits: list[float] = field(default_factory=list)
     """The delays of the throttle, which are recorded instead of waited for."""
 
@@ -67,10 +74,15 @@ class SignInNode:
         registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
         tokens = RandomTokens()
         database, authenticator, clock = self.database, self.authenticator, self.clock
-        guards = (throttle, registrations, self.hasher, tokens)
+        hashing = HashQueue(self.hasher)
+        passwords = PasswordCheck(database, throttle, hashing)
+        mails, limits = UserMails(IDS, is_configured=self.sends_mail), MailLimits(self.cache)
+        guards = (throttle, registrations, hashing, passwords, mails, tokens)
         self.users = UserService(
             database, authenticator, *guards, clock, IDS, self.registration, self.maximum_login_sessions
         )
+        self.emails = EmailService(database, mails, limits, passwords, clock, IDS)
+        self.resets = PasswordResetService(database, authenticator, mails, limits, hashing, clock, IDS)
         self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)
 
     async def listen(self) -> None:

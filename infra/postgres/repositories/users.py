@@ -1,5 +1,6 @@
 """Users and their activity in PostgreSQL."""
 
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -59,6 +60,16 @@ class PostgresUsers(CredentialRepository):
             "UPDATE users SET display_name = $2, plan_name = $3, role = $4 WHERE id = $1",
             *(user.id, user.display_name, user.plan_name, user.role),
         )
+
+    async def set_email(self, user_id: UUID, email: str, verified_at: datetime | None) -> bool:
+        query = (
+            "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1 "
+            "AND NOT EXISTS (SELECT FROM users WHERE email = $2 AND id <> $1)"
+        )
+        try:
+            return await self._connection.execute(query, user_id, email, verified_at) == "UPDATE 1"
+        except asyncpg.UniqueViolationError:  # somebody took it at this moment: the transaction is to be rolled back
+            return False
 
     async def set_password(self, user_id: UUID, password_hash: str) -> None:
         await self._connection.execute("UPDATE users SET password_hash = $2 WHERE id = $1", user_id, password_hash)

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from domain.core.errors import ErrorCode, FaultCode
+from domain.mail.sender import DeliveryCounts
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.order_transitions import LEGAL
@@ -17,6 +18,7 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.bus import BusMetrics
+from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.postgres.database import PostgresDatabase
@@ -58,6 +60,7 @@ def all_metrics() -> dict[str, str]:
     VenueMetrics(registry, Venues([], clock))
     BusMetrics(registry, bus)
     LoopMonitor(registry)
+    MailMetrics(registry, DeliveryCounts())
     return {each.name + ("_total" if each.type == "counter" else ""): each.type for each in registry.collect()}
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from infra.mail_server import SmtpTls
 from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, load_settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
@@ -72,6 +73,13 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "max_connections_per_address": ("50", 50),
         "max_feeds_per_venue": ("20", 20),
         "worker_processes": ("3", 3),
+        "smtp_host": ("mail.example.com", "mail.example.com"),
+        "smtp_port": ("465", 465),
+        "smtp_tls": ("tls", SmtpTls.TLS),
+        "smtp_user": ("robot", "robot"),
+        "smtp_password": ("opensesame", None),
+        "mail_sender": ("r3edge <noreply@example.com>", "r3edge <noreply@example.com>"),
+        "app_url": ("https://app.example.com/account", "https://app.example.com/account"),
         "gzip_min_bytes": ("0", 0),
         "graphiql": ("false", False),
         "introspection": ("false", False),
@@ -197,3 +205,22 @@ def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, bad in (("SECRET_KEY", SECRET), ("DATABASE_URL", f"mysql://u:{SECRET}@h/d")):
         monkeypatch.setenv(f"R3EDGE_{name}", bad)
     assert SECRET not in error_message()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "what"),
+    [
+        ({"smtp_host": "mail.example.com"}, "R3EDGE_SMTP_HOST needs R3EDGE_MAIL_SENDER"),
+        ({"smtp_user": "robot", "smtp_password": "x"}, "need R3EDGE_SMTP_HOST"),
+        ({"smtp_host": "m", "mail_sender": "a@example.com", "smtp_user": "robot"}, "belong together"),
+        ({"mail_sender": "nobody"}, "'nobody' is not an address such as r3edge <noreply@example.com>"),
+        ({"mail_sender": "a@b.com\nBcc: c@d.com"}, "is not an address"),
+        ({"app_url": "app.example.com"}, "R3EDGE_APP_URL"),
+        (
+            {"smtp_host": "m", "mail_sender": "a@b.com", "smtp_user": "u", "smtp_password": "p", "smtp_tls": "none"},
+            "R3EDGE_SMTP_PASSWORD isn't sent over a connection that anybody can read",
+        ),
+    ],
+)
+def test_settings_of_mail_that_cannot_work_are_refused(overrides: dict[str, object], what: str) -> None:
+    assert what in error_message(**overrides)

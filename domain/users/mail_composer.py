@@ -1,0 +1,139 @@
+"""Writes the mails to users. A code is made when its mail is sent, so that no code lies in the outbox.
+
+Nothing that a user has chosen stands in a mail: anybody can register an email of somebody else, with a name that would
+make a mail of ours say what they like.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.core.clock import Clock, IdGenerator
+from domain.model.mail import CodePurpose, EmailCode, Mail, MailKind, MailMessage
+from domain.model.users import User
+from domain.ports.unit_of_work import UnitOfWork
+from domain.ports.users import TokenSource
+from domain.users.activity import record_activity
+from domain.users.tokens import credential_hash, new_email_code
+
+EMAIL_CODE_LIFE: Final = timedelta(hours=24)
+RESET_CODE_LIFE: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _CodeMail:
+    """A mail with a code: `action` is the name of its link for the web page, `mutation` what takes the code."""
+
+    purpose: CodePurpose
+    life: timedelta
+    subject: str
+    opening: str
+    ending: str
+    action: str
+    mutation: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    subject: str
+    text: str
+
+
+_CODE_MAILS: Final = {
+    MailKind.EMAIL_VERIFICATION: _CodeMail(
+        CodePurpose.EMAIL_VERIFICATION,
+        EMAIL_CODE_LIFE,
+        "Confirm your email address",
+        "Somebody, hopefully you, registered with this email address. Confirm that it is yours",
+        "If it wasn't you, do nothing.",
+        "email-verify",
+        "emailVerify",
+    ),
+    MailKind.EMAIL_CHANGE: _CodeMail(
+        CodePurpose.EMAIL_CHANGE,
+        EMAIL_CODE_LIFE,
+        "Confirm your new email address",
+        "A user, hopefully you, wants to sign in with this email address from now on. Confirm that it is yours",
+        "If it wasn't you, do nothing.",
+        "email-verify",
+        "emailVerify",
+    ),
+    MailKind.PASSWORD_RESET: _CodeMail(
+        CodePurpose.PASSWORD_RESET,
+        RESET_CODE_LIFE,
+        "Reset your password",
+        "Somebody, hopefully you, has forgotten the password of this email address. Set a new one",
+        "If it wasn't you, do nothing: your password stays as it is.",
+        "password-reset",
+        "passwordReset",
+    ),
+}
+_NOTICES: Final = {
+    MailKind.EMAIL_CHANGED: _Notice(
+        "Your email address was changed",
+        "you sign in with another email address from now on, and receive no more mails at this one.",
+    ),
+    MailKind.PASSWORD_CHANGED: _Notice(
+        "Your password was changed",
+        "your password was changed, and all other clients were signed out. API keys stay valid unless you revoked "
+        "them.",
+    ),
+}
+_NOTICE_END: Final = "If it wasn't you, somebody else may have your account: ask the operator of this server for help."
+
+
+class UserMailComposer:
+    """Writes the mails of all kinds; links lead to `app_url`, without which a mail has its code alone."""
+
+    def __init__(self, tokens: TokenSource, clock: Clock, ids: IdGenerator, app_url: str | None) -> None:
+        self._tokens = tokens
+        self._clock = clock
+        self._ids = ids
+        self._app_url = app_url
+
+    async def compose(self, transaction: UnitOfWork, mail: Mail) -> MailMessage | None:
+        """See `domain.mail.sender.MailComposer`."""
+        user = await _receiver(transaction, mail)
+        if user is None:
+            return None
+        code_mail = _CODE_MAILS.get(mail.kind)
+        if code_mail is None:
+            notice = _NOTICES[mail.kind]
+            text = f"Hello,\n\non {_shown(mail.created_at)} {notice.text}\n\n{_NOTICE_END}\n"
+            return MailMessage(mail.id, mail.recipient, notice.subject, text)
+        if mail.kind is MailKind.PASSWORD_RESET and mail.attempts == 1:
+            # Who asked isn't known; whom it is about is found here.
+            subject = ("User", str(user.id))
+            await record_activity(transaction, self._ids, mail.created_at, user.id, "passwordResetRequest", subject)
+        code, now = new_email_code(self._tokens), self._clock.now()
+        expires_at = now + code_mail.life
+        stored = EmailCode(user.id, code_mail.purpose, mail.recipient, now, expires_at)
+        await transaction.email_codes.add(stored, credential_hash(code))
+        text = self._code_text(code_mail, code, expires_at)
+        return MailMessage(mail.id, mail.recipient, code_mail.subject, text)
+
+    def _code_text(self, mail: _CodeMail, code: str, expires_at: datetime) -> str:
+        by_hand = f"with this code, which {mail.mutation} takes:\n\n{code}"
+        # What follows the # isn't sent to any server, so that the code stands in no log.
+        link = f"by this link:\n\n{self._app_url}#{mail.action}={code}\n\nor {by_hand}" if self._app_url else by_hand
+        return f"Hello,\n\n{mail.opening} {link}\n\nIt can be used once, until {_shown(expires_at)}.\n\n{mail.ending}\n"
+
+
+async def _receiver(transaction: UnitOfWork, mail: Mail) -> User | None:
+    """Return the user whom the mail is for; None if nobody is to receive it (any more)."""
+    found = await transaction.users.get_by_email(mail.recipient)
+    holder = found[0] if found else None
+    if mail.kind is MailKind.PASSWORD_RESET:
+        return holder
+    assert mail.user_id is not None
+    if mail.kind is MailKind.EMAIL_CHANGE:
+        # Another user has the address: who asked for it learns nothing, and neither is bothered.
+        return await transaction.users.get(mail.user_id) if holder is None else None
+    if mail.kind is MailKind.EMAIL_VERIFICATION:
+        is_due = holder is not None and holder.id == mail.user_id and holder.email_verified_at is None
+        return holder if is_due else None
+    return await transaction.users.get(mail.user_id)
+
+
+def _shown(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,56 @@
+"""Mail over SMTP (RFC 5321) by aiosmtplib: the domain's port `MailTransport`."""
+
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import localtime
+from typing import Final
+
+import aiosmtplib
+
+from domain.model.mail import MailMessage
+from domain.ports.mail import MailNotSent
+from infra.mail_server import SmtpServer, SmtpTls
+
+MAX_REASON_CHARACTERS: Final = 300
+
+
+class SmtpTransport:
+    """Opens a connection for each mail: they are few, and a connection that is kept breaks unnoticed."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+
+    async def send(self, message: MailMessage) -> None:
+        server = self._server
+        try:
+            await aiosmtplib.send(
+                self._mail(message),
+                hostname=server.host,
+                port=server.port,
+                username=server.user,
+                password=server.password,
+                use_tls=server.tls is SmtpTls.TLS,
+                start_tls=server.tls is SmtpTls.STARTTLS,
+                # Without it the machine's own name is looked up, which may take as long as its DNS likes.
+                local_hostname=server.sender.domain,
+                timeout=server.timeout_seconds,
+            )
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
+            raise MailNotSent(_reason(error)) from None
+
+    def _mail(self, message: MailMessage) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"] = self._server.sender
+        name, _, host = message.recipient.rpartition("@")
+        mail["To"] = Address(username=name, domain=host)
+        mail["Subject"] = message.subject
+        mail["Date"] = localtime()
+        mail["Message-ID"] = f"<{message.id}@{self._server.sender.domain}>"
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+        mail.set_content(message.text)
+        return mail
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or "no reason was given"
+    return f"{type(error).__name__}: {text}"[:MAX_REASON_CHARACTERS]

@@ -1,0 +1,85 @@
+"""A real SMTP server on loopback, which a test lets refuse, stall or go away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from infra.mail_server import SmtpServer, SmtpTls, mail_address
+
+OK = "250 taken"
+
+
+@dataclass
+class LoopbackMailServer:
+    """Keeps the mails that it takes; `answer` is what it says to the content of a mail."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    answer: str = OK
+    messages: list[EmailMessage] = field(default_factory=list)
+    stalls: asyncio.Event | None = None
+    """Until it is set, no mail is answered."""
+
+    received: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a mail has come, whether or not it is answered."""
+
+    _server: asyncio.Server | None = None
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """Take a mail, or answer as the test says; the name is aiosmtpd's."""
+        self.received.set()
+        if self.stalls is not None:
+            await self.stalls.wait()
+        if self.answer == OK:
+            assert isinstance(envelope.content, bytes)
+            message = message_from_bytes(envelope.content, policy=default)
+            assert isinstance(message, EmailMessage)
+            self.messages.append(message)
+        return self.answer
+
+    async def start(self) -> None:
+        """Listen, at the same port as before if there was one."""
+        loop = asyncio.get_running_loop()
+        factory: Callable[[], Any] = lambda: SMTP(self, enable_SMTPUTF8=True, loop=loop)  # noqa: E731
+        self._server = await loop.create_server(factory, self.host, self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Listen no more; the port stays free."""
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+
+    @property
+    def settings(self) -> SmtpServer:
+        """How an engine reaches it."""
+        sender = mail_address("r3edge <noreply@example.com>")
+        return SmtpServer(self.host, self.port, SmtpTls.NONE, None, None, sender, timeout_seconds=20.0)
+
+    def texts(self, recipient: str) -> list[str]:
+        """Return the texts of the mails to an address, oldest first."""
+        found = [message for message in self.messages if message["To"] == recipient]
+        return [message.get_content() for message in found]
+
+    def codes(self, recipient: str) -> list[str]:
+        """Return the codes in the mails to an address, oldest first."""
+        words = (word for text in self.texts(recipient) for word in text.split())
+        return [word for word in words if word.startswith("r3m_")]
+
+
+@asynccontextmanager
+async def open_mail_server() -> AsyncIterator[LoopbackMailServer]:
+    """Start a mail server, and stop it at the end."""
+    server = LoopbackMailServer()
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
