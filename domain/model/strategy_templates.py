@@ -9,7 +9,8 @@ from domain.model.definitions import StrategyDefinition
 class StrategyTemplate:
     """A well-known strategy as a definition; `source` is the book or article that it comes from.
 
-    `package` is the installed Python package that it comes in, None for those of the engine.
+    `differences` says what it does otherwise than its source; None if there is nothing to say. `package` is the
+    installed Python package that it comes in, None for those of the engine.
     """
 
     name: str
@@ -18,6 +19,7 @@ class StrategyTemplate:
     source: str
     definition: StrategyDefinition
     package: str | None = None
+    differences: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

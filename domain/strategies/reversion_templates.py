@@ -12,13 +12,17 @@ REVERSION_TEMPLATES = (
         "RSI(2) reversal",
         "Buys a sharp fall within a long rise: an RSI of two candles near zero above the average of 200. Sells "
         "when the price is back above the average of five.",
-        "L. Connors, C. Alvarez, Short Term Trading Strategies That Work, 2008",
+        "L. Connors, C. Alvarez, Short Term Trading Strategies That Work, 2008, chapter 9",
         StrategyDefinition(
             parameters=(whole("level", 10, 1, 30), whole("trend_bars", 200, 50, 300), whole("leave", 5, 3, 20)),
             enter_long="close > sma(close, trend_bars) and rsi(2) < level",
             exit_long="close > sma(close, leave)",
             stop_loss=percent("8"),
             sizing=TENTH_OF_EQUITY,
+        ),
+        differences=(
+            "The book buys index funds below 5, at the close, and without a stop. Here it is below 10 and at the "
+            "next open; the stop of 8 % is added as a last resort."
         ),
     ),
     StrategyTemplate(
@@ -41,12 +45,17 @@ REVERSION_TEMPLATES = (
             stop_loss=ranges("2.5"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences=(
+            "Bollinger says that a touch of a band is no signal by itself and confirms it by indicators of volume. "
+            "The template asks for a close back within the bands and a rising long average instead. The stop and the "
+            "size are added."
+        ),
     ),
     StrategyTemplate(
         "stochastic",
         "Stochastic",
         "Buys when %K crosses above %D below 20, and sells when it crosses back above 80, or after 30 candles.",
-        "G. C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2, 1984",
+        "G. C. Lane, Lane's Stochastics, Technical Analysis of Stocks & Commodities 2 (3), 1984",
         StrategyDefinition(
             parameters=(whole("period", 14, 5, 30), whole("level", 20, 5, 40), whole("top", 80, 60, 95)),
             let=parts(k="stoch(period, 3, sma, 3, sma).k", d="stoch(period, 3, sma, 3, sma).d"),
@@ -56,14 +65,19 @@ REVERSION_TEMPLATES = (
             max_holding_bars=30,
             sizing=RISK_ONE_PERCENT,
         ),
+        differences=(
+            "For Lane the signal is a divergence between %D and the price. The template takes the crossing of the "
+            "lines beyond 20 and 80 alone, as most who use it do. The longest holding time, the stop and the size "
+            "are added."
+        ),
     ),
     StrategyTemplate(
         "vwap_reversion",
         "VWAP reversion",
         "Buys when the price is far below the day's average price by volume in a market without direction, and "
         "sells when it is back. Made for candles of up to an hour.",
-        "S. A. Berkowitz, D. E. Logue, E. A. Noser, The Total Cost of Transactions on the NYSE, Journal of Finance "
-        "43, 1988",
+        "The average: S. A. Berkowitz, D. E. Logue, E. A. Noser, The Total Cost of Transactions on the NYSE, Journal "
+        "of Finance 43 (1), 1988",
         StrategyDefinition(
             parameters=(number("distance", "1.5", "0.5", "4", "0.25"),),
             let=parts(average="vwap()"),
@@ -72,18 +86,26 @@ REVERSION_TEMPLATES = (
             stop_loss=ranges("3"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences=(
+            "The paper measures by the average what an execution cost; that prices come back to it is a rule of "
+            "traders without a known author."
+        ),
     ),
     StrategyTemplate(
         "double_sevens",
         "Double sevens",
         "Buys the lowest close of seven candles above the average of 200, and sells the highest close of seven.",
-        "L. Connors, C. Alvarez, Short Term Trading Strategies That Work, 2008",
+        "L. Connors, C. Alvarez, Short Term Trading Strategies That Work, 2008, chapter 10",
         StrategyDefinition(
             parameters=(whole("bars", 7, 3, 20), whole("trend_bars", 200, 50, 300)),
             enter_long="close > sma(close, trend_bars) and close == lowest(close, bars)",
             exit_long="close == highest(close, bars)",
             stop_loss=percent("8"),
             sizing=TENTH_OF_EQUITY,
+        ),
+        differences=(
+            "The book trades index funds at the close and without a stop. Here it is at the next open; the stop of 8 "
+            "% is added as a last resort."
         ),
     ),
     StrategyTemplate(
@@ -93,7 +115,7 @@ REVERSION_TEMPLATES = (
         "the price goes lower. Sells all of it a little above the average price. It wins often and little: the "
         "stop-loss is what keeps one long fall from taking it all.",
         "B. Graham, The Intelligent Investor, 1949, on dollar-cost averaging; safety orders: the DCA bots of "
-        "3Commas, 2017",
+        "3Commas, since 2017",
         StrategyDefinition(
             parameters=(whole("period", 14, 5, 30), whole("level", 35, 10, 50)),
             enter_long="rsi(close, period) < level",
@@ -101,6 +123,11 @@ REVERSION_TEMPLATES = (
             stop_loss=percent("15"),
             adds=(EntryAdd(below=percent("2"), size_factor=Decimal("1.5"), count=5),),
             sizing=TENTH_OF_EQUITY,
+        ),
+        differences=(
+            "Graham's investor buys for the same amount at fixed times, whatever the price, and holds. The bots buy "
+            "more as the price falls and sell all above the average price, mostly without a stop; the one of 15 % is "
+            "added."
         ),
     ),
     StrategyTemplate(
@@ -111,7 +138,7 @@ REVERSION_TEMPLATES = (
         "Made for markets without direction; out of the grid's lower end it goes with a loss. All parts are sold by "
         "their average price, not each one line above its own.",
         "A. Taranto, S. Khan, Gambler's Ruin Problem and Bi-directional Grid Constrained Trading and Investment "
-        "Strategies, Investment Management and Financial Innovations 17, 2020",
+        "Strategies, Investment Management and Financial Innovations 17 (3), 2020",
         StrategyDefinition(
             parameters=(number("spacing", "1", "0.25", "5", "0.25"),),
             let=parts(
@@ -125,6 +152,11 @@ REVERSION_TEMPLATES = (
             stop_loss=percent("10"),
             adds=(EntryAdd(rule="falls", below=percent("0.25"), count=9),),
             sizing=TENTH_OF_EQUITY,
+        ),
+        differences=(
+            "The paper's grid buys and sells short at each line, and closes each part one line further; it shows "
+            "that this wins for a while and ruins the account almost surely in the end. The template buys alone, "
+            "sells by the average price, and has a stop."
         ),
     ),
 )

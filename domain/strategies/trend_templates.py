@@ -10,7 +10,8 @@ TREND_TEMPLATES = (
         "EMA cross with ADX",
         "Buys when a fast exponential average crosses above a slow one while the ADX shows a trend, and sells when it "
         "crosses back. Needs long moves; in a market without direction the ADX keeps it out.",
-        "Crossing averages: R. D. Donchian, 1960s; ADX: J. W. Wilder, New Concepts in Technical Trading Systems, 1978",
+        "Crossing averages: R. D. Donchian, Donchian's Five- and 20-Day Moving Averages, reprinted in Futures 24 "
+        "(13), 1995; ADX: J. W. Wilder, New Concepts in Technical Trading Systems, 1978",
         StrategyDefinition(
             parameters=(whole("fast", 12, 4, 40), whole("slow", 26, 10, 120), whole("strength", 20, 10, 40)),
             let=parts(quick="ema(close, fast)", average="ema(close, slow)"),
@@ -19,18 +20,29 @@ TREND_TEMPLATES = (
             stop_loss=ranges("2"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences=(
+            "Donchian took simple averages of 5 and 20 days with further rules on how far they are crossed, and sold "
+            "short too. The lengths 12 and 26 are those of the MACD; that the ADX allows entries, the stop and the "
+            "size are added."
+        ),
     ),
     StrategyTemplate(
         "golden_cross",
         "Golden cross",
         "Holds while the average of 50 candles is above that of 200. Made for daily candles: few trades, long "
         "holdings.",
-        "W. Brock, J. Lakonishok, B. LeBaron, Simple Technical Trading Rules, Journal of Finance 47, 1992",
+        "W. Brock, J. Lakonishok, B. LeBaron, Simple Technical Trading Rules and the Stochastic Properties of Stock "
+        "Returns, Journal of Finance 47 (5), 1992",
         StrategyDefinition(
             parameters=(whole("short", 50, 10, 100), whole("long", 200, 100, 400)),
             enter_long="crosses_above(sma(close, short), sma(close, long))",
             exit_long="crosses_below(sma(close, short), sma(close, long))",
             sizing=TENTH_OF_EQUITY,
+        ),
+        differences=(
+            "The paper tests averages of 1 and 50, 1 and 150, 5 and 150, 1 and 200, 2 and 200 days on the Dow Jones "
+            "index, the sales short too. 50 and 200 are the pair that chartists call the golden cross. The size is "
+            "added."
         ),
     ),
     StrategyTemplate(
@@ -51,13 +63,14 @@ TREND_TEMPLATES = (
             stop_loss=ranges("2.5"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences="The average of 100 candles that allows entries, the stop and the size are added.",
     ),
     StrategyTemplate(
         "supertrend",
         "Supertrend",
         "Holds while the Supertrend line is below the price: a stop of average true ranges that only moves up, and "
         "turns when a candle closes beyond it.",
-        "O. Seban, Tout le monde mérite d'être riche, 2008",
+        "O. Seban, Tout le monde mérite d'être riche, Paris, in several editions since the 2000s",
         StrategyDefinition(
             parameters=(whole("period", 10, 5, 30), number("multiple", "3", "1", "6", "0.5")),
             let=parts(state="supertrend(period, multiple).trend"),
@@ -65,6 +78,7 @@ TREND_TEMPLATES = (
             exit_long="crosses_below(state, 0)",
             sizing=TENTH_OF_EQUITY,
         ),
+        differences="It buys alone, where the indicator turns short too. The size is added.",
     ),
     StrategyTemplate(
         "ichimoku",
@@ -83,18 +97,29 @@ TREND_TEMPLATES = (
             stop_loss=ranges("3"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences=(
+            "Of the ways in which the lines are read it takes one: the crossing of two lines above the cloud, "
+            "confirmed by the lagging line. Targets by Hosoda's counts of time and waves are left out. The stop and "
+            "the size are added."
+        ),
     ),
     StrategyTemplate(
         "momentum",
         "Time series momentum",
         "Holds what has risen over a long period and sells it when it no longer has. Made for daily candles.",
-        "T. Moskowitz, Y. H. Ooi, L. H. Pedersen, Time Series Momentum, Journal of Financial Economics 104, 2012",
+        "T. J. Moskowitz, Y. H. Ooi, L. H. Pedersen, Time Series Momentum, Journal of Financial Economics 104 (2), "
+        "2012",
         StrategyDefinition(
             parameters=(whole("period", 90, 20, 365), number("least", "0", "0", "20", "1")),
             enter_long="crosses_above(roc(close, period), least)",
             exit_long="roc(close, period) < 0",
             stop_loss=percent("15"),
             sizing=TENTH_OF_EQUITY,
+        ),
+        differences=(
+            "The paper looks back over 12 months at 58 futures and forwards, buys or sells short once a month, and "
+            "sizes by volatility. The template looks back over 90 candles at one market, buys alone, at any time, by "
+            "a fixed share; its stop is added."
         ),
     ),
     StrategyTemplate(
@@ -114,12 +139,16 @@ TREND_TEMPLATES = (
             stop_loss=ranges("3"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences=(
+            "Wilder's system stops and reverses at the line within the day. The template decides at closes and buys "
+            "alone. The stop of three ranges and the size are added."
+        ),
     ),
     StrategyTemplate(
         "commodity_channel",
         "Commodity channel index",
         "Buys when the CCI rises above 100, which few candles of a quiet market reach, and sells when it falls back.",
-        "D. R. Lambert, Commodity Channel Index, Commodities Magazine, October 1980",
+        "D. R. Lambert, Commodity Channel Index: Tool for Trading Cyclic Trends, Commodities, October 1980",
         StrategyDefinition(
             parameters=(whole("period", 20, 10, 60), whole("level", 100, 50, 200)),
             enter_long="crosses_above(cci(period), level)",
@@ -127,5 +156,6 @@ TREND_TEMPLATES = (
             stop_loss=ranges("2"),
             sizing=RISK_ONE_PERCENT,
         ),
+        differences="Lambert trades sales below -100 in the same way. The stop and the size are added.",
     ),
 )

@@ -3,12 +3,12 @@
 import asyncio
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.table import Table
 
 from domain.backtest.checks import LookAheadCheck, WarmUpCheck, check_look_ahead, check_warm_up
 from domain.backtest.monte_carlo import MINIMUM_TRIPS, MonteCarlo, Quantiles, monte_carlo
 from infra.cli.backtest_run import StoredBacktest
+from infra.cli.backtest_tables import result_console
 from infra.cli.progress import ProgressReporter
 
 _STEPS = 100
@@ -51,7 +51,7 @@ async def run_checks(ran: StoredBacktest, seed: int, progress: ProgressReporter)
 
 def print_checks(checks: BacktestChecks) -> None:
     """Print what the checks have found."""
-    console = Console(highlight=False)
+    console = result_console()
     table = Table("check", "found", title="Checks", show_header=False)
     table.add_row("look ahead", _look_ahead(checks.look_ahead))
     for warm_up in checks.warm_up:

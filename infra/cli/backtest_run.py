@@ -212,7 +212,10 @@ async def _market(stored: PostgresMarketData, symbol: MarketSymbol) -> Market:
     markets = {str(market.symbol): market for market in await stored.markets()}
     found = markets.get(str(symbol))
     if found is None:
-        raise unknown_name("stored market", str(symbol), markets)
+        unknown = unknown_name("stored market", str(symbol), markets)
+        if markets:
+            raise unknown
+        raise BadArgument(f"{unknown}: a venue's markets are stored once r3edge serve or r3edge backfill has run")
     return found
 
 

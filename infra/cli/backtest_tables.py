@@ -1,19 +1,34 @@
 """Prints the result of a backtest as tables."""
 
 from decimal import Decimal
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from domain.backtest.result import BacktestResult
-from domain.core.money import plain, rounded
+from domain.core.money import plain
 from domain.model.markets import Market
 from domain.model.reports import PerformanceMetrics, RoundTrip
+
+_LEAST_WIDTH: Final = 160
+"""How wide the tables are in a file or a pipe, where a terminal's width says nothing: no number is cut off."""
+
+
+def result_console() -> Console:
+    """Return where results are printed."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=max(console.width, _LEAST_WIDTH))
+
+
+def shown_money(value: Decimal) -> str:
+    """Return an amount as people read it: to the cent, or with its first digits if it is less than one."""
+    return f"{value:,.2f}" if abs(value) >= 1 or not value else f"{value:.4g}"
 
 
 def print_result(result: BacktestResult, market: Market, trips: int) -> None:
     """Print the figures, the last `trips` round trips, what there is to know about both, and the hash."""
-    console = Console(highlight=False)
+    console = result_console()
     console.print(_figures(result.metrics))
     if trips and result.round_trips:
         console.print(_trips(result.round_trips[-trips:], market))
@@ -67,7 +82,7 @@ def _trips(trips: tuple[RoundTrip, ...], market: Market) -> Table:
             plain(trip.quantity),
             f"{trip.entry_price:.8g}",
             "-" if trip.exit_price is None else f"{trip.exit_price:.8g}",
-            f"{trip.profit:,.2f}",
+            shown_money(trip.profit),
             _number(trip.profit_percent),
             "" if trip.exit_reason is None else trip.exit_reason.value,
         )
@@ -78,5 +93,5 @@ def _number(value: Decimal | float | None) -> str:
     if value is None:
         return "-"
     if isinstance(value, Decimal):
-        return plain(rounded(value))
+        return shown_money(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

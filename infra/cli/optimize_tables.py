@@ -1,12 +1,12 @@
 """Prints what a search has found as tables, in-sample and out-of-sample figures side by side."""
 
-from rich.console import Console
 from rich.table import Table
 
-from domain.core.money import plain, rounded
+from domain.core.money import plain
 from domain.model.optimizations import Trial, TrialResult
 from domain.model.reports import PerformanceMetrics
 from domain.optimization.summary import FoldSummary
+from infra.cli.backtest_tables import result_console, shown_money
 from infra.cli.optimize_run import FoundParameters, SearchRequest
 
 LUCK = (
@@ -17,7 +17,7 @@ LUCK = (
 
 def print_search(found: FoundParameters, request: SearchRequest, listed: int) -> None:
     """Print the best `listed` trials of the newest fold, and the best of each fold if there are several."""
-    console = Console(highlight=False)
+    console = result_console()
     newest = found.folds[-1]
     of_fold = [trial for trial in found.trials if trial.fold == newest.fold.number]
     best = sorted((trial for trial in of_fold if _score(trial) is not None), key=_rank)[:listed]
@@ -46,7 +46,7 @@ def _trials(title: str, trials: list[Trial]) -> Table:
 def _folds(folds: list[FoldSummary]) -> Table:
     table = Table(title="The best trial of each walk-forward fold")
     for name in ("fitted from", "judged from", "to", "parameters", "luck"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=name in {"fitted from", "judged from", "to"})
     _add_metric_columns(table)
     for summary in folds:
         fold, best = summary.fold, summary.best
@@ -74,7 +74,7 @@ def _metric_cells(trial: Trial | None) -> list[str]:
 
 
 def _profit_and_trips(metrics: PerformanceMetrics | None) -> tuple[str, str]:
-    return ("-", "-") if metrics is None else (plain(rounded(metrics.net_profit)), str(metrics.round_trips))
+    return ("-", "-") if metrics is None else (shown_money(metrics.net_profit), str(metrics.round_trips))
 
 
 def _verdict(summary: FoldSummary) -> str:

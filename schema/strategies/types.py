@@ -243,6 +243,9 @@ class StrategyTemplate:
     title: str = strawberry.field(description="The name that people know the strategy by.")
     description: str = strawberry.field(description="How the strategy trades, and on which kind of market.")
     source: str = strawberry.field(description="The book or the article that the strategy comes from.")
+    differences: str | None = strawberry.field(
+        description="What the template does otherwise than its source. Null if there is nothing to say."
+    )
     definition: StrategyDefinition = strawberry.field(
         description="The definition. It is valid and can be given to `strategyCreate`, changed or as it is."
     )

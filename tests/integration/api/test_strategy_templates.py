@@ -5,7 +5,7 @@ from typing import Any
 from tests.support.api import Api
 
 DISTANCE = "{ percent atrMultiple absolute }"
-TEMPLATES = f"""{{ strategyTemplates {{ name title description source definition {{
+TEMPLATES = f"""{{ strategyTemplates {{ name title description source differences definition {{
   parameters {{ name default min max step }} let {{ name expression }} enterLong exitLong enterShort exitShort
   stopLoss {DISTANCE} takeProfit {DISTANCE} trailingStop {DISTANCE} maxHoldingBars warmUpTolerance
   sizing {{ quoteAmount equityPercent riskPercent volatilityPercent }} order {{ type }}
@@ -27,6 +27,7 @@ async def test_every_template_can_be_stored_as_it_is_returned(api: Api) -> None:
     templates = (await api.run(TEMPLATES))["strategyTemplates"]
     assert len(templates) >= 15
     for template in templates:
+        assert template["differences"].endswith(".")
         definition = without_nulls(template["definition"])
         checked = (await api.run(VALIDATE, definition=definition))["strategyValidate"]
         assert (checked["valid"], checked["errors"]) == (True, [])

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
-from domain.core.money import plain
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Candle, Timeframe
 from domain.rules.costs import FeeCurrency, TradingCosts
@@ -142,7 +141,8 @@ async def test_the_tables_have_the_figures_and_the_hash(
     backtest_tables.print_result(result, market, trips=2)
     printed = capsys.readouterr().out
     assert "The last 2 round trips" in printed
-    assert plain(result.metrics.start_equity) in printed
+    assert "10,000.00 USDT" in printed
+    assert "…" not in printed
     assert result.hash in printed
 
 
@@ -178,8 +178,11 @@ async def test_the_picture_is_an_image_of_trades_equity_and_drawdown(
     picture = backtest_picture(ran.result, ran.bars, ran.start, "1 < 2 & 3")
     image = ET.fromstring(picture)  # it is our own
     assert len(image.findall("{*}polyline")) == 1
-    assert len(image.findall("{*}polygon")) == 1
+    assert len(image.findall("{*}polygon")) == 2  # under the equity, and the drawdown
     assert len(image.findall("{*}path/{*}title")) == len(ran.result.fills)
+    texts = [text.text or "" for text in image.findall("{*}text")]
+    assert any("net profit" in text and "Sharpe" in text and "round trips" in text for text in texts)
+    assert "prefers-color-scheme:dark" in picture
     assert picture == backtest_picture(ran.result, ran.bars, ran.start, "1 < 2 & 3")
     with pytest.raises(BadArgument, match="can't be written"):
         write_text(tmp_path / "nowhere" / "picture.svg", picture)

@@ -79,6 +79,8 @@ def test_a_template_is_described(template: StrategyTemplate) -> None:
     assert template.title
     assert template.description.endswith(".")
     assert any(character.isdigit() for character in template.source)  # when it was published
+    assert template.differences is not None
+    assert template.differences.endswith(".")
 
 
 def test_templates_have_names_and_definitions_of_their_own() -> None:
