@@ -1,116 +1,173 @@
-"""The same strategy on the same candles by backtesting.py, an engine that others have written.
+"""The same strategies on the same candles by backtesting.py, an engine that others have written."""
 
-It takes fees in quote, and enters with a fixed quantity: one unit, which is the lot of the market here. Its stops are
-set before the price of the entry is known, so they are compared where a candle opens at the close of the one before.
-"""
-
-import warnings
-import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
-import talib
 
 from domain.backtest.bars import Bars
-from domain.backtest.engine import run_backtest
-from domain.backtest.result import BacktestResult
-from domain.indicators.candle_arrays import CandleArrays
-from domain.model.definitions import ExitDistance, Sizing
-from domain.model.markets import Timeframe
-from domain.model.orders import OrderRole
-from domain.rules.costs import FeeCurrency, TradingCosts
-from tests.support.backtests import a_plan, a_spot_market, bars_of, signalled
+from domain.model.definitions import OrderStyle, Sizing
+from domain.model.orders import OrderType
+from tests.support.backtests import bars_at, bars_of
 from tests.support.candles import random_candles
-from tests.support.recorded_data import COINBASE, skip_without
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from backtesting import Backtest, Strategy
-    from backtesting.lib import crossover
+from tests.support.peer_differences import Difference, differences
+from tests.support.peer_engines import backtesting_py, by_backtesting_py, run_strategy
+from tests.support.peer_trades import (
+    EMA_CROSS,
+    RSI_REVERSAL,
+    Protection,
+    Trade,
+    ema_cross,
+    marked,
+    our_trades,
+    paying_from_fills,
+    plan_of,
+    rsi_reversal,
+)
+from tests.support.recorded_data import recorded_days, recorded_minutes
 
 D = Decimal
-COSTS = TradingCosts(taker_fee=D("0.001"), maker_fee=D("0.001"), fee_currency=FeeCurrency.QUOTE)
-CASH = 10_000_000
+ENTER, EXIT = 1, 2
+QUIET = (100, 100, 100, 100)
+STRATEGIES = [pytest.param(EMA_CROSS, ema_cross, id="EMA cross"), pytest.param(RSI_REVERSAL, rsi_reversal, id="RSI")]
 
 
-def run_ours(bars: Bars, stop: ExitDistance | None, price_below: int) -> BacktestResult:
-    definition = signalled(
-        sizing=Sizing(quote_amount=D(price_below)),
-        enter_long="crosses_above(ema(close, 12), ema(close, 26))",
-        exit_long="crosses_below(ema(close, 12), ema(close, 26))",
-        stop_loss=stop,
-    )
-    market = a_spot_market(quantity_increment=D(1), minimum_quantity=D(1))
-    return run_backtest(a_plan(definition, COSTS, market, CASH, timeframe=bars.timeframe), bars)
+def both(bars: Bars, protection: Protection) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """Return the exits of both engines on candles that are made for a test."""
+    return exits(our_trades(plan_of(bars, protection), bars)), exits(by_backtesting_py(bars, marked(bars), protection))
 
 
-def run_theirs(bars: Bars, stop: float | None, warm_up: int) -> "pd.DataFrame":
-    class Crossing(Strategy):  # type: ignore[misc]  # the library has no types
-        def init(self) -> None:
-            self.fast = self.I(talib.EMA, self.data.Close, 12)
-            self.slow = self.I(talib.EMA, self.data.Close, 26)
-
-        def next(self) -> None:
-            if len(self.data) <= warm_up:
-                return
-            if self.position and crossover(self.slow, self.fast):
-                self.position.close()
-            elif not self.position and crossover(self.fast, self.slow):
-                price = self.data.Close[-1] * (1 - (stop or 0))
-                self.buy(size=1, sl=None if stop is None else np.ceil(round(price * 100, 6)) / 100)
-
-    columns = {name.capitalize(): bars.candles.series(name) for name in ("open", "high", "low", "close", "volume")}
-    frame = pd.DataFrame(columns, index=pd.to_datetime(bars.opened, unit="ms"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return Backtest(frame, Crossing, cash=CASH, commission=0.001).run()["_trades"]
+def exits(trades: list[Trade]) -> list[tuple[int, float]]:
+    return [(trade.exit_bar, round(trade.exit_price, 4)) for trade in trades]
 
 
-def check_same(ours: BacktestResult, theirs: "pd.DataFrame") -> None:
-    """Hold all trades that are over against each other, and their profits to the cent."""
-    closed = [trip for trip in ours.round_trips if trip.closed_at is not None]
-    assert len(closed) > 5
-    assert len(closed) == len(theirs)
-    entries = [fill for fill in ours.fills if fill.role is OrderRole.ENTRY]
-    exits = [fill for fill in ours.fills if fill.role is not OrderRole.ENTRY]
-    assert [fill.bar for fill in entries[: len(closed)]] == list(theirs["EntryBar"])
-    assert [fill.bar for fill in exits] == list(theirs["ExitBar"])
-    assert [float(trip.entry_price) for trip in closed] == pytest.approx(list(theirs["EntryPrice"]))
-    assert [float(fill.price) for fill in exits] == pytest.approx(list(theirs["ExitPrice"]))
-    assert [float(trip.fees) for trip in closed] == pytest.approx(list(theirs["Commission"]))
-    assert float(sum(trip.profit for trip in closed)) == pytest.approx(theirs["PnL"].sum(), abs=0.005)
+def compare(bars: Bars, rules: tuple[str, str], signals: Callable, protection: Protection) -> set[Difference]:
+    """Return by which rules the trades of a strategy differ."""
+    plan = plan_of(bars, protection, rules)
+    ours = our_trades(plan, bars)
+    theirs = by_backtesting_py(bars, signals(bars.candles, plan.compiled.warm_up), protection)
+    assert len(ours) > 5
+    assert len({trade.role for trade in ours}) > 1
+    return differences(ours, theirs, bars, protection)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_same_trades_with_a_stop_on_a_synthetic_series(seed: int) -> None:
-    walk = random_candles(5_000, seed, volatility=0.004, tick=0.01)
-    bars = bars_of(walk)
-    ours = run_ours(bars, ExitDistance(percent=D(2)), price_below=int(walk.high.max()) + 1)
-    warm_up = a_plan(signalled(enter_long="ema(close, 26) > 0", exit_long=None)).compiled.warm_up
-    assert any(trip.exit_reason is OrderRole.STOP_LOSS for trip in ours.round_trips)
-    check_same(ours, run_theirs(bars, 0.02, warm_up))
+@pytest.mark.parametrize(("rules", "signals"), STRATEGIES)
+@pytest.mark.parametrize(("target", "gap"), [(None, 0.0), ("3", 0.5)])
+def test_the_same_trades_on_a_synthetic_series(
+    rules: tuple[str, str], signals: Callable, target: str | None, gap: float
+) -> None:
+    bars = bars_of(random_candles(3_000, 1, volatility=0.004, tick=0.01, gap=gap))
+    assert not compare(bars, rules, signals, Protection("2", target))
 
 
-def test_the_same_trades_on_recorded_minutes_of_coinbase() -> None:
-    paths = [COINBASE / f"btcusd_minute_2018040{day}.zip" for day in (4, 5, 6)]
-    skip_without(*paths)
-    bars = recorded(paths)
-    warm_up = a_plan(signalled(enter_long="ema(close, 26) > 0", exit_long=None)).compiled.warm_up
-    ours = run_ours(bars, None, price_below=int(bars.candles.high.max()) + 1)
-    check_same(ours, run_theirs(bars, None, warm_up))
+@pytest.mark.parametrize(("rules", "signals"), STRATEGIES)
+@pytest.mark.parametrize("target", [None, "0.7"])
+def test_the_same_trades_on_recorded_minutes(rules: tuple[str, str], signals: Callable, target: str | None) -> None:
+    assert not compare(recorded_minutes(), rules, signals, Protection("0.5", target))
 
 
-def recorded(paths: list[Path]) -> Bars:
-    rows, opened = [], []
-    for path in paths:
-        day = int(pd.Timestamp(path.stem[-8:], tz="UTC").timestamp()) * 1000
-        with zipfile.ZipFile(path) as archive, archive.open(archive.namelist()[0]) as lines:
-            table = np.loadtxt(lines, delimiter=",")
-        opened.append(day + table[:, 0].astype(np.int64))
-        rows.append(table[:, 1:6])
-    columns = np.concatenate(rows).T
-    candles = CandleArrays(*(np.ascontiguousarray(column) for column in columns))
-    return Bars(Timeframe.M1, np.concatenate(opened), candles)
+@pytest.mark.parametrize(("rules", "signals"), STRATEGIES)
+@pytest.mark.parametrize("target", [None, "12"])
+def test_the_same_trades_on_recorded_days(rules: tuple[str, str], signals: Callable, target: str | None) -> None:
+    assert not compare(recorded_days(), rules, signals, Protection("8", target))
+
+
+@pytest.mark.parametrize(("rules", "signals"), STRATEGIES)
+def test_trailing_stops_on_recorded_minutes_are_the_same(rules: tuple[str, str], signals: Callable) -> None:
+    assert not compare(recorded_minutes(), rules, signals, Protection(trail="0.6"))
+
+
+@pytest.mark.parametrize(("rules", "signals"), STRATEGIES)
+def test_trailing_stops_on_recorded_days_differ_by_what_a_bar_itself_moves(
+    rules: tuple[str, str], signals: Callable
+) -> None:
+    found = compare(recorded_days(), rules, signals, Protection(trail="9"))
+    assert Difference.CLOSE_REACHES in found
+    assert found <= {Difference.CLOSE_REACHES, Difference.OPEN_MOVES}
+
+
+# -- each rule that differs, on candles that are made for it: the first bar is one that its strategies don't see -------
+
+
+def test_it_counts_a_stop_in_the_bar_of_the_entry_too() -> None:
+    ours, theirs = both(bars_at(QUIET, (*QUIET, ENTER), (100, 103, 97, 102), QUIET), Protection("2"))
+    assert ours == theirs == [(2, 98)]
+
+
+def test_it_carries_out_an_exit_at_an_open_before_a_stop_too() -> None:
+    ours, theirs = both(bars_at(QUIET, (*QUIET, ENTER), (*QUIET, EXIT), (101, 101, 97, 97)), Protection("2"))
+    assert ours == theirs == [(3, 101)]
+
+
+def test_it_takes_the_stop_where_the_open_is_beyond_the_target() -> None:
+    bars = bars_at(QUIET, (*QUIET, ENTER), QUIET, (103, 103, 97, 97))
+    assert both(bars, Protection("2", "2")) == ([(3, 103)], [(3, 98)])
+
+
+def test_its_trailing_stop_is_moved_after_the_bar_whose_open_moves_it() -> None:
+    bars = bars_at(QUIET, (*QUIET, ENTER), QUIET, (110, 110, 107, 109), (109, 109, 108, 109))
+    assert both(bars, Protection(trail="2")) == ([(3, 107.8)], [])
+
+
+def test_its_trailing_stop_is_reached_after_the_bar_whose_close_reaches_it() -> None:
+    bars = bars_at(QUIET, (*QUIET, ENTER), QUIET, (100, 110, 99, 105), (104, 104, 104, 104))
+    assert both(bars, Protection(trail="2")) == ([(3, 107.8)], [(4, 104)])
+
+
+class TestStrategiesOfItsOwn:
+    """What a strategy of backtesting.py does by itself, which the tests above tell it to do as we do."""
+
+    @staticmethod
+    def exits(bars: Bars, options: dict[str, object] | None = None, **order: float) -> list[Trade]:
+        """Return the trades of a strategy that gives one order at the first close, and exits at a volume of 2."""
+
+        class Strategy(backtesting_py().Strategy):  # type: ignore[misc]  # the library has no types
+            def init(self) -> None:
+                self.is_ordered = False
+
+            def next(self) -> None:
+                if self.position and self.data.Volume[-1] == EXIT:
+                    self.position.close()
+                elif not self.is_ordered:
+                    self.is_ordered = True
+                    self.buy(**({"size": 1} | order))
+
+        return run_strategy(bars, Strategy, **(options or {}))
+
+    def test_its_stop_is_measured_from_the_close_of_the_signal(self) -> None:
+        bars = bars_at(QUIET, (*QUIET, ENTER), (101, 101, 98.5, 99), (99, 99, 99, 99, EXIT), QUIET)
+        assert exits(our_trades(plan_of(bars, Protection("2")), bars)) == [(2, 98.98)]
+        assert exits(self.exits(bars, sl=100 * 0.98)) == [(4, 100)]
+
+    def test_its_limit_is_filled_by_a_touch(self) -> None:
+        bars = bars_at(QUIET, (*QUIET, ENTER), (100, 101, 100, 101), (101, 101, 101, 101, EXIT), (101, 101, 101, 101))
+        plan = plan_of(bars, Protection(), order=OrderStyle(OrderType.LIMIT))
+        assert our_trades(plan, bars) == []
+        assert exits(self.exits(bars, limit=100)) == [(4, 101)]
+
+    def test_its_limit_is_filled_at_an_open_below_it(self) -> None:
+        bars = bars_at(QUIET, (*QUIET, ENTER), (101, 102, 101, 102), (98, 99, 98, 99, EXIT), (99, 99, 99, 99))
+        plan = plan_of(bars, Protection(), order=OrderStyle(OrderType.LIMIT, offset_bps=D(100)))
+        assert [trade.entry_price for trade in our_trades(plan, bars)] == [99.99]
+        assert [trade.entry_price for trade in self.exits(bars, limit=99.99)] == [98]
+
+    def test_its_share_of_the_equity_is_of_whole_units_at_the_fill(self) -> None:
+        bars = bars_at(QUIET, (*QUIET, ENTER), (110, 110, 110, 110, EXIT), (110, 110, 110, 110))
+        plan = paying_from_fills(plan_of(bars, Protection(), sizing=Sizing(equity_percent=D(50))))
+        plan = replace(plan, market=replace(plan.market, maximum_quantity=None))
+        assert [trade.quantity for trade in our_trades(plan, bars)] == [45454.545]
+        assert [trade.quantity for trade in self.exits(bars, size=0.5)] == [45409]
+
+    def test_its_fees_are_paid_from_cash(self) -> None:
+        bars = bars_at(QUIET, (*QUIET, ENTER), (*QUIET, EXIT), (110, 110, 110, 110))
+        plan = plan_of(bars, Protection())
+        assert [trade.profit for trade in our_trades(paying_from_fills(plan), bars)] == [9.78011]
+        assert [round(trade.profit, 9) for trade in self.exits(bars)] == [9.79]
+        assert [trade.profit for trade in our_trades(plan, bars)] == [9.79]
+
+    def test_it_can_close_what_is_open_at_the_end(self) -> None:
+        bars = bars_at(QUIET, (*QUIET, ENTER), QUIET, (102, 102, 102, 102))
+        assert our_trades(plan_of(bars, Protection()), bars) == []
+        assert self.exits(bars) == []
+        assert exits(self.exits(bars, {"finalize_trades": True})) == [(3, 102)]
