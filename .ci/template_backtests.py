@@ -21,10 +21,11 @@ import polars as pl
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from domain.backtest.bars import Bars, to_time  # noqa: E402  # found by the path above
+from domain.backtest.bars import Bars  # noqa: E402  # found by the path above
 from domain.backtest.engine import run_backtest  # noqa: E402
 from domain.backtest.plan import BacktestPlan  # noqa: E402
 from domain.backtest.result import BacktestResult  # noqa: E402
+from domain.core.clock import from_milliseconds  # noqa: E402  # found by the path above
 from domain.indicators.candle_arrays import CandleArrays  # noqa: E402
 from domain.model.definitions import Sizing, StrategyDefinition  # noqa: E402
 from domain.model.markets import Market, MarketSymbol, Timeframe  # noqa: E402
@@ -119,7 +120,7 @@ def run(name: str, definition: StrategyDefinition, bars: Bars, start: int) -> Ru
         definition = replace(definition, warm_up_tolerance=LOOSEST)
         compiled = _compiled(definition, bars)
     plan = BacktestPlan(definition, compiled, MARKET, bars.timeframe, COSTS, EQUITY)
-    late = to_time(int(bars.opened[compiled.warm_up])) if start < compiled.warm_up < len(bars) else None
+    late = from_milliseconds(int(bars.opened[compiled.warm_up])) if start < compiled.warm_up < len(bars) else None
     return Run(name, run_backtest(plan, bars, start), definition, start, late)
 
 

@@ -55,11 +55,6 @@ class Bars:
         return Bars(self.timeframe, self.opened[start:end], self.candles.between(start, end))
 
 
-def to_time(milliseconds: int) -> datetime:
-    """Return the time of that many milliseconds since 1970."""
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class PriceTicks:
     """The prices of bars in ticks of the market's price increment.

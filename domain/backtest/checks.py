@@ -10,11 +10,12 @@ from datetime import datetime
 
 import numpy as np
 
-from domain.backtest.bars import Bars, to_time
+from domain.backtest.bars import Bars
 from domain.backtest.engine import run_markets
 from domain.backtest.market_bars import MarketBars
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
+from domain.core.clock import from_milliseconds
 from domain.indicators.candle_arrays import CandleArrays
 from domain.strategies.candle_nodes import Elsewhere
 from domain.strategies.compiled import CompiledStrategy
@@ -66,7 +67,7 @@ def check_look_ahead(
         market = MarketBars(plan.market, _cut(bars, count), detail)
         short = run_markets(plan, [market], int(bars.opened[start]))
         if short.markets[0].rows != tuple(row for row in rows if row.bar < count):
-            different.append(to_time(int(bars.opened[count])))
+            different.append(from_milliseconds(int(bars.opened[count])))
         on_progress((number + 1) / len(places))
     return LookAheadCheck(len(places), tuple(different))
 

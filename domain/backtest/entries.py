@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
-from domain.backtest.bars import to_time
 from domain.backtest.ledger import Ledger
 from domain.backtest.plan import BacktestPlan
+from domain.core.clock import from_milliseconds
 from domain.core.money import MAX_AMOUNT, ZERO
 from domain.indicators.candle_arrays import Floats
 from domain.model.markets import Depth, FeedState, PriceLevel
@@ -20,12 +20,14 @@ from domain.risk.context import RiskContext
 from domain.rules.direction import Direction
 from domain.rules.entered_states import EnteredStates
 from domain.rules.entry import check_stops, entry_price, protection_rules, stop_distance
+from domain.rules.entry_sizes import EntrySizes
 from domain.rules.grid import grid_of
 from domain.rules.sizing import WHOLE, Share, SizingContext, SizingError, check_sellable, entry_lots
 from domain.strategies.average_range import to_distance
 
 _NO_ONE = UUID(int=0)
 _HALF_PERCENT = Decimal(50)
+_SIDE = Direction.LONG.entry_side
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class EntryBuilder:
         self._is_market = self._style.type is OrderType.MARKET
         self._grid = grid_of(self._market, self._style.type)
         self._sizing = plan.definition.sizing
+        self._sizes = EntrySizes(self._sizing, self._market, ledger.units.quote_places)
+        self._is_plain = self._is_market and self._sizes.is_supported
         self._fee = (self._market.taker_fee or ZERO).as_integer_ratio()
         self._least_value = ledger.units.quote_at_least(self._grid.least_notional)
         self._market_grid = grid_of(self._market, OrderType.MARKET)
@@ -106,7 +110,11 @@ class EntryBuilder:
         if terms is None:
             self._note_unsized("ATR(14), by which its exits are measured, isn't known yet")
             return None
-        ask = self._plan.costs.slipped(ticks, Direction.LONG.entry_side)
+        ask = self._plan.costs.slipped(ticks, _SIDE)
+        if self._is_plain and terms.is_near:
+            entry = self._plain_entry(ask, ticks, at, share, terms)
+            if entry is not None:
+                return entry
         try:
             limit = None if self._is_market else self._limit(ticks, ask)
             price = ask if limit is None else limit
@@ -131,6 +139,16 @@ class EntryBuilder:
             self._deny([f"the order with its fee costs more than the free {self._market.quote}"])
             return None
         return Entry(lots * self._ledger.units.lot, limit, terms, cost)
+
+    def _plain_entry(self, ask: int, ticks: int, at: int, share: Share, terms: ExitTerms) -> Entry | None:
+        """Return a MARKET entry that surely passes all that `build` asks of one; None if that isn't sure."""
+        units, free = self._ledger.units, self._ledger.budget.free
+        equity = self._equity(ticks, at) if self._sizes.needs_means else 0
+        lots = self._sizes.lots(ask, share, equity, free)
+        value = units.value(ask, lots * units.lot)
+        if not self._is_plainly_sellable(lots, value, terms) or not self._passes_plainly(lots, value):
+            return None
+        return Entry(lots * units.lot, None, terms, value if units.fees_in_base else value + self._most_fee(value))
 
     def note_no_place(self) -> None:
         """Count a signal that came while as many positions were open as may be."""
@@ -160,16 +178,16 @@ class EntryBuilder:
             market=self._market,
             price=price,
             free_quote=ZERO if is_fixed else self._ledger.units.quote(self._ledger.budget.free),
-            equity=ZERO if is_fixed else self._equity(ticks, at),
+            equity=ZERO if is_fixed else self._ledger.units.quote(self._equity(ticks, at)),
             atr=atr,
             stop_distance=None if sizing.risk_percent is None else stop_distance(terms.rules, price),
             asks=(PriceLevel(price, MAX_AMOUNT),) if self._is_market else (),
         )
 
-    def _equity(self, ticks: int, at: int) -> Decimal:
+    def _equity(self, ticks: int, at: int) -> int:
+        """Return the equity in units of quote."""
         ledger = self._ledger
-        coins = ledger.units.value(ticks, ledger.base) + self._worth_elsewhere(ledger, at)
-        return ledger.units.quote(ledger.budget.cash + coins)
+        return ledger.budget.cash + ledger.units.value(ticks, ledger.base) + self._worth_elsewhere(ledger, at)
 
     def _is_plainly_sellable(self, lots: int, value: int, terms: ExitTerms) -> bool:
         """Return whether `check_sellable` surely passes an entry of that value: at half of it it could be sold."""
@@ -194,14 +212,14 @@ class EntryBuilder:
         return -(-value * self._fee[0] // self._fee[1])
 
     def _order(self, lots: int, limit: int | None, at: int) -> Order:
-        now = to_time(at)
+        now = from_milliseconds(at)
         return Order(
             id=_NO_ONE,
             user_id=_NO_ONE,
             account_id=_NO_ONE,
             market=self._market.symbol,
             client_order_id="",
-            side=Direction.LONG.entry_side,
+            side=_SIDE,
             type=self._style.type,
             role=OrderRole.ENTRY,
             quantity=self._grid.quantity(lots),
@@ -213,10 +231,10 @@ class EntryBuilder:
 
     def _depth(self, ticks: int, ask: int, at: int) -> Depth:
         bids, asks = (PriceLevel(self._grid.price(price), MAX_AMOUNT) for price in (ticks, ask))
-        return Depth(self._market.symbol, "", 0, (bids,), (asks,), None, to_time(at))
+        return Depth(self._market.symbol, "", 0, (bids,), (asks,), None, from_milliseconds(at))
 
     def _risk_context(self, ticks: int, ask: int, at: int) -> RiskContext:
-        market, cash, now = self._market, self._ledger.units.quote(self._ledger.budget.free), to_time(at)
+        market, cash, now = self._market, self._ledger.units.quote(self._ledger.budget.free), from_milliseconds(at)
         return RiskContext(
             now=now,
             state=TradingState.ACTIVE,

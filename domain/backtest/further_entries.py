@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from domain.backtest.bars import to_time
 from domain.backtest.entries import Entry, ExitTerms
 from domain.backtest.price_path import Stretch
 from domain.backtest.resting import Filled, RestingEntry
 from domain.backtest.run_context import RunContext
 from domain.backtest.signals import NEVER, AddSignals
+from domain.core.clock import from_milliseconds
 from domain.core.money import EXACT, MAX_PLACES
 from domain.model.definitions import EntryAdd
 from domain.rules.direction import Direction
@@ -207,7 +207,7 @@ def grown_state(context: RunContext, terms: ExitTerms, before: ProtectionState) 
     position = context.ledger.open
     assert position is not None
     average = EXACT.scaleb(Decimal(position.average), -MAX_PLACES)
-    opened_at = to_time(context.path.opened[position.bar])
+    opened_at = from_milliseconds(context.path.opened[position.bar])
     state = entered_state(terms.rules, average, opened_at, context.ledger.market, Direction.LONG)
     left = {target.index for target in before.targets}
     return replace(

@@ -40,6 +40,7 @@ class Holding:
         self._context = context
         self._path = context.path
         self._ledger = context.ledger
+        self._costs = context.plan.costs
         self._latency = context.plan.latency_bars
         self._count = len(context.bars)
         self._terms = terms
@@ -58,11 +59,19 @@ class Holding:
 
     # -- which bar comes next -----------------------------------------------------------------------------------------
 
+    def first_bar(self) -> int:
+        """Return the bar of the first step, which is that of the entry unless its prices surely lead to nothing."""
+        may_be_decided = self._further is not None or self._context.signals.exit_rule is not None
+        if may_be_decided or self._entered is not None or not self._path.is_plain:
+            return self._entry_bar
+        return self.next_bar(self._entry_bar - 1)
+
     def next_bar(self, bar: int) -> int:
         """Return the next bar that needs a step, after bar `bar` has ended; the count of bars if there is none."""
         start, further = bar + 1, self._further_in(bar + 1)
-        end = min(self._due_bar, self._count, *(arrives for arrives, _ in self._parts[:1]))
-        below = above = None
+        end, below, above = min(self._due_bar, self._count), None, None
+        if self._parts:
+            end = min(end, self._parts[0][0])
         if further is not None:
             end = min(end, further.next_bar(start))
             below = None if further.below is None else further.below.price
@@ -79,7 +88,9 @@ class Holding:
 
     def _further_in(self, bar: int) -> FurtherEntries | None:
         """Return the further entries unless an exit is signalled before the bar: then none is made any more."""
-        return self._further if bar < self._exit_bar - self._latency else None
+        if self._further is None or bar >= self._exit_bar - self._latency:
+            return None
+        return self._further
 
     def _next_decision(self, start: int, until: int) -> int:
         """Note what the closes of the bars from `start` on decide; return the bar to go on with, at most `until`."""
@@ -245,7 +256,7 @@ class Holding:
 
     def _sell(self, bar: int, at: int, price: int, role: OrderRole, part: int | None = None) -> bool:
         self.last_bar = bar
-        is_closed = self._ledger.sell(bar, at, self._context.plan.costs.slipped(price, _SIDE), price, role, part)
+        is_closed = self._ledger.sell(bar, at, self._costs.slipped(price, _SIDE), price, role, part)
         if is_closed:
             self._end_further()
         return is_closed

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from domain.backtest.units import Units
+from domain.core.money import rounded_quotient
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderType
@@ -16,7 +17,8 @@ class FillRow(NamedTuple):
     """A fill in bar `bar`, at `at` (milliseconds since 1970): prices in ticks, `quantity` and `fee_base` in base units.
 
     `value` and `fee_quote` are in units of quote; the slippage of the fill is measured from the price `arrival`. The
-    fills of all markets are numbered in the order of time.
+    fills of all markets are numbered in the order of time. `cash` and `base` are the changes of the cash, in units of
+    quote, and of the coins, in units of base.
     """
 
     bar: int
@@ -30,16 +32,8 @@ class FillRow(NamedTuple):
     fee_quote: int
     arrival: int
     number: int
-
-    @property
-    def cash(self) -> int:
-        """The change of the cash, in units of quote."""
-        return (-self.value if self.side is OrderSide.BUY else self.value) - self.fee_quote
-
-    @property
-    def base(self) -> int:
-        """The change of the coins, in units of base."""
-        return (self.quantity if self.side is OrderSide.BUY else -self.quantity) - self.fee_base
+    cash: int
+    base: int
 
 
 @dataclass(slots=True)
@@ -210,19 +204,14 @@ class Ledger:
         fee_base, fee_quote = units.fees(value, quantity, side, maker=maker)
         budget = self.budget
         budget.fills += 1
-        fill = FillRow(bar, at, side, role, ticks, quantity, value, fee_base, fee_quote, arrival, budget.fills)
         if side is OrderSide.BUY:
-            budget.cash -= value + fee_quote
-            self.base += quantity - fee_base
+            cash, base = -value - fee_quote, quantity - fee_base
         else:
-            budget.cash += value - fee_quote
-            self.base -= quantity
+            cash, base = value - fee_quote, -quantity
+        budget.cash += cash
+        self.base += base
+        fill = FillRow(
+            bar, at, side, role, ticks, quantity, value, fee_base, fee_quote, arrival, budget.fills, cash, base
+        )
         self.fills.append(fill)
         return fill
-
-
-def rounded_quotient(numerator: int, denominator: int) -> int:
-    """Return a quotient rounded to the nearest whole number, halves to even."""
-    quotient, rest = divmod(numerator, denominator)
-    twice = 2 * rest
-    return quotient + int(twice > denominator or (twice == denominator and quotient % 2 == 1))

@@ -15,6 +15,8 @@ from domain.backtest.signals import NEVER
 from domain.rules.direction import Direction
 from domain.rules.ladder import entry_share
 
+_SIDE = Direction.LONG.entry_side
+
 
 class Phase(IntEnum):
     """The phases of a bar: what the close before has signalled, what its open leads to, and what is within."""
@@ -87,14 +89,14 @@ class MarketRun:
             self._entry = entry
             self._schedule(bar + self._latency, Phase.OPEN, self._arrive)
         else:
-            ticks = context.plan.costs.slipped(context.path.open[bar], Direction.LONG.entry_side)
+            ticks = context.plan.costs.slipped(context.path.open[bar], _SIDE)
             self._open(entry, Filled(bar, ticks, in_bar=False, maker=False))
 
     def _arrive(self) -> None:
         """Fill a MARKET order that was under way, if the venue still takes it at the price of now."""
         context, entry = self._context, self._entry
         assert entry is not None
-        ticks = context.plan.costs.slipped(context.path.open[self.bar], Direction.LONG.entry_side)
+        ticks = context.plan.costs.slipped(context.path.open[self.bar], _SIDE)
         if context.ledger.rejects_buy(ticks, entry.quantity):
             context.entries.counts.rejected += 1
             self._await_signal(self.bar)
@@ -141,8 +143,12 @@ class MarketRun:
         arrival = filled.ticks if filled.maker else context.path.open[bar]
         context.ledger.buy(bar, at, filled.ticks, arrival, entry.quantity, maker=filled.maker, in_bar=filled.in_bar)
         self._entry = None
-        self._holding = Holding(context, entry.terms, bar, filled.ticks, self._exit_bar(), entered)
-        self._schedule(bar, Phase.WITHIN, self._step_within)
+        self._holding = holding = Holding(context, entry.terms, bar, filled.ticks, self._exit_bar(), entered)
+        first = holding.first_bar()
+        if first == bar:
+            self._schedule(bar, Phase.WITHIN, self._step_within)
+        else:
+            self._schedule(first, Phase.OPEN, self._step_open)
 
     def _entered(self, filled: Filled) -> Stretch:
         """Return the stretch of the bar that has filled a resting order."""

@@ -9,13 +9,13 @@ from operator import itemgetter
 
 import numpy as np
 
-from domain.backtest.bars import to_time
 from domain.backtest.ledger import FillRow
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.run_context import RunContext
 from domain.backtest.timeline import Timeline
 from domain.backtest.trips import round_trips
 from domain.backtest.units import Units
+from domain.core.clock import from_milliseconds
 from domain.core.money import plain
 from domain.indicators.candle_arrays import Floats
 from domain.model.markets import MarketSymbol
@@ -163,9 +163,9 @@ def _equity_curve(outcome: Outcome, timeline: Timeline) -> tuple[EquityPoint, ..
         np.linspace(0, len(timeline) - 1, min(EVEN_POINTS, len(timeline))).astype(np.int64),
         np.array(_greatest_drawdown(timeline.equities()), dtype=np.int64),
     ]
-    points = [EquityPoint(to_time(int(timeline.opened[0])), outcome.plan.initial_equity, 0.0)]
+    points = [EquityPoint(from_milliseconds(int(timeline.opened[0])), outcome.plan.initial_equity, 0.0)]
     points.extend(
-        EquityPoint(to_time(timeline.closed_at(place)), timeline.equity(place), 0.0)
+        EquityPoint(from_milliseconds(timeline.closed_at(place)), timeline.equity(place), 0.0)
         for place in np.unique(np.concatenate(chosen)).tolist()
     )
     return with_drawdown(points)

@@ -26,8 +26,8 @@ def next_candidate(
     most = _lowest_limit(state, above)
     is_trailing = state.trailing_stop is not None
     if not is_trailing and most is None:
-        levels = [level for level in (state.stop_loss, below) if level is not None]
-        return _first_low(prices.low, start, end, max(levels)) if levels else max(start, end)
+        level = state.stop_loss if below is None else max(state.stop_loss or 0, below)
+        return max(start, end) if level is None else _first_low(prices.low, start, end, level)
     high_water, chunk = state.high_water, _FIRST_CHUNK
     while start < end:
         stop = min(start + chunk, end)
@@ -63,12 +63,13 @@ def _first_low(lows: Ticks, start: int, end: int, level: int) -> int:
 
 
 def _lowest_limit(state: ProtectionState, above: int | None) -> int | None:
-    limits = [target.price for target in state.targets]
-    if above is not None:
-        limits.append(above)
-    if state.take_profit is not None:
-        limits.append(state.take_profit)
-    return min(limits, default=None)
+    lowest = above
+    if state.take_profit is not None and (lowest is None or state.take_profit < lowest):
+        lowest = state.take_profit
+    for target in state.targets:
+        if lowest is None or target.price < lowest:
+            lowest = target.price
+    return lowest
 
 
 def _fixed_hits(state: ProtectionState, low: Ticks) -> "np.ndarray[tuple[int], np.dtype[np.bool_]] | None":

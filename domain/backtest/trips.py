@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import numpy as np
 
-from domain.backtest.bars import PriceTicks, to_time
-from domain.backtest.ledger import BookedPosition, Ledger, rounded_quotient
+from domain.backtest.bars import PriceTicks
+from domain.backtest.ledger import BookedPosition, Ledger
 from domain.backtest.run_context import RunContext
-from domain.core.money import MAX_PLACES, divide
+from domain.core.clock import from_milliseconds
+from domain.core.money import MAX_PLACES, divide, rounded_quotient
 from domain.model.reports import PositionSide, RoundTrip
 
 _PERCENT_SCALE = 10**MAX_PLACES
@@ -29,8 +30,8 @@ def _round_trip(position: BookedPosition, ledger: Ledger, worst: float, best: fl
     units = ledger.units
     percent = rounded_quotient(position.profit * 100 * _PERCENT_SCALE, position.cost * units.profit)
     return RoundTrip(
-        opened_at=to_time(position.opened_at),
-        closed_at=None if position.closed_at is None else to_time(position.closed_at),
+        opened_at=from_milliseconds(position.opened_at),
+        closed_at=None if position.closed_at is None else from_milliseconds(position.closed_at),
         side=PositionSide.LONG,
         quantity=units.base(position.bought),
         entry_price=_mean_price(position.cost, position.bought, ledger),

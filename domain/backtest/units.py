@@ -5,7 +5,7 @@ that one they are integers, with which Python computes several times faster than
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 
 from domain.core.money import EXACT, MAX_PLACES
@@ -35,6 +35,18 @@ class Units:
     maker_fee: int
     fee_scale: int
     fees_in_base: bool
+    _base: Decimal = field(init=False, repr=False)
+    _quote: Decimal = field(init=False, repr=False)
+    _profit: Decimal = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        places = {
+            "_base": self.base_places,
+            "_quote": self.quote_places,
+            "_profit": self.base_places + MAX_PLACES,
+        }
+        for name, count in places.items():
+            object.__setattr__(self, name, Decimal(1).scaleb(-count))
 
     def value(self, ticks: int, quantity: int) -> int:
         """Return what a quantity in units of base is worth at a price in ticks."""
@@ -54,15 +66,15 @@ class Units:
 
     def base(self, amount: int) -> Decimal:
         """Return an amount in base as a decimal."""
-        return EXACT.scaleb(Decimal(amount), -self.base_places)
+        return EXACT.multiply(self._base, amount)
 
     def quote(self, amount: int) -> Decimal:
         """Return an amount in quote as a decimal."""
-        return EXACT.scaleb(Decimal(amount), -self.quote_places)
+        return EXACT.multiply(self._quote, amount)
 
     def quote_of_profit(self, amount: int) -> Decimal:
         """Return a profit as a decimal, in quote."""
-        return EXACT.scaleb(Decimal(amount), -self.base_places - MAX_PLACES)
+        return EXACT.multiply(self._profit, amount)
 
     def quote_at_least(self, amount: Decimal | None) -> int:
         """Return the least count of units of quote that is worth the amount; 0 without one."""

@@ -28,7 +28,8 @@ class IdGenerator(Protocol):
 def from_milliseconds(milliseconds: int) -> datetime:
     """Return the aware UTC datetime of milliseconds since 1970, exactly."""
     seconds, rest = divmod(milliseconds, 1000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    whole = datetime.fromtimestamp(seconds, UTC)
+    return whole.replace(microsecond=rest * 1000) if rest else whole
 
 
 def to_milliseconds(at: datetime) -> int:

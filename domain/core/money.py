@@ -106,6 +106,13 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
     return quotient.quantize(_STORED_STEP, rounding=ROUND_HALF_EVEN, context=EXACT).normalize(EXACT)
 
 
+def rounded_quotient(numerator: int, denominator: int) -> int:
+    """Return the quotient of a number and a positive one as the nearest whole number, halves to even."""
+    quotient, rest = divmod(numerator, denominator)
+    twice = 2 * rest
+    return quotient + int(twice > denominator or (twice == denominator and quotient % 2 == 1))
+
+
 def _has_room(value: Decimal, places: int) -> bool:
     """Return whether `EXACT` has enough digits for `value` with so many decimals; otherwise quantizing raises."""
     return value.adjusted() + 1 + places < EXACT.prec

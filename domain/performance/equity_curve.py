@@ -1,7 +1,7 @@
 """The equity curve: holdings, changed by each fill and transfer, valued at the prices of the time."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -73,7 +73,9 @@ class _CurveBuilder:
 def with_drawdown(points: Sequence[EquityPoint]) -> tuple[EquityPoint, ...]:
     """Return the points with their drawdown: how far the time-weighted return is below its highest so far."""
     falls = drawdowns(growth_index(points))
-    return tuple(replace(point, drawdown_percent=fall) for point, fall in zip(points, falls, strict=True))
+    return tuple(
+        EquityPoint(point.at, point.equity, fall, point.net_deposits) for point, fall in zip(points, falls, strict=True)
+    )
 
 
 def replay(

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from domain.backtest.bars import Bars, to_time
-from domain.core.clock import Clock
+from domain.backtest.bars import Bars
+from domain.core.clock import Clock, from_milliseconds
 from domain.core.pagination import TimeKeysetPage
 from domain.jobs.handler import JobFailed
 from domain.market_data.backfill import SETTLED
@@ -182,7 +182,7 @@ def _cold(request: CandleRequest, bars: Bars, start: int) -> Iterator[str]:
     if len(bars) <= request.warm_up:
         yield f"{needed}{len(bars):,}: it never signals."
     else:
-        first = _text(to_time(int(bars.opened[request.warm_up])))
+        first = _text(from_milliseconds(int(bars.opened[request.warm_up])))
         yield f"{needed}{start:,} before the period: it can signal from {first} on."
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from domain.backtest.bars import Bars, to_time
+from domain.backtest.bars import Bars
 from domain.backtest.engine import UnsupportedDefinition
+from domain.core.clock import from_milliseconds
 from domain.core.errors import InputError, InputErrors
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market
@@ -52,7 +53,7 @@ def _folds(bars: Bars) -> tuple[Fold, ...]:
     count = min(len(bars), CANDLES)
     if count < LEAST_CANDLES:
         return ()
-    end = to_time(int(bars.opened[-1])) + timedelta(milliseconds=bars.milliseconds)
+    end = from_milliseconds(int(bars.opened[-1])) + timedelta(milliseconds=bars.milliseconds)
     return walk_forward_folds(end - count * bars.timeframe.duration, end, bars.timeframe, FOLDS)
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from domain.backtest.bars import Bars, to_time
+from domain.backtest.bars import Bars
 from domain.backtest.engine import NoBars, UnsupportedDefinition, run_markets
 from domain.backtest.market_bars import MarketBars
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
+from domain.core.clock import from_milliseconds
 from domain.core.errors import InputErrors
 from domain.core.money import ZERO
 from domain.indicators.candle_arrays import CandleArrays, SeriesKey
@@ -241,7 +242,7 @@ def print_missing(request: BacktestRequest, stored: StoredCandles, warm_up: int,
             f"the others are taken as they are. To fetch them: {_backfill_command(request)}"
         )
     if start < warm_up < len(bars):
-        at = to_time(int(bars.opened[warm_up]))
+        at = from_milliseconds(int(bars.opened[warm_up]))
         progress.print_line(
             f"The first {warm_up:,} candles warm up the strategy, and too few are stored before --from: "
             f"it can signal from {at:%Y-%m-%d %H:%M} UTC on."

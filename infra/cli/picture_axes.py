@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count, takewhile
 from typing import Final
 
-from domain.backtest.bars import to_time
+from domain.core.clock import from_milliseconds
 
 MOST_TIMES: Final = 8
 _LOGARITHMIC_FROM: Final = 4
@@ -80,16 +80,16 @@ class TimeAxis:
     def _hours(self, step: int) -> Iterator[tuple[int, str]]:
         length = step * 3_600_000
         for at in range(-(-self.start // length) * length, self.end + 1, length):
-            time = to_time(at)
+            time = from_milliseconds(at)
             yield at, f"{time:%H:%M}" if time.hour else f"{time.day} {time:%b}"
 
     def _months(self, step: int) -> Iterator[tuple[int, str]]:
-        first = to_time(self.start)
+        first = from_milliseconds(self.start)
         since = (first.year * _MONTHS_A_YEAR + first.month - 1) // step * step
         for months in count(since, step):
             year, month = divmod(months, _MONTHS_A_YEAR)
             time = datetime(year, month + 1, 1, tzinfo=UTC)
-            at = (time - to_time(0)) // timedelta(milliseconds=1)
+            at = (time - from_milliseconds(0)) // timedelta(milliseconds=1)
             if at > self.end:
                 return
             if at >= self.start:

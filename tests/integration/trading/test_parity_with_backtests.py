@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from domain.backtest.bars import Bars, to_time
+from domain.backtest.bars import Bars
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
+from domain.core.clock import from_milliseconds
 from domain.core.polling import read_until
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.definitions import EntryAdd, Sizing
@@ -125,7 +126,7 @@ def bars_of(candles: Sequence[Candle], signalled: Sequence[datetime | None], fil
 
 def acted(result: BacktestResult, bars: Bars) -> list[datetime]:
     """Return the open times of the candles whose closes led to the fills."""
-    return [to_time(int(bars.opened[fill.bar - 1])) for fill in result.fills]
+    return [from_milliseconds(int(bars.opened[fill.bar - 1])) for fill in result.fills]
 
 
 def facts(trip: RoundTrip) -> tuple[object, ...]:

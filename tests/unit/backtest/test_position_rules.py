@@ -2,9 +2,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.backtest.bars import Bars, to_time
+from domain.backtest.bars import Bars
 from domain.backtest.engine import run_backtest
 from domain.backtest.holding import Holding
+from domain.core.clock import from_milliseconds
 from domain.model.markets import Candle, MarketSymbol
 from domain.model.orders import OrderRole
 from domain.rules.position_facts import position_facts
@@ -76,5 +77,5 @@ def test_rules_see_what_live_trading_computes_of_the_position(seed: int, monkeyp
 
 def candle_at(bars: Bars, bar: int) -> Candle:
     prices = (D(str(round(float(bars.candles.series(name)[bar]), 2))) for name in ("open", "high", "low", "close"))
-    opened = to_time(int(bars.opened[bar]))
+    opened = from_milliseconds(int(bars.opened[bar]))
     return Candle(MarketSymbol("sandbox", "BTC/USDT"), bars.timeframe, opened, *prices, volume=D(0), closed=True)

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.backtest import holding
-from domain.backtest.bars import Bars, PriceTicks, price_ticks, to_time
+from domain.backtest.bars import Bars, PriceTicks, price_ticks
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
+from domain.core.clock import from_milliseconds
 from domain.model.definitions import EntryAdd, ExitDistance, ExitTarget, OrderStyle, Sizing, StrategyDefinition
 from domain.model.markets import Market
 from domain.model.order_side import OrderSide
@@ -164,7 +165,7 @@ def _fill(index: int, result: BacktestResult, market: Market) -> Fill:
         market=market.symbol,
         venue_trade_id=str(index),
         side=fill.side,
-        at=to_time(fill.at),
+        at=from_milliseconds(fill.at),
         price=fill.price,
         quantity=fill.quantity,
         fee=fill.fee_base or fill.fee_quote,

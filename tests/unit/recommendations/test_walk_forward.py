@@ -8,7 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from domain.backtest.bars import Bars, to_time
+from domain.backtest.bars import Bars
+from domain.core.clock import from_milliseconds
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.definitions import Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Timeframe
@@ -37,7 +38,7 @@ COUNT = 800
 
 
 def folds_of(bars: Bars) -> Sequence[Fold]:
-    end = to_time(int(bars.opened[-1])) + timedelta(hours=1)
+    end = from_milliseconds(int(bars.opened[-1])) + timedelta(hours=1)
     return walk_forward_folds(end - timedelta(hours=COUNT), end, Timeframe.H1, FOLDS)
 
 
