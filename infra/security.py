@@ -24,15 +24,21 @@ log = logging.getLogger(__name__)
 NONCE_BYTES = 12
 KEY_BYTES = 32
 _FORMAT = b"\x01"
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_USER_SECRET = b"r3edge: secret of the user "
+"""What is authenticated with a user's secret before the user's id: no sealed credentials pass for one."""
 _HASH_PURPOSE = b"r3edge: hashes of API keys"
 
 
 class RandomTokens:
-    """256 bits from the operating system's generator."""
+    """Random bits of the operating system's generator."""
 
     def next_token(self) -> str:
         """Return URL-safe text of 43 characters."""
         return secrets.token_urlsafe(32)
+
+    def next_base32(self, characters: int) -> str:
+        return "".join(secrets.choice(_BASE32) for _ in range(characters))
 
 
 class Argon2Hasher:
@@ -91,6 +97,17 @@ class AesVault:
         self._hash_key = hmac.digest(key, _HASH_PURPOSE, "sha256")
         self._earlier = [AESGCM(earlier) for earlier in earlier_keys]
 
+    def seal_secret(self, secret: str, user_id: UUID) -> bytes:
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        return _FORMAT + nonce + self._cipher.encrypt(nonce, secret.encode(), _USER_SECRET + user_id.bytes)
+
+    def unseal_secret(self, sealed: bytes, user_id: UUID) -> str:
+        for cipher in (self._cipher, *self._earlier):
+            text = _opened(cipher, sealed, _USER_SECRET + user_id.bytes)
+            if text is not None:
+                return text.decode()
+        raise ValueError("this secret was sealed under another key or for another user")
+
     def seal(self, credentials: VenueCredentials, account_id: UUID) -> bytes:
         nonce = secrets.token_bytes(NONCE_BYTES)
         return _FORMAT + nonce + self._cipher.encrypt(nonce, msgspec.json.encode(credentials), account_id.bytes)
@@ -102,14 +119,14 @@ class AesVault:
         if sealed[:1] != _FORMAT:
             raise ValueError("these credentials were sealed in a format that this version doesn't know")
         for cipher in (self._cipher, *self._earlier):
-            text = _opened(cipher, sealed, account_id)
+            text = _opened(cipher, sealed, account_id.bytes)
             if text is not None:
                 return msgspec.json.decode(text, type=VenueCredentials)
         raise ValueError("these credentials were sealed under another key or for another account")
 
     def reseal(self, sealed: bytes, account_id: UUID) -> bytes | None:
         """Return credentials sealed under the present key; None if `sealed` is already."""
-        if _opened(self._cipher, sealed, account_id) is not None:
+        if _opened(self._cipher, sealed, account_id.bytes) is not None:
             return None
         return self.seal(self.unseal(sealed, account_id), account_id)
 
@@ -135,6 +152,26 @@ async def reseal_credentials(database: Database, vault: AesVault) -> int:
     return renewed
 
 
+async def reseal_secrets(database: Database, vault: AesVault) -> int:
+    """Seal the secrets of all second factors under the present key; return how many could be opened.
+
+    A secret that no key opens stays as it is; a recovery code or the operator helps its user.
+    """
+    async with database.read_only() as reading:
+        sealed = await reading.two_factors.sealed_secrets()
+    renewed = 0
+    for user_id, old in sealed.items():
+        try:
+            new = vault.seal_secret(vault.unseal_secret(old, user_id), user_id)
+        except ValueError:
+            log.warning("the second factor of user %s was sealed under a key that isn't set", user_id)
+            continue
+        async with database.transaction() as transaction:
+            renewed += await transaction.two_factors.replace_secret(user_id, old, new)
+    log.info("sealed the second factors of %d users again, of %d", renewed, len(sealed))
+    return renewed
+
+
 async def hash_keys(database: Database, vault: AesVault) -> int:
     """Store the hash of each LIVE account's API key under the present key; return how many accounts share theirs.
 
@@ -156,9 +193,9 @@ async def hash_keys(database: Database, vault: AesVault) -> int:
     return shared
 
 
-def _opened(cipher: AESGCM, sealed: bytes, account_id: UUID) -> bytes | None:
+def _opened(cipher: AESGCM, sealed: bytes, owner: bytes) -> bytes | None:
     nonce, ciphertext = sealed[1 : 1 + NONCE_BYTES], sealed[1 + NONCE_BYTES :]
     try:
-        return cipher.decrypt(nonce, ciphertext, account_id.bytes)
+        return cipher.decrypt(nonce, ciphertext, owner)
     except InvalidTag:
         return None

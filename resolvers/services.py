@@ -34,6 +34,7 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.email_addresses import EmailService
 from domain.users.password_reset import PasswordResetService
 from domain.users.service import UserService
+from domain.users.two_factor import TwoFactorService
 
 ENGINE_KEY = "engine"
 
@@ -66,6 +67,7 @@ class Services:
     users: UserService
     emails: EmailService
     password_resets: PasswordResetService
+    two_factor: TwoFactorService
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub

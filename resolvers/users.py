@@ -10,6 +10,7 @@ from domain.model.events import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
 from domain.users.service import SignedIn
+from domain.users.two_factor import NewSecret
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
@@ -63,9 +64,9 @@ async def register(context: RequestContext, email: str, password: str, display_n
     return await context.services.users.register(email, password, display_name, context.address)
 
 
-async def login(context: RequestContext, email: str, password: str) -> SignedIn:
+async def login(context: RequestContext, email: str, password: str, two_factor_code: str | None) -> SignedIn:
     """Sign in."""
-    return await context.services.users.login(email, password, context.address)
+    return await context.services.users.login(email, password, context.address, two_factor_code)
 
 
 async def logout(context: RequestContext) -> None:
@@ -92,6 +93,34 @@ async def update(
         revoke_api_keys=revoke_api_keys,
         revoke_signal_webhooks=revoke_signal_webhooks,
     )
+
+
+async def recovery_codes_left(context: RequestContext, user: User) -> int | None:
+    """Return how many recovery codes the user has; None without a second factor."""
+    if user.two_factor_enabled_at is None:
+        return None
+    async with context.services.database.read_only() as reading:
+        return await reading.two_factors.count_recovery_codes(user.id)
+
+
+async def set_up_two_factor(context: RequestContext, password: str) -> NewSecret:
+    """Return a new secret for an authenticator app."""
+    return await context.services.two_factor.set_up(context.require(ApiScope.ADMIN), password)
+
+
+async def enable_two_factor(context: RequestContext, code: str) -> list[str]:
+    """Enable the secret that was set up; return the recovery codes."""
+    return await context.services.two_factor.enable(context.require(ApiScope.ADMIN), code)
+
+
+async def disable_two_factor(context: RequestContext, code: str) -> None:
+    """Take the second factor away."""
+    await context.services.two_factor.disable(context.require(ApiScope.ADMIN), code)
+
+
+async def replace_recovery_codes(context: RequestContext, code: str) -> list[str]:
+    """Return new recovery codes."""
+    return await context.services.two_factor.replace_recovery_codes(context.require(ApiScope.ADMIN), code)
 
 
 async def send_email_verification(context: RequestContext) -> None:

@@ -30,6 +30,7 @@ from schema.trading.mutations import TradingMutation
 from schema.users.email_mutations import EmailMutation
 from schema.users.mutations import UserMutation
 from schema.users.queries import UserQuery
+from schema.users.two_factor_mutations import TwoFactorMutation
 
 
 @strawberry.type(description="All queries. Private data is below `viewer`, or found with `node`.")
@@ -40,6 +41,7 @@ class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, Stra
 class Mutation(
     UserMutation,
     EmailMutation,
+    TwoFactorMutation,
     AccountMutation,
     StrategyMutation,
     TradingMutation,

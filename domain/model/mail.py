@@ -14,6 +14,8 @@ class MailKind(StrEnum):
     EMAIL_CHANGED = "EMAIL_CHANGED"
     PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105  # a kind, not a password
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  # as above
+    TWO_FACTOR_ENABLED = "TWO_FACTOR_ENABLED"
+    TWO_FACTOR_DISABLED = "TWO_FACTOR_DISABLED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,10 +80,29 @@ class User:
     email_verified_at: datetime | None = None
     """When the user proved that the email is theirs; None if they haven't."""
 
+    two_factor_enabled_at: datetime | None = None
+
     @property
     def plan(self) -> Plan:
         """The plan by its name."""
         return plan_by_name(self.plan_name)
+
+
+@dataclass(frozen=True, slots=True)
+class TwoFactor:
+    """A user's second factor: the sealed secret of an authenticator app; it counts once it is enabled.
+
+    `last_step` is the newest time step of which a code was used: codes of it and of earlier ones are refused.
+    `failures` counts wrong codes since `failures_since`.
+    """
+
+    user_id: UUID
+    sealed_secret: bytes
+    created_at: datetime
+    enabled_at: datetime | None = None
+    last_step: int | None = None
+    failures: int = 0
+    failures_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

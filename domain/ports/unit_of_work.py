@@ -28,7 +28,7 @@ from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.signal_webhooks import SignalWebhookRepository
 from domain.ports.strategies import StrategyRepository
 from domain.ports.trading_sessions import TradingSessionRepository
-from domain.ports.users import UserRepository
+from domain.ports.users import TwoFactorRepository, UserRepository
 
 
 class UnitOfWork(Protocol):
@@ -37,6 +37,11 @@ class UnitOfWork(Protocol):
     @property
     def users(self) -> UserRepository:
         """Users, login sessions, API keys, activity."""
+        ...
+
+    @property
+    def two_factors(self) -> TwoFactorRepository:
+        """Second factors of sign-ins, and recovery codes."""
         ...
 
     @property

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
-from domain.model.users import Activity, ApiKey, LoginSession, User, UserRole
+from domain.model.users import Activity, ApiKey, LoginSession, TwoFactor, User, UserRole
 
 
 class UserRepository(Protocol):
@@ -128,6 +128,54 @@ class UserRepository(Protocol):
         ...
 
 
+class TwoFactorRepository(Protocol):
+    """Stores second factors, and recovery codes by their hashes."""
+
+    async def get(self, user_id: UUID, *, lock: bool = False) -> TwoFactor | None:
+        """Return the user's second factor, enabled or not; `lock` locks it until the transaction ends."""
+        ...
+
+    async def save(self, factor: TwoFactor) -> None:
+        """Insert or replace the user's second factor."""
+        ...
+
+    async def delete(self, user_id: UUID) -> None:
+        """Delete the user's second factor and recovery codes."""
+        ...
+
+    async def replace_recovery_codes(self, user_id: UUID, code_hashes: Sequence[bytes]) -> None:
+        """Store the hashes of new recovery codes in the place of the user's present ones."""
+        ...
+
+    async def take_recovery_code(self, user_id: UUID, code_hash: bytes) -> bool:
+        """Delete a recovery code of the user; return False if there is none."""
+        ...
+
+    async def count_recovery_codes(self, user_id: UUID) -> int:
+        """Return how many recovery codes the user has left."""
+        ...
+
+    async def sealed_secrets(self) -> dict[UUID, bytes]:
+        """Return the sealed secrets of all users."""
+        ...
+
+    async def replace_secret(self, user_id: UUID, old: bytes, new: bytes) -> bool:
+        """Store a secret that was sealed again; return False if the present one is not `old`."""
+        ...
+
+
+class SecretVault(Protocol):
+    """Seals secrets of users that the engine must be able to read."""
+
+    def seal_secret(self, secret: str, user_id: UUID) -> bytes:
+        """Return the secret sealed for this user."""
+        ...
+
+    def unseal_secret(self, sealed: bytes, user_id: UUID) -> str:
+        """Return the secret; raises ValueError if it was sealed under another key or for another user."""
+        ...
+
+
 class PasswordHasher(Protocol):
     """Argon2id (RFC 9106), which takes tens of milliseconds on purpose and so runs in threads."""
 
@@ -148,8 +196,12 @@ class PasswordHasher(Protocol):
 
 
 class TokenSource(Protocol):
-    """Makes the secrets of login sessions and API keys."""
+    """Makes the secrets of login sessions, API keys and second factors."""
 
     def next_token(self) -> str:
         """Return 256 random bits as URL-safe text."""
+        ...
+
+    def next_base32(self, characters: int) -> str:
+        """Return 5 random bits for each character, in base32 (A to Z, 2 to 7; RFC 4648)."""
         ...

@@ -78,6 +78,15 @@ _NOTICES: Final = {
         "your password was changed, and all other clients were signed out. API keys stay valid unless you revoked "
         "them.",
     ),
+    MailKind.TWO_FACTOR_ENABLED: _Notice(
+        "Two-factor authentication is on",
+        "two-factor authentication was turned on: signing in takes a code of your authenticator app from now on. Keep "
+        "the recovery codes where you find them without it.",
+    ),
+    MailKind.TWO_FACTOR_DISABLED: _Notice(
+        "Two-factor authentication is off",
+        "two-factor authentication was turned off: signing in takes your password alone.",
+    ),
 }
 _NOTICE_END: Final = "If it wasn't you, somebody else may have your account: ask the operator of this server for help."
 

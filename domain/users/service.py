@@ -20,6 +20,7 @@ from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
 from domain.users.tokens import credential_hash, new_login_token
+from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 from domain.users.user_mails import UserMails
 
 LOGIN_SESSION_LIFE = timedelta(days=30)
@@ -66,6 +67,7 @@ class UserService:
         hashing: HashQueue,
         passwords: PasswordCheck,
         mails: UserMails,
+        second_factor: SecondFactor,
         tokens: TokenSource,
         clock: Clock,
         ids: IdGenerator,
@@ -79,6 +81,7 @@ class UserService:
         self._hashing = hashing
         self._passwords = passwords
         self._mails = mails
+        self._second_factor = second_factor
         self._tokens = tokens
         self._clock = clock
         self._ids = ids
@@ -113,10 +116,11 @@ class UserService:
         self._throttle.remember(address, email)
         return signed_in
 
-    async def login(self, email: str, password: str, address: str) -> SignedIn:
+    async def login(self, email: str, password: str, address: str, two_factor_code: str | None = None) -> SignedIn:
         """Sign in; raises CREDENTIALS_REJECTED, the same for an unknown email and for a wrong password.
 
-        Raises `RateLimited` if too many passwords are tried at once.
+        Raises TWO_FACTOR_REQUIRED if the password is right and the user has a second factor, CREDENTIALS_REJECTED if
+        that is wrong, and `RateLimited` if too many passwords or codes are tried.
         """
         started = self._clock.monotonic()
         email = normalise_email(email)
@@ -137,9 +141,15 @@ class UserService:
             # A password that was changed since it was verified has revoked all sessions: this one too.
             if await transaction.users.password_hash(user.id, lock=True) != stored_hash:
                 raise _rejected()
-            if new_hash is not None:
-                await transaction.users.set_password(user.id, new_hash)
-            signed_in, ended = await self._sign_in(transaction, user, "userLogin")
+            verdict = await self._second_factor.verify(transaction, user.id, two_factor_code)
+            if verdict in {Verdict.NOT_ENABLED, Verdict.RIGHT}:
+                if new_hash is not None:
+                    await transaction.users.set_password(user.id, new_hash)
+                signed_in, ended = await self._sign_in(transaction, user, "userLogin")
+        if verdict is Verdict.MISSING:
+            raise two_factor_required()
+        if verdict is Verdict.WRONG:
+            raise two_factor_rejected("twoFactorCode")
         await self._authenticator.revoke(ended)
         return signed_in
 

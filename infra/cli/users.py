@@ -47,6 +47,29 @@ async def make_reset_code(settings: Settings, email: str) -> str | None:
             return await create_reset_code(backends.database, RandomTokens(), backends.clock, email, RESET_CODE_LIFE)
 
 
+@user_app.command("reset-two-factor")
+def reset_two_factor(email: str, data_dir: DataDirectory = None) -> None:
+    """Turn two-factor authentication off for a user who has lost the app and the recovery codes."""
+    if not run_command(remove_two_factor(load_settings(data_dir=data_dir), email)):
+        print(f"nobody with two-factor authentication is registered as {email}", file=sys.stderr)
+        raise SystemExit(FAILED)
+    print(f"{email} signs in with the password alone now")
+
+
+async def remove_two_factor(settings: Settings, email: str) -> bool:
+    """Turn a user's two-factor authentication off; False if nobody with that email has it on."""
+    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
+    from domain.users.two_factor import reset_two_factor as reset  # noqa: PLC0415  # as above
+    from domain.users.user_mails import UserMails  # noqa: PLC0415  # as above
+    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
+    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
+
+    with held_data_dir(settings) as data_dir:
+        async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
+            mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
+            return await reset(backends.database, mails, backends.clock, backends.ids, normalise_email(email))
+
+
 async def promote_user(settings: Settings, email: str) -> bool:
     """Make a user an operator; False if nobody has that email."""
     from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without

@@ -44,6 +44,7 @@ from infra.postgres.repositories.signal_webhooks import PostgresSignalWebhooks
 from infra.postgres.repositories.strategies import PostgresStrategies
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from infra.postgres.repositories.transfers import PostgresTransfers
+from infra.postgres.repositories.two_factors import PostgresTwoFactors
 from infra.postgres.repositories.users import PostgresUsers
 from infra.postgres.rows.event_lines import log_events
 from infra.postgres.transaction_connection import TransactionConnection, acquire, release
@@ -61,6 +62,10 @@ class PostgresTransaction:
     @cached_property
     def users(self) -> PostgresUsers:
         return PostgresUsers(self._connection)
+
+    @cached_property
+    def two_factors(self) -> PostgresTwoFactors:
+        return PostgresTwoFactors(self._connection)
 
     @cached_property
     def mails(self) -> PostgresMails:

@@ -37,6 +37,7 @@ from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
 from domain.users.service import Registration, UserService
+from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
 from infra.runtime.backends import Backends
 from infra.security import AesVault, Argon2Hasher, RandomTokens
@@ -104,6 +105,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     history = MarketHistory(database, hub, container.venues, bus, clock)
     throttle, hashing = LoginThrottle(backends.cache, clock), HashQueue(container.hasher)
     passwords = PasswordCheck(database, throttle, hashing)
+    second_factor = SecondFactor(container.vault, clock)
     mails, mail_limits = UserMails(ids, is_configured=settings.smtp_host is not None), MailLimits(backends.cache)
     users = UserService(
         database,
@@ -113,6 +115,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         hashing,
         passwords,
         mails,
+        second_factor,
         tokens,
         clock,
         ids,
@@ -130,6 +133,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         password_resets=PasswordResetService(
             database, container.authenticator, mails, mail_limits, hashing, clock, ids
         ),
+        two_factor=TwoFactorService(database, second_factor, container.vault, passwords, mails, tokens, clock, ids),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
         venues=container.venues,
         markets=hub,

@@ -33,7 +33,7 @@ from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.node import node_name, pending_dependencies, run_roles
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
-from infra.security import hash_keys, reseal_credentials
+from infra.security import hash_keys, reseal_credentials, reseal_secrets
 from infra.settings import Role, Settings
 from infra.strategy_plugins import load_templates
 from infra.venues.registry import Venues
@@ -122,6 +122,7 @@ async def _run_node(
     container = build_container(backends, all_venues, hub, key, settings.earlier_keys, load_templates())
     if settings.earlier_keys:
         await reseal_credentials(backends.database, container.vault)
+        await reseal_secrets(backends.database, container.vault)
     await hash_keys(backends.database, container.vault)
     try:
         async with run_roles(container, settings, node_name(container)) as feeds:

@@ -49,6 +49,9 @@ describe_enum(
         "CREDENTIALS_REJECTED": (
             "The email address, the password or a code is wrong, or the venue rejects the credentials."
         ),
+        "TWO_FACTOR_REQUIRED": (
+            "The password is right, and the user has two-factor authentication: sign in with `twoFactorCode` too."
+        ),
         "STRATEGY_INVALID": "The strategy definition has an error. The error is a `StrategyDefinitionError`, with its "
         "position.",
         "ORDER_DENIED": (

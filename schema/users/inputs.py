@@ -26,6 +26,11 @@ class UserLoginInput:
         description="The email address with which the user registered. Upper and lower case are the same."
     )
     password: str = strawberry.field(description="The user's password.")
+    two_factor_code: str | None = strawberry.field(
+        default=None,
+        description="The present code of the authenticator app, or a recovery code. Required if the user has "
+        "two-factor authentication. Each code can be used once.",
+    )
 
 
 @strawberry.input(description="The changes of the user. A field that isn't given keeps its value.")

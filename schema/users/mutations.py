@@ -90,11 +90,13 @@ class UserMutation:
         UserLoginPayload,
         scope=None,
         description=(
-            "Sign in with email and password. After ten wrong passwords within a minute, further attempts are delayed."
+            "Sign in with email and password, and with a code if the user has two-factor authentication: without it "
+            "the error is TWO_FACTOR_REQUIRED. After ten wrong passwords within a minute, further attempts are "
+            "delayed."
         ),
     )
     async def user_login(self, info: Info, input: Annotated[UserLoginInput, INPUT]) -> Fields:
-        signed = await users.login(info.context, input.email, input.password)
+        signed = await users.login(info.context, input.email, input.password, input.two_factor_code)
         return {"user": signed.user, "token": signed.token, "expires_at": signed.expires_at}
 
     @mutation(

@@ -111,6 +111,9 @@ class User(Node, HaltFields, ViewerLists):
         description="When the user proved, by a code that was sent there, that the email address is theirs. Null if "
         "they haven't."
     )
+    two_factor_enabled_at: datetime | None = strawberry.field(
+        description="When two-factor authentication was turned on. Null if it is off."
+    )
     display_name: str | None = strawberry.field(description="The name to display. Null if the user gave none.")
     created_at: datetime = strawberry.field(description="When the user registered.")
     role: domain.UserRole = strawberry.field(description="The role of the user on this engine.")
@@ -122,6 +125,13 @@ class User(Node, HaltFields, ViewerLists):
     @strawberry.field(description="The cursor of the newest event in the user's event log.")
     async def event_cursor(parent: strawberry.Parent[domain.User], info: Info) -> str:
         return await users.event_cursor(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=int | None,
+        description="How many recovery codes the user has left. Null if two-factor authentication is off.",
+    )
+    async def recovery_codes_left(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await users.recovery_codes_left(info.context, parent)
 
     @strawberry.field(graphql_type=list[ApiKey], description="The valid API keys, newest first.")
     async def api_keys(parent: strawberry.Parent[domain.User], info: Info) -> object:

@@ -38,7 +38,8 @@ QUERIES: Final = {
 }  # fmt: skip
 
 VIEWER: Final = {
-    "id", "email", "emailVerifiedAt", "displayName", "createdAt", "role", "plan", "tradingState", "eventCursor",
+    "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "displayName", "createdAt", "role",
+    "plan", "tradingState", "eventCursor",
     "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
     "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
 }  # fmt: skip
@@ -49,6 +50,10 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userLogin": ("anybody", ()),
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
+    "twoFactorSetup": ("ADMIN", ()),
+    "twoFactorEnable": ("ADMIN", ()),
+    "twoFactorDisable": ("ADMIN", ()),
+    "recoveryCodesReplace": ("ADMIN", ()),
     "emailVerificationSend": ("ADMIN", ()),
     "emailChange": ("ADMIN", ()),
     "emailVerify": ("anybody", ()),
@@ -88,7 +93,16 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 
-LOGIN_ONLY: Final = {"apiKeyCreate", "emailChange", "signalWebhookCreate", "signalWebhookRotate"}
+LOGIN_ONLY: Final = {
+    "apiKeyCreate",
+    "emailChange",
+    "twoFactorSetup",
+    "twoFactorEnable",
+    "twoFactorDisable",
+    "recoveryCodesReplace",
+    "signalWebhookCreate",
+    "signalWebhookRotate",
+}
 """What no API key may, whatever its scope."""
 
 SUBSCRIPTIONS: Final = {

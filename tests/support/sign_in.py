@@ -21,11 +21,12 @@ from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
 from domain.users.service import MAXIMUM_LOGIN_SESSIONS, Registration, UserService
+from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.security import Argon2Hasher, RandomTokens
+from infra.security import AesVault, Argon2Hasher, RandomTokens
 from tests.support.clocks import ManualClock
 
 IDS = TimeOrderedIds()
@@ -63,6 +64,7 @@ class SignInNode:
     registrations_per_hour: int = 10_000
     maximum_login_sessions: int = MAXIMUM_LOGIN_SESSIONS
     sends_mail: bool = False
+    vault: AesVault = field(default_factory=lambda: AesVault(bytes(32)))
     waits: list[float] = field(default_factory=list)
     """The delays of the throttle, which are recorded instead of waited for."""
 
@@ -77,10 +79,12 @@ class SignInNode:
         hashing = HashQueue(self.hasher)
         passwords = PasswordCheck(database, throttle, hashing)
         mails, limits = UserMails(IDS, is_configured=self.sends_mail), MailLimits(self.cache)
-        guards = (throttle, registrations, hashing, passwords, mails, tokens)
+        second_factor = SecondFactor(self.vault, clock)
+        guards = (throttle, registrations, hashing, passwords, mails, second_factor, tokens)
         self.users = UserService(
             database, authenticator, *guards, clock, IDS, self.registration, self.maximum_login_sessions
         )
+        self.two_factor = TwoFactorService(database, second_factor, self.vault, passwords, mails, tokens, clock, IDS)
         self.emails = EmailService(database, mails, limits, passwords, clock, IDS)
         self.resets = PasswordResetService(database, authenticator, mails, limits, hashing, clock, IDS)
         self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)

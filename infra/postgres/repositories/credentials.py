@@ -12,7 +12,9 @@ from infra.postgres.repositories.base import Repository
 
 USER_COLUMNS = (
     "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
-    "users.plan_name, users.email_verified_at, halt_state('USER', users.id) AS trading_state"
+    "users.plan_name, users.email_verified_at, "
+    "(SELECT enabled_at FROM two_factors WHERE two_factors.user_id = users.id) AS two_factor_enabled_at, "
+    "halt_state('USER', users.id) AS trading_state"
 )
 """What `user_from_row` reads; named so that they can be selected together with a credential's columns."""
 
@@ -131,6 +133,7 @@ def user_from_row(row: asyncpg.Record) -> User:
         plan_name=row["plan_name"],
         trading_state=TradingState(row["trading_state"]),
         email_verified_at=row["email_verified_at"],
+        two_factor_enabled_at=row["two_factor_enabled_at"],
     )
 
 
