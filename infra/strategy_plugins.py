@@ -1,10 +1,11 @@
 """Templates out of installed Python packages: the entry point group `r3edge.strategies`.
 
 A plug-in gives data when a node starts, and nothing of it runs while candles are traded. Whatever is wrong with one
-leaves the others and the engine as they are.
+leaves the others and the engine as they are; one that doesn't come to an end is left behind.
 """
 
 import re
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
@@ -23,6 +24,8 @@ GROUP = "r3edge.strategies"
 MAX_TEMPLATES = 200
 """How many templates one plug-in may give."""
 MAX_TEXT = 2_000
+MAX_SECONDS = 20.0
+"""How long a plug-in may take to be imported and to give its templates."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 
@@ -42,34 +45,74 @@ class _Found:
     plugins: list[StrategyPlugin] = field(default_factory=list)
 
 
-def load_templates() -> TemplateCatalogue:
-    """Return the engine's templates and those of all plug-ins that are installed; a bad plug-in logs one line."""
+@dataclass
+class _Given:
+    """What a plug-in has given until now, and what has ended it early."""
+
+    objects: list[object] = field(default_factory=list)
+    error: str | None = None
+
+
+def load_templates(most_seconds: float = MAX_SECONDS) -> TemplateCatalogue:
+    """Return the engine's templates and those of all plug-ins that are installed; a bad plug-in logs one line.
+
+    Each may take `most_seconds`.
+    """
     found = _Found()
     for entry_point in sorted(entry_points(group=GROUP), key=lambda point: (_package(point), point.name)):
-        _add_plugin(entry_point, found)
+        _add_plugin(entry_point, found, most_seconds)
     return TemplateCatalogue(tuple(found.templates), tuple(found.plugins))
 
 
-def _add_plugin(entry_point: EntryPoint, found: _Found) -> None:
+def _add_plugin(entry_point: EntryPoint, found: _Found, most_seconds: float) -> None:
     package = _package(entry_point)
     version = entry_point.dist.version if entry_point.dist is not None else ""
     names: list[str] = []
     errors: list[str] = []
-    try:
-        for index, given in enumerate(_given(entry_point)):
-            try:
-                template = replace(_checked(given, found.owners), package=package)
-            except _Unusable as error:
-                errors.append(f"template {index + 1}: {error}")
-                continue
-            found.templates.append(template)
-            found.owners[template.name] = package
-            names.append(template.name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001  # code of somebody else, which may raise anything
-        errors.append(f"{type(error).__name__}: {error}"[:MAX_TEXT])
+    objects, reason = _collected(entry_point, most_seconds)
+    for number, given in enumerate(objects, 1):
+        try:
+            template = replace(_checked(given, found.owners), package=package)
+        except Exception as error:  # noqa: BLE001  # an object of somebody else's class, which may raise anything
+            errors.append(f"template {number}: {error if isinstance(error, _Unusable) else _described(error)}")
+            continue
+        found.templates.append(template)
+        found.owners[template.name] = package
+        names.append(template.name)
+    if reason is not None:
+        errors.append(reason)
     found.plugins.append(StrategyPlugin(entry_point.name, package, version, tuple(names), tuple(errors)))
     if errors:
         log.warning("strategy_plugin_failed", plugin=entry_point.name, package=package, reason="; ".join(errors))
+
+
+def _collected(entry_point: EntryPoint, most_seconds: float) -> tuple[list[object], str | None]:
+    """Return what a plug-in gives, and why that isn't all; it runs in a thread, which nobody waits for for ever."""
+    given = _Given()
+    thread = threading.Thread(
+        target=_collect, args=(entry_point, given), name=f"plugin-{entry_point.name}", daemon=True
+    )
+    thread.start()
+    thread.join(most_seconds)
+    if thread.is_alive():
+        return list(given.objects), f"it took longer than {most_seconds:g} s; what it gives later is left out"
+    return given.objects, given.error
+
+
+def _collect(entry_point: EntryPoint, given: _Given) -> None:
+    try:
+        for one in _given(entry_point):
+            given.objects.append(one)
+    except BaseException as error:  # noqa: BLE001  # code of somebody else, which may raise anything
+        given.error = _described(error)
+
+
+def _described(error: BaseException) -> str:
+    """Return an error in words, one whose own words can't be had by its name alone."""
+    try:
+        return f"{type(error).__name__}: {error}"[:MAX_TEXT]
+    except Exception:  # noqa: BLE001  # of a class of somebody else
+        return type(error).__name__
 
 
 def _given(entry_point: EntryPoint) -> Iterator[object]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.model.definitions import StrategyDefinition
 from domain.strategies.validation import validate
-from infra.strategy_files.documents import BadDocument, read_document, write_document
+from infra.strategy_files.documents import MAX_BYTES, BadDocument, read_document, write_document
 from infra.strategy_files.errors import BadStrategyFile, FieldError
 from infra.strategy_files.fields import BadFields, read_fields, written_fields
 from infra.strategy_files.formats import DocumentFormat
@@ -31,7 +31,8 @@ class StrategyFile:
 def read_strategy_file(path: Path) -> StrategyFile:
     """Return the strategy in a JSON or YAML file, whose definition is valid; raises `BadStrategyFile`."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)  # a path may name something without an end
     except OSError as error:
         raise BadStrategyFile(str(path), [FieldError((), f"it can't be read: {error.strerror}")]) from None
     return parse_strategy(data, DocumentFormat.of_name(path.name), str(path))

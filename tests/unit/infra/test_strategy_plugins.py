@@ -78,6 +78,10 @@ def test_a_plug_in_may_give_a_function_and_plain_numbers(install: Install) -> No
         ("raise RuntimeError('no licence')", "RuntimeError: no licence"),
         ("import a_module_that_nobody_has", "ModuleNotFoundError: "),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("class Mute(Exception):\n  def __str__(self): return self.text\nraise Mute", "Mute"),
+        ("class Odd(StrategyTemplate):\n  title = property(lambda self: 1 / 0)\nTEMPLATES = [object.__new__(Odd)]",
+         "template 1: AttributeError: "),
         ("def TEMPLATES(: pass", "SyntaxError: "),
         ("OTHER = []", "AttributeError: "),
         ("TEMPLATES = 3", "a list of StrategyTemplate is expected"),
@@ -139,3 +143,16 @@ def test_of_one_name_in_two_packages_the_first_by_their_names_counts(install: In
     first, second = load_templates().plugins
     assert (first.package, first.errors, second.templates) == ("aaa", (), ())
     assert "good is a template of aaa already" in second.errors[0]
+
+
+@pytest.mark.parametrize(
+    "code", ["Event().wait()", "def TEMPLATES():\n  yield GOOD\n  Event().wait()"], ids=["import", "templates"]
+)
+def test_a_plug_in_that_comes_to_no_end_is_left_behind(install: Install, code: str) -> None:
+    install("endless", f"from threading import Event\n{code}")
+    with capture_logs() as lines:
+        catalogue = load_templates(most_seconds=0.5)
+    (plugin,) = catalogue.plugins
+    assert plugin.errors == ("it took longer than 0.5 s; what it gives later is left out",)
+    assert catalogue.templates[: len(TEMPLATES)] == TEMPLATES
+    assert [line["event"] for line in lines] == ["strategy_plugin_failed"]

@@ -127,3 +127,8 @@ def test_names_of_a_file_are_shown_short_and_without_what_a_terminal_would_obey(
         parse_strategy(content.encode(), DocumentFormat.JSON, "a.json")
     shown = [str(error).split(": there is")[0] for error in raised.value.errors]
     assert shown == ["'\\x1b[2J\\ud800'", f"'{'x' * 40}…'", "unknown"]
+
+
+def test_of_what_has_no_end_no_more_is_read_than_a_file_may_have() -> None:
+    with pytest.raises(BadStrategyFile, match="larger than 200,000 bytes"):
+        read_strategy_file(Path("/dev/zero"))
