@@ -79,7 +79,9 @@ class Timeline:
         opened, fills = context.bars.opened, context.ledger.fills
         bars = np.array([fill.bar for fill in fills], dtype=np.int64)
         before = int(opened.searchsorted(self.opened[0]))
-        if len(opened) - before == len(self):
+        if not len(opened):  # a market that has no candle at all
+            closes, places = np.zeros(len(self), dtype=np.int64), bars
+        elif len(opened) - before == len(self):
             closes, places = context.prices.close[before:], bars - before
         else:
             # A market without a candle of that time has the close of its last one, or its first open before that.

@@ -87,6 +87,14 @@ def test_candles_that_begin_or_are_missing_at_other_times_are_taken_as_they_are(
     assert result.metrics.end_equity == D(1_000) + D("0.990") * 2
 
 
+def test_a_market_without_any_candle_changes_nothing() -> None:
+    whole = bars_at((*QUIET, ENTER), QUIET, (*QUIET, EXIT), QUIET)
+    for bars in ((whole, whole.first(0)), (whole.first(0), whole)):
+        result = run(a_plan(), *bars)
+        assert [fill.bar for fill in result.fills] == [1, 3]
+        assert (result.metrics.end_equity, result.metrics.market_change_percent) == (1_000, 0)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(0, 1_000), min_size=2, max_size=3), st.sampled_from([None, 1, 2]), st.sampled_from([0, 1]))
 def test_one_budget_pays_for_all_and_adds_up(seeds: list[int], most: int | None, latency: int) -> None:
