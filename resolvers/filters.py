@@ -103,7 +103,10 @@ def session_filter(
 
 
 def report_filter(
-    account: str | None = None, trading_session: str | None = None, strategy: str | None = None
+    account: str | None = None,
+    trading_session: str | None = None,
+    strategy: str | None = None,
+    backtest: str | None = None,
 ) -> ReportFilter:
     """Return the filter of reports; no report is about several things at once."""
     scopes = [
@@ -112,6 +115,7 @@ def report_filter(
             (ReportScope.ACCOUNT, account, "Account"),
             (ReportScope.TRADING_SESSION, trading_session, "TradingSession"),
             (ReportScope.STRATEGY, strategy, "Strategy"),
+            (ReportScope.BACKTEST, backtest, "Backtest"),
         )
         if given_id is not None
     ]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from domain.model.backtests import Backtest
 from domain.model.jobs import Job
 from domain.model.reports import EquityPoint, PerformanceMetrics, Report, ReportResult, ReportScope, RoundTrip
 from domain.model.strategies import Strategy
@@ -11,7 +12,7 @@ from domain.model.trading import Account, TradingSession
 from domain.model.users import ApiScope, User
 from domain.performance.equity_curve import downsample
 from domain.ports.lists import ReportFilter
-from domain.reports.service import ReportRequest
+from domain.reports.request import ReportRequest
 from resolvers.context import RequestContext
 from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
@@ -32,7 +33,9 @@ async def user_reports(
     return await list_page(context.lists.reports, scope, owned_by(user, filter), page, order)
 
 
-async def report_subject(context: RequestContext, report: Report) -> Account | TradingSession | Strategy | None:
+async def report_subject(
+    context: RequestContext, report: Report
+) -> Account | TradingSession | Strategy | Backtest | None:
     """Return what the report is about."""
     if report.scope is ReportScope.ACCOUNT:
         return await context.loaders.accounts.load(report.scope_id)
@@ -40,7 +43,7 @@ async def report_subject(context: RequestContext, report: Report) -> Account | T
         return await context.loaders.trading_sessions.load(report.scope_id)
     if report.scope is ReportScope.STRATEGY:
         return await context.loaders.strategies.load(report.scope_id)
-    return None
+    return await context.loaders.backtests.load(report.scope_id)
 
 
 async def report_job(context: RequestContext, report: Report) -> Job | None:

@@ -23,7 +23,7 @@ from domain.reports.price_source import PriceSource
 
 
 class EmptyReport(Exception):
-    """The account or trading session of the report no longer exists."""
+    """What the report is about no longer exists; the message says what."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.jobs import Job, JobKind
 from domain.model.markets import Market, MarketSymbol
-from domain.model.reports import Report
+from domain.model.reports import Report, ReportResult, ReportScope
 from domain.performance.fills_ledger import ReportData, unpriced_markets
 from domain.ports.reports import PastCandles
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.reports.backtest_report import backtest_result
 from domain.reports.compute import EmptyReport, ReportComputer, compute_in_thread, with_excursions
 from domain.reports.price_source import MARKS_PER_MARKET, timeframe_of
 
@@ -40,21 +41,28 @@ class ReportHandler:
     async def run(self, run: JobRun) -> JobOutcome:
         """Compute the report of the job."""
         try:
-            report, data = await self._read(run.job)
-            if await self._fetch_prices(data):
-                report, data = await self._read(run.job)
+            report, result = await self._computed(run)
         except EmptyReport as reason:
             raise JobFailed(str(reason)) from None
-        async with self._database.read_only() as reading:
-            data = await with_excursions(reading.prices, data)
-        run.report(READ)
-        result = await compute_in_thread(data)
 
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
             await transaction.reports.set_result(report.id, result)
             return [NewEvent(report.user_id, self._clock.now(), UserEventKind.REPORT, report)]
 
         return JobOutcome(f"{result.metrics.round_trips} round trips", store)
+
+    async def _computed(self, run: JobRun) -> tuple[Report, ReportResult]:
+        async with self._database.read_only() as reading:
+            report = await reading.reports.get_report_for_job(run.job.id)
+            if report is not None and report.scope is ReportScope.BACKTEST:
+                return report, await backtest_result(reading, report)
+        report, data = await self._read(run.job)
+        if await self._fetch_prices(data):
+            report, data = await self._read(run.job)
+        async with self._database.read_only() as reading:
+            data = await with_excursions(reading.prices, data)
+        run.report(READ)
+        return report, await compute_in_thread(data)
 
     async def _read(self, job: Job) -> tuple[Report, ReportData]:
         async with self._database.snapshot() as snapshot:

@@ -1,6 +1,5 @@
 """Accepts requests for reports; `domain.reports.handler` computes them."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -12,20 +11,12 @@ from domain.model.jobs import Job, JobKind
 from domain.model.reports import Report, ReportScope
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.reports.backtest_report import backtest_period
+from domain.reports.request import ReportRequest, nothing_to_report
 from domain.users.activity import record_activity
 
 EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 """Before the first trade of any market."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """What a report is about; `start` None is the beginning of the account or trading session, `end` None is now."""
-
-    scope: ReportScope
-    scope_id: UUID
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 class ReportService:
@@ -52,8 +43,7 @@ class ReportService:
                 found = await transaction.reports.get_report(user_id, earlier_id) if earlier_id else None
                 if found is not None:
                     return found
-            beginning = await _beginning(transaction, user_id, request)
-            start, end = _period(request, beginning, now)
+            start, end = await _period(transaction, user_id, request, now)
             report = Report(report_id, user_id, request.scope, request.scope_id, start, end, now, job_id)
             job = Job(job_id, user_id, JobKind.REPORT, now, result_type="Report", result_id=report_id)
             await add_job(transaction, job)
@@ -63,7 +53,16 @@ class ReportService:
         return report
 
 
-def _period(request: ReportRequest, beginning: datetime, now: datetime) -> tuple[datetime, datetime]:
+async def _period(
+    transaction: UnitOfWork, user_id: UUID, request: ReportRequest, now: datetime
+) -> tuple[datetime, datetime]:
+    """Return the period of the report; raises NOT_FOUND, INVALID, CONFLICT and UNSUPPORTED."""
+    if request.scope is ReportScope.BACKTEST:
+        return await backtest_period(transaction, user_id, request)
+    return _period_since(await _beginning(transaction, user_id, request), request, now)
+
+
+def _period_since(beginning: datetime, request: ReportRequest, now: datetime) -> tuple[datetime, datetime]:
     """Return the requested period, without the future; raises INVALID."""
     for name, moment in (("from", request.start), ("to", request.end)):
         if moment is not None and moment < EARLIEST:
@@ -87,7 +86,8 @@ async def _beginning(transaction: UnitOfWork, user_id: UUID, request: ReportRequ
             return session.started_at
     else:
         message = (
-            f"A report of a {request.scope.value.lower()} can't be made yet; ask for accounts or trading sessions."
+            f"A report of a {request.scope.value.lower()} can't be made yet; ask for one of an account, a trading "
+            "session or a backtest."
         )
         raise InputError(ErrorCode.UNSUPPORTED, message, ("input", "scope"))
-    raise InputError(ErrorCode.NOT_FOUND, "You have nothing like that to report on.", ("input", "scope"))
+    raise nothing_to_report()

@@ -37,6 +37,7 @@ describe_enum(
             "left out. If it lasts, it is recorded as a transfer of kind ADJUSTMENT, with the time at which it was "
             "noticed."
         ),
+        "BACKTEST": "A note of the backtest that the report is about, such as on missing candles.",
     },
 )
 

@@ -5,7 +5,7 @@ from datetime import datetime
 import strawberry
 
 from domain.model import reports as domain
-from domain.reports.service import ReportRequest
+from domain.reports.request import ReportRequest
 from schema.common.node import decode_uuid
 
 
@@ -21,7 +21,8 @@ class ReportScopeInput:
         default=strawberry.UNSET, description="The id of a strategy. Not supported yet."
     )
     backtest: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="The id of a backtest. Not supported yet."
+        default=strawberry.UNSET,
+        description="The id of a backtest that has succeeded. The report is about all of its period.",
     )
 
 
@@ -41,11 +42,15 @@ class ReportGenerateInput:
         name="from",
         description=(
             "The start of the period, inclusive, not before 2009. By default the time at which the account was "
-            "created or the trading session started."
+            "created or the trading session started. Leave it out for a backtest."
         ),
     )
     to: datetime | None = strawberry.field(
-        default=None, description="The end of the period, exclusive. The default is now. A later time counts as now."
+        default=None,
+        description=(
+            "The end of the period, exclusive. The default is now. A later time counts as now. Leave it out for a "
+            "backtest."
+        ),
     )
     idempotency_key: str | None = strawberry.field(
         default=None,

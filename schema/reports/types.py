@@ -67,7 +67,10 @@ class RoundTrip:
 RoundTripConnection = connection(RoundTrip, "round trips")
 
 ReportScope: Any = Annotated[
-    lazy("accounts.types", "Account") | lazy("trading.types", "TradingSession") | lazy("strategies.types", "Strategy"),
+    lazy("accounts.types", "Account")
+    | lazy("trading.types", "TradingSession")
+    | lazy("strategies.types", "Strategy")
+    | lazy("backtests.types", "Backtest"),
     strawberry.union("ReportScope", description="The object that a report is about."),
 ]
 
@@ -94,7 +97,7 @@ class ReportFacts:
     created_at: datetime = strawberry.field(description="When the report was requested.")
 
 
-@strawberry.type(description="The performance and the transactions of an account or a trading session over a period.")
+@strawberry.type(description="The performance of an account, a trading session or a backtest over a period.")
 class Report(Node, ReportFacts):
     is_type_of = instance_of(domain.Report)
 

@@ -213,8 +213,8 @@ class ViewerLists:
     @connection_field(
         ReportConnection | None,
         description=(
-            "The reports of the user. Give at most one of `account`, `tradingSession` and `strategy`: a report is "
-            "about one object, so two of them select nothing."
+            "The reports of the user. Give at most one of `account`, `tradingSession`, `strategy` and `backtest`: a "
+            "report is about one object, so two of them select nothing."
         ),
     )
     async def reports(
@@ -231,10 +231,13 @@ class ViewerLists:
         strategy: Annotated[
             strawberry.ID | None, strawberry.argument(description="Only reports about the strategy with this id.")
         ] = None,
+        backtest: Annotated[
+            strawberry.ID | None, strawberry.argument(description="Only reports about the backtest with this id.")
+        ] = None,
         order_by: OrderBy = NEWEST,
     ) -> object:
         return await reports.user_reports(
-            info.context, parent, page, filters.report_filter(account, trading_session, strategy), order_by
+            info.context, parent, page, filters.report_filter(account, trading_session, strategy, backtest), order_by
         )
 
     @connection_field(ActivityConnection | None, description="The actions of the user.")

@@ -89,7 +89,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "backtestRun": ("READ", ("StrategyVersion",)),
     "optimizationRun": ("READ", ("StrategyVersion",)),
     "jobCancel": ("READ", ("Job",)),
-    "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy")),
+    "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy", "Backtest")),
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 

@@ -11,7 +11,8 @@ from domain.model.orders import OrderRole, OrderStatus
 from domain.model.reports import Report, ReportResult, ReportScope
 from domain.model.trading import AccountTransfer, Balance, TransferKind
 from domain.reports.handler import ReportHandler
-from domain.reports.service import ReportRequest, ReportService
+from domain.reports.request import ReportRequest
+from domain.reports.service import ReportService
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection

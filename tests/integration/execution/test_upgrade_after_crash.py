@@ -18,7 +18,8 @@ from domain.model.reports import ReportNoteCode, ReportScope
 from domain.model.trading import Account, AccountTransfer, Balance, TransferKind
 from domain.model.users import User
 from domain.ports.execution_client import ExecutionClient, FillReport
-from domain.reports.service import ReportRequest, ReportService
+from domain.reports.request import ReportRequest
+from domain.reports.service import ReportService
 from infra.clock import SystemClock
 from infra.postgres.migrate import migrate, upgrade
 from infra.postgres.pool import create_pool

@@ -15,7 +15,8 @@ from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderStatus
 from domain.model.reports import ReportScope
 from domain.model.users import STANDARD_PLAN
-from domain.reports.service import EARLIEST, ReportRequest, ReportService
+from domain.reports.request import ReportRequest
+from domain.reports.service import EARLIEST, ReportService
 from infra.clock import SystemClock
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
