@@ -12,6 +12,7 @@ from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
+from domain.jobs.counts import WorkCounts, WorkEnd
 from domain.jobs.handler import JobFailed, JobHandler, JobOutcome, JobRun
 from domain.jobs.queue import JOBS_TOPIC, cancelled_job
 from domain.model.events import NewEvent, UserEventKind
@@ -53,6 +54,7 @@ class JobRunner:
         name: str,
         handlers: Sequence[JobHandler],
         options: RunnerOptions | None = None,
+        counts: WorkCounts | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -60,6 +62,7 @@ class JobRunner:
         self._name = name
         self._handlers = {str(handler.kind): handler for handler in handlers}
         self._options = options or RunnerOptions()
+        self._counts = counts or WorkCounts()
         self._wakeup = Wakeup()
         self._checks: dict[UUID, Wakeup] = {}
 
@@ -106,34 +109,44 @@ class JobRunner:
             return  # it is computed here: the node stood still until the lease had lapsed, and has just renewed it
         if claimed.attempts > MOST_ATTEMPTS:
             log.error("job %s (%s) has ended %d workers, and is given up", job.id, job.kind, MOST_ATTEMPTS)
-            await self._fail(JobRun(job), "The job was given up: each worker that computed it came to an end.")
+            end = await self._fail(JobRun(job), "The job was given up: each worker that computed it came to an end.")
+            self._counts.ended[job.kind, end] += 1
             return
-        run = JobRun(job)
+        if claimed.attempts == 1:
+            waited = (self._clock.now() - job.created_at).total_seconds()
+            self._counts.waited[job.kind].observe(max(waited, 0.0))  # the clock of another node may be ahead
+        run, started, end = JobRun(job), self._clock.monotonic(), WorkEnd.LOST
         check = self._checks[job.id] = Wakeup()
         try:
             async with BackgroundTasks() as tasks:
                 work, lease = tasks.start(self._process(run)), tasks.start(self._keep_lease(run, check))
                 await asyncio.wait([work, lease], return_when=asyncio.FIRST_COMPLETED)
+                if work.done() and work.exception() is None:
+                    end = work.result()
         except asyncio.CancelledError:
+            end = WorkEnd.RELEASED
             await self._release(job)
             raise
         finally:
             del self._checks[job.id]
+            self._counts.count_job(job.kind, end, self._clock.monotonic() - started)
 
-    async def _process(self, run: JobRun) -> None:
+    async def _process(self, run: JobRun) -> WorkEnd:
         job = run.job
         try:
             outcome = await self._handlers[job.kind].run(run)
             await self._finish(run, JobStatus.SUCCEEDED, outcome.message, outcome)
         except _LeaseLost:
-            return
+            return WorkEnd.LOST
         except Unavailable:
             await self._release(job)
+            return WorkEnd.RELEASED
         except JobFailed as reason:
-            await self._fail(run, str(reason))
+            return await self._fail(run, str(reason))
         except Exception:
             log.exception("job %s (%s) could not be computed", job.id, job.kind)
-            await self._fail(run, "The job could not be done: a fault of the engine, which its log describes.")
+            return await self._fail(run, "The job could not be done: a fault of the engine, which its log describes.")
+        return WorkEnd.SUCCEEDED
 
     async def _finish(self, run: JobRun, status: JobStatus, message: str, outcome: JobOutcome | None) -> None:
         """Store the end of the job and its result, unless the job is no longer this worker's.
@@ -157,9 +170,11 @@ class JobRunner:
                 raise _LeaseLost
             transaction.events.append([NewEvent(job.user_id, now, UserEventKind.JOB, ended, status.value), *events])
 
-    async def _fail(self, run: JobRun, message: str) -> None:
+    async def _fail(self, run: JobRun, message: str) -> WorkEnd:
         with suppress(_LeaseLost):
             await self._finish(run, JobStatus.FAILED, message, None)
+            return WorkEnd.FAILED
+        return WorkEnd.LOST
 
     async def _release(self, job: Job) -> None:
         """Give the job back, if the database can be reached; otherwise its lease lapses."""

@@ -1,5 +1,6 @@
 """Jobs: computations that outlive the request that started them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -53,3 +54,11 @@ class ClaimedJob:
 
     job: Job
     attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJobs:
+    """The jobs of a kind that wait and run, and for how long the oldest has waited; None if none waits."""
+
+    by_status: Mapping[JobStatus, int]
+    oldest_wait_seconds: float | None = None

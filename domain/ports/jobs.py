@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
-from domain.model.jobs import ClaimedJob, Job, JobStatus
+from domain.model.jobs import ClaimedJob, Job, JobStatus, OpenJobs
 
 
 class JobRepository(Protocol):
@@ -47,6 +47,10 @@ class JobRepository(Protocol):
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Job]:
         """Return the jobs that exist, in any order (for batches)."""
+        ...
+
+    async def count_open(self) -> dict[str, OpenJobs]:
+        """Return by kind how many jobs wait and run, of all users; kinds without any are left out."""
         ...
 
     async def list_page(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.core.money import plain
+from domain.jobs.counts import WorkCounts
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import NewEvent
@@ -28,10 +29,13 @@ class BacktestHandler:
 
     kind = JobKind.BACKTEST
 
-    def __init__(self, database: Database, candles: CandleLoader, processes: ComputePool) -> None:
+    def __init__(
+        self, database: Database, candles: CandleLoader, processes: ComputePool, counts: WorkCounts | None = None
+    ) -> None:
         self._database = database
         self._candles = candles
         self._processes = processes
+        self._counts = counts or WorkCounts()
 
     async def run(self, run: JobRun) -> JobOutcome:
         """Compute the backtest of the job."""
@@ -50,6 +54,7 @@ class BacktestHandler:
         candles = await self._candles.load(request, lambda share: run.report(FETCHED * share))
         run.report(FETCHED)
         outcome = await self._compute(backtest, market, candles, run)
+        self._counts.candles["backtest"] += len(candles.bars) - candles.start
 
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
             await transaction.backtests.set_outcome(backtest.id, outcome)

@@ -12,6 +12,7 @@ from domain.backtest.bars import Bars
 from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
+from domain.jobs.counts import WorkCounts, WorkEnd
 from domain.model.optimizations import ClaimedTrial, Optimization, Trial, TrialResult
 from domain.optimization.folds import folds_of
 from domain.optimization.search import search_of
@@ -56,6 +57,7 @@ class TrialRunner:
         pool: ComputePool,
         name: str,
         options: TrialOptions | None = None,
+        counts: WorkCounts | None = None,
     ) -> None:
         self._database = database
         self._bus = bus
@@ -64,6 +66,7 @@ class TrialRunner:
         self._pool = pool
         self._name = name
         self._options = options or TrialOptions()
+        self._counts = counts or WorkCounts()
         self._wakeups = [Wakeup() for _ in range(self._options.slots)]
         self._loaded: tuple[UUID, Bars] | None = None
         """The candles of the optimization that was worked on last."""
@@ -127,20 +130,25 @@ class TrialRunner:
 
     async def _work(self, optimization: Optimization, claimed: ClaimedTrial) -> None:
         """Run the trial for as long as this worker holds its lease, and its job runs."""
-        number = claimed.trial.number
+        number, started, end = claimed.trial.number, asyncio.get_running_loop().time(), WorkEnd.LOST
         try:
             async with BackgroundTasks() as tasks:
                 work = tasks.start(self._process(optimization, claimed))
                 lease = tasks.start(self._keep_lease(optimization.id, number))
                 await asyncio.wait([work, lease], return_when=asyncio.FIRST_COMPLETED)
+                if work.done() and work.exception() is None:
+                    end = work.result()
         except asyncio.CancelledError:
+            end = WorkEnd.RELEASED
             await self._release(optimization.id, number, was_tried=False)
             raise
+        finally:
+            self._counts.count_trial(end, asyncio.get_running_loop().time() - started)
 
-    async def _process(self, optimization: Optimization, claimed: ClaimedTrial) -> None:
+    async def _process(self, optimization: Optimization, claimed: ClaimedTrial) -> WorkEnd:
         result = await self._result(optimization, claimed)
         if result is None:
-            return
+            return WorkEnd.RELEASED
         while True:
             # While the database is unreachable it is tried again: what was computed isn't thrown away.
             with suppress(Unavailable):
@@ -149,6 +157,7 @@ class TrialRunner:
                 break
             await asyncio.sleep(self._options.poll_seconds)
         await self._bus.publish(TRIALS_TOPIC, b"")
+        return WorkEnd.SUCCEEDED if result.message is None else WorkEnd.FAILED
 
     async def _result(self, optimization: Optimization, claimed: ClaimedTrial) -> TrialResult | None:
         """Return the result; None if the trial was given back."""
@@ -159,6 +168,7 @@ class TrialRunner:
         try:
             bars, fold = await self._bars(optimization), folds_of(optimization)[trial.fold]
             call = TrialCall(trial_plan(optimization), bars, fold, trial.parameters)
+            self._counts.candles["trial"] += bars.index_of(fold.end) - bars.index_of(fold.start)
             return await self._pool.run(answer_trial, call, lambda _share: None)
         except Unavailable:
             await self._release(optimization.id, trial.number, was_tried=False)

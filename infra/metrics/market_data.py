@@ -5,18 +5,17 @@ collected again, which `rate()` and `increase()` handle.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import accumulate
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector as MetricsCollector
 
-from domain.core.metrics import LatencyHistogram
 from domain.market_data.collector import Collector
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.markets import FeedState
+from infra.metrics.histograms import buckets
 
 
 class MarketDataMetrics(MetricsCollector):
@@ -87,13 +86,8 @@ def _latency(feeds: Feeds) -> Metric:
         "r3edge_feed_depth_publish_seconds", "Time from reading a book to publishing it.", labels=["market"]
     )
     for market, feed in feeds:
-        family.add_metric([market], _buckets(feed.depth_seconds), feed.depth_seconds.sum)
+        family.add_metric([market], buckets(feed.depth_seconds), feed.depth_seconds.sum)
     return family
-
-
-def _buckets(histogram: LatencyHistogram) -> list[tuple[str, float]]:
-    bounds = [*map(str, histogram.bounds), "+Inf"]
-    return list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
 
 
 def _storing(feeds: FeedManager) -> Iterator[Metric]:

@@ -8,6 +8,7 @@ from domain.accounts.service import AccountService
 from domain.events.stream import EventLogReader
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
+from domain.jobs.counts import WorkCounts
 from domain.jobs.queue import JobService
 from domain.mail.sender import DeliveryCounts
 from domain.market_data.analytics import MarketAnalytics
@@ -66,6 +67,7 @@ class Container:
     hasher: Argon2Hasher
     templates: TemplateCatalogue
     deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
+    work_counts: WorkCounts = field(default_factory=WorkCounts)
 
 
 def build_container(

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.core.errors import Unavailable
 from domain.jobs.handler import JobHandler
+from domain.jobs.queue_monitor import JobQueueMonitor
 from domain.jobs.runner import JobRunner, RunnerOptions
 from domain.mail.sender import MailSender
 from domain.market_data.feed_manager import FeedManager
@@ -73,6 +74,8 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
                 stack.push_async_callback(_background(runner.run()))
             if (server := settings.smtp_server) is not None:
                 stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
+            monitor = JobQueueMonitor(container.backends.database, container.work_counts)
+            stack.push_async_callback(_background(monitor.run()))
             stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
                 _background(purge_expired_hourly(container.backends.database, container.backends.clock))
@@ -132,7 +135,7 @@ def _report_runner(container: Container, name: str) -> JobRunner:
         lambda: {market.symbol: market for market in catalogue.all()},
         history=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
-    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler])
+    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], counts=container.work_counts)
 
 
 def _research_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> JobRunner:
@@ -140,12 +143,12 @@ def _research_runner(container: Container, pool: ProcessPool, name: str, setting
     backends = container.backends
     candles = _candles(container)
     handlers: list[JobHandler] = [
-        BacktestHandler(backends.database, candles, pool),
+        BacktestHandler(backends.database, candles, pool, container.work_counts),
         DriftHandler(backends.database, candles, pool, backends.clock),
         RecommendationHandler(backends.database, candles, pool, container.templates, backends.clock),
     ]
     options = RunnerOptions(slots=settings.worker_processes)
-    return JobRunner(backends.database, backends.bus, backends.clock, name, handlers, options)
+    return JobRunner(backends.database, backends.bus, backends.clock, name, handlers, options, container.work_counts)
 
 
 def _optimization_runner(container: Container, name: str) -> JobRunner:
@@ -154,7 +157,7 @@ def _optimization_runner(container: Container, name: str) -> JobRunner:
     candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
     handler = OptimizationHandler(backends.database, backends.bus, candles.prepare)
     options = RunnerOptions(slots=OPTIMIZATIONS)
-    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options)
+    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options, container.work_counts)
 
 
 def _trial_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> TrialRunner:
@@ -162,7 +165,9 @@ def _trial_runner(container: Container, pool: ProcessPool, name: str, settings: 
     backends = container.backends
     candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
     options = TrialOptions(slots=settings.worker_processes)
-    return TrialRunner(backends.database, backends.bus, TpeSampler(), candles.read, pool, name, options)
+    return TrialRunner(
+        backends.database, backends.bus, TpeSampler(), candles.read, pool, name, options, container.work_counts
+    )
 
 
 def _mail_sender(container: Container, transport: SmtpTransport, settings: Settings) -> MailSender:

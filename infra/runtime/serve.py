@@ -21,6 +21,7 @@ from domain.market_data.hub import MarketDataHub
 from infra.listening import listen_error
 from infra.logging import configure_logging
 from infra.metrics.bus import BusMetrics
+from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
@@ -147,6 +148,7 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
     VenueMetrics(registry, container.venues)
     BusMetrics(registry, container.backends.bus)
     MailMetrics(registry, container.deliveries)
+    JobMetrics(registry, container.work_counts)
     app = _app(settings, container, build_services(container, settings, engine_info), registry)
     backends = container.backends
     async with close_revoked_connections(

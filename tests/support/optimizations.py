@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from domain.backtest.bars import Bars
+from domain.jobs.counts import WorkCounts
 from domain.jobs.queue import add_job
 from domain.model.jobs import Job, JobKind
 from domain.model.optimizations import Optimization
@@ -108,5 +109,8 @@ def trial_runner(
     load_bars: LoadBars = walk_of,
     pool: ComputePool | None = None,
     options: TrialOptions = PATIENT,
+    counts: WorkCounts | None = None,
 ) -> TrialRunner:
-    return TrialRunner(database, bus or EmbeddedBus(), TpeSampler(), load_bars, pool or ThreadPool(), name, options)
+    return TrialRunner(
+        database, bus or EmbeddedBus(), TpeSampler(), load_bars, pool or ThreadPool(), name, options, counts
+    )

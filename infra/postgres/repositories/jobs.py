@@ -8,7 +8,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
-from domain.model.jobs import ClaimedJob, Job, JobStatus
+from domain.model.jobs import ClaimedJob, Job, JobStatus, OpenJobs
 from domain.model.users import PLANS, STANDARD_PLAN
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value
@@ -54,6 +54,10 @@ UPDATE jobs SET status = 'QUEUED', progress = 0, worker = NULL, lease_until = NU
 WHERE id = $1 AND worker = $2 AND status = 'RUNNING'"""
 RELEASE_ALL_JOBS: Final = """
 UPDATE jobs SET status = 'QUEUED', progress = 0, worker = NULL, lease_until = NULL WHERE status = 'RUNNING'"""
+OPEN_JOBS: Final = """
+SELECT kind, count(*) FILTER (WHERE status = 'QUEUED') AS queued, count(*) FILTER (WHERE status = 'RUNNING') AS running,
+    extract(epoch FROM statement_timestamp() - min(created_at) FILTER (WHERE status = 'QUEUED')) AS oldest_wait
+FROM jobs WHERE status IN ('QUEUED', 'RUNNING') GROUP BY kind"""
 FINISH_JOB: Final = f"""
 UPDATE jobs SET status = $2, message = $3, finished_at = $4, worker = NULL, lease_until = NULL,
     progress = CASE WHEN $2 = 'SUCCEEDED' THEN 1 ELSE progress END
@@ -104,6 +108,15 @@ class PostgresJobs(Repository):
 
     async def get_many(self, ids: Sequence[UUID]) -> list[Job]:
         return [job_from_row(row) for row in await self._connection.fetch(JOBS_BY_IDS, ids)]
+
+    async def count_open(self) -> dict[str, OpenJobs]:
+        return {
+            row["kind"]: OpenJobs(
+                {JobStatus.QUEUED: row["queued"], JobStatus.RUNNING: row["running"]},
+                None if row["oldest_wait"] is None else max(float(row["oldest_wait"]), 0.0),
+            )
+            for row in await self._connection.fetch(OPEN_JOBS)
+        }
 
     async def list_page(
         self, user_id: UUID, page: KeysetPage, statuses: tuple[JobStatus, ...] | None = None

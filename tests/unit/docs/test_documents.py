@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from domain.core.errors import ErrorCode, FaultCode
+from domain.jobs.counts import WorkCounts
 from domain.mail.sender import DeliveryCounts
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
@@ -18,6 +19,7 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.bus import BusMetrics
+from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
@@ -61,6 +63,7 @@ def all_metrics() -> dict[str, str]:
     BusMetrics(registry, bus)
     LoopMonitor(registry)
     MailMetrics(registry, DeliveryCounts())
+    JobMetrics(registry, WorkCounts())
     return {each.name + ("_total" if each.type == "counter" else ""): each.type for each in registry.collect()}
 
 
