@@ -13,7 +13,7 @@ from domain.model.markets import Market, Timeframe
 from domain.model.optimizations import Fold, Optimization, OptimizationObjective, TrialResult
 from domain.optimization.luck import return_moments
 from domain.optimization.objectives import score
-from domain.performance.returns import daily_returns
+from domain.performance.returns import daily_returns, growth_index
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 
@@ -105,5 +105,5 @@ def run_trial(
         in_sample=fitted.metrics,
         out_of_sample=judged.metrics,
         score=score(plan.objective, fitted.metrics),
-        moments=return_moments(daily_returns(fitted.equity_curve)),
+        moments=return_moments(daily_returns(fitted.equity_curve, growth_index(fitted.equity_curve))),
     )

@@ -56,17 +56,17 @@ def metrics(data: MetricsInput) -> PerformanceMetrics:
     end = data.curve[-1].equity if data.curve else data.start_equity
     net_deposits = data.curve[-1].net_deposits if data.curve else ZERO
     curve = data.curve if data.prices_known else ()
-    returns = _if_enough(daily_returns(curve))
-    growth = cagr(curve)
-    drawdown, _, _ = greatest_drawdown(data.curve)
-    _, drawdown_percent, drawdown_days = greatest_drawdown(curve)
+    index = growth_index(curve)
+    returns = _if_enough(daily_returns(curve, index))
+    growth = cagr(curve, index)
+    drawdown_percent, drawdown_days = greatest_drawdown(curve, index)
     return PerformanceMetrics(
         currency=data.currency,
         start_equity=data.start_equity,
         end_equity=end,
         net_deposits=net_deposits,
         net_profit=end - data.start_equity - net_deposits,
-        net_profit_percent=total_return(curve),
+        net_profit_percent=total_return(curve, index),
         market_change_percent=data.market_change_percent,
         cagr=growth,
         volatility=_annual(statistics.stdev(returns)) * 100 if returns else None,
@@ -75,7 +75,7 @@ def metrics(data: MetricsInput) -> PerformanceMetrics:
         calmar=_finite(growth / drawdown_percent) if growth is not None and drawdown_percent else None,
         omega=_omega(returns) if returns else None,
         sqn=_sqn(profits),
-        max_drawdown=drawdown,
+        max_drawdown=greatest_fall(data.curve),
         max_drawdown_percent=drawdown_percent,
         max_drawdown_days=drawdown_days,
         round_trips=len(closed),
@@ -100,38 +100,35 @@ def metrics(data: MetricsInput) -> PerformanceMetrics:
     )
 
 
-def total_return(curve: Sequence[EquityPoint]) -> float | None:
+def total_return(curve: Sequence[EquityPoint], index: Sequence[float]) -> float | None:
     """Return the time-weighted return of the curve in percent; None if nothing was ever invested."""
-    return None if invested_since(curve) is None else (growth_index(curve)[-1] - 1) * 100
+    return None if invested_since(curve) is None else (index[-1] - 1) * 100
 
 
-def cagr(curve: Sequence[EquityPoint]) -> float | None:
+def cagr(curve: Sequence[EquityPoint], index: Sequence[float]) -> float | None:
     """Return the compound annual growth rate in percent; None for less than a week, or if nothing was left."""
     since = invested_since(curve)
     if since is None or curve[-1].at - since < MINIMUM_PERIOD:
         return None
-    growth, years = growth_index(curve)[-1], (curve[-1].at - since) / timedelta(days=DAYS_A_YEAR)
+    growth, years = index[-1], (curve[-1].at - since) / timedelta(days=DAYS_A_YEAR)
     try:
         return _finite((math.exp(math.log(growth) / years) - 1) * 100) if growth > 0 else None
     except OverflowError:
         return None
 
 
-def greatest_drawdown(curve: Sequence[EquityPoint]) -> tuple[Decimal, float | None, float | None]:
-    """Return the maximum drawdown in currency and in percent, and the longest drawdown in days.
-
-    In currency it is a fall of the profit, in percent and in days one of the time-weighted return, so that deposits and
-    withdrawals don't count.
-    """
+def greatest_drawdown(curve: Sequence[EquityPoint], index: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return the maximum drawdown of the time-weighted return in percent, and the longest one in days."""
     if not curve:
-        return ZERO, None, None
-    index = growth_index(curve)
-    return _greatest_fall(curve), max(drawdowns(index)), _longest_drawdown(curve, index) / timedelta(days=1)
+        return None, None
+    return max(drawdowns(index)), _longest_drawdown(curve, index) / timedelta(days=1)
 
 
-def _greatest_fall(curve: Sequence[EquityPoint]) -> Decimal:
+def greatest_fall(curve: Sequence[EquityPoint]) -> Decimal:
+    """Return the maximum drawdown of the profit in currency; deposits and withdrawals don't count."""
     profits = [EXACT.subtract(point.equity, point.net_deposits) for point in curve]
-    return max(EXACT.subtract(high, profit) for profit, high in zip(profits, accumulate(profits, max), strict=True))
+    falls = (EXACT.subtract(high, profit) for profit, high in zip(profits, accumulate(profits, max), strict=True))
+    return max(falls, default=ZERO)
 
 
 def _longest_drawdown(curve: Sequence[EquityPoint], index: Sequence[float]) -> timedelta:

@@ -6,7 +6,7 @@ from datetime import UTC
 from domain.model.prices import MissingPrice, Valuation
 from domain.model.reports import EquityPoint, ReportNote, ReportNoteCode
 from domain.performance.metrics import MINIMUM_RETURNS
-from domain.performance.returns import daily_returns
+from domain.performance.returns import daily_returns, growth_index
 
 
 def price_notes(valuation: Valuation) -> tuple[ReportNote, ...]:
@@ -25,7 +25,7 @@ def are_prices_known(valuation: Valuation, traded: frozenset[str]) -> bool:
 
 def period_notes(curve: Sequence[EquityPoint]) -> tuple[ReportNote, ...]:
     """Return the note that metrics of daily returns are null, if the period is too short."""
-    days = len(daily_returns(curve))
+    days = len(daily_returns(curve, growth_index(curve)))
     if days >= MINIMUM_RETURNS:
         return ()
     message = (

@@ -43,15 +43,16 @@ def drawdowns(index: Sequence[float]) -> list[float]:
     return [fall * 100 if fall > NEGLIGIBLE else 0.0 for fall in falls]
 
 
-def daily_returns(curve: Sequence[EquityPoint]) -> list[float]:
+def daily_returns(curve: Sequence[EquityPoint], index: Sequence[float]) -> list[float]:
     """Return the return of every UTC day of the curve, as fractions.
 
     The first day begins with the curve and the last ends with it, so that they may be shorter. A day without a point
-    has the equity of the point before. Days on which nothing was invested are left out.
+    has the equity of the point before. Days on which nothing was invested are left out. `index` is the curve's
+    `growth_index`.
     """
     if not curve:
         return []
-    index, times = growth_index(curve), [point.at for point in curve]
+    times = [point.at for point in curve]
     closes = [bisect_right(times, moment) - 1 for moment in _day_ends(curve[0].at, curve[-1].at)]
     returns = []
     for opening, closing in pairwise([0, *closes]):

@@ -9,7 +9,7 @@ import pytest
 
 from domain.model.reports import EquityPoint, PerformanceMetrics, PositionSide, RoundTrip
 from domain.performance.metrics import MetricsInput, metrics
-from domain.performance.returns import daily_returns
+from domain.performance.returns import daily_returns, growth_index
 from tests.support.orders import NOW, D
 
 DAY = timedelta(days=1)
@@ -29,21 +29,25 @@ def trips(*profits: object) -> list[RoundTrip]:
     ]
 
 
+def returns(points: list[EquityPoint]) -> list[float]:
+    return daily_returns(points, growth_index(points))
+
+
 def figures(points: list[EquityPoint], done: list[RoundTrip] | None = None) -> PerformanceMetrics:
     return metrics(MetricsInput("USDT", points, done or [], points[0].equity, D(0), D(0), {}))
 
 
 def test_ratios_are_those_of_the_daily_returns_over_a_year_of_365_days() -> None:
     equities = [100, 102, 101, 104, 103, 107, 106, 108, 107, 110, 112, 111]
-    returns = [after / before - 1 for before, after in pairwise(equities)]
-    mean, year = statistics.fmean(returns), math.sqrt(365)
-    downside = math.sqrt(sum(min(value, 0) ** 2 for value in returns) / len(returns))
+    daily = [after / before - 1 for before, after in pairwise(equities)]
+    mean, year = statistics.fmean(daily), math.sqrt(365)
+    downside = math.sqrt(sum(min(value, 0) ** 2 for value in daily) / len(daily))
     result = figures(curve(*equities))
 
-    assert result.volatility == pytest.approx(statistics.stdev(returns) * year * 100)
-    assert result.sharpe == pytest.approx(mean / statistics.stdev(returns) * year)
+    assert result.volatility == pytest.approx(statistics.stdev(daily) * year * 100)
+    assert result.sharpe == pytest.approx(mean / statistics.stdev(daily) * year)
     assert result.sortino == pytest.approx(mean / downside * year)
-    assert result.omega == pytest.approx(sum(r for r in returns if r > 0) / -sum(r for r in returns if r < 0))
+    assert result.omega == pytest.approx(sum(r for r in daily if r > 0) / -sum(r for r in daily if r < 0))
     assert result.cagr == pytest.approx((1.11 ** (365 / 11) - 1) * 100)
     assert result.calmar == pytest.approx(result.cagr / result.max_drawdown_percent)
 
@@ -64,29 +68,29 @@ def test_what_happens_on_the_first_and_on_the_last_part_of_a_day_counts() -> Non
     points = [EquityPoint(NOW, D(200), 0.0), EquityPoint(NOW + timedelta(hours=2), D(100), 0.0)]
     points += curve(*[100] * 10, start=MIDNIGHT + DAY)
     points.append(EquityPoint(MIDNIGHT + timedelta(days=10, hours=1), D(110), 0.0))
-    returns = [-0.5, *[0.0] * 9, 0.1]
+    expected = [-0.5, *[0.0] * 9, 0.1]
 
-    assert daily_returns(points) == pytest.approx(returns)
-    assert figures(points).sharpe == pytest.approx(statistics.fmean(returns) / statistics.stdev(returns) * 365**0.5)
+    assert returns(points) == pytest.approx(expected)
+    assert figures(points).sharpe == pytest.approx(statistics.fmean(expected) / statistics.stdev(expected) * 365**0.5)
 
 
 def test_a_day_without_a_point_is_a_day_with_the_last_equity() -> None:
     whole = curve(*(100 + n // 5 for n in range(15)))
     gaps = [point for number, point in enumerate(whole) if number % 5 in {0, 4}]
 
-    assert daily_returns(gaps) == pytest.approx(daily_returns(whole))
+    assert returns(gaps) == pytest.approx(returns(whole))
     assert figures(gaps).sharpe == pytest.approx(figures(whole).sharpe)
 
 
 def test_a_point_at_midnight_ends_the_day_before_it() -> None:
-    assert daily_returns(curve(100, 110, 121)) == pytest.approx([0.1, 0.1])
+    assert returns(curve(100, 110, 121)) == pytest.approx([0.1, 0.1])
 
 
 def test_days_on_which_nothing_was_invested_are_no_days_of_the_returns() -> None:
     unfunded = [EquityPoint(MIDNIGHT + n * DAY, D(0), 0.0) for n in range(3)]
     funded = [EquityPoint(MIDNIGHT + n * DAY, D(100 + n), 0.0, D(103)) for n in range(3, 6)]
 
-    assert daily_returns([*unfunded, *funded]) == pytest.approx([0.0, 104 / 103 - 1, 105 / 104 - 1])
+    assert returns([*unfunded, *funded]) == pytest.approx([0.0, 104 / 103 - 1, 105 / 104 - 1])
     assert figures(unfunded).net_profit_percent is None
 
 
