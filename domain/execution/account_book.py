@@ -6,13 +6,18 @@ what is remembered.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
+
+from cachetools import LRUCache
 
 from domain.model.orders import Order, OrderStatus
 from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.ports.orders import RiskSnapshot
+
+_MAXIMUM_SESSIONS = 500
+"""Of how many trading sessions of an account the limits are remembered; those of others are read when needed."""
 
 
 @dataclass(slots=True)
@@ -22,7 +27,6 @@ class _Pages:
     account: Account
     limits: str
     since: datetime
-    sessions: dict[UUID, TradingSession]
     balances: dict[str, Balance]
     positions: dict[UUID, Position]
     active: dict[UUID, Order]
@@ -39,6 +43,9 @@ class AccountBook:
     def __init__(self) -> None:
         self._pages: _Pages | None = None
         self._version = 0
+        self._read_at = float("-inf")
+        self._expected: dict[UUID, Order] = {}
+        self._sessions: LRUCache[UUID, TradingSession] = LRUCache(_MAXIMUM_SESSIONS)
 
     def __repr__(self) -> str:
         return f"AccountBook(version={self._version}, read={self._pages is not None})"
@@ -58,18 +65,20 @@ class AccountBook:
         self._version += 1
         self._pages = None
 
-    def learn(self, snapshot: RiskSnapshot, since: datetime, version: int) -> None:
-        """Remember what was read, unless something has changed since `version`, or a halt is in force."""
+    def learn(self, snapshot: RiskSnapshot, since: datetime, version: int, began: float) -> None:
+        """Remember what was read, unless something has changed since `version`, or a halt is in force.
+
+        `began` is when it began to be read, in monotonic seconds.
+        """
         if version != self._version or snapshot.halts:
             return
-        sessions = {} if self._pages is None else self._pages.sessions
+        self._read_at = began
         if snapshot.session is not None:
-            sessions[snapshot.session.id] = snapshot.session
+            self._sessions[snapshot.session.id] = snapshot.session
         self._pages = _Pages(
             account=snapshot.account,
             limits=snapshot.limits,
             since=since,
-            sessions=sessions,
             balances={balance.currency: balance for balance in snapshot.balances},
             positions={position.id: position for position in snapshot.positions},
             active={order.id: order for order in snapshot.active},
@@ -81,7 +90,7 @@ class AccountBook:
         pages = self._pages
         if pages is None or since < pages.since:
             return None
-        session = None if order.trading_session_id is None else pages.sessions.get(order.trading_session_id)
+        session = None if order.trading_session_id is None else self._sessions.get(order.trading_session_id)
         if order.trading_session_id is not None and session is None:
             return None
         self._drop_old(pages, since)
@@ -96,14 +105,47 @@ class AccountBook:
             recent=tuple(pages.recent.values()),
         )
 
+    def was_read_after(self, monotonic_seconds: float) -> bool:
+        """Return whether all that is known was read later than that, or has been committed since."""
+        return self._pages is not None and self._read_at > monotonic_seconds
+
+    def lacks_session(self, order: Order) -> bool:
+        """Return whether the order's trading session is not known."""
+        return order.trading_session_id is not None and order.trading_session_id not in self._sessions
+
+    def put_sessions(self, sessions: Iterable[TradingSession]) -> None:
+        """Take trading sessions as they are stored; nothing of them that the risk checks use ever changes."""
+        for session in sessions:
+            self._sessions[session.id] = session
+
+    def expect(self, order: Order) -> None:
+        """Have `with_expected` show an order as it will be if the transaction that is being prepared commits."""
+        self._expected[order.id] = order
+
+    def expect_nothing(self) -> None:
+        """End that; what is committed is put here by `put_order`."""
+        self._expected.clear()
+
+    def with_expected(self, snapshot: RiskSnapshot) -> RiskSnapshot:
+        """Return the input of the risk checks with the expected orders in it."""
+        if not self._expected:
+            return snapshot
+        others = [order for order in snapshot.active if order.id not in self._expected]
+        before = [order for order in snapshot.recent if order.id not in self._expected]
+        expected = self._expected.values()
+        return replace(
+            snapshot,
+            active=(*others, *(order for order in expected if _may_fill(order))),
+            recent=(*before, *(order for order in expected if order.submitted_at is not None)),
+        )
+
     def put_order(self, order: Order) -> None:
         """Take an order as it was committed."""
         self._version += 1
         pages = self._pages
         if pages is None:
             return
-        may_fill = order.outstanding_quantity if order.status.is_final else order.status is not OrderStatus.PENDING
-        if may_fill:
+        if _may_fill(order):
             pages.active[order.id] = order
         else:
             pages.active.pop(order.id, None)
@@ -141,3 +183,7 @@ class AccountBook:
                 break
             del pages.recent[order_id]
         pages.since = since
+
+
+def _may_fill(order: Order) -> bool:
+    return bool(order.outstanding_quantity) if order.status.is_final else order.status is not OrderStatus.PENDING

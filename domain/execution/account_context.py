@@ -18,22 +18,24 @@ from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_ages import OrderAges
 from domain.execution.order_cache import OrderCache
-from domain.execution.order_update import OrderUpdate, forbidding_states
+from domain.execution.order_steps import Decisions, NewOrder, OrderStep, write_steps
+from domain.execution.order_update import OrderUpdate
 from domain.execution.refused_cancels import RefusedCancels
 from domain.model.markets import Market, MarketSymbol
-from domain.model.orders import Order, OrderStatus, OrderType
-from domain.model.trading import Account, Balance, Position
+from domain.model.orders import Order, OrderType
+from domain.model.trading import Account, Balance
 from domain.model.trading_state import TradingState
 from domain.ports.execution_client import ExecutionClient, NotSent
-from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease, StaleLease
-from domain.ports.orders import MarketView, PlacingConditions, StaleOrder
+from domain.ports.orders import NO_CONDITIONS, MarketView, PlacingConditions, StaleOrder, StepConditions
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.risk.plan import most_active_without_race
 from domain.rules.order_lifecycle import Transition
 
 Decision = Callable[[Order], Awaitable[Transition]]
 """Returns what becomes of an order, by what is known of its account."""
+
+ANY_HALT = (TradingState.HALTED, TradingState.REDUCING)
 
 Change = Callable[[Order], Transition]
 """Returns the transition of an order as it is when its row is locked."""
@@ -140,6 +142,7 @@ class AccountContext:
         self.order_ages = OrderAges(self.clock)
         self._lease = lease
         self._lock = asyncio.Lock()
+        self._uncommitted: list[OrderStep] = []
 
     def __repr__(self) -> str:
         return f"AccountContext(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
@@ -191,69 +194,91 @@ class AccountContext:
             if not await connection.accounts.save_reconciled_at(self.account.id, at, until, self._require_lease()):
                 raise StaleLease("the lease was lost")
 
-    async def compare_and_save(self, known: Order, transition: Transition) -> Order:
-        """Save a transition of an order as it was last committed, without reading it.
+    def write(
+        self, unit_of_work: UnitOfWork, steps: Iterable[OrderStep], conditions: StepConditions = NO_CONDITIONS
+    ) -> None:
+        """Write steps in a transaction of this account, and have them remembered and published once it has committed.
+
+        See `write_steps`; the lock of a `fenced_transaction` on the rows, or `conditions`, keep others from them.
+        """
+        steps = list(steps)
+        write_steps(unit_of_work, steps, conditions)
+        self._uncommitted += [step for step in steps if step.has_changed]
+
+    async def advance(self, known: Order, transition: Transition) -> Order:
+        """Write a transition of an order as it was last committed, without reading it, and return the order.
 
         Raises `StaleOrder` if the stored order has changed since, or if the lease isn't held any more.
         """
-        async with self._exclusive_transaction() as transaction:
-            transaction.orders.compare_and_save(known, transition.order, self._require_lease())
-            transaction.events.append(transition.log_events())
-        self.publish_steps([transition])
+        async with self._exclusive_transaction() as unit_of_work:
+            self.write(unit_of_work, [OrderStep.of(known, transition)], StepConditions(self._require_lease()))
         return transition.order
 
-    async def decide(self, known: Order, decide: Decision) -> Order | None:
-        """Commit what is decided about an order as it was read last, without a lock on its row, and return it.
+    async def decide(self, orders: Sequence[Order], decide: Decision) -> Decisions | None:
+        """Commit what is decided about orders as they were read last, in one transaction without a lock on their rows.
 
-        None if the stored order has changed since, if the lease isn't held any more, or if the order is to be sent and
-        there is a halt, or the account has got other limits; nothing is saved then.
+        Each decision counts on those before it. None, and nothing is saved, if one of the stored orders has changed
+        since, if the lease isn't held any more, or if one is to be sent and there is a halt, or the account has got
+        other limits.
         """
         lease = self._require_lease()
         try:
             async with self._exclusive():
-                transition = await decide(known)
-                if transition.order is known:
-                    return known
-                async with self.database.transaction() as transaction:
-                    # While there is any halt, the order is decided about with its row locked.
-                    halts = forbidding_states(known, transition.order, TradingState.HALTED, TradingState.REDUCING)
-                    limits = self.book.limits if halts else None
-                    transaction.orders.compare_and_save(known, transition.order, lease, halts, limits)
-                    transaction.events.append(transition.log_events())
+                decided = await self._decide_in_series(orders, decide)
+                steps = [step for step in decided.steps if step.has_changed]
+                if steps:
+                    async with self.database.transaction() as unit_of_work:
+                        # While there is any halt, each order is decided about with its row locked.
+                        limits = self.book.limits if any(step.forbidden_by(ANY_HALT) for step in steps) else None
+                        write_steps(unit_of_work, steps, StepConditions(lease, limits), ANY_HALT)
+                        self._uncommitted += steps
         except StaleOrder:
             self.book.forget()
             return None
-        self.remember(transition.order)
-        return transition.order
+        return decided
 
-    async def place(self, order: Order, reservation: KeyReservation, decide: Decision) -> Order | None:
-        """Commit a new order as SUBMITTED, if that is decided, and return it; None if nothing is saved.
+    async def place(self, orders: Sequence[NewOrder], decide: Decision) -> dict[UUID, Order] | None:
+        """Commit those of the new orders as SUBMITTED of which that is decided, and return them by their ids.
 
-        Raises `Unavailable` if it isn't known whether it was saved.
+        None, and nothing is saved, if what a decision counted on has changed, or one of the keys was used. Raises
+        `Unavailable` if it isn't known whether they were saved.
         """
         lease = self._require_lease()
         try:
             async with self._exclusive():
-                decided = await decide(order)
-                if decided.order.status is not OrderStatus.SUBMITTED or self.book.limits is None:
-                    return None
-                halts = forbidding_states(order, decided.order, TradingState.HALTED, TradingState.REDUCING)
-                conditions = PlacingConditions(lease, self.book.limits, halts, most_active_without_race())
-                async with self.database.transaction() as transaction:
-                    place_decided_order(transaction, order, decided, reservation, conditions)
+                decided = await self._decide_in_series([new.order for new in orders], decide)
+                sent = {step.after.id: step for step in decided.steps if step.after.id in decided.submitted}
+                if not sent or self.book.limits is None:
+                    return {}
+                async with self.database.transaction() as unit_of_work:
+                    for new in orders:
+                        if step := sent.get(new.order.id):
+                            halts, most = step.forbidden_by(ANY_HALT), most_active_without_race()
+                            conditions = PlacingConditions(lease, self.book.limits, halts, most)
+                            place_decided_order(unit_of_work, step, new.reservation, conditions)
+                    self._uncommitted += sent.values()
         except StaleOrder:
             self.book.forget()
             return None
-        self.is_active = True
-        self.remember(decided.order)
-        return decided.order
+        return {order_id: step.after for order_id, step in sent.items()}
 
-    def remember(self, order: Order, trade_ids: Iterable[str] = (), positions: Iterable[Position] = ()) -> None:
-        """Take a committed order and what its fills have changed, and hand it to those who wait for it on this node."""
-        self.order_cache.put(order, trade_ids)
-        self.book.put_order(order)
-        self.book.put_positions(positions)
-        self.notifier.publish(order)
+    async def _decide_in_series(self, orders: Sequence[Order], decide: Decision) -> Decisions:
+        """Return what is decided about each, as if the decisions before it were committed."""
+        decided = Decisions()
+        try:
+            for order in orders:
+                try:
+                    step = OrderStep.of(order, await decide(order))
+                except (Unavailable, StaleLease):
+                    raise
+                except Exception as error:  # noqa: BLE001  # of one order, which must harm no other
+                    decided.errors[order.id] = error
+                else:
+                    decided.steps.append(step)
+                    self.book.expect(step.after)
+        finally:
+            self.book.expect_nothing()
+        return decided
 
     async def wait_idle(self) -> None:
         """Return when no transaction changes an order of the account, so that the cache has what was committed."""
@@ -267,10 +292,15 @@ class AccountContext:
 
     @asynccontextmanager
     async def _exclusive(self) -> AsyncIterator[None]:
-        """Keep others from changing orders; forget what is known if a commit fails, which may happen all the same."""
+        """Keep others from changing orders; remember and publish what was written once it is committed.
+
+        Forget what is known if a commit fails, which may happen all the same.
+        """
         try:
             async with self._lock:
+                self._uncommitted = []
                 yield
+                self._remember(self._uncommitted)
         except Unavailable:
             self.order_cache = OrderCache()
             self.book.forget()
@@ -295,21 +325,17 @@ class AccountContext:
                 return None
             update = self.order_update(transaction, order)
             update.apply(change(order))
-            await update.save()
-        self.publish(update)
+            self.write(transaction, [await update.step()])
         return update.order
 
-    def publish(self, update: OrderUpdate) -> None:
-        """Put a committed change into the cache and notify those who wait for the order on this node."""
-        if update.has_changed:
-            self.is_active = True
-            self.remember(update.order, update.trade_ids, update.positions)
-
-    def publish_steps(self, steps: Iterable[Transition]) -> None:
-        """Do the same for steps of orders that `save_steps` has saved, after the commit."""
+    def _remember(self, steps: Sequence[OrderStep]) -> None:
+        """Take committed steps, and hand the orders to those who wait for them on this node."""
         for step in steps:
             self.is_active = True
-            self.remember(step.order)
+            self.order_cache.put(step.after, step.trade_ids)
+            self.book.put_order(step.after)
+            self.book.put_positions(step.positions)
+            self.notifier.publish(step.after)
 
     def market(self, symbol: MarketSymbol) -> Market:
         """Return the market; one without filters if its venue doesn't list it, or not any more."""

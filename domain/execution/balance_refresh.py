@@ -8,7 +8,10 @@ from domain.ports.execution_client import BalanceReport
 
 
 class BalanceRefresher:
-    """Stores the balances that the venue answers with, as of the time at which it was asked.
+    """Stores the balances that the venue answers with, as of the time at which it was asked, or earlier.
+
+    The venue's time then is known within bounds, and the earliest counts: an order that the venue took after it had
+    answered must not seem to be in the balances.
 
     Who asks while a request is under way waits for it, and then for one of its own: the answer to the first may be
     older than what made the second necessary.
@@ -32,6 +35,6 @@ class BalanceRefresher:
             if self._asked_at > requested_at:
                 return
             self._asked_at = self._context.clock.monotonic()
-            at = self._context.venue.venue_now()
+            at = self._context.venue.earliest_venue_now()
             balances = await self._context.venue.balances()
             await self._report_handler.on_balances(BalanceReport(balances), complete_at=at)

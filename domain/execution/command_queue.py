@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from domain.model.orders import Order
+from domain.model.orders import Order, OrderStatus, OrderType
 
 
 class CommandQueue:
@@ -17,7 +17,7 @@ class CommandQueue:
         return len(self._first) + len(self._others)
 
     def __iter__(self) -> Iterator[UUID]:
-        """Iterate over the ids of the orders in the order in which `pop` returns them."""
+        """Iterate over the ids of the orders in the order in which they are decided."""
         yield from self._first
         yield from self._others
 
@@ -30,8 +30,25 @@ class CommandQueue:
             group = self._first if order.id in self._first else self._others
             group[order.id] = order
 
-    def pop(self, *, may_add_risk: bool) -> Order | None:
-        """Remove and return the next order; None if there is none, or only such that add risk, which may not go."""
-        group = self._first or (self._others if may_add_risk else {})
-        order_id = next(iter(group), None)
-        return None if order_id is None else group.pop(order_id)
+    def pop_turn(self, room: int, most: int) -> list[Order]:
+        """Remove and return what is decided next: one command, or up to `most` plain new orders, decided together.
+
+        Of orders that may add risk there are no more than there is `room`; nothing is returned if only such are left
+        and there is none.
+        """
+        group = self._first or (self._others if room else {})
+        most = most if group is self._first else min(most, room)
+        turn: list[Order] = []
+        for order in group.values():
+            if turn and not (len(turn) < most and is_plain(turn[-1]) and is_plain(order)):
+                break
+            turn.append(order)
+        for order in turn:
+            del group[order.id]
+        return turn
+
+
+def is_plain(order: Order) -> bool:
+    """Return whether the order is new, and decided about by itself and by what is known of its account."""
+    is_alone = order.group_id is None and order.replaces_id is None and order.type is not OrderType.TRAILING_STOP
+    return order.status is OrderStatus.PENDING and is_alone and order.cancel_requested_at is None

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.core.clock import IdGenerator
+from domain.execution.order_steps import OrderStep, write_steps
 from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.model.users import PlanUsage
 from domain.ports.idempotency import KeyReservation
@@ -28,7 +29,7 @@ async def place_order(unit_of_work: UnitOfWork, order: Order) -> Order:
     unit_of_work.events.append(initial_transition(order).log_events())
     if may_race(usage):
         usage = await unit_of_work.orders.lock_plan_usage(order.user_id, [order.id])
-    return await _deny_beyond_plan(unit_of_work, order, usage)
+    return _deny_beyond_plan(unit_of_work, order, usage)
 
 
 async def place_orders(unit_of_work: UnitOfWork, orders: Sequence[Order]) -> None:
@@ -38,33 +39,29 @@ async def place_orders(unit_of_work: UnitOfWork, orders: Sequence[Order]) -> Non
         usage = await unit_of_work.orders.lock_plan_usage(orders[0].user_id, [order.id for order in orders])
     for order in orders:
         unit_of_work.events.append(initial_transition(order).log_events())
-        stored = await _deny_beyond_plan(unit_of_work, order, usage)
+        stored = _deny_beyond_plan(unit_of_work, order, usage)
         if not stored.status.is_final:
             usage = replace(usage, active_orders=usage.active_orders + 1)
 
 
-async def _deny_beyond_plan(unit_of_work: UnitOfWork, order: Order, usage: PlanUsage) -> Order:
+def _deny_beyond_plan(unit_of_work: UnitOfWork, order: Order, usage: PlanUsage) -> Order:
     denials = plan_limit(order, usage)
     if not denials:
         return order
     denied = deny(order, denials, order.created_at)
-    await save_steps(unit_of_work, [denied])
+    write_steps(unit_of_work, [OrderStep.of(order, denied)])
     return denied.order
 
 
 def place_decided_order(
-    unit_of_work: UnitOfWork,
-    order: Order,
-    decided: Transition,
-    reservation: KeyReservation,
-    conditions: PlacingConditions,
+    unit_of_work: UnitOfWork, step: OrderStep, reservation: KeyReservation, conditions: PlacingConditions
 ) -> None:
-    """Store a new order as it was decided at once, with both steps as events, and its key.
+    """Store a new order as the step has left it, with its key, and the event of its placing before those of the step.
 
     The commit raises `StaleOrder`, and stores nothing, if what the decision counted on has changed; see `add_once`.
     """
-    unit_of_work.orders.add_once(decided.order, reservation, conditions)
-    unit_of_work.events.append(initial_transition(order).then(decided).log_events())
+    unit_of_work.orders.add_once(step.after, reservation, conditions)
+    unit_of_work.events.append([*initial_transition(step.before).log_events(), *step.events])
 
 
 async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode, at: datetime) -> Order:
@@ -76,16 +73,8 @@ async def cancel_order(unit_of_work: UnitOfWork, order: Order, code: CancelCode,
     if _is_replaced(order) and code is not CancelCode.AMENDED:
         await _cancel_amendments(unit_of_work, order, code, at)
     transition = _cancel(order, code, at)
-    if transition.order is not order:
-        await save_steps(unit_of_work, [transition])
+    write_steps(unit_of_work, [OrderStep.of(order, transition)])
     return transition.order
-
-
-async def save_steps(unit_of_work: UnitOfWork, steps: Sequence[Transition]) -> None:
-    """Save what becomes of orders whose rows are locked, in the order of their ids: each row and its events."""
-    for step in steps:
-        await unit_of_work.orders.save(step.order)
-    unit_of_work.events.append([event for step in steps for event in step.log_events()])
 
 
 async def replace_order(

@@ -63,7 +63,7 @@ class ReportHandler:
                 if order is not None:
                     update = context.order_update(transaction, order)
                     await self._apply(update, report, complete=complete)
-                    await update.save()
+                    context.write(transaction, [await update.step()])
         except IllegalTransition as illegal:
             message = f"{illegal}, as the venue reports; it was left as it is"
             await context.alerts.raise_alert(f"illegal:{illegal.order.id}", message)
@@ -72,7 +72,7 @@ class ReportHandler:
             await self._on_foreign_order(report)
             return None
         self._index(report.market, report.venue_order_id, order.client_order_id)
-        await self._publish(update)
+        await self._alert_of_revival(update)
         return update.order
 
     async def on_fill(self, report: FillReport) -> bool:
@@ -87,16 +87,15 @@ class ReportHandler:
                     return False
                 update = context.order_update(transaction, order)
                 await update.add_fills([report])
-                await update.save()
+                context.write(transaction, [await update.step()])
         except IllegalTransition as illegal:
             message = f"{illegal}, though the venue reports a fill"
             await context.alerts.raise_alert(f"illegal:{illegal.order.id}", message)
             return True
-        await self._publish(update)
+        await self._alert_of_revival(update)
         return True
 
-    async def _publish(self, update: OrderUpdate) -> None:
-        self._context.publish(update)
+    async def _alert_of_revival(self, update: OrderUpdate) -> None:
         if update.takes_back_a_rejection:
             order = update.order
             self._query_later(order.id)  # The report may have been an old one.
@@ -109,7 +108,7 @@ class ReportHandler:
         `complete_at` is the venue's time at which all balances were asked for: the account then holds nothing in any
         other currency, and what the venue reports with an earlier time, or without one, is as young as that.
         """
-        at = complete_at or self._context.to_venue_time(self._context.clock.now())
+        at = complete_at or self._context.venue.earliest_venue_now()
         balances = [
             replace(balance, at=at if balance.at is None else max(balance.at, complete_at or balance.at))
             for balance in report.balances
@@ -161,7 +160,7 @@ class ReportHandler:
             may_leave_dust = transition.order.status.is_final and transition.order.filled_quantity
             if report.fills or report.market != known.market or may_leave_dust:
                 return None
-            after = await self._context.compare_and_save(known, transition)
+            after = await self._context.advance(known, transition)
         except (IllegalTransition, StaleOrder):
             return None
         self._index(report.market, report.venue_order_id, known.client_order_id)

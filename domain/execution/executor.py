@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import NoReturn
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
-from domain.execution.command_queue import CommandQueue
+from domain.execution.command_queue import CommandQueue, is_plain
 from domain.execution.decision_waits import DecisionWaits, Lacking
 from domain.execution.expired_orders import cancel_expired
 from domain.execution.halted_orders import cancel_halted
@@ -24,7 +25,7 @@ from domain.execution.recovery import recover
 from domain.execution.report_stream import ReportStream
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
-from domain.model.orders import Order, OrderStatus, OrderType
+from domain.model.orders import Order, OrderStatus
 from domain.ports.leases import StaleLease
 from domain.ports.orders import StaleOrder
 
@@ -70,7 +71,7 @@ class AccountExecutor:
             context,
             self._decider.decide,
             self._requests.start,
-            self._may_place_at_once,
+            self._room_to_place,
             self._send,
             self._resolver.enqueue,
         )
@@ -136,18 +137,20 @@ class AccountExecutor:
             await stop()
         raise StaleLease(f"account {account_id} may be traded by another node")
 
-    def _may_place_at_once(self) -> bool:
-        """Return whether a new order needn't wait: for the reconciliation, for others' turns or for their answers."""
+    def _room_to_place(self) -> int:
+        """Return how many new orders needn't wait: for the reconciliation, for others' turns or for their answers."""
         is_running = self._commands is not None and not self._commands.done()
-        return is_running and self._context.reconciled and self._may_add_risk and not (self._queue or self._woken)
+        if not (is_running and self._context.reconciled) or self._queue or self._woken:
+            return 0
+        return self._room
 
     async def _command_loop(self) -> NoReturn:
         while True:
             self._wakeup.clear()
             try:
                 await self.load_commands()
-                while (order := self._queue.pop(may_add_risk=self._may_add_risk)) is not None:
-                    await self._process(order)
+                while turn := self._queue.pop_turn(self._room, self._context.timings.maximum_requests):
+                    await (self._process(turn[0]) if len(turn) == 1 else self._process_together(turn))
                     await self.load_commands()
             except Unavailable:
                 self._must_load = True
@@ -193,8 +196,46 @@ class AccountExecutor:
         return order.status in _UNANSWERED or order.id in self.waits or order.id in self._undecidable
 
     @property
-    def _may_add_risk(self) -> bool:
-        return len(self._adding_risk) < self._context.timings.maximum_requests
+    def _room(self) -> int:
+        """How many more orders that may add risk may be under way."""
+        return max(self._context.timings.maximum_requests - len(self._adding_risk), 0)
+
+    async def _process_together(self, queued: Sequence[Order]) -> None:
+        """Decide about new orders by one commit, and only then send them; if that can't be, process each alone."""
+        turn = [order for order in queued if order.id not in self._context.in_flight]
+        self._deferred |= {order.id for order in queued} - {order.id for order in turn}
+        self._context.in_flight |= {order.id for order in turn}
+        decided = None
+        try:
+            decided = await self._context.decide(turn, await self._decider.prepare(turn))
+        except (Unavailable, StaleLease):
+            for order in turn:
+                self._resolver.enqueue(order.id)
+                self._woken.add(order.id)
+            raise
+        finally:
+            sent = {} if decided is None else decided.submitted
+            for order_id in {order.id for order in turn} - sent.keys():
+                self._leave(order_id)
+            self._release_deferred()
+        if decided is None:
+            for order in turn:
+                await self._process(order)
+            return
+        for step in decided.steps:
+            self.waits.forget(step.after.id)
+        for order in sent.values():
+            self._send(order)
+        for order_id, error in decided.errors.items():
+            await self._on_undecided(order_id, error)
+
+    async def _on_undecided(self, order_id: UUID, error: Exception) -> None:
+        if isinstance(error, Lacking):
+            self.waits.wait(order_id, error)
+        elif isinstance(error, StaleOrder):
+            self._woken.add(order_id)  # A halt was committed meanwhile: the order is decided about again.
+        else:
+            await self._undecidable.deny(order_id, error)  # Whatever it is, the other orders of the account go on.
 
     async def _process(self, queued: Order) -> None:
         """Decide about the order as it is now, commit the decision, and only then send what follows from it."""
@@ -211,20 +252,20 @@ class AccountExecutor:
             self._resolver.enqueue(order_id)
             self._woken.add(order_id)
             raise
-        except Lacking as lacking:
-            self.waits.wait(order_id, lacking)
-        except StaleOrder:
-            self._woken.add(order_id)  # A halt was committed meanwhile: the order is decided about again.
-        except Exception as error:  # noqa: BLE001  # whatever it is, the other orders of the account go on
-            await self._undecidable.deny(order_id, error)
+        except Exception as error:  # noqa: BLE001  # of one order
+            await self._on_undecided(order_id, error)
         finally:
             if order is None:
-                self._context.in_flight.discard(order_id)
-                self._context.withdrawn.discard(order_id)
-                self._cancel_retries.discard(order_id)
+                self._leave(order_id)
                 self._release_deferred()
         if order is not None:
             self._send(order)
+
+    def _leave(self, order_id: UUID) -> None:
+        """Note that no request for the order is under way."""
+        self._context.in_flight.discard(order_id)
+        self._context.withdrawn.discard(order_id)
+        self._cancel_retries.discard(order_id)
 
     def _send(self, order: Order) -> None:
         if is_amendment(order) and order.replaces_id in self._context.in_flight:
@@ -277,11 +318,13 @@ class AccountExecutor:
         order_id = queued.id
         if queued.status is _PENDING and queued.group_id is not None:
             return await self._groups.decide(queued.group_id)
-        if queued.status is _PENDING and not (queued.type is OrderType.TRAILING_STOP or is_amendment(queued)):
-            decided = await self._context.decide(queued, self._decider.decide)
+        if is_plain(queued):
+            decided = await self._context.decide([queued], self._decider.decide)
             if decided is not None:
+                if order_id in decided.errors:
+                    raise decided.errors[order_id]
                 self.waits.forget(order_id)
-                return decided if decided.status is OrderStatus.SUBMITTED else None
+                return decided.submitted.get(order_id)
         async with self._context.fenced_transaction() as transaction:
             await transaction.halts.hold_off()
             order = await transaction.orders.get_for_update(order_id)
@@ -289,12 +332,12 @@ class AccountExecutor:
                 return None
             update = self._context.order_update(transaction, order)
             update.apply(await self._decider.decide(order, transaction))
-            await update.save()
-        self._context.publish(update)
+            step = await update.step()
+            self._context.write(transaction, [step])
         self._trailing.on_committed(update.order)
         self.waits.forget(order_id)
         is_retried = order.id in self._cancel_retries and order.status is OrderStatus.PENDING_CANCEL
-        if is_retried or is_amendment(order) or (update.has_changed and update.order.status in _TO_SEND):
+        if is_retried or is_amendment(order) or (step.has_changed and step.after.status in _TO_SEND):
             return update.order
         if order.status in _IN_FLIGHT:
             self._resolver.enqueue_later(order.id)  # An earlier commit of this node may have succeeded after all.

@@ -32,5 +32,8 @@ class OrderAges:
 
     def of(self, order_id: UUID) -> float:
         """Return the order's age in seconds; 0 if it was never observed."""
-        now = self._clock.monotonic()
-        return now - self._placed_at.get(order_id, now)
+        return self._clock.monotonic() - self.placed_at(order_id)
+
+    def placed_at(self, order_id: UUID) -> float:
+        """Return when the order was placed, in monotonic seconds and at the latest; now if its age was not observed."""
+        return self._placed_at.get(order_id, self._clock.monotonic())

@@ -1,8 +1,10 @@
 """Decides what becomes of an order that waits for its turn: sent, denied, cancelled, held, or left to wait."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
-from domain.execution.account_context import AccountContext
+from domain.execution.account_context import AccountContext, Decision
 from domain.execution.decision_waits import BookMissing, DecisionWaits
 from domain.execution.feed_warmup import is_warming_up
 from domain.execution.order_replacer import is_amendment
@@ -10,6 +12,7 @@ from domain.execution.risk_assessment import assess
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.withdrawn_orders import why_withdrawn
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
+from domain.model.protection import PositionIntent
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.arrival_price import arrival_price
 from domain.rules.order_lifecycle import (
@@ -35,8 +38,28 @@ class OrderDecider:
     def __repr__(self) -> str:
         return f"OrderDecider({self._context!r})"
 
-    async def decide(self, order: Order, transaction: UnitOfWork | None = None) -> Transition:
-        """Return what becomes of the order, by what is known of its account or by what a transaction reads."""
+    async def prepare(self, orders: Sequence[Order]) -> Decision:
+        """Read at once what the decisions about these new orders need beside the account; return what decides them."""
+        context = self._context
+        unseen = [order.id for order in orders if order.id not in context.order_ages]
+        sessions = [order.trading_session_id for order in orders if context.book.lacks_session(order)]
+        async with context.database.read_only() as reading:
+            for order_id, age in (await reading.orders.ages(unseen) if unseen else {}).items():
+                context.order_ages.observe(order_id, age)
+            if sessions:
+                context.book.put_sessions(
+                    await reading.trading_sessions.get_many([each for each in sessions if each is not None])
+                )
+            intents = await reading.protection.list_open_intents(context.account.id)
+        return partial(self.decide, intents=intents)
+
+    async def decide(
+        self, order: Order, transaction: UnitOfWork | None = None, *, intents: Sequence[PositionIntent] | None = None
+    ) -> Transition:
+        """Return what becomes of the order, by what is known of its account or by what a transaction reads.
+
+        `intents` are the account's open ones if they were read after the order was placed.
+        """
         now = self._context.clock.now()
         if order.is_held:
             self._context.order_ages.restart(order.id)
@@ -48,7 +71,7 @@ class OrderDecider:
             return Transition(order)
         if order.expires_at is not None and order.expires_at <= now:
             return expire_unsent(order, now)
-        if withdrawn := await why_withdrawn(self._context.database, transaction, order):
+        if withdrawn := await why_withdrawn(self._context.database, transaction, order, intents):
             return cancel_unsent(order, now, *withdrawn)
         return await self._check(order, now, transaction)
 

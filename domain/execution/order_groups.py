@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.execution.account_context import AccountContext
-from domain.execution.commands import save_steps
 from domain.execution.order_replacer import is_amendment
+from domain.execution.order_steps import OrderStep
 from domain.execution.risk_assessment import stored_risk
 from domain.model.orders import CancelCode, Order, OrderStatus
 from domain.ports.execution_client import OrderPair
@@ -33,11 +33,11 @@ class OrderGroups:
         context = self._context
         async with context.fenced_transaction() as transaction:
             await transaction.halts.hold_off()
-            transitions = await self._transitions(transaction, await transaction.orders.list_group_for_update(group_id))
-            changed = [transition for transition in transitions if transition.events]
-            await save_steps(transaction, changed)
-        context.publish_steps(changed)
-        submitted = [each.order for each in changed if each.order.status is OrderStatus.SUBMITTED]
+            orders = await transaction.orders.list_group_for_update(group_id)
+            transitions = await self._transitions(transaction, orders)
+            steps = list(map(OrderStep.of, orders, transitions))
+            context.write(transaction, steps)
+        submitted = [step.after for step in steps if step.has_changed and step.after.status is OrderStatus.SUBMITTED]
         if not submitted:
             return None
         first, second = submitted

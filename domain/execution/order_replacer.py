@@ -7,9 +7,9 @@ from uuid import UUID
 from domain.core.errors import Unavailable
 from domain.core.money import ZERO
 from domain.execution.account_context import AccountContext
-from domain.execution.commands import save_steps
 from domain.execution.in_doubt import InDoubtResolver
 from domain.execution.order_sender import OrderSender
+from domain.execution.order_steps import OrderStep
 from domain.execution.risk_assessment import stored_risk
 from domain.execution.trailing_orders import TrailingOrders
 from domain.model.orders import CancelCode, Order, OrderStatus, OrderType
@@ -86,12 +86,12 @@ class OrderReplacer:
             if replaced is None or order is None or order.status is not OrderStatus.PENDING:
                 return None, None
             changed, transition = await self._decide(transaction, replaced, order)
-            steps = [step for step, before in ((changed, replaced), (transition, order)) if step.order is not before]
-            await save_steps(transaction, steps)
-        context.publish_steps(steps)
+            steps = [OrderStep.of(replaced, changed), OrderStep.of(order, transition)]
+            context.write(transaction, steps)
         for step in steps:
-            self._trailing.on_committed(step.order)
-        return (changed.order, transition.order) if steps else (None, None)
+            if step.has_changed:
+                self._trailing.on_committed(step.after)
+        return (changed.order, transition.order) if any(step.has_changed for step in steps) else (None, None)
 
     async def _decide(self, transaction: UnitOfWork, replaced: Order, order: Order) -> tuple[Transition, Transition]:
         """Return what becomes of the replaced order and of the amendment."""

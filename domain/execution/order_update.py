@@ -1,4 +1,4 @@
-"""The unit of change of one order: its row, its fills, its position and its events, in one transaction."""
+"""Collects the step of one order whose row is locked: what its fills make of it and of its position."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,12 +6,12 @@ from datetime import datetime
 from domain.core.clock import IdGenerator
 from domain.execution.fee_rates import fee_rate, needs_rate
 from domain.execution.late_fills import watch_late_fill
+from domain.execution.order_steps import OrderStep
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
 from domain.model.order_transitions import rejected_by_absence
 from domain.model.orders import Fill, Order, OrderStatus
 from domain.model.trading import Position
-from domain.model.trading_state import TradingState
 from domain.portfolio import positions
 from domain.ports.execution_client import FillReport
 from domain.ports.orders import MarketView
@@ -19,26 +19,19 @@ from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.order_lifecycle import Transition, apply_fill, fill_from_report
 
 
-def forbidding_states(before: Order, after: Order, *states: TradingState) -> tuple[TradingState, ...]:
-    """Return `states`, those of halts that forbid the change, if it sends an order that doesn't close a position."""
-    is_sent = after.status is OrderStatus.SUBMITTED and before.status is not OrderStatus.SUBMITTED
-    return states if is_sent and not after.reduces_risk else ()
-
-
 class OrderUpdate:
-    """Collects the changes of one order whose row is locked; `save` writes them.
+    """Counts fills and applies transitions to an order, one after the other; `step` returns what came of it.
 
-    `trade_ids` are the venue's ids of trades that are counted, by this transaction or before, and `positions` those
-    that it has changed. The caller ensures that no other transaction of the account adds fills meanwhile: a position
-    that doesn't exist yet has no row to lock.
+    The fills and the position are stored at once, the order with its events by who writes the step. The caller ensures
+    that no other transaction of the account adds fills meanwhile: a position that doesn't exist yet has no row to lock.
     """
 
     def __init__(
         self, transaction: UnitOfWork, order: Order, market: Market, markets: MarketView, ids: IdGenerator, at: datetime
     ) -> None:
         self.order = order
-        self.trade_ids: list[str] = []
-        self.positions: list[Position] = []
+        self._trade_ids: list[str] = []
+        self._positions: list[Position] = []
         self._before = order
         self._transaction = transaction
         self._market = market
@@ -57,13 +50,8 @@ class OrderUpdate:
         was_rejected = before.status is OrderStatus.REJECTED and not rejected_by_absence(before)
         return was_rejected and self.order.status is not OrderStatus.REJECTED
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether there is anything to save."""
-        return self.order is not self._before
-
     def apply(self, transition: Transition) -> None:
-        """Take the order and the events of a transition of `order`; `save` stores them."""
+        """Take the order and the events of a transition of `order`."""
         self.order = transition.order
         self._events += transition.log_events()
 
@@ -74,12 +62,16 @@ class OrderUpdate:
         for report in fills:
             if (report.venue_trade_id, report.venue_order_id) not in stored:
                 await self._add_fill(report)
-            self.trade_ids.append(report.venue_trade_id)
+            self._trade_ids.append(report.venue_trade_id)
 
-    async def save(self) -> None:
-        """Write the order and its position, and append the events; raises `StaleOrder` if a halt forbids to send it."""
-        if not self.has_changed:
-            return
+    async def step(self) -> OrderStep:
+        """Return the step, once its position is stored as the step leaves it."""
+        if self.order is not self._before:
+            await self._finish_position()
+        events, trade_ids, changed = tuple(self._events), tuple(self._trade_ids), tuple(self._positions)
+        return OrderStep(self._before, self.order, events, trade_ids, changed)
+
+    async def _finish_position(self) -> None:
         leaves_dust = positions.may_leave_dust(self.order.side, self.order.trading_session_id)
         if self.order.status.is_final and self.order.filled_quantity and leaves_dust:
             await self._close_dust()
@@ -87,10 +79,6 @@ class OrderUpdate:
             await self._save_position(self._position)
             if self._has_opened and not self.order.role.is_exit:
                 await self._watch_late_fill(self._position)
-        self._transaction.orders.compare_and_save(
-            self._before, self.order, unless=forbidding_states(self._before, self.order, TradingState.HALTED)
-        )
-        self._transaction.events.append(self._events)
 
     async def _stored_trades(self, fills: Sequence[FillReport]) -> set[tuple[str, str]]:
         """Return the stored ones of those trades whose fee would have to be converted at a price to be looked up."""
@@ -137,6 +125,6 @@ class OrderUpdate:
         )
 
     async def _save_position(self, position: Position) -> None:
-        self.positions.append(position)
+        self._positions.append(position)
         await self._transaction.positions.save(position)
         self._events.append(NewEvent(position.user_id, self._at, UserEventKind.POSITION, position))

@@ -16,15 +16,16 @@ async def assess(
 ) -> tuple[RiskContext, tuple[RiskDenial, ...]]:
     """Return the risk context of an order and the denials that follow from it.
 
-    Without a `transaction` nothing is read as long as the account is known; but an order that would be denied by that
-    is checked again by what is stored.
+    Without a `transaction` nothing is read as long as the account is known; but an order that would be denied by what
+    was read before it was placed is checked again by what is stored.
     """
     if transaction is not None:
         risk = await stored_risk(context, order, now, transaction)
         return risk, check_order(order, risk)
     risk = await _known_risk(context, order, now)
+    context.order_ages.observe(order.id, risk.age_seconds)
     denials = check_order(order, risk)
-    if denials:
+    if denials and not context.book.was_read_after(context.order_ages.placed_at(order.id)):
         context.book.forget()
         risk = await _known_risk(context, order, now)
         denials = check_order(order, risk)
@@ -46,5 +47,6 @@ async def _known_risk(context: AccountContext, order: Order, now: datetime) -> R
         now,
         reconciled=context.reconciled,
         has_age=order.id in context.order_ages,
+        clock=context.clock,
     )
     return replace(risk, refusal=context.refusal)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
+from domain.core.clock import Clock
 from domain.execution.account_book import AccountBook
 from domain.model.equity import ClosedResult
 from domain.model.markets import FeedState, MarketSymbol
@@ -12,7 +13,7 @@ from domain.model.orders import Order
 from domain.model.trading import Account, Position, RiskLimits, TradingSession
 from domain.model.trading_state import TradingState
 from domain.portfolio.equity_points import account_standing, session_standing
-from domain.portfolio.reservations import is_settling, spent_currency
+from domain.portfolio.reservations import held_by_sessions, is_settling, spent_currency
 from domain.ports.orders import MarketView, RiskSnapshot
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.risk.context import LimitScope, LossRecord, RiskContext
@@ -53,6 +54,7 @@ async def remembered_risk_context(
     *,
     reconciled: bool,
     has_age: bool,
+    clock: Clock,
 ) -> RiskContext:
     """Return the risk context of an order by what is known of its account, which is read if it isn't.
 
@@ -61,16 +63,17 @@ async def remembered_risk_context(
     """
     snapshot = book.snapshot(order, recent_since(now))
     if snapshot is not None and has_age and not _depends_on_losses(order, snapshot):
-        return _context(order, snapshot, _NO_LOSSES, markets, now, reconciled=reconciled)
-    version = book.version
+        return _context(order, book.with_expected(snapshot), _NO_LOSSES, markets, now, reconciled=reconciled)
+    version, began = book.version, clock.monotonic()
     async with database.read_only() as reading:
         if snapshot is None:
             snapshot = await reading.orders.risk_snapshot(order, recent_since(now))
-            book.learn(snapshot, recent_since(now), version)
+            book.learn(snapshot, recent_since(now), version, began)
         elif not has_age:
             ages = await reading.orders.ages([order.id])
             snapshot = replace(snapshot, age_seconds=ages.get(order.id, 0.0))
-        return await _load_context(reading, order, snapshot, markets, now, reconciled=reconciled)
+        expected = book.with_expected(snapshot)
+        return await _load_context(reading, order, expected, markets, now, reconciled=reconciled)
 
 
 def recent_since(now: datetime) -> datetime:
@@ -120,6 +123,7 @@ def _context(
         quote_rate=markets.convert(order.market.venue, Decimal(1), quote, snapshot.account.currency),
         currency=snapshot.account.currency,
         scopes=_scopes(order, snapshot, losses),
+        held=held_by_sessions(snapshot.positions, snapshot.active),
         age_seconds=snapshot.age_seconds,
     )
 

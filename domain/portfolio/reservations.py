@@ -10,7 +10,7 @@ from decimal import Decimal
 from domain.core.money import EXACT, ZERO
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus
-from domain.model.trading import Balance
+from domain.model.trading import Balance, Position
 
 _SETTLED = frozenset({OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED})
 
@@ -44,6 +44,27 @@ def free_balance(balance: Balance | None, currency: str, orders: Iterable[Order]
         elif balance.free is None:
             free = EXACT.subtract(free, _left_of(order, need))
     return free
+
+
+def held_by_sessions(positions: Iterable[Position], orders: Iterable[Order]) -> dict[str, Decimal]:
+    """Return by currency what open positions of trading sessions hold of it, less what their own `orders` lock.
+
+    It is their exits' to sell: no other trading session may spend it, on a market that is quoted in it.
+    """
+    held: dict[str, Decimal] = {}
+    active = [order for order in orders if order.side is OrderSide.SELL and not order.is_held]
+    for position in positions:
+        if position.trading_session_id is None or position.quantity <= 0:
+            continue
+        locked = (
+            order.outstanding_quantity
+            for order in active
+            if (order.trading_session_id, order.market) == (position.trading_session_id, position.market)
+        )
+        left = max(EXACT.subtract(position.quantity, sum(locked, ZERO)), ZERO)
+        base = position.market.symbol.partition("/")[0]
+        held[base] = EXACT.add(held.get(base, ZERO), left)
+    return held
 
 
 def is_included(order: Order, balance: Balance) -> bool:

@@ -176,6 +176,10 @@ class ExecutionClient(Protocol):
         """Return the venue's time, by the measured offset of its clock."""
         ...
 
+    def earliest_venue_now(self) -> datetime:
+        """Return the earliest time that the venue's clock may show now: a measured offset is known within bounds."""
+        ...
+
     async def close(self) -> None:
         """Close all connections."""
         ...

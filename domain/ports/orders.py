@@ -44,11 +44,34 @@ class DuplicateOrder(Exception):
 
 
 class StaleOrder(Exception):
-    """The stored order is not older than the one to be saved: read it with `get_for_update` and decide again."""
+    """An order is not stored any more as the writer knew it, or what its step counted on has changed: decide again."""
 
     def __init__(self, order: Order) -> None:
         self.order = order
-        super().__init__(f"order {order.id} is not stored, or is stored at revision {order.revision} or later")
+        super().__init__(f"order {order.id} has changed, or may not become what it was to become")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """An order's row before and after a step; `unless` are the states of halts which forbid the step."""
+
+    before: Order
+    after: Order
+    unless: tuple[TradingState, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepConditions:
+    """What steps counted on that nothing has locked: `lease` is held, and the account's limits are `limits`.
+
+    None leaves it out.
+    """
+
+    lease: Lease | None = None
+    limits: str | None = None
+
+
+NO_CONDITIONS = StepConditions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +81,7 @@ class RiskSnapshot:
     `session` is the order's, and `halts` are the trading states of the halts that apply to it. `active` are the
     account's other orders that may still fill, or have ended with trades that are asked for; PENDING ones are left out,
     since each is checked before it is sent. `recent` are all orders submitted within the last minute. `limits` are the
-    account's limits as they are stored, by which `compare_and_save` knows whether they still are the same.
+    account's limits as they are stored, by which `write` knows whether they still are the same.
     """
 
     halts: tuple[TradingState, ...]
@@ -116,23 +139,13 @@ class OrderRepository(Protocol):
         """
         ...
 
-    async def save(self, order: Order) -> None:
-        """Store a changed order; raises `StaleOrder` unless its revision is higher than the stored one."""
-        ...
+    def write(self, changes: Sequence[OrderChange], conditions: StepConditions = NO_CONDITIONS) -> None:
+        """Write changed rows at the commit, a single one together with the transaction's events in one statement.
 
-    def compare_and_save(
-        self,
-        before: Order,
-        after: Order,
-        lease: Lease | None = None,
-        unless: Sequence[TradingState] = (),
-        limits: str | None = None,
-    ) -> None:
-        """Replace `before` by `after` at the commit, in one statement together with the transaction's events.
-
-        The commit raises `StaleOrder`, and changes nothing, unless the stored order still has the revision of `before`
-        and `lease` (if one is given) is still held, or if a halt that concerns the order is in one of the states
-        `unless`, or if the account's limits are no longer `limits` (if they are given).
+        They are written earlier if another statement of the transaction follows, which so sees them. Raises
+        `StaleOrder`, then or at the commit, unless every stored order still has the revision that it had before, and if
+        one of the conditions doesn't hold; the transaction must then be rolled back. Call it once a transaction, or
+        after the statements that wrote what came before.
         """
         ...
 

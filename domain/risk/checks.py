@@ -94,15 +94,18 @@ def balance(order: Order, context: RiskContext) -> Iterator[RiskDenial]:
 
     A market order needs its quantity at the worst price that it would reach in the book, with the taker's fee. The
     sale of a position that fills prove passes: a balance message may be late or lost, and the venue has the last word.
+    A trading session can't spend what is in a position of a trading session.
     """
     needed = context.needed(order)
     if needed is None or context.sells_position(order):
         return
     currency = context.quote if order.side is OrderSide.BUY else context.base
-    free = max(context.free(currency), ZERO)
+    held = context.held_by_others(order)
+    free = max(EXACT.subtract(context.free(currency), held), ZERO)
     if needed > free:
         needed = rounded(needed)
-        message = f"The order needs {plain(needed)} {currency}, and {plain(free)} are free."
+        others = f"; {plain(held)} are held by positions of trading sessions" if held else ""
+        message = f"The order needs {plain(needed)} {currency}, and {plain(free)} are free{others}."
         yield RiskDenial(RiskCode.INSUFFICIENT_BALANCE, message, limit=free, actual=needed)
 
 

@@ -54,8 +54,9 @@ class RiskContext:
     `state` is the strictest of engine, user, account and trading session. `position` is the open one that the order
     would change. `active` are the account's other orders that may still fill, `settling` those that have filled and
     ended so lately that the balances may not show it. `quote_rate` is the price of one unit of the market's quote in
-    the account's `currency`, None if unknown. `refusal` says why the venue rejects all requests of the account; None
-    while it answers. `age_seconds` is how long ago the order was placed.
+    the account's `currency`, None if unknown. `held` is what positions of trading sessions hold, by currency. `refusal`
+    says why the venue rejects all requests of the account; None while it answers. `age_seconds` is how long ago the
+    order was placed.
     """
 
     now: datetime
@@ -73,6 +74,7 @@ class RiskContext:
     quote_rate: Decimal | None = _ONE
     currency: str | None = None
     scopes: tuple[LimitScope, ...] = ()
+    held: Mapping[str, Decimal] = field(default_factory=dict)
     refusal: str | None = None
     age_seconds: float = 0.0
 
@@ -147,6 +149,14 @@ class RiskContext:
     def free(self, currency: str) -> Decimal:
         """Return the free balance of a currency, less what other orders take that the balance doesn't show yet."""
         return free_balance(self.balances.get(currency), currency, (*self.active, *self.settling), self.needed)
+
+    def held_by_others(self, order: Order) -> Decimal:
+        """Return what an order of a trading session may not spend, since it is what positions are to sell.
+
+        A hand may: the coins are its user's, and so is the decision.
+        """
+        is_of_session = order.trading_session_id is not None
+        return self.held.get(self.quote, ZERO) if is_of_session and order.side is OrderSide.BUY else ZERO
 
     def closable(self, side: OrderSide) -> Decimal:
         """Return how much of the position an order of `side` can close, less what active orders already close.

@@ -24,6 +24,7 @@ from domain.trading.executor_handle import ExecutorHandle
 from domain.trading.keeper_context import KeeperContext
 from domain.trading.position_keeper import PositionKeeper
 from domain.trading.session_supervisor import TradingSessionSupervisor
+from domain.trading.start_limit import StartLimit
 from domain.trading.strategy_evaluations import StrategyEvaluations
 
 log = logging.getLogger(__name__)
@@ -44,8 +45,10 @@ class AccountWorker:
         lease: LeaseHandle,
         dependencies: TradingDependencies,
         evaluations: StrategyEvaluations,
+        starts: StartLimit,
     ) -> None:
         self.account = account
+        self._starts = starts
         self.sealed_credentials: bytes | None = None
         self._lease_handle = lease
         self._dependencies = dependencies
@@ -72,16 +75,19 @@ class AccountWorker:
                     stack.push_async_callback(subscription.close)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._watch_lease())
-                    group.create_task(self._execution_loop())
-                    group.create_task(self._keeper_loop())
-                    group.create_task(self._equity_loop())
-                    group.create_task(self._sessions.run())
+                    await self._starts.start(
+                        self.account.venue, lambda: self._start(group), lambda: self._executor.has_reconciled
+                    )
         except* StaleLease:
             reason = await self._lease_handle.reason_lost()
             log.warning("the account %s is no longer traded here: %s", self.account.id, reason, extra=self._log_ids)
         finally:
             with suppress(Unavailable):
                 await self._lease_handle.release()
+
+    def _start(self, group: asyncio.TaskGroup) -> None:
+        for part in (self._execution_loop(), self._keeper_loop(), self._equity_loop(), self._sessions.run()):
+            group.create_task(part)
 
     def _on_command(self, message: bytes) -> None:
         """Look at the account's rows for a command that isn't about one order, which is the executor's alone."""

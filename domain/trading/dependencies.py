@@ -15,7 +15,7 @@ from domain.ports.venues import VenueDirectory
 
 @dataclass(frozen=True, slots=True)
 class TradingTimings:
-    """How often trading polls, and how long it waits, all in seconds.
+    """How often trading polls and how long it waits, all in seconds, and how much it does at once.
 
     `scan_interval` is the time between searches for accounts that no node trades; `poll_interval` that between
     reads of an account's trading sessions, of the state of one, and of positions that are being closed.
@@ -26,6 +26,7 @@ class TradingTimings:
     prices that its start equity needs, `close_wait` how long the end of an account's trading waits for the venue's
     connections to close, and `stable_after` how long an executor must have run for its back-off to start over. An
     account is traded for `lease_seconds` after its lease was renewed last.
+    At most `starts_at_once` accounts of a venue start at once, until they have reconciled or for `start_wait`.
     `venue_exit_wait` is how long an order that rests at the venue has to close a position whose stop or target the
     market has reached, before the engine does it. Such an order is replaced at most every `resting_pause` because
     more is to be protected, and every `trailing_pause` to follow the price. `execution` are the times of the
@@ -42,6 +43,8 @@ class TradingTimings:
     resting_pause: float = 2.0
     trailing_pause: float = 5.0
     stable_after: float = 60.0
+    starts_at_once: int = 16
+    start_wait: float = 5.0
     lease_seconds: float = LEASE_SECONDS
     execution: OrderTimings = field(default_factory=OrderTimings)
 

@@ -1,8 +1,9 @@
 """What is stored of a trading session: its row, and its open positions, active orders and intents to be flat."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderRole
 from domain.model.protection import PositionIntent
 from domain.model.trading import Position, TradingSession
+from domain.portfolio.reservations import held_by_sessions
 from domain.ports.unit_of_work import UnitOfWork
 
 
@@ -21,6 +23,8 @@ class TradingSessionEnded(Exception):
 class TradingSessionState:
     """A trading session's row, its open positions, its active orders and its intents to be flat, as stored.
 
+    `held` is what positions of all the account's trading sessions hold, by currency.
+
     What isn't named after all of its markets is that of `symbol` alone.
     """
 
@@ -29,6 +33,7 @@ class TradingSessionState:
     all_positions: tuple[Position, ...]
     all_orders: tuple[Order, ...]
     all_intents: tuple[PositionIntent, ...]
+    held: Mapping[str, Decimal]
 
     def of(self, symbol: MarketSymbol) -> "TradingSessionState":
         """Return the state of another of its markets."""
@@ -84,6 +89,7 @@ class TradingSessionRows:
     ) -> None:
         self._positions = _by_session(positions)
         self._orders = _by_session(orders)
+        self._held = held_by_sessions(positions, orders)
         self._intents = _by_session(intent for intent in intents if intent.quantity is None)
 
     def state(self, session: TradingSession | None, symbol: MarketSymbol) -> TradingSessionState:
@@ -92,7 +98,7 @@ class TradingSessionRows:
             raise TradingSessionEnded
         key = session.id
         positions, orders = tuple(self._positions.get(key, ())), tuple(self._orders.get(key, ()))
-        return TradingSessionState(session, symbol, positions, orders, tuple(self._intents.get(key, ())))
+        return TradingSessionState(session, symbol, positions, orders, tuple(self._intents.get(key, ())), self._held)
 
 
 async def load_session_rows(unit_of_work: UnitOfWork, account_id: UUID) -> TradingSessionRows:

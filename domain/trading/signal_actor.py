@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from domain.core.money import ZERO
+from domain.core.money import EXACT, ZERO
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import Order, OrderRole, OrderType
 from domain.model.protection import ProtectionRules
@@ -164,10 +164,11 @@ async def _build_entry(
         raise SizingError(f"the limit price would be {price:f}")
     check_stops(terms.rules, price)
     balances = await transaction.batch.balances()
+    free = next((balance.free or ZERO for balance in balances if balance.currency == market.quote), ZERO)
     sizing_context = SizingContext(
         market=market,
         price=price,
-        free_quote=next((balance.free or ZERO for balance in balances if balance.currency == market.quote), ZERO),
+        free_quote=EXACT.subtract(free, transaction.state.held.get(market.quote, ZERO)),
         equity=context.equity(balances).total,
         quote_rate=context.convert(_ONE, market.quote, plan.currency),
         atr=terms.atr,

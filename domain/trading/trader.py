@@ -17,6 +17,7 @@ from domain.ports.bus import BusSubscription
 from domain.trading.account_poller import AccountPoller
 from domain.trading.account_worker import AccountWorker
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.start_limit import StartLimit
 from domain.trading.strategy_evaluations import StrategyEvaluations
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,8 @@ class Trader:
         self._background = BackgroundTasks()
         self._leases = LeaseRenewer(dependencies.lease_database, dependencies.timings.lease_seconds)
         self._evaluations = StrategyEvaluations(dependencies)
+        timings = dependencies.timings
+        self._starts = StartLimit(timings.starts_at_once, timings.start_wait, timings.keeper_wait)
         self._task: asyncio.Task[None] | None = None
         self._subscription: BusSubscription | None = None
 
@@ -106,12 +109,14 @@ class Trader:
             tradable = set(await reading.accounts.list_tradable_ids())
             missing = tradable - self._running.keys()
             accounts = await reading.accounts.get_many(list(missing)) if missing else []
+            busy = set(await reading.accounts.list_busy()) if missing else set[UUID]()
             halted = await reading.positions.list_halted(None)
         self._wake_workers({position.account_id for position in halted})
         ended = [key for key, running in self._running.items() if key not in tradable or running.task.done()]
         renewed = [key for key in await self._accounts_with_new_credentials() if key not in ended]
         await self._stop_workers(ended + renewed)
-        await self._start_workers(sorted(accounts, key=lambda account: account.id))
+        # Those that hold or trade something don't wait behind those that rest.
+        await self._start_workers(sorted(accounts, key=lambda account: (account.id not in busy, account.id)))
 
     def _wake_workers(self, account_ids: Collection[UUID]) -> None:
         """Wake those of the accounts that this node trades."""
@@ -150,7 +155,7 @@ class Trader:
     def _start_worker(self, account: Account, lease: LeaseHandle) -> None:
         self._held_elsewhere.discard(account.id)
         self._leases.add(lease)
-        worker = AccountWorker(account, lease, self._dependencies, self._evaluations)
+        worker = AccountWorker(account, lease, self._dependencies, self._evaluations, self._starts)
         task = asyncio.create_task(worker.run(), name=f"account:{account.id}")
         self._running[account.id] = _RunningWorker(worker, task)
 

@@ -1,7 +1,7 @@
 """A database connection that raises the domain's errors."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -30,6 +30,8 @@ class Connection:
 
     def __init__(self, driver: DriverConnection) -> None:
         self.driver = driver
+        self.before_next: Callable[[], Awaitable[None]] | None = None
+        """What is to be written before the next statement, but not before the transaction's last one."""
 
     async def execute(self, query: str, *arguments: object) -> str:
         """Run a statement, or several separated by semicolons if there are no arguments; return its tag."""
@@ -42,6 +44,12 @@ class Connection:
         await self._begin()
         with translate_driver_errors(self.driver):
             await self.driver.executemany(query, rows)
+
+    async def fetchmany(self, query: str, rows: Iterable[Sequence[object]]) -> list[asyncpg.Record]:
+        """Run a statement once a row, sent together, and return the rows of all results."""
+        await self._begin()
+        with translate_driver_errors(self.driver):
+            return list(await self.driver.fetchmany(query, rows))
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Return all rows."""

@@ -8,15 +8,12 @@ from functools import cached_property
 from typing import Self
 from uuid import UUID
 
-import asyncpg
-
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.events.notices import EventNotice, notices_of
 from domain.model.events import NewEvent
 from domain.ports.bus import MessageBus
 from domain.ports.leases import StaleLease
-from domain.ports.orders import StaleOrder
 from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
@@ -34,6 +31,7 @@ from infra.postgres.repositories.mails import PostgresEmailCodes, PostgresMails
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
 from infra.postgres.repositories.optimizations import PostgresOptimizations
+from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
@@ -269,21 +267,19 @@ class PostgresDatabase:
 
 
 async def _write_last(transaction: PostgresTransaction, connection: TransactionConnection) -> Sequence[NewEvent]:
-    """Write balances, and the order update and the events by one statement; return the events. A commit must follow."""
-    update, events = transaction.orders.pending_update, transaction.events.drain()
+    """Write balances, and one order and the events by one statement; return the events. A commit must follow."""
+    orders, events = transaction.orders.drain(), transaction.events.drain()
     balances = transaction.accounts.pending_balances
     if balances is not None:
-        is_last = update is None and not events
+        is_last = not (orders or events)
         write = connection.execute_final if is_last else connection.fetchval
         if not await write(UPSERT_BALANCES, *balances):
             raise StaleLease("The lease is no longer held, so the balances were not stored.")
-    if update is not None:
-        try:
-            is_written = await connection.execute_final(update.statement, *update.params(events))
-        except asyncpg.UniqueViolationError:
-            is_written = False
-        if not is_written:
-            raise StaleOrder(update.after)
-    elif events:
+    if len(orders) == 1:
+        await write_with_events(connection, orders[0], events)
+        return events
+    if orders:
+        await write_rows(connection, orders)
+    if events:
         await connection.execute_final(APPEND, *event_params(events))
     return events

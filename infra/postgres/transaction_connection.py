@@ -87,6 +87,9 @@ class TransactionConnection(Connection):
                 attempt += 1
             else:
                 self._begun = True
+        if self.before_next is not None:
+            write, self.before_next = self.before_next, None
+            await write()
 
     async def _replace_connection(self, *, fresh: bool) -> None:
         if fresh:  # Two in a row were broken, so the server was away, and the pool's others are broken as well.

@@ -66,6 +66,7 @@ class ScriptedVenue:
         self.query_count = 0
         self.owner_queries: list[str] = []
         self.clock_ahead = timedelta(0)
+        self.clock_error = timedelta(0)
         self.queried_since: list[datetime] = []
         self.hanging = asyncio.Event()
         self.holdings = (Balance("USDT", Decimal(100_000), Decimal(100_000)), Balance("BTC", Decimal(10), Decimal(10)))
@@ -187,6 +188,9 @@ class ScriptedVenue:
 
     def venue_now(self) -> datetime:
         return datetime.now(UTC) + self.clock_ahead
+
+    def earliest_venue_now(self) -> datetime:
+        return self.venue_now() - self.clock_error
 
     async def close(self) -> None:
         pass

@@ -17,7 +17,7 @@ HALT_LOCK = 4117923055
 It is taken before any row is locked, so that the two can't deadlock.
 """
 _LOCK = "SELECT pg_advisory_xact_lock($1)"
-_SHARE_LOCK = "SELECT pg_advisory_xact_lock_shared($1)"
+SHARE_HALT_LOCK = "SELECT pg_advisory_xact_lock_shared($1)"
 
 PUT = """
 INSERT INTO halts (level, subject_id, state, since, author, reason, cancel_orders, close_positions)
@@ -41,7 +41,7 @@ class PostgresHalts(Repository):
     """See `domain.ports.accounts.HaltRepository`."""
 
     async def hold_off(self) -> None:
-        await self._connection.execute(_SHARE_LOCK, HALT_LOCK)
+        await self._connection.execute(SHARE_HALT_LOCK, HALT_LOCK)
 
     async def put(self, halt: Halt) -> None:
         await self._connection.execute(_LOCK, HALT_LOCK)

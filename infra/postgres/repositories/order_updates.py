@@ -1,15 +1,20 @@
-"""The update of an order as one statement with its events, under the lease if one is given: all or nothing."""
+"""Steps of orders: one as one statement with its events, several by one statement for each kind; all or nothing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
 
 from domain.model.events import NewEvent
 from domain.model.orders import Order
-from domain.model.trading_state import TradingState
 from domain.ports.idempotency import KeyReservation
-from domain.ports.leases import Lease
-from domain.ports.orders import PlacingConditions
+from domain.ports.orders import OrderChange, PlacingConditions, StaleOrder, StepConditions
+from infra.postgres.connection import Connection
 from infra.postgres.repositories.event_log import append_statement, event_params
+from infra.postgres.repositories.halts import HALT_LOCK, SHARE_HALT_LOCK
 from infra.postgres.repositories.leases import IS_HELD, LOCK, lease_params
 from infra.postgres.rows.orders import (
     IS_ACTIVE,
@@ -20,6 +25,7 @@ from infra.postgres.rows.orders import (
     order_params,
     order_placeholder,
 )
+from infra.postgres.transaction_connection import TransactionConnection
 
 _LEASE_PARAMS = 4
 _REVISION = ORDER_PARAMS + 1
@@ -45,6 +51,12 @@ UPDATE_ORDER_WITH_EVENTS = _UPDATE.format(condition="", append=append_statement(
 # Halts and limits that were committed after the risk checks read them stop the order here, in the statement that lets
 # it be sent.
 UPDATE_ORDER_IF_ALLOWED = _UPDATE.format(condition=_IS_ALLOWED, append=append_statement(_LIMITS + 1, _IF_UPDATED))
+_UPDATE_ROW = f"""
+WITH held AS (SELECT true FROM leases WHERE {_IS_HELD} {LOCK})
+{UPDATE_ORDER} AND revision = ${_REVISION}
+    AND (${_LEASE}::text IS NULL OR EXISTS (SELECT FROM held)){{condition}} RETURNING id"""
+UPDATE_ORDER_ROW = _UPDATE_ROW.format(condition="")
+UPDATE_ORDER_ROW_IF_ALLOWED = _UPDATE_ROW.format(condition=_IS_ALLOWED)
 
 
 _KEY = ORDER_PARAMS + 1
@@ -56,7 +68,7 @@ _MOST_ACTIVE = _NEW_LIMITS + 1
 _NEW_IS_HELD = IS_HELD.format(*(f"${_NEW_LEASE + place}" for place in range(_LEASE_PARAMS)))
 _USER, _ACCOUNT, _SESSION = (order_placeholder(name) for name in ("user_id", "account_id", "trading_session_id"))
 # A key that another transaction stores at the same time for another order violates its uniqueness: nothing is stored.
-ADD_ORDER_ONCE = f"""
+_ADD_ORDER = f"""
 WITH held AS (SELECT true FROM leases WHERE {_NEW_IS_HELD} {LOCK}),
 added AS (
     INSERT INTO orders ({ORDER_COLUMNS}) SELECT {ORDER_PLACEHOLDERS}
@@ -70,8 +82,10 @@ added AS (
 ), reserved AS (
     INSERT INTO idempotency (user_id, operation, key, input_hash, result_id, at)
     SELECT {_USER}, ${_KEY}, ${_KEY + 1}, ${_KEY + 2}, added.id, ${_KEY + 3} FROM added
-), {append_statement(_MOST_ACTIVE + 1, "WHERE EXISTS (SELECT FROM added)")}
+)"""
+ADD_ORDER_ONCE = f"""{_ADD_ORDER}, {append_statement(_MOST_ACTIVE + 1, "WHERE EXISTS (SELECT FROM added)")}
 SELECT EXISTS (SELECT FROM added)"""
+ADD_ORDER_ROW_ONCE = f"{_ADD_ORDER} SELECT id FROM added"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +103,21 @@ class OrderInsertStatement:
 
     @property
     def statement(self) -> str:
-        """The statement that stores the order."""
+        """The statement that stores the order, together with events."""
         return ADD_ORDER_ONCE
 
-    def params(self, events: Sequence[NewEvent]) -> tuple[object, ...]:
-        """Return the parameters of `statement`."""
+    @property
+    def row_statement(self) -> str:
+        """The statement that stores the order alone, and returns its id if it has."""
+        return ADD_ORDER_ROW_ONCE
+
+    @property
+    def sends(self) -> bool:
+        """Whether halts may forbid it."""
+        return True
+
+    def params(self) -> tuple[object, ...]:
+        """Return the parameters of `row_statement`; in `statement` those of the events follow."""
         key, conditions = self.reservation, self.conditions
         return (
             *order_params(self.order),
@@ -102,35 +126,75 @@ class OrderInsertStatement:
             list(conditions.unless),
             conditions.limits,
             conditions.most_active,
-            *event_params(events),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdateStatement:
-    """`before` is replaced by `after` if `lease` is held; the lease isn't checked if it is None.
+    """One row is changed if the conditions hold; see `domain.ports.orders.OrderRepository.write`."""
 
-    Nothing is replaced if a halt that concerns the order is in one of the states `unless`, or if the account's limits
-    aren't `limits`.
-    """
+    change: OrderChange
+    conditions: StepConditions
 
-    before: Order
-    after: Order
-    lease: Lease | None
-    unless: Sequence[TradingState] = ()
-    limits: str | None = None
+    @property
+    def after(self) -> Order:
+        """The order as it is after the statement."""
+        return self.change.after
 
     @property
     def statement(self) -> str:
-        """The statement that makes the update."""
-        return UPDATE_ORDER_IF_ALLOWED if self._has_conditions else UPDATE_ORDER_WITH_EVENTS
-
-    def params(self, events: Sequence[NewEvent]) -> tuple[object, ...]:
-        """Return the parameters of `statement`."""
-        lease = (None,) * _LEASE_PARAMS if self.lease is None else lease_params(self.lease)
-        conditions = (list(self.unless), self.limits) if self._has_conditions else ()
-        return (*order_params(self.after), self.before.revision, *lease, *conditions, *event_params(events))
+        """The statement that makes the update, together with events."""
+        return UPDATE_ORDER_IF_ALLOWED if self._is_conditional else UPDATE_ORDER_WITH_EVENTS
 
     @property
-    def _has_conditions(self) -> bool:
-        return bool(self.unless) or self.limits is not None
+    def row_statement(self) -> str:
+        """The statement that makes the update alone, and returns the order's id if it has."""
+        return UPDATE_ORDER_ROW_IF_ALLOWED if self._is_conditional else UPDATE_ORDER_ROW
+
+    @property
+    def sends(self) -> bool:
+        """Whether halts may forbid it."""
+        return bool(self.change.unless)
+
+    def params(self) -> tuple[object, ...]:
+        """Return the parameters of `statement`, before those of the events."""
+        lease = self.conditions.lease
+        held = (None,) * _LEASE_PARAMS if lease is None else lease_params(lease)
+        conditions = (list(self.change.unless), self.conditions.limits) if self._is_conditional else ()
+        return (*order_params(self.change.after), self.change.before.revision, *held, *conditions)
+
+    @property
+    def _is_conditional(self) -> bool:
+        return bool(self.change.unless) or self.conditions.limits is not None
+
+
+OrderStatement: TypeAlias = OrderInsertStatement | OrderUpdateStatement
+
+
+async def write_with_events(
+    connection: TransactionConnection, statement: OrderStatement, events: Sequence[NewEvent]
+) -> None:
+    """Write one order and the events by one statement, the transaction's last; raises `StaleOrder`."""
+    try:
+        is_written = await connection.execute_final(statement.statement, *statement.params(), *event_params(events))
+    except asyncpg.UniqueViolationError:
+        is_written = False
+    if not is_written:
+        raise StaleOrder(statement.after)
+
+
+async def write_rows(connection: Connection, statements: Sequence[OrderStatement]) -> None:
+    """Write orders, those of the same kind by one round trip, the older first; raises `StaleOrder`."""
+    if any(statement.sends for statement in statements):
+        # Before any row is locked: a halt holds this lock when it asks for rows.
+        await connection.execute(SHARE_HALT_LOCK, HALT_LOCK)
+    by_age = sorted(statements, key=lambda statement: statement.after.id)
+    for text, group in groupby(by_age, key=lambda statement: statement.row_statement):
+        rows = list(group)
+        try:
+            written = {row["id"] for row in await connection.fetchmany(text, [row.params() for row in rows])}
+        except asyncpg.UniqueViolationError:
+            written = set[UUID]()
+        for row in rows:
+            if row.after.id not in written:
+                raise StaleOrder(row.after)

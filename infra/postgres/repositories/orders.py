@@ -10,14 +10,26 @@ from asyncpg import Record
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
-from domain.model.trading_state import TradingState
 from domain.model.users import PlanUsage, plan_by_name
 from domain.ports.idempotency import KeyReservation
-from domain.ports.leases import Lease
-from domain.ports.orders import DuplicateOrder, OrderFilter, PlacingConditions, RiskSnapshot, StaleOrder
+from domain.ports.orders import (
+    NO_CONDITIONS,
+    DuplicateOrder,
+    OrderChange,
+    OrderFilter,
+    PlacingConditions,
+    RiskSnapshot,
+    StepConditions,
+)
+from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_conditions import fill_conditions, order_conditions
-from infra.postgres.repositories.order_updates import OrderInsertStatement, OrderUpdateStatement
+from infra.postgres.repositories.order_updates import (
+    OrderInsertStatement,
+    OrderStatement,
+    OrderUpdateStatement,
+    write_rows,
+)
 from infra.postgres.repositories.risk_snapshot import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.halts import applies_to
@@ -28,7 +40,6 @@ from infra.postgres.rows.orders import (
     ORDER_COLUMNS,
     SELECT_FILL,
     SELECT_ORDER,
-    UPDATE_ORDER,
     fill_from_row,
     fill_params,
     order_from_row,
@@ -150,7 +161,9 @@ _STATUSES = members_by_value(OrderStatus)
 class PostgresOrders(Repository):
     """See `domain.ports.orders.OrderRepository`."""
 
-    pending_update: OrderUpdateStatement | OrderInsertStatement | None = None
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._pending: list[OrderStatement] = []
 
     async def add(self, order: Order) -> PlanUsage:
         row = await self._connection.fetchrow(ADD, *order_params(order))
@@ -176,25 +189,24 @@ class PostgresOrders(Repository):
         return _plan_usage_from_row(row)
 
     def add_once(self, order: Order, reservation: KeyReservation, conditions: PlacingConditions) -> None:
-        """Keep the insert until the end of the transaction, as `compare_and_save` keeps an update."""
-        assert self.pending_update is None, "a transaction writes one order only"
-        self.pending_update = OrderInsertStatement(order, reservation, conditions)
+        self._defer([OrderInsertStatement(order, reservation, conditions)])
 
-    async def save(self, order: Order) -> None:
-        if await self._connection.execute(UPDATE_ORDER, *order_params(order)) == "UPDATE 0":
-            raise StaleOrder(order)
+    def write(self, changes: Sequence[OrderChange], conditions: StepConditions = NO_CONDITIONS) -> None:
+        self._defer([OrderUpdateStatement(change, conditions) for change in changes])
 
-    def compare_and_save(
-        self,
-        before: Order,
-        after: Order,
-        lease: Lease | None = None,
-        unless: Sequence[TradingState] = (),
-        limits: str | None = None,
-    ) -> None:
-        """Keep the update until the end of the transaction, which writes it together with its events."""
-        assert self.pending_update is None, "a transaction updates one order only"
-        self.pending_update = OrderUpdateStatement(before, after, lease, unless, limits)
+    def drain(self) -> list[OrderStatement]:
+        """Return what is to be written before the commit, which must follow at once."""
+        self._connection.before_next = None
+        pending, self._pending = self._pending, []
+        return pending
+
+    def _defer(self, statements: Sequence[OrderStatement]) -> None:
+        """Keep what is to be written until the transaction's next statement, or its end."""
+        self._pending += statements
+        self._connection.before_next = self._write_pending
+
+    async def _write_pending(self) -> None:
+        await write_rows(self._connection, self.drain())
 
     async def get(self, user_id: UUID, order_id: UUID) -> Order | None:
         return await self._one(GET, order_id, user_id)

@@ -1,7 +1,7 @@
 """The venue's clock, known by its measured offset from this node's monotonic clock."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.core.clock import Clock, from_milliseconds, to_milliseconds
 from domain.core.wakeup import Wakeup
@@ -10,6 +10,10 @@ SAMPLES = 3
 MEASURE_EVERY_SECONDS = 180.0
 _AHEAD_MS = 1_000
 _DOUBT_AGAIN_SECONDS = 10.0
+_DRIFT = 200e-6
+"""How far two clocks may drift apart, as a part of the time: a bad crystal's 100 ppm on either side."""
+_UNMEASURED_SECONDS = 10.0
+"""How far this node's own clock may be ahead of the venue's, for all that is known."""
 
 
 class VenueClock:
@@ -20,6 +24,7 @@ class VenueClock:
         self._base_ms: float | None = None
         self._stale = Wakeup()
         self._doubt_after = float("-inf")
+        self._measured_at = float("-inf")
         self.round_trip_seconds = 0.0
 
     @property
@@ -42,6 +47,15 @@ class VenueClock:
         """Return the venue's time."""
         return from_milliseconds(self.milliseconds())
 
+    def earliest(self) -> datetime:
+        """Return the earliest time that the venue's clock may show now.
+
+        The offset is known within half the round trip by which it was measured, and clocks drift apart since then.
+        """
+        since = self._clock.monotonic() - self._measured_at
+        error = _UNMEASURED_SECONDS if self._base_ms is None else self.round_trip_seconds / 2 + since * _DRIFT
+        return self.now() - timedelta(seconds=error, milliseconds=1)
+
     async def measure(self, fetch_milliseconds: Callable[[], Awaitable[int]]) -> None:
         """Measure the offset by Cristian's algorithm: of a few requests, the shortest round trip, halved, counts."""
         best: tuple[float, float] | None = None
@@ -54,6 +68,7 @@ class VenueClock:
             best = sample if best is None else min(best, sample)
         assert best is not None
         self.round_trip_seconds, self._base_ms = best
+        self._measured_at = self._clock.monotonic()
         self._stale.clear()
 
     def invalidate(self) -> None:

@@ -73,6 +73,10 @@ class CcxtExecutionClient:
         """Return the venue's time by the measured offset."""
         return self._connection.clock.now()
 
+    def earliest_venue_now(self) -> datetime:
+        """Return the earliest time that the venue's clock may show now."""
+        return self._connection.clock.earliest()
+
     @property
     def absent_after_seconds(self) -> float:
         return self._profile.absent_after_seconds

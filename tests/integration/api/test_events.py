@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.jobs import JobStatus
-from domain.model.orders import OrderEvent, OrderEventKind, OrderStatus
+from domain.model.orders import Order, OrderEvent, OrderEventKind, OrderStatus
 from domain.model.users import ApiScope
+from domain.ports.orders import OrderChange
 from domain.rules.order_lifecycle import request_cancel
 from domain.trading.halts import HaltRequest
 from resolvers import events
@@ -115,9 +116,11 @@ async def test_events_in_the_snapshot_are_not_sent_again_and_later_ones_are(api:
     await source.aclose()
 
 
-async def store_events(api: Api, order: object, order_events: tuple[OrderEvent, ...]) -> None:
+async def store_events(api: Api, order: Order, order_events: tuple[OrderEvent, ...]) -> None:
     async with api.harness.database.transaction() as transaction:
-        await transaction.orders.save(order)
+        before = await transaction.orders.get_for_update(order.id)
+        assert before is not None
+        transaction.orders.write([OrderChange(before, order)])
         transaction.events.append(
             [NewEvent(api.harness.user.id, datetime.now(UTC), UserEventKind.ORDER, event) for event in order_events]
         )

@@ -62,6 +62,17 @@ async def test_of_two_orders_of_sixty_percent_at_once_one_is_sent_and_the_other_
     assert venue.sent == 1
 
 
+async def test_a_balance_that_may_be_older_than_an_order_does_not_free_what_the_order_takes(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    venue.holdings = usdt(100)
+    await harness.start()
+    venue.clock_error = timedelta(minutes=1)
+    # The venue goes on to answer as it did before the first order, whose acceptance may have come after that.
+    placed = [await harness.limit(key, "60") for key in ("one", "two")]
+    assert [order.status.value for order in placed] == ["OPEN", "DENIED"]
+
+
 async def test_a_balance_of_the_millisecond_of_several_orders_frees_none_but_one_of_them(
     harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch, asked: list[str]
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from domain.core.errors import ErrorCode, InputError
 from domain.execution.executor import AccountExecutor
 from domain.model.orders import CancelCode, OrderStatus, TimeInForce
+from domain.ports.orders import OrderChange
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import BTC
 from tests.support.scripted_venue import Fate, ScriptedVenue
@@ -137,7 +138,8 @@ async def test_cancels_go_before_orders_that_wait(harness: OrderHarness, venue: 
         order = await transaction.orders.get_for_update(young.id)
         assert order is not None
         now = harness.clock.now()
-        await transaction.orders.save(order.changed(now, status=OrderStatus.OPEN, cancel_requested_at=now))
+        opened = order.changed(now, status=OrderStatus.OPEN, cancel_requested_at=now)
+        transaction.orders.write([OrderChange(order, opened)])
     executor = AccountExecutor(harness.new_context())
     await executor.load_commands()
 

@@ -114,9 +114,10 @@ async def test_the_rate_of_a_fee_is_looked_up_once_however_often_its_fill_is_rep
         again = replace(again, venue_order_id=order.venue_order_id)
         update = OrderUpdate(transaction, order, a_market(), harness.markets, harness.ids, harness.clock.now())
         await update.add_fills([again, again])
+        step = await update.step()
     assert [currency for currency in asked if currency == "BNB"] == ["BNB"]
-    assert not update.has_changed
-    assert update.trade_ids == ["a", "a"]
+    assert not step.has_changed
+    assert step.trade_ids == ("a", "a")
 
 
 async def test_without_any_price_the_position_names_the_currency(harness: OrderHarness, venue: ScriptedVenue) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -16,27 +17,29 @@ from tests.support.waiting import eventually
 
 
 @pytest.fixture
-def placed(monkeypatch: pytest.MonkeyPatch) -> list[Order | None]:
-    """What was placed at once, and None for each order that wasn't."""
-    outcomes: list[Order | None] = []
+def placed(monkeypatch: pytest.MonkeyPatch) -> list[list[Order] | None]:
+    """What each commit has placed at once, and None for each that didn't go through."""
+    outcomes: list[list[Order] | None] = []
     place = AccountContext.place
 
-    async def recorded(*arguments: Any) -> Order | None:
+    async def recorded(*arguments: Any) -> dict[UUID, Order] | None:
         outcomes.append(None)
-        outcomes[-1] = await place(*arguments)
-        return outcomes[-1]
+        outcome = await place(*arguments)
+        outcomes[-1] = None if outcome is None else list(outcome.values())
+        return outcome
 
     monkeypatch.setattr(AccountContext, "place", recorded)
     return outcomes
 
 
 async def test_an_order_is_stored_and_decided_about_in_one_commit(
-    harness: OrderHarness, venue: ScriptedVenue, placed: list[Order | None]
+    harness: OrderHarness, venue: ScriptedVenue, placed: list[list[Order] | None]
 ) -> None:
     await harness.start()
     order = await harness.place()
-    (at_once,) = placed
-    assert at_once is not None
+    (first,) = placed
+    assert first is not None
+    (at_once,) = first
     assert (at_once.id, at_once.status) == (order.id, OrderStatus.SUBMITTED)
     assert order.status is OrderStatus.FILLED
     assert await harness.kinds(order.id) == ["PENDING", "SUBMITTED", "ACCEPTED", "FILL"]
@@ -62,7 +65,7 @@ async def test_the_same_key_for_another_input_is_a_conflict_and_sends_nothing(
 
 
 async def test_nothing_is_placed_on_an_account_that_was_archived_elsewhere(
-    harness: OrderHarness, venue: ScriptedVenue, placed: list[Order | None]
+    harness: OrderHarness, venue: ScriptedVenue, placed: list[list[Order] | None]
 ) -> None:
     await harness.start()
     await harness.pool.execute("UPDATE accounts SET archived_at = now()")
@@ -74,7 +77,7 @@ async def test_nothing_is_placed_on_an_account_that_was_archived_elsewhere(
 
 
 async def test_an_order_that_is_denied_is_stored_the_usual_way(
-    harness: OrderHarness, venue: ScriptedVenue, placed: list[Order | None]
+    harness: OrderHarness, venue: ScriptedVenue, placed: list[list[Order] | None]
 ) -> None:
     await harness.start()
     harness.markets.book = None
@@ -85,7 +88,7 @@ async def test_an_order_that_is_denied_is_stored_the_usual_way(
 
 
 async def test_no_more_requests_than_allowed_are_under_way_at_once(
-    harness: OrderHarness, venue: ScriptedVenue, placed: list[Order | None]
+    harness: OrderHarness, venue: ScriptedVenue, placed: list[list[Order] | None]
 ) -> None:
     await harness.start()
     maximum = harness.timings.maximum_requests

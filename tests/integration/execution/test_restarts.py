@@ -1,6 +1,7 @@
 """Killed at any step of an order's life, and started again on the same database and venue."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from domain.execution.account_context import Decision
+from domain.execution.order_steps import Decisions
 from domain.model.orders import Order, OrderStatus, OrderType
 from domain.ports.execution_client import CredentialsRejected, StreamOpened
 from domain.ports.market_data import RequestRejected, VenueUnreachable
@@ -161,9 +163,9 @@ async def _decided_repeatedly(harness: OrderHarness) -> None:
     orders = []
     decide = harness.context.decide
 
-    async def noted(order: Order, decision: Decision) -> Order | None:
-        orders.append(order)
-        return await decide(order, decision)
+    async def noted(turn: Sequence[Order], decision: Decision) -> Decisions | None:
+        orders.extend(turn)
+        return await decide(turn, decision)
 
     harness.context.decide = noted  # type: ignore[method-assign]
     await eventually(lambda: len(orders) > 2, "the order is read again and again")

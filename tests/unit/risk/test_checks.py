@@ -196,6 +196,16 @@ class TestBalance:
         selling = an_order(side=OrderSide.SELL, quantity=D("0.5"))
         assert codes(selling, context(balances=balances, settling=(sold,))) == [R.INSUFFICIENT_BALANCE]
 
+    def test_a_trading_session_spends_nothing_that_a_position_of_one_holds(self) -> None:
+        balances = {"USDT": Balance("USDT", D(150), D(150), NOW)}
+        known = context(balances=balances, held={"USDT": D(60), "BTC": D(10)})
+        by_session = an_order(trading_session_id=SESSION)
+        (denial,) = check_order(by_session, known)
+        assert (denial.code, denial.limit) == (R.INSUFFICIENT_BALANCE, D(90))
+        assert denial.message.endswith("90 are free; 60 are held by positions of trading sessions.")
+        assert codes(replace(by_session, price=D(90)), known) == []
+        assert codes(an_order(), known) == []  # by hand
+
     def test_of_a_balance_that_only_has_a_total_what_active_orders_need_is_not_free(self) -> None:
         balances = {"USDT": Balance("USDT", D(150), None, NOW)}
         resting = an_order(status=OrderStatus.OPEN, accepted_at=NOW, price=D(60))

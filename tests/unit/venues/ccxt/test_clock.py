@@ -1,7 +1,11 @@
 import asyncio
 from datetime import timedelta
 
-from infra.venues.ccxt.clock import VenueClock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.core.clock import to_milliseconds
+from infra.venues.ccxt.clock import SAMPLES, VenueClock
 from tests.support.clocks import ManualClock
 
 AHEAD_MS = 3_600_000
@@ -70,3 +74,34 @@ async def test_a_trade_of_the_future_requests_a_measurement_but_not_again_and_ag
 def test_before_it_is_measured_it_shows_this_nodes_time() -> None:
     here = ManualClock()
     assert VenueClock(here).now() == here.now()
+
+
+@given(
+    ways=st.lists(st.tuples(st.floats(0, 2), st.floats(0, 2)), min_size=SAMPLES, max_size=SAMPLES),
+    drift=st.floats(-100e-6, 100e-6),
+    later=st.floats(0, 600),
+)
+async def test_the_earliest_time_of_the_venue_is_never_ahead_of_its_clock(
+    ways: list[tuple[float, float]], drift: float, later: float
+) -> None:
+    here = ManualClock()
+    clock, delays = VenueClock(here), iter(ways)
+
+    def there() -> float:
+        return here.monotonic() * (1 + drift) * 1000 + AHEAD_MS
+
+    async def ask() -> int:
+        out, back = next(delays)
+        here.move(out)
+        milliseconds = int(there())
+        here.move(back)
+        return milliseconds
+
+    await clock.measure(ask)
+    here.move(later)
+    assert to_milliseconds(clock.earliest()) <= there()
+
+
+def test_before_it_is_measured_the_earliest_time_of_the_venue_is_well_before_this_nodes() -> None:
+    here = ManualClock()
+    assert VenueClock(here).earliest() < here.now() - timedelta(seconds=1)
