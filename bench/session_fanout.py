@@ -111,16 +111,20 @@ async def _quiet_candle(node: TradingNode, sessions: int) -> float:
     return time.perf_counter() - began
 
 
-async def _busy_candle(node: TradingNode, sessions: int) -> float:
-    """Close a candle on which all sessions enter; return after how many seconds the last order row is there."""
+async def _busy_candle(node: TradingNode, sessions: int) -> tuple[float, float, float]:
+    """Close a candle on which all sessions enter.
+
+    Return after how many seconds the last order row is there, after how many the last order is decided, and the node's
+    processor time until then.
+    """
     before = int(await node.pool.fetchval(ORDERS))
-    began = time.perf_counter()
+    began, cpu = time.perf_counter(), time.process_time()
     await node.feed.close_candle(close=node.feed.price / 4)
     await _until(node, ORDERS, before + sessions)
-    seconds = time.perf_counter() - began
+    stored = time.perf_counter() - began
     while await node.pool.fetchval(UNDECIDED):  # noqa: ASYNC110  # the database is asked
-        await asyncio.sleep(0.1)
-    return seconds
+        await asyncio.sleep(0.02)
+    return stored, time.perf_counter() - began, time.process_time() - cpu
 
 
 async def _take_over(node: TradingNode, sessions: int) -> float:
@@ -144,16 +148,19 @@ def _report(
     evaluation: list[float],
     starting: tuple[float, float],
     quiet: list[float],
-    busy: list[float],
+    busy: list[tuple[float, float, float]],
 ) -> None:
+    stored, decided, cpu = (list(values) for values in zip(*busy, strict=True))
     rows: list[list[object]] = [
         ["one evaluation (processor time)", len(evaluation), *spread(evaluation).values()],
         [f"{sessions} sessions, their start", 1, *spread([starting[0]]).values()],
         [f"{sessions} sessions, their start (processor time of the node)", 1, *spread([starting[1]]).values()],
         [f"{sessions} sessions, a candle without a signal", len(quiet), *spread(quiet).values()],
-        [f"{sessions} sessions, until the last order row", len(busy), *spread(busy).values()],
+        [f"{sessions} sessions, until the last order row", len(busy), *spread(stored).values()],
+        [f"{sessions} sessions, until the last order is denied", len(busy), *spread(decided).values()],
+        [f"{sessions} sessions, until then (processor time of the node)", len(busy), *spread(cpu).values()],
     ]
-    evaluation_ms, last_ms = median(evaluation) * 1000, median(busy) * 1000
+    evaluation_ms, last_ms = median(evaluation) * 1000, median(stored) * 1000
     figures = [
         Figure(
             "evaluating a strategy on a closed candle, processor time",

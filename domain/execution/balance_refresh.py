@@ -28,11 +28,14 @@ class BalanceRefresher:
         """How long ago the venue was last asked; infinite before the first time."""
         return self._context.clock.monotonic() - self._asked_at
 
-    async def refresh(self) -> None:
-        """Ask once; raises `VenueUnreachable` without an answer."""
-        requested_at = self._context.clock.monotonic()
+    async def refresh(self, since: float | None = None) -> None:
+        """Ask once, unless the venue was asked after `since`, in monotonic seconds; raises `VenueUnreachable`.
+
+        Without it no earlier request counts.
+        """
+        since = self._context.clock.monotonic() if since is None else since
         async with self._lock:
-            if self._asked_at > requested_at:
+            if self._asked_at > since:
                 return
             self._asked_at = self._context.clock.monotonic()
             at = self._context.venue.earliest_venue_now()

@@ -98,7 +98,7 @@ class DecisionWaits:
                 self.on_coins_expected()
                 lacking, had = self._released(reason.orders), self._had_coins
             case _:
-                lacking, had = self._fresh_balances(), self._had_balances
+                lacking, had = self._fresh_balances(order_id), self._had_balances
         self._start(self._run(order_id, lacking, had))
 
     def forget(self, order_id: UUID) -> None:
@@ -134,12 +134,15 @@ class DecisionWaits:
             group = [] if order.group_id is None else await reading.orders.list_groups([order.group_id])
         return all(each.status.is_final for each in (*alone, *group))
 
-    async def _fresh_balances(self) -> None:
-        """Ask the venue before an order is denied for its balances: a message of the stream may have been lost."""
-        timings = self._context.timings
+    async def _fresh_balances(self, order_id: UUID) -> None:
+        """Ask the venue before an order is denied for its balances: a message of the stream may have been lost.
+
+        All orders that were placed before it is asked share the answer.
+        """
+        timings, placed_at = self._context.timings, self._context.order_ages.placed_at(order_id)
         try:
             async with asyncio.timeout(timings.balance_wait):
                 await asyncio.sleep(timings.balance_refresh_interval - self._balances.seconds_since)
-                await self._balances.refresh()
+                await self._balances.refresh(placed_at)
         except (TimeoutError, VenueUnreachable, Unavailable, StaleLease):
             return  # The order is decided by what is stored.

@@ -24,5 +24,5 @@ class StartLimit:
             start()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._seconds):
-                    while not is_ready():  # noqa: ASYNC110  # whoever gets ready tells nobody
+                    while not is_ready():  # noqa: ASYNC110  # nothing tells that it is ready
                         await asyncio.sleep(self._poll_interval)
