@@ -130,7 +130,7 @@ class OrderPlacer:
                 self._enqueue(placing.new.order.id)
                 placing.fail(error)
         except StaleLease:
-            pass  # Whoever trades the account now decides about them.
+            pass  # The node that trades the account now decides about them.
         except Exception as error:  # noqa: BLE001  # whatever it is, the executor meets it again, and reports it
             _log.warning("orders %s can't be placed at once: %r", sorted(map(str, orders)), error)
         finally:

@@ -1,4 +1,4 @@
-"""The steps of orders, and the only function that writes them: each with its events, whoever asks for it.
+"""The steps of orders, and the only function that writes them: each with its events, no matter who asks for it.
 
 A new order is written by the commands that place one (`domain.execution.commands`). Fills and what they make of
 positions are written as they are counted (`domain.execution.order_update`), in the transaction of their step.
