@@ -29,11 +29,14 @@ from domain.performance.round_trips import RoundTripInput, round_trips
 from domain.ports.orders import OrderFilter
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
+from tests.support.recorded_data import recorded_minutes
 from tests.support.trading import BTC
 from tests.support.trading_node import MINUTE, TradingNode, cents, strategy
 from tests.support.waiting import PATIENCE_SECONDS
 
 CANDLES = 26
+RECORDED_FROM = 500
+"""From which minute on the recorded ones are taken: there the averages cross several times."""
 EQUITY = Decimal(100_000)
 ENTER = "crosses_above(sma(close, 2), sma(close, 5))"
 EXIT = "crosses_below(sma(close, 2), sma(close, 5))"
@@ -49,12 +52,24 @@ EXIT = "crosses_below(sma(close, 2), sma(close, 5))"
     ids=["rules", "rules of the position", "a further entry"],
 )
 async def test_a_session_does_what_the_backtest_does(node: TradingNode, rules: dict[str, Any]) -> None:
+    await compared(node, rules, [1 + round(0.03 * math.sin(number * 0.8), 4) for number in range(CANDLES)])
+
+
+async def test_a_session_does_on_recorded_minutes_what_the_backtest_does(node: TradingNode) -> None:
+    """The moves of Coinbase from one minute to the next, ten times as large, from the price of the sandbox on."""
+    closes = recorded_minutes().candles.close[RECORDED_FROM : RECORDED_FROM + CANDLES]
+    shares = (closes / closes[0]) ** 10
+    await compared(node, {"exit_long": EXIT}, shares.tolist())
+
+
+async def compared(node: TradingNode, rules: dict[str, Any], shares: Sequence[float]) -> None:
+    """Compare a session with the backtest over candles that close at these shares of the first price."""
     # 20.5 lots an entry: a book that moves between the decision and the fill makes no other quantity of it.
     entries = 2 if "adds" in rules else 1
     sizing = Sizing(quote_amount=cents(node.feed.price * Decimal("0.000205") * entries))
     definition = strategy(enter_long=ENTER, sizing=sizing, **rules)
     session = await node.session(await node.account(str(EQUITY)), definition)
-    candles = await replayed(node, session)
+    candles = await replayed(node, session, shares)
     async with node.database.read_only() as reading:
         fills = await reading.orders.list_all_fills(node.user.id, OrderFilter(trading_session_id=session.id))
         market = next(market for market in await reading.market_data.markets() if market.symbol == BTC)
@@ -77,13 +92,12 @@ async def test_a_session_does_what_the_backtest_does(node: TradingNode, rules: d
     )
 
 
-async def replayed(node: TradingNode, session: TradingSession) -> list[Candle]:
+async def replayed(node: TradingNode, session: TradingSession, shares: Sequence[float]) -> list[Candle]:
     """Let candles close one after another, each once the session has done what the one before has led to."""
     history = [node.feed.candle(node.feed.venue_time - minutes * MINUTE) for minutes in range(20, 0, -1)]
     price, candles = node.feed.price, list[Candle]()
-    for number in range(CANDLES):
-        wave = Decimal(str(round(0.03 * math.sin(number * 0.8), 4)))
-        candles.append(await node.feed.close_candle(close=cents(price * (1 + wave))))
+    for share in shares:
+        candles.append(await node.feed.close_candle(close=cents(price * Decimal(str(round(share, 6))))))
         await node.until_processed(session, candles[-1])
         await until_done(node, session)
     # What the last one has signalled is filled in the one after it, which is still open.
