@@ -1,8 +1,9 @@
 """Compares the round trips of a trading session with those of a backtest over the same candles; pure."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -88,17 +89,31 @@ def _compare(run: ComparedRuns, found: _Found) -> None:
 
 def _pairs(run: ComparedRuns) -> Iterator[tuple[RoundTrip | None, RoundTrip | None]]:
     """Yield the round trips of both that opened within a candle of one another, and those of one alone."""
-    live, simulated = list(run.live), list(run.simulated)
+    live, simulated = deque(run.live), deque(run.simulated)
     while live or simulated:
-        if live and simulated:
-            apart = _candle(run, live[0].opened_at) - _candle(run, simulated[0].opened_at)
-            if abs(apart) <= run.timeframe.duration:
-                yield live.pop(0), simulated.pop(0)
-                continue
-        if simulated and (not live or simulated[0].opened_at < live[0].opened_at):
-            yield None, simulated.pop(0)
+        if live and simulated and _apart(run, live[0], simulated[0]) <= run.timeframe.duration:
+            if _is_of_the_next(run, live, simulated):
+                yield None, simulated.popleft()
+            elif _is_of_the_next(run, simulated, live):
+                yield live.popleft(), None
+            else:
+                yield live.popleft(), simulated.popleft()
+        elif simulated and (not live or simulated[0].opened_at < live[0].opened_at):
+            yield None, simulated.popleft()
         else:
-            yield live.pop(0), None
+            yield live.popleft(), None
+
+
+def _is_of_the_next(run: ComparedRuns, ones: Sequence[RoundTrip], others: Sequence[RoundTrip]) -> bool:
+    """Return whether the first of the ones opened nearer to the second of the others, which would be left alone."""
+    if len(others) == 1 or _apart(run, ones[0], others[1]) >= _apart(run, ones[0], others[0]):
+        return False
+    return len(ones) == 1 or _apart(run, ones[1], others[1]) > run.timeframe.duration
+
+
+def _apart(run: ComparedRuns, one: RoundTrip, other: RoundTrip) -> timedelta:
+    """Return how far the candles in which two round trips were opened are from one another."""
+    return abs(_candle(run, one.opened_at) - _candle(run, other.opened_at))
 
 
 def _missed(run: ComparedRuns, trip: RoundTrip) -> DriftItem:

@@ -71,6 +71,25 @@ def test_a_session_that_did_what_the_backtest_did_has_no_drift() -> None:
     assert drift.live_profit_percent == drift.backtest_profit_percent == 20
 
 
+@pytest.mark.parametrize(
+    ("live", "simulated", "expected"),
+    [
+        ([11], [10, 11], (1, 1, 0)),
+        ([10, 11], [10.5], (1, 0, 1)),
+        ([10, 11], [11], (1, 0, 1)),
+        ([10, 11, 12], [11, 12, 13], (3, 0, 0)),
+        ([10, 12], [11, 12], (2, 0, 0)),
+    ],
+)
+def test_of_trips_on_neighbouring_candles_those_that_are_nearest_are_the_same(
+    live: list[float], simulated: list[float], expected: tuple[int, int, int]
+) -> None:
+    drift = drift_of([runs([trip(hour, 0.5) for hour in live], [trip(hour, 0.5) for hour in simulated])])
+    assert (drift.matched, drift.missed, drift.extra) == expected
+    if len(live) + len(simulated) == 3:  # one has no match, and none left on another candle
+        assert DriftCause.EXIT not in {item.cause for item in drift.items}
+
+
 def test_worse_prices_are_more_than_zero_on_both_ways() -> None:
     live = [trip(3, entry="100.10", exit="109.89"), trip(20, entry="100.01", exit="110.01")]
     drift = drift_of([runs(live, [trip(3), trip(20)], signal(3), signal(20))])
