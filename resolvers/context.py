@@ -10,7 +10,7 @@ from domain.core.errors import Forbidden, Unauthenticated
 from domain.market_data.feed_limit import FeedReader
 from domain.model.drift import BacktestDrift
 from domain.model.trading import TradingSession
-from domain.model.users import ApiScope, Identity, User
+from domain.model.users import ApiScope, Device, Identity, User
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
@@ -21,11 +21,18 @@ class RequestContext:
     """The context of one operation. Its loaders live as long as the operation."""
 
     def __init__(
-        self, services: Services, identity: Identity | None, address: str, *, opened_by_user: bool = False
+        self,
+        services: Services,
+        identity: Identity | None,
+        address: str,
+        *,
+        opened_by_user: bool = False,
+        device: Device | None = None,
     ) -> None:
         self.services = services
         self.identity = identity
         self.address = address
+        self.device = device
         self._opened_by_user = opened_by_user
 
     @cached_property

@@ -9,6 +9,7 @@ from domain.core.time import validate_time_range
 from domain.model.events import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
+from domain.users.profile import ProfileChanges
 from domain.users.service import SignedIn
 from domain.users.two_factor import NewSecret
 from resolvers.context import RequestContext
@@ -61,12 +62,12 @@ async def activity(
 
 async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:
     """Register a user and sign them in."""
-    return await context.services.users.register(email, password, display_name, context.address)
+    return await context.services.users.register(email, password, display_name, context.address, context.device)
 
 
 async def login(context: RequestContext, email: str, password: str, two_factor_code: str | None) -> SignedIn:
     """Sign in."""
-    return await context.services.users.login(email, password, context.address, two_factor_code)
+    return await context.services.users.login(email, password, context.address, two_factor_code, context.device)
 
 
 async def logout(context: RequestContext) -> None:
@@ -79,17 +80,19 @@ async def update(
     display_name: str | Unchanged | None,
     password: str | Unchanged | None,
     current_password: str | None,
+    profile: ProfileChanges,
     *,
     revoke_api_keys: bool,
     revoke_signal_webhooks: bool,
 ) -> User:
-    """Change name or password, and revoke API keys and webhooks."""
+    """Change profile or password, and revoke API keys and webhooks."""
     identity, users = context.require(ApiScope.ADMIN), context.services.users
     return await users.update(
         identity,
         display_name,
         password,
         current_password,
+        profile=profile,
         revoke_api_keys=revoke_api_keys,
         revoke_signal_webhooks=revoke_signal_webhooks,
     )
@@ -169,3 +172,8 @@ async def revoke_login_session(context: RequestContext, session_id: UUID) -> Log
     """Revoke a login session of the user."""
     user = context.require_user(ApiScope.ADMIN)
     return await context.services.users.revoke_login_session(user.id, session_id)
+
+
+async def revoke_other_login_sessions(context: RequestContext) -> int:
+    """End all login sessions of the user but the one of the request; return how many."""
+    return await context.services.users.revoke_other_login_sessions(context.require(ApiScope.ADMIN))

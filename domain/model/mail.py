@@ -14,6 +14,7 @@ class MailKind(StrEnum):
     EMAIL_CHANGED = "EMAIL_CHANGED"
     PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105  # a kind, not a password
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  # as above
+    SIGN_IN = "SIGN_IN"
     TWO_FACTOR_ENABLED = "TWO_FACTOR_ENABLED"
     TWO_FACTOR_DISABLED = "TWO_FACTOR_DISABLED"
 
@@ -31,6 +32,7 @@ class Mail:
     created_at: datetime
     user_id: UUID | None = None
     attempts: int = 0
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,15 @@ class User:
     """When the user proved that the email is theirs; None if they haven't."""
 
     two_factor_enabled_at: datetime | None = None
+    time_zone: str = "UTC"
+    """A name of the IANA time zone database, in which times are shown to the user."""
+
+    locale: str = "en"
+    """A language tag (BCP 47), such as en or de-AT."""
+
+    report_currency: str | None = None
+    notify_sign_in: bool = True
+    """Whether a sign-in from a device that is new causes a mail."""
 
     @property
     def plan(self) -> Plan:
@@ -106,14 +115,33 @@ class TwoFactor:
 
 
 @dataclass(frozen=True, slots=True)
+class Device:
+    """From where a client signs in: its network address, and the program that it says it is (`user_agent`)."""
+
+    address: str
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoginSession:
-    """A signed-in client; only the hash of its token is stored."""
+    """A signed-in client; only the hash of its token is stored. `device` is None if it wasn't recorded."""
 
     id: UUID
     user_id: UUID
     created_at: datetime
     last_seen_at: datetime
     expires_at: datetime
+    device: Device | None = None
+
+    @property
+    def address(self) -> str | None:
+        """The network address from which the client signed in."""
+        return self.device.address if self.device else None
+
+    @property
+    def user_agent(self) -> str | None:
+        """The program that the client said it is."""
+        return self.device.user_agent if self.device else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
-from domain.model.users import Activity, ApiKey, LoginSession, TwoFactor, User, UserRole
+from domain.model.users import Activity, ApiKey, Device, LoginSession, TwoFactor, User, UserRole
 
 
 class UserRepository(Protocol):
@@ -40,7 +40,7 @@ class UserRepository(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store display name, plan and role."""
+        """Store profile, plan and role."""
         ...
 
     async def set_email(self, user_id: UUID, email: str, verified_at: datetime | None) -> bool:
@@ -57,6 +57,10 @@ class UserRepository(Protocol):
 
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
         """Insert a login session with the SHA-256 of its token."""
+        ...
+
+    async def has_signed_in_from(self, user_id: UUID, device: Device) -> bool:
+        """Return whether there is a login session of the user from that device, live or ended."""
         ...
 
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:

@@ -7,6 +7,7 @@ make a mail of ours say what they like.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain.core.clock import Clock, IdGenerator
 from domain.model.mail import CodePurpose, EmailCode, Mail, MailKind, MailMessage
@@ -78,6 +79,10 @@ _NOTICES: Final = {
         "your password was changed, and all other clients were signed out. API keys stay valid unless you revoked "
         "them.",
     ),
+    MailKind.SIGN_IN: _Notice(
+        "A new sign-in",
+        "somebody, hopefully you, signed in with your password on a device that is new here.",
+    ),
     MailKind.TWO_FACTOR_ENABLED: _Notice(
         "Two-factor authentication is on",
         "two-factor authentication was turned on: signing in takes a code of your authenticator app from now on. Keep "
@@ -108,7 +113,8 @@ class UserMailComposer:
         code_mail = _CODE_MAILS.get(mail.kind)
         if code_mail is None:
             notice = _NOTICES[mail.kind]
-            text = f"Hello,\n\non {_shown(mail.created_at)} {notice.text}\n\n{_NOTICE_END}\n"
+            when = " ".join(filter(None, (f"on {_shown(mail.created_at, user)}", mail.detail)))
+            text = f"Hello,\n\n{when} {notice.text}\n\n{_NOTICE_END}\n"
             return MailMessage(mail.id, mail.recipient, notice.subject, text)
         if mail.kind is MailKind.PASSWORD_RESET and mail.attempts == 1:
             # Who asked isn't known; whom it is about is found here.
@@ -118,14 +124,14 @@ class UserMailComposer:
         expires_at = now + code_mail.life
         stored = EmailCode(user.id, code_mail.purpose, mail.recipient, now, expires_at)
         await transaction.email_codes.add(stored, credential_hash(code))
-        text = self._code_text(code_mail, code, expires_at)
+        text = self._code_text(code_mail, code, _shown(expires_at, user))
         return MailMessage(mail.id, mail.recipient, code_mail.subject, text)
 
-    def _code_text(self, mail: _CodeMail, code: str, expires_at: datetime) -> str:
+    def _code_text(self, mail: _CodeMail, code: str, until: str) -> str:
         by_hand = f"with this code, which {mail.mutation} takes:\n\n{code}"
         # What follows the # isn't sent to any server, so that the code stands in no log.
         link = f"by this link:\n\n{self._app_url}#{mail.action}={code}\n\nor {by_hand}" if self._app_url else by_hand
-        return f"Hello,\n\n{mail.opening} {link}\n\nIt can be used once, until {_shown(expires_at)}.\n\n{mail.ending}\n"
+        return f"Hello,\n\n{mail.opening} {link}\n\nIt can be used once, until {until}.\n\n{mail.ending}\n"
 
 
 async def _receiver(transaction: UnitOfWork, mail: Mail) -> User | None:
@@ -144,5 +150,9 @@ async def _receiver(transaction: UnitOfWork, mail: Mail) -> User | None:
     return await transaction.users.get(mail.user_id)
 
 
-def _shown(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+def _shown(at: datetime, user: User) -> str:
+    try:
+        local = at.astimezone(ZoneInfo(user.time_zone))
+    except ZoneInfoNotFoundError:  # the database of this machine doesn't know the zone (any more)
+        local = at
+    return f"{local:%Y-%m-%d %H:%M} ({local.tzinfo})"

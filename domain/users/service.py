@@ -11,7 +11,7 @@ from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
 from domain.model.mail import CodePurpose, MailKind
 from domain.model.trading_state import TradingState
-from domain.model.users import Identity, LoginSession, User, UserRole
+from domain.model.users import Device, Identity, LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
@@ -19,6 +19,7 @@ from domain.users.authentication import Authenticator
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
+from domain.users.profile import ProfileChanges, normalise_profile, with_profile
 from domain.users.tokens import credential_hash, new_login_token
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 from domain.users.user_mails import UserMails
@@ -88,7 +89,9 @@ class UserService:
         self._registration = registration
         self._maximum_login_sessions = maximum_login_sessions
 
-    async def register(self, email: str, password: str, display_name: str | None, address: str) -> SignedIn:
+    async def register(
+        self, email: str, password: str, display_name: str | None, address: str, device: Device | None = None
+    ) -> SignedIn:
         """Create a user and sign them in; the very first user becomes the operator.
 
         Raises `InputError`: INVALID (email, name), PASSWORD_TOO_WEAK, EMAIL_TAKEN, UNSUPPORTED (registration is
@@ -111,12 +114,19 @@ class UserService:
                 raise InputError(ErrorCode.UNSUPPORTED, "Registration is closed on this server.", ("input",))
             if not added or stored is None:
                 raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
-            signed_in, _ = await self._sign_in(transaction, stored, "userRegister")
+            signed_in, _ = await self._sign_in(transaction, stored, "userRegister", device)
             await self._mails.add(transaction, MailKind.EMAIL_VERIFICATION, email, now, user.id)
         self._throttle.remember(address, email)
         return signed_in
 
-    async def login(self, email: str, password: str, address: str, two_factor_code: str | None = None) -> SignedIn:
+    async def login(
+        self,
+        email: str,
+        password: str,
+        address: str,
+        two_factor_code: str | None = None,
+        device: Device | None = None,
+    ) -> SignedIn:
         """Sign in; raises CREDENTIALS_REJECTED, the same for an unknown email and for a wrong password.
 
         Raises TWO_FACTOR_REQUIRED if the password is right and the user has a second factor, CREDENTIALS_REJECTED if
@@ -145,7 +155,8 @@ class UserService:
             if verdict in {Verdict.NOT_ENABLED, Verdict.RIGHT}:
                 if new_hash is not None:
                     await transaction.users.set_password(user.id, new_hash)
-                signed_in, ended = await self._sign_in(transaction, user, "userLogin")
+                await self._report_sign_in(transaction, user, device)
+                signed_in, ended = await self._sign_in(transaction, user, "userLogin", device)
         if verdict is Verdict.MISSING:
             raise two_factor_required()
         if verdict is Verdict.WRONG:
@@ -177,15 +188,17 @@ class UserService:
         password: str | Unchanged | None = UNCHANGED,
         current_password: str | None = None,
         *,
+        profile: ProfileChanges = ProfileChanges(),  # noqa: B008  # frozen
         revoke_api_keys: bool = False,
         revoke_signal_webhooks: bool = False,
     ) -> User:
-        """Change the name, or the password (given the current one); a new password revokes all other login sessions.
+        """Change the profile, or the password (given the current one); a new password revokes all other login sessions.
 
         `revoke_api_keys` also revokes all API keys but the one that the request came with, `revoke_signal_webhooks` all
         webhooks of trading sessions.
         """
         reject_nulls(password=password)
+        profile = normalise_profile(profile)
         user_id, now = identity.user.id, self._clock.now()
         if isinstance(display_name, str):
             display_name = normalise_name(display_name, "displayName")
@@ -197,9 +210,11 @@ class UserService:
             # The row is locked, so that concurrent changes of the user (a halt) aren't overwritten.
             stored_hash = await transaction.users.password_hash(user_id, lock=True)
             user = await transaction.users.get(user_id) or identity.user
-            if display_name is not UNCHANGED:
-                user = replace(user, display_name=value_or_current(display_name, user.display_name))
-                await transaction.users.update(user)
+            changed = with_profile(user, profile)
+            changed = replace(changed, display_name=value_or_current(display_name, user.display_name))
+            if changed != user:
+                await transaction.users.update(changed)
+                user = changed
             if change is not None:
                 if change.verified_hash != stored_hash:
                     raise current_password_rejected("currentPassword")
@@ -228,11 +243,31 @@ class UserService:
         await self._authenticator.revoke([session_id])
         return session
 
-    async def _sign_in(self, transaction: UnitOfWork, user: User, action: str) -> tuple[SignedIn, list[UUID]]:
+    async def revoke_other_login_sessions(self, identity: Identity) -> int:
+        """End all login sessions of the user but the one of the request; return how many."""
+        user_id, now = identity.user.id, self._clock.now()
+        keep = identity.credential_id if identity.is_login_session else None
+        async with self._database.transaction() as transaction:
+            ended = await transaction.users.revoke_other_login_sessions(user_id, keep, now)
+            await record_activity(transaction, self._ids, now, user_id, "loginSessionsRevoke", ("User", str(user_id)))
+        await self._authenticator.revoke(ended)
+        return len(ended)
+
+    async def _report_sign_in(self, transaction: UnitOfWork, user: User, device: Device | None) -> None:
+        """Send a mail about a sign-in from a device that is new, unless the user doesn't want it."""
+        if device is None or not user.notify_sign_in or not self._mails.is_configured:
+            return
+        if not await transaction.users.has_signed_in_from(user.id, device):
+            now = self._clock.now()
+            await self._mails.add(transaction, MailKind.SIGN_IN, user.email, now, user.id, f"from {device.address}")
+
+    async def _sign_in(
+        self, transaction: UnitOfWork, user: User, action: str, device: Device | None
+    ) -> tuple[SignedIn, list[UUID]]:
         """Create a login session; return it with the ids of the oldest sessions, which were revoked to make room."""
         now = self._clock.now()
         token = new_login_token(self._tokens)
-        session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE)
+        session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE, device)
         await transaction.users.add_login_session(session, credential_hash(token))
         subject = ("LoginSession", str(session.id))
         await record_activity(transaction, self._ids, now, user.id, action, subject)

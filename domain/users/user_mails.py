@@ -23,8 +23,14 @@ class UserMails:
             raise InputError(ErrorCode.UNSUPPORTED, message)
 
     async def add(
-        self, transaction: UnitOfWork, kind: MailKind, recipient: str, at: datetime, user_id: UUID | None = None
+        self,
+        transaction: UnitOfWork,
+        kind: MailKind,
+        recipient: str,
+        at: datetime,
+        user_id: UUID | None = None,
+        detail: str | None = None,
     ) -> None:
         """Put a mail into the outbox if this server sends mail; `Mail` says what it means without `user_id`."""
         if self.is_configured:
-            await transaction.mails.add(Mail(self._ids.next_id(), kind, recipient, at, user_id))
+            await transaction.mails.add(Mail(self._ids.next_id(), kind, recipient, at, user_id, detail=detail))

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
+from domain.model.users import Device
 from infra.listening import listen_error
 from infra.logging import configure_logging
 from infra.metrics.bus import BusMetrics
@@ -174,7 +175,9 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
 def _app(settings: Settings, container: Container, services: Services, registry: CollectorRegistry) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
         identity = await container.authenticator.identify(credential) if credential else None
-        return RequestContext(services, identity, connection.network, opened_by_user=connection.opened_by_user)
+        device = Device(connection.address, connection.user_agent)
+        opened_by_user = connection.opened_by_user
+        return RequestContext(services, identity, connection.network, opened_by_user=opened_by_user, device=device)
 
     web = web_settings(settings)
     if Role.WEB not in settings.roles:

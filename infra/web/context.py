@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import uuid4
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from infra.web.connections.client_address import network_of
+
+MAX_USER_AGENT_CHARACTERS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,12 @@ class ConnectionInfo:
     def network(self) -> str:
         """The address, or for IPv6 the customer's network that it belongs to."""
         return network_of(self.address)
+
+    @property
+    def user_agent(self) -> str | None:
+        """The program that the client says it is, as far as it is printable."""
+        said = "".join(character for character in self.headers.get("user-agent", "") if character.isprintable())
+        return said[:MAX_USER_AGENT_CHARACTERS].strip() or None
 
     @classmethod
     def from_scope(cls, scope: Scope) -> "ConnectionInfo":

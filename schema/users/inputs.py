@@ -33,11 +33,33 @@ class UserLoginInput:
     )
 
 
+@strawberry.input(description="The changes of the notification settings. A field that isn't given keeps its value.")
+class NotificationSettingsInput:
+    sign_in: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="True for a mail at each sign-in from a device that is new. Null changes nothing.",
+    )
+
+
 @strawberry.input(description="The changes of the user. A field that isn't given keeps its value.")
 class UserUpdateInput:
     display_name: str | None = strawberry.field(
         default=strawberry.UNSET,
         description="The new name to display, of 1 to 100 printable characters. Null removes it.",
+    )
+    time_zone: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The new time zone, by its name in the IANA database, such as `Europe/Vienna`. It can't be null.",
+    )
+    locale: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The new language tag (BCP 47), such as `en` or `de-AT`. It can't be null.",
+    )
+    report_currency: str | None = strawberry.field(
+        default=strawberry.UNSET, description="The new report currency, such as EUR. Null removes it."
+    )
+    notifications: NotificationSettingsInput | None = strawberry.field(
+        default=strawberry.UNSET, description="The notification settings to change. Null changes nothing."
     )
     password: str | None = strawberry.field(
         default=strawberry.UNSET,

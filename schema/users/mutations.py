@@ -5,7 +5,9 @@ from typing import Annotated
 
 import strawberry
 
+from domain.core.changes import UNCHANGED
 from domain.model.users import ApiScope
+from domain.users.profile import ProfileChanges
 from resolvers import users
 from schema.common.changes import change
 from schema.common.mutations import INPUT, Fields, Payload, mutation
@@ -75,6 +77,11 @@ class LoginSessionRevokePayload(Payload):
     )
 
 
+@strawberry.type(description="The result of `loginSessionsRevoke`.")
+class LoginSessionsRevokePayload(Payload):
+    count: int | None = strawberry.field(description="How many login sessions were ended. Null if there are errors.")
+
+
 @strawberry.type
 class UserMutation:
     @mutation(
@@ -112,7 +119,7 @@ class UserMutation:
     @mutation(
         UserUpdatePayload,
         scope=ApiScope.ADMIN,
-        description="Change the name or the password of the user. A new password signs out all other clients.",
+        description="Change the profile or the password of the user. A new password signs out all other clients.",
     )
     async def user_update(self, info: Info, input: Annotated[UserUpdateInput, INPUT]) -> Fields:
         name, password = change(input.display_name), change(input.password)
@@ -121,6 +128,12 @@ class UserMutation:
             name,
             password,
             input.current_password,
+            ProfileChanges(
+                change(input.time_zone),
+                change(input.locale),
+                change(input.report_currency),
+                change(input.notifications.sign_in) if input.notifications else UNCHANGED,
+            ),
             revoke_api_keys=input.revoke_api_keys,
             revoke_signal_webhooks=input.revoke_signal_webhooks,
         )
@@ -159,3 +172,12 @@ class UserMutation:
     ) -> Fields:
         session = await users.revoke_login_session(info.context, decode_uuid(id, "LoginSession", ("id",)))
         return {"login_session": session}
+
+    @mutation(
+        LoginSessionsRevokePayload,
+        scope=ApiScope.ADMIN,
+        description="End all login sessions of the user at once, except the one with which this request is made, and "
+        "close their WebSocket connections. API keys stay valid.",
+    )
+    async def login_sessions_revoke(self, info: Info) -> Fields:
+        return {"count": await users.revoke_other_login_sessions(info.context)}

@@ -69,12 +69,28 @@ class ApiKey(Node):
         return [scope for scope in domain.ApiScope if scope in parent.scopes]
 
 
+@strawberry.type(
+    description="What a user receives mails about, besides changes of password, email address and second factor."
+)
+class NotificationSettings:
+    @strawberry.field(description="True if a sign-in from a device that is new causes a mail.")
+    def sign_in(parent: strawberry.Parent[domain.User]) -> bool:
+        return parent.notify_sign_in
+
+
 @strawberry.type(description="A client that signed in with email and password.")
 class LoginSession(Node):
     is_type_of = instance_of(domain.LoginSession)
 
     created_at: datetime = strawberry.field(description="When the client signed in.")
     last_seen_at: datetime = strawberry.field(description="When the client was last active, accurate to one minute.")
+
+    address: str | None = strawberry.field(
+        description="The network address from which the client signed in. Null if it wasn't recorded."
+    )
+    user_agent: str | None = strawberry.field(
+        description="The program that the client said it is (the header `User-Agent`). Null if it said nothing."
+    )
 
     @strawberry.field(description="True if this request is made with the session's token.")
     def current(parent: strawberry.Parent[domain.LoginSession], info: Info) -> bool:
@@ -115,12 +131,26 @@ class User(Node, HaltFields, ViewerLists):
         description="When two-factor authentication was turned on. Null if it is off."
     )
     display_name: str | None = strawberry.field(description="The name to display. Null if the user gave none.")
+    time_zone: str = strawberry.field(
+        description="The time zone of the user, by its name in the IANA database. Mails show times in it."
+    )
+    locale: str = strawberry.field(
+        description="The language tag (BCP 47) of the user, for clients. The engine itself writes English."
+    )
+    report_currency: str | None = strawberry.field(
+        description="The currency in which the user wants amounts shown, for clients. Accounts and reports have their "
+        "own. Null if the user chose none."
+    )
     created_at: datetime = strawberry.field(description="When the user registered.")
     role: domain.UserRole = strawberry.field(description="The role of the user on this engine.")
     plan: Plan = strawberry.field(description="The limits that apply to the user.")
     trading_state: TradingState = strawberry.field(
         description="What halts allow the user to do. A halt of the engine is not counted here: see `User.halts`."
     )
+
+    @strawberry.field(graphql_type=NotificationSettings, description="What the user receives mails about.")
+    def notifications(parent: strawberry.Parent[domain.User]) -> object:
+        return parent
 
     @strawberry.field(description="The cursor of the newest event in the user's event log.")
     async def event_cursor(parent: strawberry.Parent[domain.User], info: Info) -> str:

@@ -38,7 +38,8 @@ QUERIES: Final = {
 }  # fmt: skip
 
 VIEWER: Final = {
-    "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "displayName", "createdAt", "role",
+    "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "displayName", "timeZone", "locale",
+    "reportCurrency", "notifications", "createdAt", "role",
     "plan", "tradingState", "eventCursor",
     "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
     "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
@@ -61,6 +62,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "passwordReset": ("anybody", ()),
     "apiKeyCreate": ("ADMIN", ()),
     "apiKeyRevoke": ("ADMIN", ("ApiKey",)),
+    "loginSessionsRevoke": ("ADMIN", ()),
     "loginSessionRevoke": ("ADMIN", ("LoginSession",)),
     "accountCreate": ("ADMIN", ()),
     "accountUpdate": ("ADMIN", ("Account",)),

@@ -7,18 +7,20 @@ from uuid import UUID
 import asyncpg
 
 from domain.model.trading_state import TradingState
-from domain.model.users import ApiKey, ApiScope, LoginSession, User, UserRole
+from domain.model.users import ApiKey, ApiScope, Device, LoginSession, User, UserRole
 from infra.postgres.repositories.base import Repository
 
 USER_COLUMNS = (
     "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
-    "users.plan_name, users.email_verified_at, "
+    "users.plan_name, users.email_verified_at, users.time_zone, users.locale, users.report_currency, "
+    "users.notify_sign_in, "
     "(SELECT enabled_at FROM two_factors WHERE two_factors.user_id = users.id) AS two_factor_enabled_at, "
     "halt_state('USER', users.id) AS trading_state"
 )
 """What `user_from_row` reads; named so that they can be selected together with a credential's columns."""
 
-_SESSION = "login_sessions.id, login_sessions.user_id, login_sessions.created_at, last_seen_at, expires_at"
+_SESSION_OF_USER = "login_sessions.id, login_sessions.user_id, login_sessions.created_at"
+_SESSION = f"{_SESSION_OF_USER}, last_seen_at, expires_at, address, user_agent"
 _KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at"
 _LIVE = "revoked_at IS NULL"
 _TABLES = ("login_sessions", "api_keys")
@@ -29,10 +31,18 @@ class CredentialRepository(Repository):
 
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
         await self._connection.execute(
-            "INSERT INTO login_sessions (id, user_id, created_at, last_seen_at, expires_at, token_hash) "
-            "VALUES ($1, $2, $3, $4, $5, $6)",
+            "INSERT INTO login_sessions (id, user_id, created_at, last_seen_at, expires_at, token_hash, address, "
+            "user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             *(session.id, session.user_id, session.created_at, session.last_seen_at, session.expires_at, token_hash),
+            *(session.address, session.user_agent),
         )
+
+    async def has_signed_in_from(self, user_id: UUID, device: Device) -> bool:
+        query = (
+            "SELECT EXISTS (SELECT FROM login_sessions WHERE user_id = $1 AND address = $2 "
+            "AND user_agent IS NOT DISTINCT FROM $3)"
+        )
+        return bool(await self._connection.fetchval(query, user_id, device.address, device.user_agent))
 
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
         query = (
@@ -134,11 +144,16 @@ def user_from_row(row: asyncpg.Record) -> User:
         trading_state=TradingState(row["trading_state"]),
         email_verified_at=row["email_verified_at"],
         two_factor_enabled_at=row["two_factor_enabled_at"],
+        time_zone=row["time_zone"],
+        locale=row["locale"],
+        report_currency=row["report_currency"],
+        notify_sign_in=row["notify_sign_in"],
     )
 
 
 def _login_session_from_row(row: asyncpg.Record) -> LoginSession:
-    return LoginSession(row["id"], row["user_id"], row["created_at"], row["last_seen_at"], row["expires_at"])
+    device = None if row["address"] is None else Device(row["address"], row["user_agent"])
+    return LoginSession(row["id"], row["user_id"], row["created_at"], row["last_seen_at"], row["expires_at"], device)
 
 
 def _api_key_from_row(row: asyncpg.Record) -> ApiKey:

@@ -9,7 +9,7 @@ import asyncpg
 from domain.model.mail import CodePurpose, EmailCode, Mail, MailKind
 from infra.postgres.repositories.base import Repository
 
-_COLUMNS = "id, kind, recipient, created_at, user_id, attempts"
+_COLUMNS = "id, kind, recipient, created_at, user_id, attempts, detail"
 _OPEN = "sent_at IS NULL AND given_up_at IS NULL"
 _CODE = "user_id, purpose, email, created_at, expires_at"
 
@@ -35,8 +35,8 @@ class PostgresMails(Repository):
 
     async def add(self, mail: Mail) -> None:
         await self._connection.execute(
-            f"INSERT INTO mails ({_COLUMNS}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $4)",
-            *(mail.id, mail.kind, mail.recipient, mail.created_at, mail.user_id, mail.attempts),
+            f"INSERT INTO mails ({_COLUMNS}, due_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $4)",
+            *(mail.id, mail.kind, mail.recipient, mail.created_at, mail.user_id, mail.attempts, mail.detail),
         )
 
     async def claim_due(self, now: datetime, again_at: datetime, limit: int) -> list[Mail]:
@@ -94,7 +94,8 @@ class PostgresEmailCodes(Repository):
 
 
 def _mail_from_row(row: asyncpg.Record) -> Mail:
-    return Mail(row["id"], MailKind(row["kind"]), row["recipient"], row["created_at"], row["user_id"], row["attempts"])
+    sent_to = (row["recipient"], row["created_at"], row["user_id"])
+    return Mail(row["id"], MailKind(row["kind"]), *sent_to, row["attempts"], row["detail"])
 
 
 def _code_or_none(row: asyncpg.Record | None) -> EmailCode | None:

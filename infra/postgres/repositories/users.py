@@ -57,8 +57,10 @@ class PostgresUsers(CredentialRepository):
 
     async def update(self, user: User) -> None:
         await self._connection.execute(
-            "UPDATE users SET display_name = $2, plan_name = $3, role = $4 WHERE id = $1",
+            "UPDATE users SET display_name = $2, plan_name = $3, role = $4, time_zone = $5, locale = $6, "
+            "report_currency = $7, notify_sign_in = $8 WHERE id = $1",
             *(user.id, user.display_name, user.plan_name, user.role),
+            *(user.time_zone, user.locale, user.report_currency, user.notify_sign_in),
         )
 
     async def set_email(self, user_id: UUID, email: str, verified_at: datetime | None) -> bool:

@@ -37,6 +37,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "passwordResetRequest": "password_reset_requested",
     "passwordReset": "password_reset",
     "loginSessionRevoke": "login_session_revoked",
+    "loginSessionsRevoke": "login_sessions_revoked",
     "apiKeyCreate": "api_key_created",
     "apiKeyRevoke": "api_key_revoked",
     "accountCreate": "account_created",
