@@ -15,6 +15,7 @@ from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
+from domain.personal_data.erasure import ErasureService
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
@@ -68,6 +69,7 @@ class Services:
     emails: EmailService
     password_resets: PasswordResetService
     two_factor: TwoFactorService
+    erasure: ErasureService
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub

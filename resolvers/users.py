@@ -177,3 +177,8 @@ async def revoke_login_session(context: RequestContext, session_id: UUID) -> Log
 async def revoke_other_login_sessions(context: RequestContext) -> int:
     """End all login sessions of the user but the one of the request; return how many."""
     return await context.services.users.revoke_other_login_sessions(context.require(ApiScope.ADMIN))
+
+
+async def erase(context: RequestContext, password: str, two_factor_code: str | None) -> None:
+    """Erase the user."""
+    await context.services.erasure.erase(context.require(ApiScope.ADMIN), password, two_factor_code)

@@ -1,13 +1,15 @@
 """`r3edge user`: changes users, for the operator of the machine."""
 
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from infra.cli.exit_codes import FAILED
 from infra.cli.options import DataDirectory, run_command
 from infra.settings import Settings, load_settings
+
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -68,6 +70,41 @@ async def remove_two_factor(settings: Settings, email: str) -> bool:
         async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
             mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
             return await reset(backends.database, mails, backends.clock, backends.ids, normalise_email(email))
+
+
+@user_app.command("erase")
+def erase(email: str, *, yes: Yes = False, data_dir: DataDirectory = None) -> None:
+    """Erase a user for good; records of trading stay under an id that names nobody."""
+    if not yes:
+        typer.confirm(f"Erase {email} for good?", abort=True)
+    if not run_command(erase_user(load_settings(data_dir=data_dir), email)):
+        _print_unknown(email)
+    print(f"{email} is erased")
+
+
+async def erase_user(settings: Settings, email: str) -> bool:
+    """Erase the user with that email; False if nobody has it. Ends with an error while anything of theirs trades."""
+    from domain.core.errors import InputError  # noqa: PLC0415  # other commands start without
+    from domain.core.validation import normalise_email  # noqa: PLC0415  # as above
+    from domain.personal_data.erasure import Erasure  # noqa: PLC0415  # as above
+    from domain.users.authentication import Authenticator  # noqa: PLC0415  # as above
+    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
+    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
+
+    with held_data_dir(settings) as data_dir:
+        async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
+            async with backends.database.read_only() as reading:
+                found = await reading.users.get_by_email(normalise_email(email))
+            if found is None:
+                return False
+            authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
+            erasure = Erasure(backends.database, authenticator, backends.bus, backends.clock, backends.ids)
+            try:
+                await erasure.erase(found[0].id, "userErase")
+            except InputError as error:
+                print(f"{email} can't be erased: {error.message}", file=sys.stderr)
+                raise SystemExit(FAILED) from None
+            return True
 
 
 async def promote_user(settings: Settings, email: str) -> bool:

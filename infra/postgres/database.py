@@ -33,6 +33,7 @@ from infra.postgres.repositories.market_history import PostgresMarketHistory
 from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.personal_data import PostgresPersonalData
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
 from infra.postgres.repositories.protection import PostgresProtection
@@ -60,6 +61,10 @@ class PostgresTransaction:
     @cached_property
     def users(self) -> PostgresUsers:
         return PostgresUsers(self._connection)
+
+    @cached_property
+    def personal_data(self) -> PostgresPersonalData:
+        return PostgresPersonalData(self._connection)
 
     @cached_property
     def two_factors(self) -> PostgresTwoFactors:

@@ -15,6 +15,7 @@ from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
+from domain.personal_data.erasure import Erasure, ErasureService
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
 from domain.research.drift_service import DriftService
@@ -134,6 +135,12 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         emails=EmailService(database, mails, mail_limits, passwords, clock, ids),
         password_resets=PasswordResetService(
             database, container.authenticator, mails, mail_limits, hashing, clock, ids
+        ),
+        erasure=ErasureService(
+            database,
+            Erasure(database, container.authenticator, bus, clock, ids),
+            passwords,
+            second_factor,
         ),
         two_factor=TwoFactorService(database, second_factor, container.vault, passwords, mails, tokens, clock, ids),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),

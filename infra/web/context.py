@@ -33,8 +33,8 @@ class ConnectionInfo:
     @property
     def user_agent(self) -> str | None:
         """The program that the client says it is, as far as it is printable."""
-        said = "".join(character for character in self.headers.get("user-agent", "") if character.isprintable())
-        return said[:MAX_USER_AGENT_CHARACTERS].strip() or None
+        text = "".join(character for character in self.headers.get("user-agent", "") if character.isprintable())
+        return text[:MAX_USER_AGENT_CHARACTERS].strip() or None
 
     @classmethod
     def from_scope(cls, scope: Scope) -> "ConnectionInfo":

@@ -76,6 +76,16 @@ class UserUpdateInput:
     )
 
 
+@strawberry.input(description="The proof that the user wants to be erased.")
+class UserEraseInput:
+    current_password: str = strawberry.field(description="The user's password.")
+    two_factor_code: str | None = strawberry.field(
+        default=None,
+        description="The present code of the authenticator app, or a recovery code. Required if the user has "
+        "two-factor authentication.",
+    )
+
+
 @strawberry.input(description="The API key to create.")
 class ApiKeyCreateInput:
     name: str = strawberry.field(description="The name of the key, of 1 to 100 printable characters.")

@@ -13,7 +13,7 @@ from schema.common.changes import change
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
-from schema.users.inputs import ApiKeyCreateInput, UserLoginInput, UserRegisterInput, UserUpdateInput
+from schema.users.inputs import ApiKeyCreateInput, UserEraseInput, UserLoginInput, UserRegisterInput, UserUpdateInput
 from schema.users.types import ApiKey, LoginSession, User
 
 
@@ -80,6 +80,10 @@ class LoginSessionRevokePayload(Payload):
 @strawberry.type(description="The result of `loginSessionsRevoke`.")
 class LoginSessionsRevokePayload(Payload):
     count: int | None = strawberry.field(description="How many login sessions were ended. Null if there are errors.")
+
+
+@strawberry.type(description="The result of `userErase`.")
+class UserErasePayload(Payload): ...
 
 
 @strawberry.type
@@ -181,3 +185,15 @@ class UserMutation:
     )
     async def login_sessions_revoke(self, info: Info) -> Fields:
         return {"count": await users.revoke_other_login_sessions(info.context)}
+
+    @mutation(
+        UserErasePayload,
+        scope=ApiScope.ADMIN,
+        description="Erase the user at once and for good. Credentials, the email address, names, reports, backtests "
+        "and events are deleted. Records of trading stay under an id that names nobody. CONFLICT while a trading "
+        "session is live, an order or a position is open, or the user is the last operator. It requires a login "
+        "session: an API key receives the error FORBIDDEN.",
+    )
+    async def user_erase(self, info: Info, input: Annotated[UserEraseInput, INPUT]) -> Fields:
+        await users.erase(info.context, input.current_password, input.two_factor_code)
+        return {}

@@ -51,6 +51,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userLogin": ("anybody", ()),
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
+    "userErase": ("ADMIN", ()),
     "twoFactorSetup": ("ADMIN", ()),
     "twoFactorEnable": ("ADMIN", ()),
     "twoFactorDisable": ("ADMIN", ()),
@@ -96,6 +97,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 
 LOGIN_ONLY: Final = {
+    "userErase",
     "apiKeyCreate",
     "emailChange",
     "twoFactorSetup",

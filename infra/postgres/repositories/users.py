@@ -30,7 +30,7 @@ class PostgresUsers(CredentialRepository):
 
     async def _any_user_exists(self) -> bool:
         """Return whether there is a user; if not, no other transaction finds that out until this one ends."""
-        exists = "SELECT EXISTS (SELECT FROM users)"
+        exists = "SELECT EXISTS (SELECT FROM users WHERE erased_at IS NULL)"
         if await self._connection.fetchval(exists):
             return True
         await self._connection.execute("SELECT pg_advisory_xact_lock($1)", _FIRST_USER_LOCK)
@@ -44,7 +44,7 @@ class PostgresUsers(CredentialRepository):
         return (user_from_row(row), row["password_hash"]) if row is not None else None
 
     async def only_user(self) -> User | None:
-        rows = await self._connection.fetch(f"{_SELECT} LIMIT 2")
+        rows = await self._connection.fetch(f"{_SELECT} WHERE erased_at IS NULL LIMIT 2")
         return user_from_row(rows[0]) if len(rows) == 1 else None
 
     async def password_hash(self, user_id: UUID, *, lock: bool = False) -> str | None:

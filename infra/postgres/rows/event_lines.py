@@ -34,6 +34,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "twoFactorDisable": "two_factor_disabled",
     "twoFactorReset": "two_factor_reset",
     "recoveryCodesReplace": "recovery_codes_replaced",
+    "userErase": "user_erased",
     "passwordResetRequest": "password_reset_requested",
     "passwordReset": "password_reset",
     "loginSessionRevoke": "login_session_revoked",

@@ -58,7 +58,7 @@ async def test_login_sessions_have_their_device_and_all_others_end_together(node
     assert await node.authenticator.identify(signed.token) is not None
 
 
-async def test_a_sign_in_from_a_new_device_causes_a_mail_in_the_users_time_unless_they_do_not_want_it(
+async def test_a_sign_in_from_a_new_device_causes_a_mail_in_the_users_time_unless_it_is_off(
     mail: MailNode,
 ) -> None:
     node = mail.node

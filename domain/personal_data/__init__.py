@@ -1,0 +1,1 @@
+"""What is a user's own: its erasure."""

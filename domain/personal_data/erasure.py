@@ -1,0 +1,115 @@
+"""Erases users: who they are is forgotten, and what was traded stays, under a number that names nobody."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from domain.accounts.service import ACCOUNTS_TOPIC
+from domain.core.clock import Clock, IdGenerator
+from domain.core.errors import ErrorCode, Forbidden, InputError
+from domain.core.pagination import KeysetPage
+from domain.model.trading import Account
+from domain.model.users import Identity
+from domain.ports.bus import MessageBus
+from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.users.activity import record_activity
+from domain.users.authentication import Authenticator
+from domain.users.password_check import PasswordCheck
+from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
+
+_PAGE: Final = 100
+
+
+class Erasure:
+    """Erases a user, at the request of the user or of an operator."""
+
+    def __init__(
+        self, database: Database, authenticator: Authenticator, bus: MessageBus, clock: Clock, ids: IdGenerator
+    ) -> None:
+        self._database = database
+        self._authenticator = authenticator
+        self._bus = bus
+        self._clock = clock
+        self._ids = ids
+
+    async def erase(self, user_id: UUID, action: str) -> None:
+        """Erase the user at once and for good; raises CONFLICT while anything of theirs trades."""
+        now = self._clock.now()
+        async with self._database.transaction() as transaction:
+            # No order, trading session or account of the user is added while this one decides.
+            await transaction.users.lock(user_id)
+            if await transaction.personal_data.is_last_operator(user_id):
+                message = "You are the last operator, and other users are left: make one of them an operator first."
+                raise InputError(ErrorCode.CONFLICT, message)
+            accounts = await _accounts(transaction, user_id)
+            await _require_rest(transaction, accounts)
+            await _archive(transaction, accounts, now)
+            ended = await transaction.personal_data.erase(user_id, now)
+            await record_activity(transaction, self._ids, now, user_id, action, ("User", str(user_id)))
+        await self._authenticator.revoke(ended)
+        for account in accounts:
+            await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
+
+
+class ErasureService:
+    """Erases users who ask for it themselves."""
+
+    def __init__(
+        self, database: Database, erasure: Erasure, passwords: PasswordCheck, second_factor: SecondFactor
+    ) -> None:
+        self._database = database
+        self._erasure = erasure
+        self._passwords = passwords
+        self._second_factor = second_factor
+
+    async def erase(self, identity: Identity, password: str, two_factor_code: str | None) -> None:
+        """Erase the user of a login session.
+
+        Raises CREDENTIALS_REJECTED, TWO_FACTOR_REQUIRED, CONFLICT while anything of the user trades, and `Forbidden` if
+        the request came with an API key.
+        """
+        if not identity.is_login_session:
+            raise Forbidden("An API key can't erase its user; sign in to do so.")
+        await self._passwords.verify(identity.user, password, "currentPassword")
+        async with self._database.transaction() as transaction:
+            verdict = await self._second_factor.verify(transaction, identity.user.id, two_factor_code)
+        if verdict is Verdict.MISSING:
+            raise two_factor_required()
+        if verdict is Verdict.WRONG:
+            raise two_factor_rejected("twoFactorCode")
+        await self._erasure.erase(identity.user.id, "userErase")
+
+
+async def _accounts(transaction: UnitOfWork, user_id: UUID) -> list[Account]:
+    found: list[Account] = []
+    page = KeysetPage(_PAGE)
+    while batch := await transaction.accounts.list_page(user_id, page):
+        found += batch
+        page = replace(page, after=batch[-1].id)
+    return found
+
+
+async def _require_rest(transaction: UnitOfWork, accounts: list[Account]) -> None:
+    """Raise CONFLICT if anything trades: it would go on, or stay open at the venue, with nobody to look after it."""
+    counts: Counter[str] = Counter()
+    for account in accounts:
+        counts["trading session"] += len(await transaction.trading_sessions.list_live(account.id))
+        counts["open order"] += len(await transaction.orders.list_active(account.id))
+        counts["open position"] += len(await transaction.positions.list_open(account.id))
+        counts["protection"] += await transaction.protection.needs_keeper(account.id)
+    if not +counts:
+        return
+    found = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in (+counts).items())
+    message = (
+        f"There are still: {found}. Stop trading sessions, cancel orders and close positions first (tradingHalt of the "
+        "user cancels and closes); nothing may be open at a venue when its owner is forgotten."
+    )
+    raise InputError(ErrorCode.CONFLICT, message)
+
+
+async def _archive(transaction: UnitOfWork, accounts: list[Account], now: datetime) -> None:
+    for account in accounts:
+        if account.archived_at is None:
+            await transaction.accounts.update(replace(account, archived_at=now))
