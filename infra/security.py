@@ -1,12 +1,14 @@
 """Passwords, tokens and sealed credentials: the domain's security ports by argon2, `secrets` and AES-256-GCM."""
 
 import asyncio
+import base64
 import hmac
 import logging
 import os
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -27,6 +29,9 @@ _FORMAT = b"\x01"
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _USER_SECRET = b"r3edge: secret of the user "
 """What is authenticated with a user's secret before the user's id: no sealed credentials pass for one."""
+_EXPIRY_BYTES = 8
+_PAYLOAD_BYTES = 16 + _EXPIRY_BYTES
+_LINK_PURPOSE = b"r3edge: links of downloads"
 _HASH_PURPOSE = b"r3edge: hashes of API keys"
 
 
@@ -39,6 +44,28 @@ class RandomTokens:
 
     def next_base32(self, characters: int) -> str:
         return "".join(secrets.choice(_BASE32) for _ in range(characters))
+
+
+class HmacLinks:
+    """Tokens of 16 bytes of id, 8 of expiry and a HMAC-SHA-256 of both, in base64 for URLs."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = hmac.digest(key, _LINK_PURPOSE, "sha256")
+
+    def sign(self, object_id: UUID, expires_at: datetime) -> str:
+        payload = object_id.bytes + int(expires_at.timestamp()).to_bytes(_EXPIRY_BYTES, "big")
+        return base64.urlsafe_b64encode(payload + hmac.digest(self._key, payload, "sha256")).rstrip(b"=").decode()
+
+    def verify(self, token: str, now: datetime) -> UUID | None:
+        try:
+            data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError:  # no base64, or not even ASCII
+            return None
+        payload, signature = data[:_PAYLOAD_BYTES], data[_PAYLOAD_BYTES:]
+        if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256"), signature):
+            return None
+        expires = int.from_bytes(payload[-_EXPIRY_BYTES:], "big")
+        return UUID(bytes=payload[:-_EXPIRY_BYTES]) if now.timestamp() < expires else None
 
 
 class Argon2Hasher:

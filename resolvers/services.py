@@ -16,6 +16,7 @@ from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.personal_data.erasure import ErasureService
+from domain.personal_data.exports import DataExportService
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.service import ReportService
@@ -70,6 +71,7 @@ class Services:
     password_resets: PasswordResetService
     two_factor: TwoFactorService
     erasure: ErasureService
+    data_exports: DataExportService
     api_keys: ApiKeyService
     venues: VenueDirectory
     markets: MarketDataHub

@@ -21,6 +21,7 @@ from schema.markets.queries import MarketQuery
 from schema.markets.subscriptions import MarketSubscription
 from schema.optimizations.mutations import OptimizationMutation
 from schema.orders.mutations import OrderMutation
+from schema.personal_data.mutations import DataExportMutation
 from schema.positions.mutations import PositionMutation
 from schema.positions.subscriptions import PositionSubscription
 from schema.reports.mutations import ReportMutation
@@ -42,6 +43,7 @@ class Mutation(
     UserMutation,
     EmailMutation,
     TwoFactorMutation,
+    DataExportMutation,
     AccountMutation,
     StrategyMutation,
     TradingMutation,

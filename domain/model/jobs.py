@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     RECOMMENDATION = "recommendation"
     OPTIMIZATION = "optimization"
     DRIFT = "drift"
+    DATA_EXPORT = "data-export"
 
 
 class JobStatus(StrEnum):

@@ -1,1 +1,1 @@
-"""What is a user's own: its erasure."""
+"""What is stored about a user: its export and its erasure."""

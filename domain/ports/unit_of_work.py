@@ -21,7 +21,7 @@ from domain.ports.mail import EmailCodeRepository, MailOutbox
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
-from domain.ports.personal_data import PersonalData
+from domain.ports.personal_data import DataExports, PersonalData
 from domain.ports.positions import PositionRepository
 from domain.ports.protection import ProtectionRepository
 from domain.ports.recommendations import RecommendationRepository
@@ -43,6 +43,11 @@ class UnitOfWork(Protocol):
     @property
     def personal_data(self) -> PersonalData:
         """All that is stored about a user."""
+        ...
+
+    @property
+    def data_exports(self) -> DataExports:
+        """Exports of users' data."""
         ...
 
     @property

@@ -19,6 +19,7 @@ from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.backtests import PostgresBacktests
+from infra.postgres.repositories.data_exports import PostgresDataExports
 from infra.postgres.repositories.drift import PostgresDrift
 from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
@@ -65,6 +66,10 @@ class PostgresTransaction:
     @cached_property
     def personal_data(self) -> PostgresPersonalData:
         return PostgresPersonalData(self._connection)
+
+    @cached_property
+    def data_exports(self) -> PostgresDataExports:
+        return PostgresDataExports(self._connection)
 
     @cached_property
     def two_factors(self) -> PostgresTwoFactors:

@@ -16,6 +16,7 @@ from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.personal_data.erasure import Erasure, ErasureService
+from domain.personal_data.exports import DataExportService
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
 from domain.research.drift_service import DriftService
@@ -42,7 +43,7 @@ from domain.users.service import Registration, UserService
 from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
 from infra.runtime.backends import Backends
-from infra.security import AesVault, Argon2Hasher, RandomTokens
+from infra.security import AesVault, Argon2Hasher, HmacLinks, RandomTokens
 from infra.settings import Settings
 from infra.venues.registry import Venues
 from resolvers.services import EngineInfo, Services
@@ -67,6 +68,7 @@ class Container:
     authenticator: Authenticator
     hasher: Argon2Hasher
     templates: TemplateCatalogue
+    links: HmacLinks
     deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
     work_counts: WorkCounts = field(default_factory=WorkCounts)
 
@@ -90,6 +92,7 @@ def build_container(
         authenticator,
         Argon2Hasher(),
         templates,
+        HmacLinks(key),
     )
 
 
@@ -136,6 +139,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         password_resets=PasswordResetService(
             database, container.authenticator, mails, mail_limits, hashing, clock, ids
         ),
+        data_exports=DataExportService(database, container.links, bus, clock, ids),
         erasure=ErasureService(
             database,
             Erasure(database, container.authenticator, bus, clock, ids),

@@ -15,6 +15,7 @@ from domain.mail.sender import MailSender
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
+from domain.personal_data.export_handler import ExportHandler
 from domain.reports.handler import ReportHandler
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
@@ -67,6 +68,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             stack.push_async_callback(pool.close)
             for runner in (
                 _report_runner(container, name),
+                _export_runner(container, name),
                 _research_runner(container, pool, name, settings),
                 _optimization_runner(container, name),
                 _trial_runner(container, pool, name, settings),
@@ -136,6 +138,13 @@ def _report_runner(container: Container, name: str) -> JobRunner:
         history=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
     return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], counts=container.work_counts)
+
+
+def _export_runner(container: Container, name: str) -> JobRunner:
+    """Return the runner of exports, one at a time: nobody waits for one, and others need the processor."""
+    backends = container.backends
+    handler = ExportHandler(backends.database, backends.clock, backends.ids)
+    return JobRunner(backends.database, backends.bus, backends.clock, name, [handler])
 
 
 def _research_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> JobRunner:

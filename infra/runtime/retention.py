@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, idempotency keys, marks of alerts, points of equity, research, mails."""
+"""Deletes expired rows: ended credentials, idempotency keys, alerts, points of equity, research, mails, exports."""
 
 import asyncio
 import logging
@@ -54,6 +54,7 @@ class Purged(NamedTuple):
     recommendations: int
     optimizations: int
     mails: int
+    data_exports: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -83,6 +84,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.optimizations.delete_old(OPTIMIZATIONS_KEPT, ROWS_AT_ONCE),
                 await transaction.mails.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE)
                 + await transaction.email_codes.delete_expired(now, ROWS_AT_ONCE),
+                await transaction.data_exports.delete_expired(now, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
@@ -90,7 +92,8 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     if any(purged):
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
-            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails and codes"
+            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails and codes, "
+            "%d exports"
         )
         log.info(message, *purged)
     return purged

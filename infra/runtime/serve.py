@@ -42,6 +42,7 @@ from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
 from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
+from infra.web.downloads import ExportRoute
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
 from infra.web.signal_hooks import SignalHookRoute
@@ -182,8 +183,8 @@ def _app(settings: Settings, container: Container, services: Services, registry:
     web = web_settings(settings)
     if Role.WEB not in settings.roles:
         return build_health_app(lambda: pending_dependencies(container, settings), registry, web)
-    hooks = SignalHookRoute(services.webhook_receiver)
-    return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry, [hooks])
+    routes = [SignalHookRoute(services.webhook_receiver), ExportRoute(services.data_exports)]
+    return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry, routes)
 
 
 def web_settings(settings: Settings) -> WebSettings:

@@ -6,11 +6,12 @@ import strawberry
 
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
-from resolvers import nodes, users
+from resolvers import data_exports, nodes, users
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info
 from schema.engine.types import HaltFields
+from schema.personal_data.types import DataExport
 from schema.users.lists import ViewerLists
 
 
@@ -151,6 +152,13 @@ class User(Node, HaltFields, ViewerLists):
     @strawberry.field(graphql_type=NotificationSettings, description="What the user receives mails about.")
     def notifications(parent: strawberry.Parent[domain.User]) -> object:
         return parent
+
+    @strawberry.field(
+        graphql_type=DataExport | None,
+        description="The newest export of the user's data. Null if there is none, or it has expired.",
+    )
+    async def data_export(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await data_exports.latest(info.context, parent)
 
     @strawberry.field(description="The cursor of the newest event in the user's event log.")
     async def event_cursor(parent: strawberry.Parent[domain.User], info: Info) -> str:

@@ -27,8 +27,9 @@ SCHEMA: Final = build_schema().graphql_schema
 
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
-    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "Fill", "Job", "LoginSession", "Optimization",
-    "Order", "Position", "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
+    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "DataExport", "Fill", "Job", "LoginSession",
+    "Optimization", "Order", "Position", "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion",
+    "TradingSession", "User",
 }  # fmt: skip
 
 QUERIES: Final = {
@@ -38,8 +39,8 @@ QUERIES: Final = {
 }  # fmt: skip
 
 VIEWER: Final = {
-    "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "displayName", "timeZone", "locale",
-    "reportCurrency", "notifications", "createdAt", "role",
+    "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "dataExport", "displayName",
+    "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role",
     "plan", "tradingState", "eventCursor",
     "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
     "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
@@ -52,6 +53,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
     "userErase": ("ADMIN", ()),
+    "userDataExport": ("ADMIN", ()),
     "twoFactorSetup": ("ADMIN", ()),
     "twoFactorEnable": ("ADMIN", ()),
     "twoFactorDisable": ("ADMIN", ()),
@@ -98,6 +100,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 
 LOGIN_ONLY: Final = {
     "userErase",
+    "userDataExport",
     "apiKeyCreate",
     "emailChange",
     "twoFactorSetup",

@@ -318,6 +318,7 @@ async def seeded(api: Api) -> Matrix:
         f'userUpdate(input: {{displayName: "{MARK} name"}})',
         f'signalWebhookCreate(input: {{tradingSession: "{encode_id("TradingSession", session.id)}", name: "{MARK}"}})',
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
+        "userDataExport",
         f"backtestRun(input: {_BACKTEST})",
         f"optimizationRun(input: {_OPTIMIZATION})",
     ):

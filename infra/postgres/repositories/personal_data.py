@@ -1,5 +1,6 @@
 """All that is stored about a user, in PostgreSQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -37,6 +38,7 @@ ERASE: Final = (
     "DELETE FROM optimizations WHERE user_id = $1",
     "DELETE FROM backtests WHERE user_id = $1",
     "DELETE FROM reports WHERE user_id = $1",
+    "DELETE FROM data_exports WHERE user_id = $1",
     "DELETE FROM jobs WHERE user_id = $1",
     "DELETE FROM user_events WHERE user_id = $1 AND order_id IS NULL",
     "UPDATE activities SET detail = NULL WHERE user_id = $1 AND detail IS NOT NULL",
@@ -55,6 +57,48 @@ ERASE: Final = (
 )
 """In an order that foreign keys allow; what refers to a user and isn't here is a record of trading."""
 
+_OF_USER: Final = "user_id = $1"
+_OF_ACCOUNTS: Final = "account_id IN (SELECT id FROM accounts WHERE user_id = $1)"
+EXPORTED: Final = {
+    "users": "id = $1",
+    **dict.fromkeys(
+        (
+            "accounts", "account_transfers", "activities", "api_keys", "backtest_drifts", "backtests", "fills",
+            "idempotency", "jobs", "login_sessions", "mails", "optimizations", "orders", "position_intents",
+            "position_protections", "positions", "recommendation_runs", "reports", "signal_webhooks", "signals",
+            "strategies", "strategy_versions", "trading_sessions", "user_events",
+        ),
+        _OF_USER,
+    ),
+    **dict.fromkeys(("account_alerts", "balances", "equity_points", "ledger_totals"), _OF_ACCOUNTS),
+    "optimization_trials": "optimization_id IN (SELECT id FROM optimizations WHERE user_id = $1)",
+    "trading_session_candles": "trading_session_id IN (SELECT id FROM trading_sessions WHERE user_id = $1)",
+    "halts": """subject_id IN (SELECT $1 UNION ALL SELECT id FROM accounts WHERE user_id = $1
+        UNION ALL SELECT id FROM trading_sessions WHERE user_id = $1)""",
+}  # fmt: skip
+"""The tables that have data of users, and which of their rows are a user's."""
+
+NOT_EXPORTED: Final = {
+    "data_export_pieces": "archives of such data",
+    "data_exports": "archives of such data",
+    "email_codes": "hashes of secrets",
+    "recovery_codes": "hashes of secrets",
+    "two_factors": "a sealed secret",
+    "user_event_heads": "the number of the last row of user_events",
+}
+"""The other tables that have a user's rows, and what is in them."""
+
+_SECRETS: Final = {("users", "password_hash")}
+"""Columns that are left out, besides all of type bytea, which hold sealed secrets and hashes."""
+
+COLUMNS: Final = """
+SELECT attname AS name, attname = ANY(
+    SELECT a.attname FROM pg_index JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = ANY(indkey)
+    WHERE indisprimary AND indrelid = $1::text::regclass
+) AS is_key, format_type(atttypid, NULL) AS type
+FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+
 
 class PostgresPersonalData(Repository):
     """See `domain.ports.personal_data.PersonalData`."""
@@ -68,3 +112,22 @@ class PostgresPersonalData(Repository):
             await self._connection.execute(statement, user_id)
         await self._connection.execute(ERASE_USER, user_id, at)
         return ended
+
+    def tables(self) -> Sequence[str]:
+        return tuple(EXPORTED)
+
+    async def rows(self, user_id: UUID, table: str, after: str | None, limit: int) -> list[str]:
+        columns = await self._connection.fetch(COLUMNS, table)
+        shown = [row["name"] for row in columns if row["type"] != "bytea" and (table, row["name"]) not in _SECRETS]
+        key = ", ".join(f'"{row["name"]}"' for row in columns if row["is_key"])
+        fields = ", ".join(f'"{name}"' for name in shown)
+        beyond = ""
+        arguments: list[object] = [user_id, limit]
+        if after is not None:
+            beyond = f"AND ({key}) > (SELECT {key} FROM json_populate_record(NULL::{table}, $3::text::json))"
+            arguments.append(after)
+        query = (
+            f"SELECT row_to_json(t)::text FROM (SELECT {fields} FROM {table} WHERE {EXPORTED[table]} {beyond} "
+            f"ORDER BY {key} LIMIT $2) t"
+        )
+        return [row[0] for row in await self._connection.fetch(query, *arguments)]

@@ -35,6 +35,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "twoFactorReset": "two_factor_reset",
     "recoveryCodesReplace": "recovery_codes_replaced",
     "userErase": "user_erased",
+    "userDataExport": "data_export_requested",
     "passwordResetRequest": "password_reset_requested",
     "passwordReset": "password_reset",
     "loginSessionRevoke": "login_session_revoked",

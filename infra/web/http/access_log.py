@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
+from resolvers.data_exports import EXPORT_PATH
 from resolvers.trading import WEBHOOK_PATH
 
 log = structlog.stdlib.get_logger("r3edge.access")
@@ -70,8 +71,9 @@ class AccessLogMiddleware:
 
 def _route(path: str) -> str:
     """Return what is logged of a path: nothing that comes after a route, since the rest of a hook's is a secret."""
-    if path.startswith(WEBHOOK_PATH):
-        return WEBHOOK_PATH
+    for prefix in (WEBHOOK_PATH, EXPORT_PATH):
+        if path.startswith(prefix):
+            return prefix
     return path if path in _ROUTES else "other"
 
 
