@@ -246,7 +246,7 @@ async def reset_two_factor(database: Database, mails: UserMails, clock: Clock, i
         await transaction.two_factors.delete(user.id)
         await mails.add(transaction, MailKind.TWO_FACTOR_DISABLED, user.email, now, user.id)
         subject = ("User", str(user.id))
-        await record_activity(transaction, ids, now, user.id, "twoFactorReset", subject, "by an operator")
+        await record_activity(transaction, ids, now, user.id, "twoFactorDisable", subject, "by an operator")
     return True
 
 

@@ -32,7 +32,6 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "twoFactorSetup": "two_factor_set_up",
     "twoFactorEnable": "two_factor_enabled",
     "twoFactorDisable": "two_factor_disabled",
-    "twoFactorReset": "two_factor_reset",
     "recoveryCodesReplace": "recovery_codes_replaced",
     "userErase": "user_erased",
     "userDataExport": "data_export_requested",

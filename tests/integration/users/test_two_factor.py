@@ -240,7 +240,7 @@ async def test_an_operator_takes_it_away_and_the_user_learns_of_it(mail: MailNod
     assert "turned off" in texts[-1]
     async with node.database.read_only() as reading:
         actions = [activity.action for activity in await reading.users.activity(ada.signed.user.id, KeysetPage(100))]
-    assert {"twoFactorSetup", "twoFactorEnable", "twoFactorReset"} <= set(actions)
+    assert {"twoFactorSetup", "twoFactorEnable", "twoFactorDisable"} <= set(actions)
 
 
 async def test_a_password_reset_leaves_it_on(mail: MailNode) -> None:
