@@ -98,7 +98,7 @@ class PasswordResetService:
 
 
 async def create_reset_code(
-    database: Database, tokens: TokenSource, clock: Clock, email: str, life: timedelta
+    database: Database, tokens: TokenSource, clock: Clock, ids: IdGenerator, email: str, life: timedelta
 ) -> str | None:
     """Return a new reset code for the user with that email, for an operator to pass on; None if there is none."""
     code, now = new_email_code(tokens), clock.now()
@@ -109,4 +109,7 @@ async def create_reset_code(
         user, _ = found
         stored = EmailCode(user.id, CodePurpose.OPERATOR_RESET, user.email, now, now + life)
         await transaction.email_codes.add(stored, credential_hash(code))
+        subject = ("User", str(user.id))
+        action = "passwordResetRequest"
+        await record_activity(transaction, ids, now, user.id, action, subject, "by an operator")
     return code

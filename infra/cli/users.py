@@ -1,13 +1,18 @@
 """`r3edge user`: changes users, for the operator of the machine."""
 
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from infra.cli.exit_codes import FAILED
-from infra.cli.options import DataDirectory, run_command
+from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from infra.runtime.backends import Backends
 
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
@@ -17,45 +22,58 @@ user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_i
 @user_app.command("promote")
 def promote(email: str, data_dir: DataDirectory = None) -> None:
     """Make a registered user an operator."""
-    if not run_command(promote_user(load_settings(data_dir=data_dir), email)):
-        _print_unknown(email)
+    if not run_command(promote_user(_settings(data_dir), email)):
+        _end_unknown(email)
     print(f"{email} is an operator now")
 
 
 @user_app.command("reset-password")
 def reset_password(email: str, data_dir: DataDirectory = None) -> None:
     """Print a code that sets a user a new password, for one who has forgotten it."""
-    code = run_command(make_reset_code(load_settings(data_dir=data_dir), email))
+    code = run_command(make_reset_code(_settings(data_dir), email))
     if code is None:
-        _print_unknown(email)
+        _end_unknown(email)
     print(f"{code}\n\nGive it to {email}: the mutation passwordReset takes it, once, within an hour.")
 
 
-def _print_unknown(email: str) -> NoReturn:
-    print(f"nobody is registered as {email}", file=sys.stderr)
-    raise SystemExit(FAILED)
+@user_app.command("reset-two-factor")
+def reset_two_factor(email: str, data_dir: DataDirectory = None) -> None:
+    """Turn two-factor authentication off for a user who has lost the app and the recovery codes."""
+    if not run_command(remove_two_factor(_settings(data_dir), email)):
+        print(f"nobody with two-factor authentication is registered as {email}", file=sys.stderr)
+        raise SystemExit(FAILED)
+    print(f"{email} signs in with the password alone now")
+
+
+@user_app.command("erase")
+def erase(email: str, *, yes: Yes = False, data_dir: DataDirectory = None) -> None:
+    """Erase a user for good; records of trading stay under an id that names nobody."""
+    settings = _settings(data_dir)
+    if not yes:
+        typer.confirm(f"Erase {email} for good?", abort=True)
+    if not run_command(erase_user(settings, email)):
+        _end_unknown(email)
+    print(f"{email} is erased")
+
+
+async def promote_user(settings: Settings, email: str) -> bool:
+    """Make a user an operator; False if nobody has that email."""
+    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
+    from domain.model.users import UserRole  # noqa: PLC0415  # as above
+
+    async with _backends(settings) as backends, backends.database.transaction() as transaction:
+        return await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR) is not None
 
 
 async def make_reset_code(settings: Settings, email: str) -> str | None:
     """Return a new reset code for the user with that email; None if nobody has it."""
     from domain.users.mail_composer import RESET_CODE_LIFE  # noqa: PLC0415  # other commands start without
     from domain.users.password_reset import create_reset_code  # noqa: PLC0415  # as above
-    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
-    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
     from infra.security import RandomTokens  # noqa: PLC0415  # as above
 
-    with held_data_dir(settings) as data_dir:
-        async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
-            return await create_reset_code(backends.database, RandomTokens(), backends.clock, email, RESET_CODE_LIFE)
-
-
-@user_app.command("reset-two-factor")
-def reset_two_factor(email: str, data_dir: DataDirectory = None) -> None:
-    """Turn two-factor authentication off for a user who has lost the app and the recovery codes."""
-    if not run_command(remove_two_factor(load_settings(data_dir=data_dir), email)):
-        print(f"nobody with two-factor authentication is registered as {email}", file=sys.stderr)
-        raise SystemExit(FAILED)
-    print(f"{email} signs in with the password alone now")
+    async with _backends(settings) as backends:
+        made_by = (backends.database, RandomTokens(), backends.clock, backends.ids)
+        return await create_reset_code(*made_by, email, RESET_CODE_LIFE)
 
 
 async def remove_two_factor(settings: Settings, email: str) -> bool:
@@ -63,23 +81,10 @@ async def remove_two_factor(settings: Settings, email: str) -> bool:
     from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
     from domain.users.two_factor import reset_two_factor as reset  # noqa: PLC0415  # as above
     from domain.users.user_mails import UserMails  # noqa: PLC0415  # as above
-    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
-    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
 
-    with held_data_dir(settings) as data_dir:
-        async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
-            mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
-            return await reset(backends.database, mails, backends.clock, backends.ids, normalise_email(email))
-
-
-@user_app.command("erase")
-def erase(email: str, *, yes: Yes = False, data_dir: DataDirectory = None) -> None:
-    """Erase a user for good; records of trading stay under an id that names nobody."""
-    if not yes:
-        typer.confirm(f"Erase {email} for good?", abort=True)
-    if not run_command(erase_user(load_settings(data_dir=data_dir), email)):
-        _print_unknown(email)
-    print(f"{email} is erased")
+    async with _backends(settings) as backends:
+        mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
+        return await reset(backends.database, mails, backends.clock, backends.ids, normalise_email(email))
 
 
 async def erase_user(settings: Settings, email: str) -> bool:
@@ -87,32 +92,34 @@ async def erase_user(settings: Settings, email: str) -> bool:
     from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
     from domain.personal_data.erasure import Erasure  # noqa: PLC0415  # as above
     from domain.users.authentication import Authenticator  # noqa: PLC0415  # as above
-    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
+
+    async with _backends(settings) as backends:
+        async with backends.database.read_only() as reading:
+            found = await reading.users.get_by_email(normalise_email(email))
+        if found is None:
+            return False
+        authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
+        erasure = Erasure(backends.database, authenticator, backends.bus, backends.clock, backends.ids)
+        await erasure.erase(found[0].id, "userErase")
+        return True
+
+
+@asynccontextmanager
+async def _backends(settings: Settings) -> AsyncIterator["Backends"]:
+    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # other commands start without
     from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
 
     with held_data_dir(settings) as data_dir:
         async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
-            async with backends.database.read_only() as reading:
-                found = await reading.users.get_by_email(normalise_email(email))
-            if found is None:
-                return False
-            authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
-            erasure = Erasure(backends.database, authenticator, backends.bus, backends.clock, backends.ids)
-            await erasure.erase(found[0].id, "userErase")
-            return True
+            yield backends
 
 
-async def promote_user(settings: Settings, email: str) -> bool:
-    """Make a user an operator; False if nobody has that email."""
-    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
-    from domain.model.users import UserRole  # noqa: PLC0415  # as above
-    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # as above
-    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
+def _settings(data_dir: DataDirectory) -> Settings:
+    settings = load_settings(data_dir=data_dir)
+    log_warnings_alone(settings)
+    return settings
 
-    with held_data_dir(settings) as data_dir:
-        async with (
-            database(settings, data_dir) as dsn,
-            open_backends(settings, dsn) as backends,
-            backends.database.transaction() as transaction,
-        ):
-            return await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR) is not None
+
+def _end_unknown(email: str) -> NoReturn:
+    print(f"nobody is registered as {email}", file=sys.stderr)
+    raise SystemExit(FAILED)

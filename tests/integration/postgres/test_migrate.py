@@ -10,6 +10,7 @@ from infra.postgres.migrate import head, is_up_to_date, migrate, upgrade
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.repositories.jobs import PostgresJobs
+from infra.postgres.repositories.users import PostgresUsers
 
 
 async def test_an_empty_database_gets_every_revision_once(empty_database_dsn: str) -> None:
@@ -322,3 +323,26 @@ async def test_jobs_from_before_users_took_turns_are_still_claimed(empty_databas
     await connection.close()
     assert claimed is not None
     assert (claimed.job.id, claimed.attempts) == (job, 1)
+
+
+async def test_users_and_login_sessions_from_before_there_was_mail_are_as_they_were(empty_database_dsn: str) -> None:
+    await upgrade(empty_database_dsn, "0046")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, session, at = uuid4(), uuid4(), datetime(2026, 5, 1, 12, 7, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name)"
+        " VALUES ($1, 'a@example.com', 'hash', $2, 'OPERATOR', 'standard')", user, at,
+    )  # fmt: skip
+    await connection.execute(
+        "INSERT INTO login_sessions (id, user_id, token_hash, created_at, last_seen_at, expires_at)"
+        " VALUES ($1, $2, 'hash', $3, $3, 'infinity')", session, user, at,
+    )  # fmt: skip
+    await migrate(empty_database_dsn)
+    users = PostgresUsers(Connection(connection))
+    found = await users.get(user)
+    login_sessions = await users.login_sessions(user, at)
+    await connection.close()
+    assert found is not None
+    assert (found.email_verified_at, found.two_factor_enabled_at) == (None, None)
+    assert (found.time_zone, found.locale, found.report_currency, found.notify_sign_in) == ("UTC", "en", None, True)
+    assert [(each.id, each.address, each.user_agent) for each in login_sessions] == [(session, None, None)]

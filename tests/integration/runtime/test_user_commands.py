@@ -1,0 +1,58 @@
+"""`r3edge user`: what an operator does for users at the machine, without the API."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.core.errors import InputError
+from domain.core.pagination import KeysetPage
+from domain.model.users import TwoFactor, UserRole
+from infra.cli.users import erase_user, make_reset_code, promote_user, remove_two_factor
+from infra.embedded.bus import EmbeddedBus
+from infra.postgres.database import PostgresDatabase
+from infra.postgres.pool import Pool
+from infra.settings import Settings, load_settings
+from tests.support.clocks import ManualClock
+from tests.support.users import stored_user
+
+CLOCK = ManualClock()
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_dsn: str) -> Settings:
+    return load_settings(data_dir=tmp_path, database_url=database_dsn)
+
+
+async def test_an_operator_promotes_resets_and_erases_by_email_and_it_is_in_the_users_activity(
+    pool: Pool, settings: Settings
+) -> None:
+    database = PostgresDatabase(pool, EmbeddedBus(), CLOCK)
+    await stored_user(database)
+    ada = await stored_user(database, email="ada@example.com")
+    async with database.transaction() as transaction:
+        await transaction.two_factors.save(TwoFactor(ada.id, b"sealed", CLOCK.now(), CLOCK.now()))
+
+    assert await promote_user(settings, " ADA@example.com")
+    code = await make_reset_code(settings, "ada@example.com")
+    assert code is not None
+    assert code not in await pool.fetchval("SELECT string_agg(c::text, ' ') FROM email_codes c")
+    assert await remove_two_factor(settings, "ada@example.com")
+    assert not await remove_two_factor(settings, "ada@example.com")
+    async with database.read_only() as reading:
+        user = await reading.users.get(ada.id)
+        activities = await reading.users.activity(ada.id, KeysetPage(10))
+    assert user is not None
+    assert (user.role, user.two_factor_enabled_at) == (UserRole.OPERATOR, None)
+    assert {(activity.action, activity.detail) for activity in activities} == {
+        ("passwordResetRequest", "by an operator"), ("twoFactorDisable", "by an operator"),
+    }  # fmt: skip
+
+    assert await erase_user(settings, "ada@example.com")
+    assert await pool.fetchval("SELECT count(*) FROM users WHERE email LIKE '%ada%'") == 0
+
+
+async def test_nobody_by_that_email_and_what_is_no_email_are_errors(pool: Pool, settings: Settings) -> None:
+    for command in (promote_user, make_reset_code, remove_two_factor, erase_user):
+        assert not await command(settings, "nobody@example.com")
+        with pytest.raises(InputError, match="is not an email address"):
+            await command(settings, "nonsense")
