@@ -36,7 +36,7 @@ class SmtpTransport:
                 timeout=server.timeout_seconds,
             )
         except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
-            raise MailNotSent(_reason(error)) from None
+            raise MailNotSent(_reason(error, message.recipient)) from None
 
     def _mail(self, message: MailMessage) -> EmailMessage:
         mail = EmailMessage()
@@ -51,6 +51,7 @@ class SmtpTransport:
         return mail
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split()) or "no reason was given"
+def _reason(error: Exception, recipient: str) -> str:
+    """Return what the server said, without the address, which a server that refuses it repeats: it is for the log."""
+    text = " ".join(str(error).split()).replace(recipient, "…") or "no reason was given"
     return f"{type(error).__name__}: {text}"[:MAX_REASON_CHARACTERS]

@@ -23,6 +23,9 @@ class LoopbackMailServer:
     host: str = "127.0.0.1"
     port: int = 0
     answer: str = OK
+    recipient_answer: str = OK
+    """What it says to a recipient; `%s` is the address."""
+
     messages: list[EmailMessage] = field(default_factory=list)
     stalls: asyncio.Event | None = None
     """Until it is set, no mail is answered."""
@@ -43,6 +46,14 @@ class LoopbackMailServer:
             assert isinstance(message, EmailMessage)
             self.messages.append(message)
         return self.answer
+
+    async def handle_RCPT(  # noqa: N802
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        """Take a recipient, or answer as the test says; the name is aiosmtpd's."""
+        if self.recipient_answer == OK:
+            envelope.rcpt_tos.append(address)
+        return self.recipient_answer.replace("%s", address)
 
     async def start(self) -> None:
         """Listen, at the same port as before if there was one."""

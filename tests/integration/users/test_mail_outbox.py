@@ -92,6 +92,18 @@ async def test_retries_are_further_and_further_apart_and_end_after_five_days_wit
     assert await mail.sender().send_due() == 0
 
 
+async def test_no_address_stands_in_the_log_though_the_server_repeats_it(
+    mail: MailNode, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
+    mail.server.recipient_answer = "550 <%s> is nobody here"
+    await mail.sender().send_due()
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert "is nobody here" in line
+    assert EMAIL not in line
+    assert EMAIL not in await pool.fetchval("SELECT error FROM mails")
+
+
 async def test_two_workers_send_each_mail_once(mail: MailNode) -> None:
     for number in range(12):
         await mail.node.users.register(f"user{number}@example.com", PASSWORD, None, HERE)
