@@ -1,6 +1,7 @@
 """Runs a backtest: signals over all bars at once, then the trades that they lead to, then the figures."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from heapq import heapify, heapreplace
 
 from domain.backtest.bars import Bars
@@ -76,7 +77,8 @@ def run_markets(
 
 
 def _contexts(plan: BacktestPlan, markets: Sequence[MarketBars], start: int) -> list[RunContext]:
-    with_fees = [plan.costs.applied_to(market.market) for market in markets]
+    # A market that isn't traded any more was when its candles were made.
+    with_fees = [replace(plan.costs.applied_to(market.market), active=True) for market in markets]
     quote_places = max(places_needed(market, plan.costs, [plan.initial_equity]) for market in with_fees)
     budget, contexts = Budget(0), list[RunContext]()
 

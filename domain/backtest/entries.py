@@ -200,7 +200,7 @@ class EntryBuilder:
         Nothing else of `check_order` can deny an entry here. What isn't sure it decides.
         """
         most = self._grid.most_lots
-        if not self._market.active or lots < self._grid.least_lots or (most is not None and lots > most):
+        if lots < self._grid.least_lots or (most is not None and lots > most):
             return False
         if value < self._least_value:
             return False

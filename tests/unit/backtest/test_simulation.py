@@ -305,6 +305,13 @@ def test_risk_checks_deny_what_live_trading_denies_and_say_why() -> None:
     assert "The order needs 100 USDT" in result.message
 
 
+def test_a_market_that_is_no_longer_traded_was_when_its_candles_were_made() -> None:
+    bars = bars_at((*QUIET, ENTER), QUIET, (*QUIET, EXIT), QUIET)
+    halted, traded = (run(a_plan(market=a_spot_market(active=active)), bars) for active in (False, True))
+    assert len(halted.fills) == 2
+    assert (halted.fills, halted.hash, halted.message) == (traded.fills, traded.hash, None)
+
+
 def test_an_entry_below_the_lot_is_no_order() -> None:
     result = run(a_plan(market=a_spot_market(quantity_increment=D(10))), bars_at((*QUIET, ENTER), QUIET))
     assert result.metrics.orders_denied == 0
