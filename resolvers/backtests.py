@@ -69,8 +69,9 @@ async def round_trips(context: RequestContext, backtest: Backtest, page: PageArg
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
     scope = CursorScope("round-trips", str(backtest.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
-    outcome = await _outcome(context, backtest)
-    trips = () if outcome is None else outcome.round_trips
+    trips: Sequence[RoundTrip] = ()
+    if await has_succeeded(context, backtest.job_id):
+        trips = await context.loaders.backtest_round_trips.load(backtest.id)
     numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
     return slice_page(request, trips, lambda trip: (numbers[id(trip)],))
 

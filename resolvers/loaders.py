@@ -14,7 +14,7 @@ from domain.model.jobs import Job
 from domain.model.optimizations import Optimization, Trial, TrialResult
 from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
-from domain.model.reports import PerformanceMetrics, ReportResult
+from domain.model.reports import PerformanceMetrics, ReportResult, RoundTrip
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, SignalWebhook, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
@@ -235,14 +235,25 @@ class Loaders:
 
     @cached_property
     def backtest_outcomes(self) -> DataLoader[UUID, BacktestOutcome | None]:
-        """What backtests came to, by the backtest's id; several fields need the same one."""
+        """What backtests came to without round trips, by the backtest's id; several fields need the same one."""
 
         async def load(ids: list[UUID]) -> list[BacktestOutcome | None]:
             async with self._database.read_only() as reading:
-                found = await reading.backtests.outcomes(ids)
+                found = await reading.backtests.outcomes_without_trips(ids)
             return [found.get(backtest_id) for backtest_id in ids]
 
         return DataLoader(load)
+
+    @cached_property
+    def backtest_round_trips(self) -> DataLoader[UUID, Sequence[RoundTrip]]:
+        """The round trips of a backtest. They are many: those of one are read at a time, and none are kept."""
+
+        async def load(ids: list[UUID]) -> list[Sequence[RoundTrip]]:
+            async with self._database.read_only() as reading:
+                found = await reading.backtests.outcomes(ids)
+            return [found[backtest_id].round_trips if backtest_id in found else () for backtest_id in ids]
+
+        return DataLoader(load, max_batch_size=1, cache=False)
 
     @cached_property
     def optimizations(self) -> DataLoader[UUID, Optimization | None]:

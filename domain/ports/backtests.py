@@ -34,6 +34,10 @@ class BacktestRepository(Protocol):
         """Return what backtests came to, without those whose job hasn't succeeded."""
         ...
 
+    async def outcomes_without_trips(self, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
+        """Return the same without round trips, of which each may have thousands."""
+        ...
+
     async def delete_old(self, kept: int, limit: int) -> int:
         """Delete backtests with their jobs that have ended, but for the newest `kept` of each user; return how many."""
         ...

@@ -36,6 +36,9 @@ SET_OUTCOME: Final = "UPDATE backtests SET outcome = $2 WHERE id = $1"
 OUTCOMES: Final = """
 SELECT backtests.id, outcome FROM backtests JOIN jobs ON jobs.id = backtests.job_id
 WHERE backtests.id = ANY($1::uuid[]) AND jobs.status = 'SUCCEEDED'"""
+OUTCOMES_WITHOUT_TRIPS: Final = OUTCOMES.replace(
+    "outcome FROM", "jsonb_set(outcome, '{round_trips}', '[]') AS outcome FROM", 1
+)
 DELETE_OLD: Final = """
 WITH old AS (
     SELECT numbered.id, numbered.job_id FROM (
@@ -69,8 +72,13 @@ class PostgresBacktests(Repository):
         await self._connection.execute(SET_OUTCOME, backtest_id, to_json(outcome))
 
     async def outcomes(self, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
-        rows = await self._connection.fetch(OUTCOMES, ids)
-        return {row["id"]: _OUTCOME.decode(row["outcome"]) for row in rows}
+        return await self._outcomes(OUTCOMES, ids)
+
+    async def outcomes_without_trips(self, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
+        return await self._outcomes(OUTCOMES_WITHOUT_TRIPS, ids)
 
     async def delete_old(self, kept: int, limit: int) -> int:
         return int((await self._connection.execute(DELETE_OLD, kept, limit)).removeprefix("DELETE "))
+
+    async def _outcomes(self, text: str, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
+        return {row["id"]: _OUTCOME.decode(row["outcome"]) for row in await self._connection.fetch(text, ids)}

@@ -295,6 +295,9 @@ async def test_more_round_trips_than_are_kept_still_count(
     count = outcome.metrics.round_trips
     assert count > len(outcome.round_trips) == 3
     assert outcome.notes[-1].startswith("The first 3 of ")
+    async with database.read_only() as reading:
+        without = await reading.backtests.outcomes_without_trips([backtest.id])
+    assert without == {backtest.id: replace(outcome, round_trips=())}
 
 
 async def test_the_oldest_backtests_of_a_user_go_once_there_are_too_many(
