@@ -1,134 +1,156 @@
-"""A backtest of an EMA cross with a stop and fees over minute candles, beside backtesting.py on the same candles.
+"""A backtest of an EMA cross with a stop and fees, by this engine and by others on the same candles and rules.
 
-The engine's way begins with the definition and the candles' arrays, and ends with all figures, the equity curve and the
-round trips; backtesting.py's with its strategy and a frame, and ends with its statistics. Both are measured in the
-processor time of one thread and take turns. The peer is given a part of the candles: it takes the same time for each.
+Each engine runs in a process of its own, one after the other, from the candles in arrays to its figures. Its best run
+counts, by processor time; in the first one it may compile. freqtrade pins other versions of packages than this project
+does, so it has an environment of its own.
 """
 
+import json
+import shutil
+import subprocess
 import sys
-import time
-import warnings
-from collections.abc import Callable
-from decimal import Decimal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-import talib
+from bench.figures import ROOT, Figure, report
+from bench.peers.series import MARKETS, random_walk, save
 
-from bench.figures import Figure, report
-from domain.backtest.bars import Bars
-from domain.backtest.engine import run_backtest
-from domain.backtest.plan import BacktestPlan
-from domain.backtest.result import BacktestResult
-from domain.indicators.candle_arrays import CandleArrays
-from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition
-from domain.model.markets import Market, MarketSymbol, Timeframe
-from domain.rules.costs import TradingCosts
-from domain.strategies.compiled import compile_definition
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from backtesting import Backtest, Strategy
-    from backtesting.lib import crossover
-
-CANDLES, PEER_CANDLES, RUNS = 1_000_000, 200_000, 3
-TARGET_SECONDS, TARGET_RATIO = 1.0, 7.0
-FEE = 0.001
-MARKET = Market(
-    symbol=MarketSymbol("sandbox", "BTC/USDT"),
-    base="BTC",
-    quote="USDT",
-    active=True,
-    price_increment=Decimal("0.01"),
-    quantity_increment=Decimal("0.00001"),
-    minimum_quantity=Decimal("0.00001"),
-    maximum_quantity=Decimal(9_000),
-    minimum_notional=Decimal(5),
-    maker_fee=Decimal(str(FEE)),
-    taker_fee=Decimal(str(FEE)),
+CANDLES, RUNS = 1_000_000, 3
+FREQTRADE = "2026.9"
+ISOLATED = (
+    "uv",
+    "run",
+    "--isolated",
+    "--no-project",
+    "--python",
+    "3.11",
+    "--with",
+    f"freqtrade=={FREQTRADE}",
+    "python",
 )
-DEFINITION = StrategyDefinition(
-    Sizing(quote_amount=Decimal(1_000)),
-    enter_long="crosses_above(ema(close, 12), ema(close, 26))",
-    exit_long="crosses_below(ema(close, 12), ema(close, 26))",
-    stop_loss=ExitDistance(percent=Decimal(2)),
-)
+PROGRAMS = {
+    "this engine": ((sys.executable,), "engine_run", RUNS),
+    "vectorbt": ((sys.executable,), "vectorbt_run", RUNS, "numba"),
+    "vectorbt with Rust": ((sys.executable,), "vectorbt_run", RUNS, "rust"),
+    "backtesting.py": ((sys.executable,), "backtesting_py_run", 1),
+    "freqtrade": (ISOLATED, "freqtrade_run", 1),
+}
+TARGET_RATIOS = {"vectorbt": 3, "backtesting.py": 7, "freqtrade": 50}
+TARGET_SECONDS, TARGET_SECONDS_OF_MARKETS, TARGET_MB = 1.0, 3.0, 500
+COLUMNS = ("by", "s", "CPU s", "CPU s, first run", "candles/s", "times ours", "trades", "as ours", "equity", "peak MB")
+
+Found = dict[str, dict[str, Any]]
 
 
-def measure(candles: int, peer_candles: int, runs: int) -> None:
-    bars = _walk(candles)
-    ours, theirs, result = [], [], _ours(bars)
-    for _ in range(runs):
-        ours.append(_timed(lambda: _ours(bars)))
-        theirs.append(_timed(lambda: _theirs(bars.first(peer_candles))))
-    seconds, peer = min(ours), min(theirs) / peer_candles * candles
-    rows: list[list[Any]] = [
-        ["engine", candles, result.metrics.round_trips, seconds, candles / seconds],
-        ["backtesting.py", peer_candles, _theirs(bars.first(peer_candles)), min(theirs), candles / peer],
+def measure(candles: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "candles.npz"
+        save(random_walk(candles), file)
+        found, missing = _run_all(str(file))
+    several = _run((sys.executable,), "markets_run", str(candles), RUNS)[0]
+    ours = found["this engine"]
+    rows = [_row(measured, ours) for measured in [*found.values(), several]]
+    rows.extend([name, f"not run: {reason}", *[""] * (len(COLUMNS) - 2)] for name, reason in missing.items())
+    report("backtest", COLUMNS, rows, [*_own_figures(ours, several), *_ratios(found, missing)])
+
+
+class NotRun(Exception):
+    """A program can't run here; the message is why."""
+
+
+def _run_all(file: str) -> tuple[Found, dict[str, str]]:
+    found, missing = Found(), dict[str, str]()
+    for name, (command, program, *arguments) in PROGRAMS.items():
+        try:
+            found |= {measured["engine"]: measured for measured in _run(command, program, file, *arguments)}
+        except NotRun as reason:
+            missing[name] = str(reason)
+    return found, missing
+
+
+def _run(command: Sequence[str], program: str, *arguments: object) -> list[dict[str, Any]]:
+    if shutil.which(command[0]) is None:
+        raise NotRun(f"{command[0]} isn't installed")
+    arguments = [*command, "-m", f"bench.peers.{program}", *map(str, arguments)]
+    ended = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ended.returncode:
+        raise NotRun((ended.stderr.strip().splitlines() or [f"it ended with {ended.returncode}"])[-1])
+    return list(json.loads(ended.stdout.strip().splitlines()[-1]))
+
+
+def _row(measured: dict[str, Any], ours: dict[str, Any]) -> list[object]:
+    (seconds, used), outcome = measured["best"], measured["outcome"]
+    spans = set(map(tuple, outcome["spans"]))
+    same = len(spans & set(map(tuple, ours["outcome"]["spans"])))
+    return [
+        measured["engine"],
+        seconds,
+        used,
+        measured["first"][1] if measured["first"] else "",
+        f"{measured['candles'] / used:,.0f}",
+        _times(measured, ours),
+        outcome["trades"],
+        same if spans else "",
+        outcome["equity"],
+        f"{measured['peak']:,.0f}",
     ]
-    ratio = peer / seconds
-    figures = [
+
+
+def _ratio(measured: dict[str, Any], ours: dict[str, Any], runs: str = "best") -> float:
+    """Return how many times as long it takes the processor."""
+    return float(measured[runs][1] / ours["best"][1])
+
+
+def _times(measured: dict[str, Any], ours: dict[str, Any], runs: str = "best") -> str:
+    ratio = _ratio(measured, ours, runs)
+    return f"{ratio:,.0f}" if ratio >= 20 else f"{ratio:.2g}"
+
+
+def _own_figures(ours: dict[str, Any], several: dict[str, Any]) -> list[Figure]:
+    candles, seconds, peak = ours["candles"], ours["best"][1], max(ours["peak"], several["peak"])
+    of_markets = several["best"][1]
+    return [
         Figure(
             f"backtest of {candles:,} minute candles, EMA cross with stop and fees",
-            f"{seconds:.2f} s of processor time, {result.metrics.round_trips:,} round trips",
+            f"{seconds:.2f} s of processor time, {ours['outcome']['trades']:,} trades",
             f"≤ {TARGET_SECONDS:g} s",
             seconds <= TARGET_SECONDS,
         ),
         Figure(
-            "the same by backtesting.py", f"{ratio:.1f} times as long", f"≥ {TARGET_RATIO:g}", ratio >= TARGET_RATIO
+            f"the same count of candles of {MARKETS} markets, trailing stop and ladder",
+            f"{of_markets:.2f} s of processor time, {several['outcome']['trades']:,} trades",
+            f"≤ {TARGET_SECONDS_OF_MARKETS:g} s",
+            of_markets <= TARGET_SECONDS_OF_MARKETS,
         ),
+        Figure("the most memory of both", f"{peak:,.0f} MB", f"≤ {TARGET_MB} MB", peak <= TARGET_MB),
     ]
-    report("backtest", ["by", "candles", "round trips", "seconds", "candles/s"], rows, figures)
 
 
-def _walk(candles: int) -> Bars:
-    """Return minute candles of a random walk on a grid of hundredths, each opening at the close before."""
-    random = np.random.default_rng(1)
-    close = np.round(60_000 * np.exp(np.cumsum(random.normal(0, 4e-4, candles))), 2)
-    opened = np.concatenate([[60_000.0], close[:-1]])
-    high = np.round(np.maximum(opened, close) + random.lognormal(0, 1, candles), 2)
-    low = np.round(np.minimum(opened, close) - random.lognormal(0, 1, candles), 2)
-    volume = np.round(random.lognormal(1, 1, candles), 5)
-    times = 1_600_000_020_000 // 60_000 * 60_000 + np.arange(candles, dtype=np.int64) * 60_000
-    return Bars(Timeframe.M1, times, CandleArrays(opened, high, low, close, volume, gapless=True))
+def _ratios(found: Found, missing: dict[str, str]) -> list[Figure]:
+    figures, ours = [], found["this engine"]
+    for name, measured in found.items():
+        if measured is ours:
+            continue
+        ratio, target = _ratio(measured, ours), TARGET_RATIOS.get(name)
+        figures.append(
+            Figure(
+                f"the same by {name}",
+                f"{_times(measured, ours)} times as long" + _in_first_run(measured, ours),
+                None if target is None else f"≥ {target}",
+                None if target is None else ratio >= target,
+            )
+        )
+    return figures + [Figure(f"the same by {name}", f"not run: {reason}") for name, reason in missing.items()]
 
 
-def _ours(bars: Bars) -> BacktestResult:
-    fee = Decimal(str(FEE))
-    plan = BacktestPlan(
-        DEFINITION, compile_definition(DEFINITION), MARKET, Timeframe.M1, TradingCosts(fee, fee), Decimal(1_000_000)
-    )
-    return run_backtest(plan, bars)
-
-
-class _Crossing(Strategy):  # type: ignore[misc]  # the library has no types
-    def init(self) -> None:
-        self.fast = self.I(talib.EMA, self.data.Close, 12)
-        self.slow = self.I(talib.EMA, self.data.Close, 26)
-
-    def next(self) -> None:
-        if self.position and crossover(self.slow, self.fast):
-            self.position.close()
-        elif not self.position and crossover(self.fast, self.slow):
-            self.buy(size=1, sl=self.data.Close[-1] * 0.98)
-
-
-def _theirs(bars: Bars) -> int:
-    """Return the number of its trades."""
-    columns = {name.capitalize(): bars.candles.series(name) for name in ("open", "high", "low", "close", "volume")}
-    frame = pd.DataFrame(columns, index=pd.to_datetime(bars.opened, unit="ms"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return int(Backtest(frame, _Crossing, cash=100_000_000, commission=FEE).run()["# Trades"])
-
-
-def _timed(action: Callable[[], object]) -> float:
-    began = time.thread_time()
-    action()
-    return time.thread_time() - began
+def _in_first_run(measured: dict[str, Any], ours: dict[str, Any]) -> str:
+    if measured["first"] in (None, measured["best"]):
+        return ""
+    return f", {_times(measured, ours, 'first')} times in its first run"
 
 
 if __name__ == "__main__":
     given = [int(number) for number in sys.argv[1:]]
-    measure(*(given or [CANDLES, PEER_CANDLES, RUNS]))
+    measure(*(given or [CANDLES]))

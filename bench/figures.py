@@ -45,7 +45,7 @@ def report(bench: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
     table = Table(*columns, title=bench)
     for row in rows:
         table.add_row(*map(_shown, row))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
     RESULTS.mkdir(exist_ok=True)
     result = {
         "bench": bench,

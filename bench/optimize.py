@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.backtest import MARKET
 from bench.figures import Figure, report
+from bench.peers.engine_run import a_market
 from domain.backtest.bars import Bars
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
@@ -83,7 +83,7 @@ async def measure(trials: int, days: int) -> None:
 def _search(trials: int, days: int) -> LocalSearch:
     plan = TrialPlan(
         DEFINITION,
-        MARKET,
+        a_market(),
         Timeframe.M5,
         TradingCosts(FEE, FEE),
         Decimal(1_000_000),

@@ -1,0 +1,1 @@
+"""The programs of `bench.backtest`: the same strategy on the same candles, each engine in a process of its own."""
