@@ -28,7 +28,7 @@ class ProfileChanges:
 
 def normalise_profile(changes: ProfileChanges) -> ProfileChanges:
     """Return the changes as they are stored; raises `InputErrors` with all that is wrong."""
-    reject_nulls(timeZone=changes.time_zone, locale=changes.locale)
+    reject_nulls(timeZone=changes.time_zone, locale=changes.locale, notifications=changes.notify_sign_in)
     errors, locale, currency = [], changes.locale, changes.report_currency
     if isinstance(changes.time_zone, str) and changes.time_zone not in _time_zones():
         message = f"{_quoted(changes.time_zone)} is not a time zone of the IANA database, such as Europe/Vienna or UTC."

@@ -33,12 +33,12 @@ class UserLoginInput:
     )
 
 
-@strawberry.input(description="The changes of the notification settings. A field that isn't given keeps its value.")
+@strawberry.input(description="The notification settings of the user.")
 class NotificationSettingsInput:
-    sign_in: bool | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="True for a mail at each sign-in from a device that is new. Null changes nothing.",
-    )
+    sign_in: bool = strawberry.field(description="True for a mail at each sign-in from a device that is new.")
+
+    def to_domain(self) -> bool:
+        return self.sign_in
 
 
 @strawberry.input(description="The changes of the user. A field that isn't given keeps its value.")
@@ -59,7 +59,7 @@ class UserUpdateInput:
         default=strawberry.UNSET, description="The new report currency, such as EUR. Null removes it."
     )
     notifications: NotificationSettingsInput | None = strawberry.field(
-        default=strawberry.UNSET, description="The notification settings to change. Null changes nothing."
+        default=strawberry.UNSET, description="The new notification settings. They can't be null."
     )
     password: str | None = strawberry.field(
         default=strawberry.UNSET,

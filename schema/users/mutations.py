@@ -5,11 +5,10 @@ from typing import Annotated
 
 import strawberry
 
-from domain.core.changes import UNCHANGED
 from domain.model.users import ApiScope
 from domain.users.profile import ProfileChanges
 from resolvers import users
-from schema.common.changes import change
+from schema.common.changes import change, replacement
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
@@ -136,7 +135,7 @@ class UserMutation:
                 change(input.time_zone),
                 change(input.locale),
                 change(input.report_currency),
-                change(input.notifications.sign_in) if input.notifications else UNCHANGED,
+                replacement(input.notifications),
             ),
             revoke_api_keys=input.revoke_api_keys,
             revoke_signal_webhooks=input.revoke_signal_webhooks,

@@ -10,7 +10,7 @@ from tests.support.api import SCHEMA, Api
 
 DOCUMENTS = {
     "UserUpdateInput": """mutation($input: UserUpdateInput!) { changed: userUpdate(input: $input) {
-      user { displayName } errors { code path } } }""",
+      user { displayName timeZone locale reportCurrency notifications { signIn } } errors { code path } } }""",
     "AccountUpdateInput": """mutation($id: ID!, $input: AccountUpdateInput!) {
       changed: accountUpdate(id: $id, input: $input) { account { name risk {
         maxOrderNotional maxPositionNotional maxOpenOrders maxOrdersPerMinute maxDailyLoss maxDrawdownPercent
@@ -23,11 +23,18 @@ CREATE_STRATEGY = """mutation($input: StrategyCreateInput!) { strategyCreate(inp
   strategy { id } errors { code message } } }"""
 DEFINITION = {"enterLong": "close > 1", "sizing": {"quoteAmount": "10"}}
 
-CLEARED = {"UserUpdateInput.displayName": "Ada", "StrategyUpdateInput.description": "what it does"}
+CLEARED = {
+    "UserUpdateInput.displayName": "Ada",
+    "UserUpdateInput.reportCurrency": "EUR",
+    "StrategyUpdateInput.description": "what it does",
+}
 """What null takes away, and a value to begin with."""
 
 REFUSED = {
     "UserUpdateInput.password",
+    "UserUpdateInput.timeZone",
+    "UserUpdateInput.locale",
+    "UserUpdateInput.notifications",
     "AccountUpdateInput.name",
     "AccountUpdateInput.risk",
     "StrategyUpdateInput.name",
