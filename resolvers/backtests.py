@@ -2,21 +2,17 @@
 
 from collections.abc import Sequence
 
-from domain.core.errors import FaultCode, RequestFault
-from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from domain.core.pagination import CursorScope, Page
 from domain.model.backtests import Backtest, BacktestOutcome
-from domain.model.jobs import Job
 from domain.model.reports import EquityPoint, PerformanceMetrics, RoundTrip
-from domain.model.strategies import StrategyVersion
 from domain.model.users import ApiScope, User
-from domain.performance.equity_curve import downsample
 from domain.ports.lists import NoFilter
 from domain.research.backtest_service import BacktestRequest
 from resolvers.context import RequestContext
 from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
-from resolvers.reports import MAX_POINTS
+from resolvers.performance import curve_points, round_trip_page
 
 
 async def backtests(
@@ -25,18 +21,6 @@ async def backtests(
     """Return a page of the user's backtests."""
     scope = CursorScope("backtests", str(user.id))
     return await list_page(context.lists.backtests, scope, owned_by(user, NoFilter()), page, order)
-
-
-async def strategy_version(context: RequestContext, backtest: Backtest) -> StrategyVersion | None:
-    """Return the version that the backtest was asked for; None if it was asked for a definition."""
-    if backtest.strategy_version_id is None:
-        return None
-    return await context.loaders.strategy_versions.load(backtest.strategy_version_id)
-
-
-async def job(context: RequestContext, backtest: Backtest) -> Job | None:
-    """Return the job that computes the backtest."""
-    return await context.loaders.jobs.load(backtest.job_id)
 
 
 async def metrics(context: RequestContext, backtest: Backtest) -> PerformanceMetrics | None:
@@ -59,21 +43,16 @@ async def notes(context: RequestContext, backtest: Backtest) -> Sequence[str] | 
 
 async def equity_curve(context: RequestContext, backtest: Backtest, points: int) -> Sequence[EquityPoint]:
     """Return the equity curve with at most `points` points; empty until the job has succeeded."""
-    if not 1 <= points <= MAX_POINTS:
-        raise RequestFault(FaultCode.INVALID, f"`points` is {points}; it must be from 1 to {MAX_POINTS:,}.")
     outcome = await _outcome(context, backtest)
-    return () if outcome is None else downsample(outcome.equity_curve, points)
+    return curve_points(() if outcome is None else outcome.equity_curve, points)
 
 
 async def round_trips(context: RequestContext, backtest: Backtest, page: PageArguments) -> Page[RoundTrip]:
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
-    scope = CursorScope("round-trips", str(backtest.id))
-    request = page_request(scope, page.first, page.after, page.last, page.before)
     trips: Sequence[RoundTrip] = ()
     if await has_succeeded(context, backtest.job_id):
         trips = await context.loaders.backtest_round_trips.load(backtest.id)
-    numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
-    return slice_page(request, trips, lambda trip: (numbers[id(trip)],))
+    return round_trip_page(backtest.id, trips, page)
 
 
 async def run(context: RequestContext, request: BacktestRequest, idempotency_key: str | None) -> Backtest:

@@ -6,10 +6,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
-from domain.model.jobs import Job
 from domain.model.optimizations import Optimization, Trial, TrialResult
 from domain.model.reports import PerformanceMetrics
-from domain.model.strategies import StrategyVersion
 from domain.model.users import ApiScope, User
 from domain.optimization.folds import folds_of
 from domain.optimization.search import best_trial
@@ -55,18 +53,6 @@ async def optimizations(
     """Return a page of the user's optimizations."""
     scope = CursorScope("optimizations", str(user.id))
     return await list_page(context.lists.optimizations, scope, owned_by(user, NoFilter()), page, order)
-
-
-async def strategy_version(context: RequestContext, optimization: Optimization) -> StrategyVersion | None:
-    """Return the version whose parameters are searched; None if a definition was given."""
-    if optimization.strategy_version_id is None:
-        return None
-    return await context.loaders.strategy_versions.load(optimization.strategy_version_id)
-
-
-async def job(context: RequestContext, optimization: Optimization) -> Job | None:
-    """Return the job that computes the optimization."""
-    return await context.loaders.jobs.load(optimization.job_id)
 
 
 async def best(context: RequestContext, optimization: Optimization) -> StoredTrial | None:

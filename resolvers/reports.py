@@ -2,23 +2,20 @@
 
 from collections.abc import Sequence
 
-from domain.core.errors import FaultCode, RequestFault
-from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from domain.core.pagination import CursorScope, Page
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
 from domain.model.reports import EquityPoint, PerformanceMetrics, Report, ReportResult, ReportScope, RoundTrip
 from domain.model.strategies import Strategy
 from domain.model.trading import Account, TradingSession
 from domain.model.users import ApiScope, User
-from domain.performance.equity_curve import downsample
 from domain.ports.lists import ReportFilter
 from domain.reports.request import ReportRequest
 from resolvers.context import RequestContext
 from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
-
-MAX_POINTS = 5_000
+from resolvers.performance import curve_points, round_trip_page
 
 
 async def user_reports(
@@ -59,20 +56,14 @@ async def metrics(context: RequestContext, report: Report) -> PerformanceMetrics
 
 async def equity_curve(context: RequestContext, report: Report, points: int) -> Sequence[EquityPoint]:
     """Return the equity curve with at most `points` points; empty until the job has succeeded."""
-    if not 1 <= points <= MAX_POINTS:
-        raise RequestFault(FaultCode.INVALID, f"`points` is {points}; it must be from 1 to {MAX_POINTS:,}.")
     result = await _result(context, report)
-    return downsample(result.equity_curve, points) if result is not None else ()
+    return curve_points(() if result is None else result.equity_curve, points)
 
 
 async def round_trips(context: RequestContext, report: Report, page: PageArguments) -> Page[RoundTrip]:
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
-    scope = CursorScope("round-trips", str(report.id))
-    request = page_request(scope, page.first, page.after, page.last, page.before)
     result = await _result(context, report)
-    trips = result.round_trips if result is not None else ()
-    numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
-    return slice_page(request, trips, lambda trip: (numbers[id(trip)],))
+    return round_trip_page(report.id, () if result is None else result.round_trips, page)
 
 
 async def generate(context: RequestContext, request: ReportRequest, idempotency_key: str | None) -> Report:

@@ -9,19 +9,18 @@ import strawberry
 
 from domain.model import optimizations as domain
 from domain.model import trading
-from domain.model.markets import Timeframe
 from domain.model.optimizations import OptimizationObjective
 from resolvers import markets, optimizations
 from resolvers.optimizations import StoredFold, StoredTrial, TrialOrder
 from resolvers.pagination import PageArguments
 from schema.analytics.types import ParameterValue
+from schema.backtests.run_fields import StrategyRunFields
 from schema.common.arguments import connection_field
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info, lazy
-from schema.jobs.types import Job
 from schema.reports.metrics import PerformanceMetrics
-from schema.strategies.types import StrategyDefinition, StrategyVersion
+from schema.strategies.types import StrategyDefinition
 
 Parent = strawberry.Parent[domain.Optimization]
 TrialParent = strawberry.Parent[StoredTrial]
@@ -119,10 +118,9 @@ class OptimizationFold:
 
 
 @strawberry.type(description="A search for the best values of a strategy's parameters.")
-class Optimization(Node):
+class Optimization(Node, StrategyRunFields):
     is_type_of = instance_of(domain.Optimization)
 
-    created_at: datetime = strawberry.field(description="When the optimization was requested.")
     objective: OptimizationObjective = strawberry.field(
         description="The figure that is made as large as possible, in sample."
     )
@@ -130,17 +128,8 @@ class Optimization(Node):
     parameters: list[ParameterValue] = strawberry.field(
         description="The parameters that were given a value. They are not searched."
     )
-    timeframe: Timeframe = strawberry.field(description="The length of the candles.")
     initial_equity: Decimal = strawberry.field(
         description="What there is at the start of each part, in quote currency."
-    )
-    taker_fee_percent: Decimal = strawberry.field(description="The fee of orders that take liquidity, in percent.")
-    maker_fee_percent: Decimal = strawberry.field(description="The fee of orders that rested, in percent.")
-    slippage_bps: Decimal = strawberry.field(
-        description="How much worse than the candle's price a MARKET order fills, in basis points."
-    )
-    latency_milliseconds: int = strawberry.field(
-        description="The time from a decision until its order is at the venue."
     )
     seed: int = strawberry.field(description="The seed of the search.")
 
@@ -148,30 +137,11 @@ class Optimization(Node):
     def requested_trials(parent: Parent) -> int:
         return parent.trials
 
-    @strawberry.field(name="from", description="The start of the period, inclusive.")
-    def from_(parent: Parent) -> datetime:
-        return parent.period_start
-
-    @strawberry.field(description="The end of the period, exclusive.")
-    def to(parent: Parent) -> datetime:
-        return parent.period_end
-
-    @strawberry.field(
-        graphql_type=StrategyVersion | None,
-        description="The strategy version that was requested. Null if a definition was given instead.",
-    )
-    async def strategy_version(parent: Parent, info: Info) -> object:
-        return await optimizations.strategy_version(info.context, parent)
-
     @strawberry.field(
         graphql_type=lazy("markets.types", "Market"), description="The market on whose candles the trials run."
     )
     def market(parent: Parent, info: Info) -> object:
         return markets.market(info.context, parent.market.symbol)
-
-    @strawberry.field(graphql_type=Job, description="The job that computes the optimization.")
-    async def job(parent: Parent, info: Info) -> object:
-        return await optimizations.job(info.context, parent)
 
     @strawberry.field(
         graphql_type=OptimizationTrial | None,
