@@ -11,8 +11,8 @@ from domain.model.optimizations import ReturnMoments
 from domain.model.reports import PerformanceMetrics
 from domain.model.trading import ParameterValue
 
-EVALUATION_VERSION: Final = 1
-"""Counts the ways in which evaluations were computed; those of an older one are computed again."""
+ANALYSIS_VERSION: Final = 1
+"""Counts the ways in which analyses were computed; those of an older one are computed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class WalkForward:
 
 
 @dataclass(frozen=True, slots=True)
-class StrategyEvaluation:
+class WalkForwardAnalysis:
     """What was found about a definition on a market; without a `result`, `message` says why there is none."""
 
     market: MarketSymbol
@@ -85,7 +85,7 @@ class RecommendationRun:
 
 @dataclass(frozen=True, slots=True)
 class AssumedCosts:
-    """What an evaluation assumes about trading, apart from the market's own fees."""
+    """What an analysis assumes about trading, apart from the market's own fees."""
 
     initial_equity: Decimal = Decimal(10_000)
     slippage_bps: Decimal = Decimal(2)

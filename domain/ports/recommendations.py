@@ -7,20 +7,20 @@ from uuid import UUID
 
 from domain.model.jobs import JobStatus
 from domain.model.markets import MarketSymbol, Timeframe
-from domain.model.recommendations import RecommendationRun, StrategyEvaluation
+from domain.model.recommendations import RecommendationRun, WalkForwardAnalysis
 
 
 class RecommendationRepository(Protocol):
-    """Evaluations, which all users share: one is found by the hash of its definition. Runs belong to users."""
+    """Analyses, which all users share: one is found by the hash of its definition. Runs belong to users."""
 
-    async def evaluations(
+    async def analyses(
         self, market: MarketSymbol, timeframe: Timeframe, hashes: Sequence[bytes]
-    ) -> list[StrategyEvaluation]:
-        """Return the newest evaluation of each of the definitions that has one, in any order."""
+    ) -> list[WalkForwardAnalysis]:
+        """Return the newest analysis of each of the definitions that has one, in any order."""
         ...
 
-    async def save_evaluations(self, evaluations: Sequence[StrategyEvaluation]) -> None:
-        """Store evaluations in the place of earlier ones of the same definition, market and timeframe."""
+    async def save_analyses(self, analyses: Sequence[WalkForwardAnalysis]) -> None:
+        """Store analyses in the place of earlier ones of the same definition, market and timeframe."""
         ...
 
     async def add_run(self, run: RecommendationRun) -> None:
@@ -42,5 +42,5 @@ class RecommendationRepository(Protocol):
         ...
 
     async def delete_before(self, before: datetime, limit: int) -> int:
-        """Delete evaluations that are older, and ended runs with their jobs; return how many rows of both."""
+        """Delete analyses that are older, and ended runs with their jobs; return how many rows of both."""
         ...

@@ -5,35 +5,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.indicators.trend import TrendDirection
-from domain.model.recommendations import StrategyEvaluation, TrendResult, WalkForward
+from domain.model.recommendations import TrendResult, WalkForward, WalkForwardAnalysis
 from domain.optimization.luck import deflated_sharpe
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """An evaluation with its score, from 0 to 1: the probability that what it earned is more than luck.
+    """An analysis with its score, from 0 to 1: the probability that what it earned is more than luck.
 
     It is the deflated Sharpe ratio (`domain.optimization.luck`) of the returns a candle, in which those of the present
     trend count most, for the best of `candidates`. It is 0 for a strategy that didn't trade or earned nothing.
     """
 
-    evaluation: StrategyEvaluation
+    analysis: WalkForwardAnalysis
     result: WalkForward
     score: float
     candidates: int
 
 
-def rank(evaluations: Sequence[StrategyEvaluation], direction: TrendDirection) -> list[Ranked]:
-    """Return the evaluations that have a result, the best first; equal ones as they were given.
+def rank(analyses: Sequence[WalkForwardAnalysis], direction: TrendDirection) -> list[Ranked]:
+    """Return the analyses that have a result, the best first; equal ones as they were given.
 
     All of them are candidates: the more there are, the less the best one's result means.
     """
-    found = [(evaluation, evaluation.result) for evaluation in evaluations if evaluation.result is not None]
+    found = [(analysis, analysis.result) for analysis in analyses if analysis.result is not None]
     sharpes = [moments.sharpe for _, result in found if (moments := of_trend(result, direction).moments) is not None]
     variance = statistics.variance(sharpes) if len(sharpes) > 1 else 0.0
     ranked = [
-        Ranked(evaluation, result, _score(result, direction, len(found), variance), len(found))
-        for evaluation, result in found
+        Ranked(analysis, result, _score(result, direction, len(found), variance), len(found))
+        for analysis, result in found
     ]
     return sorted(ranked, key=lambda one: _order(one, direction), reverse=True)
 

@@ -12,7 +12,7 @@ import msgspec
 from domain.core.pagination import KeysetPage
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Timeframe
-from domain.model.recommendations import EVALUATION_VERSION, StrategyEvaluation
+from domain.model.recommendations import ANALYSIS_VERSION, WalkForwardAnalysis
 from domain.model.strategies import Strategy
 from domain.model.strategy_templates import StrategyTemplate, TemplateCatalogue
 from domain.ports.unit_of_work import UnitOfWork
@@ -54,15 +54,15 @@ async def candidates_of(
 
 
 def definition_hash(definition: StrategyDefinition) -> bytes:
-    """Return what an evaluation of the definition is found by."""
-    return hashlib.sha256(msgspec.json.encode((EVALUATION_VERSION, definition))).digest()
+    """Return what an analysis of the definition is found by."""
+    return hashlib.sha256(msgspec.json.encode((ANALYSIS_VERSION, definition))).digest()
 
 
-def is_old(evaluation: StrategyEvaluation, now: datetime) -> bool:
-    """Return whether an evaluation should be computed again: by then there are 24 newer candles, or nearly so."""
-    return now - evaluation.computed_at >= age_limit(evaluation.timeframe)
+def is_old(analysis: WalkForwardAnalysis, now: datetime) -> bool:
+    """Return whether an analysis should be computed again: by then there are 24 newer candles, or nearly so."""
+    return now - analysis.computed_at >= age_limit(analysis.timeframe)
 
 
 def age_limit(timeframe: Timeframe) -> timedelta:
-    """Return how long an evaluation counts as new: 24 candles, but an hour at least and a week at most."""
+    """Return how long an analysis counts as new: 24 candles, but an hour at least and a week at most."""
     return min(max(_CANDLES_UNTIL_OLD * timeframe.duration, _SHORTEST_AGE), _LONGEST_AGE)

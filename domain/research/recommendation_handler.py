@@ -10,7 +10,7 @@ from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
 from domain.model.markets import Market, Timeframe
-from domain.model.recommendations import RecommendationRun, StrategyEvaluation
+from domain.model.recommendations import RecommendationRun, WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
@@ -18,7 +18,7 @@ from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCan
 from domain.research.compute_pool import ComputePool, compute_for_job
 from domain.research.listed_markets import listed_markets
 from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
-from domain.research.recommendation_task import Evaluated, EvaluationTask, evaluate_all
+from domain.research.recommendation_task import AnalysisTask, Evaluated, evaluate_all
 from domain.strategies.compiled import compile_definition
 
 FETCHED: Final = 0.2
@@ -64,24 +64,25 @@ class RecommendationHandler:
             loaded = await self._candles.load(request, lambda share: run.report(FETCHED * share))
             run.report(FETCHED)
             evaluated = await self._evaluate(candidates, market, loaded, run)
-        evaluations = [
-            StrategyEvaluation(requested.market, timeframe, one.hash, now, one.result, one.message) for one in evaluated
+        analyses = [
+            WalkForwardAnalysis(requested.market, timeframe, one.hash, now, one.result, one.message)
+            for one in evaluated
         ]
 
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
-            await transaction.recommendations.save_evaluations(evaluations)
+            await transaction.recommendations.save_analyses(analyses)
             return ()
 
         name = f"{requested.market} {timeframe.venue_name}"
-        count = "1 strategy was" if len(evaluations) == 1 else f"{len(evaluations):,} strategies were"
+        count = "1 strategy was" if len(analyses) == 1 else f"{len(analyses):,} strategies were"
         return JobOutcome(f"{count} evaluated on {name}.", store)
 
     async def _missing(self, reading: UnitOfWork, run: RecommendationRun) -> list[RecommendationCandidate]:
-        """Return the candidates without an evaluation that is new enough."""
+        """Return the candidates without an analysis that is new enough."""
         candidates = await candidates_of(reading, run.user_id, self._templates)
         hashes, now = [candidate.hash for candidate in candidates], self._clock.now()
-        known = await reading.recommendations.evaluations(run.market, run.timeframe, hashes)
-        fresh = {evaluation.definition_hash for evaluation in known if not is_old(evaluation, now)}
+        known = await reading.recommendations.analyses(run.market, run.timeframe, hashes)
+        fresh = {analysis.definition_hash for analysis in known if not is_old(analysis, now)}
         return [candidate for candidate in candidates if candidate.hash not in fresh]
 
     async def _evaluate(
@@ -91,14 +92,14 @@ class RecommendationHandler:
         return await compute_for_job(
             self._processes,
             evaluate_all,
-            EvaluationTask(definitions, market, candles.bars),
+            AnalysisTask(definitions, market, candles.bars),
             lambda share: run.report(FETCHED + (1 - FETCHED) * share),
-            "The evaluation",
+            "The analysis",
         )
 
 
 def _warm_up(candidate: RecommendationCandidate, timeframe: Timeframe) -> int:
     try:
         return compile_definition(candidate.definition, {}, timeframe).warm_up
-    except InputErrors:  # which the evaluation then reports
+    except InputErrors:  # which the analysis then reports
         return 0

@@ -14,7 +14,7 @@ from domain.indicators.trend import Trend, bars_needed, latest_trend
 from domain.jobs.queue import add_job, notify_workers
 from domain.model.jobs import Job, JobKind, JobStatus
 from domain.model.markets import MarketSymbol, Timeframe
-from domain.model.recommendations import RecommendationRun, StrategyEvaluation
+from domain.model.recommendations import RecommendationRun, WalkForwardAnalysis
 from domain.model.reports import PerformanceMetrics
 from domain.model.strategies import Strategy
 from domain.model.strategy_templates import StrategyTemplate, TemplateCatalogue
@@ -66,22 +66,22 @@ class RecommendationService:
         """
         async with self._database.read_only() as reading:
             candidates = {one.hash: one for one in await candidates_of(reading, user_id, self._templates)}
-            evaluations = await reading.recommendations.evaluations(market, timeframe, list(candidates))
+            analyses = await reading.recommendations.analyses(market, timeframe, list(candidates))
             page = TimeKeysetPage(bars_needed(), backwards=True)
             trend = latest_trend(await reading.market_data.candles(market, timeframe, page), timeframe)
-        if self._lacks_any(candidates, evaluations):
+        if self._lacks_any(candidates, analyses):
             await self._request(user_id, market, timeframe)
         if trend is None:
             return []
-        known = {evaluation.definition_hash: evaluation for evaluation in evaluations}
+        known = {analysis.definition_hash: analysis for analysis in analyses}
         ranked = rank([known[key] for key in candidates if key in known], trend.direction)
-        return [_recommendation(candidates[one.evaluation.definition_hash], one, trend) for one in ranked[:most]]
+        return [_recommendation(candidates[one.analysis.definition_hash], one, trend) for one in ranked[:most]]
 
     def _lacks_any(
-        self, candidates: Mapping[bytes, RecommendationCandidate], evaluations: Sequence[StrategyEvaluation]
+        self, candidates: Mapping[bytes, RecommendationCandidate], analyses: Sequence[WalkForwardAnalysis]
     ) -> bool:
         now = self._clock.now()
-        return len(evaluations) < len(candidates) or any(is_old(evaluation, now) for evaluation in evaluations)
+        return len(analyses) < len(candidates) or any(is_old(analysis, now) for analysis in analyses)
 
     async def _request(self, user_id: UUID, market: MarketSymbol, timeframe: Timeframe) -> None:
         """Queue a job, unless one is open, has just ended, or the user has too many; a later query asks again."""
@@ -117,5 +117,5 @@ def _recommendation(candidate: RecommendationCandidate, ranked: Ranked, trend: T
         reason=reason(ranked, trend.direction),
         metrics=ranked.result.metrics,
         parameters=ranked.result.parameters,
-        computed_at=ranked.evaluation.computed_at,
+        computed_at=ranked.analysis.computed_at,
     )

@@ -22,7 +22,7 @@ LEAST_CANDLES: Final = 400
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluationTask:
+class AnalysisTask:
     """What is evaluated: definitions by their hash, on the newest bars of a market."""
 
     definitions: Sequence[tuple[bytes, StrategyDefinition]]
@@ -39,7 +39,7 @@ class Evaluated:
     message: str | None = None
 
 
-def evaluate_all(task: EvaluationTask, on_progress: OnProgress) -> list[Evaluated]:
+def evaluate_all(task: AnalysisTask, on_progress: OnProgress) -> list[Evaluated]:
     """Return what was found about each definition, in order; `on_progress` is called after each."""
     folds, found = _folds(task.bars), list[Evaluated]()
     for index, (key, definition) in enumerate(task.definitions):
@@ -57,7 +57,7 @@ def _folds(bars: Bars) -> tuple[Fold, ...]:
     return walk_forward_folds(end - count * bars.timeframe.duration, end, bars.timeframe, FOLDS)
 
 
-def _evaluated(task: EvaluationTask, key: bytes, definition: StrategyDefinition, folds: Sequence[Fold]) -> Evaluated:
+def _evaluated(task: AnalysisTask, key: bytes, definition: StrategyDefinition, folds: Sequence[Fold]) -> Evaluated:
     if not folds:
         return Evaluated(key, None, f"There are {len(task.bars):,} candles; at least {LEAST_CANDLES:,} are needed.")
     try:

@@ -1,4 +1,4 @@
-"""Evaluations of strategies on markets, and the runs that compute them, in PostgreSQL."""
+"""Analyses of strategies on markets, and the runs that compute them, in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ import msgspec
 
 from domain.model.jobs import JobStatus
 from domain.model.markets import MarketSymbol, Timeframe
-from domain.model.recommendations import RecommendationRun, StrategyEvaluation, WalkForward
+from domain.model.recommendations import RecommendationRun, WalkForward, WalkForwardAnalysis
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import market_symbol, to_json
 from infra.postgres.rows.mapper import RowMapper
@@ -21,9 +21,9 @@ def _decode_result(stored: bytes | None) -> WalkForward | None:
     return None if stored is None else _RESULT.decode(stored)
 
 
-_EVALUATIONS: Final = RowMapper(
+_ANALYSES: Final = RowMapper(
     "strategy_evaluations",
-    StrategyEvaluation,
+    WalkForwardAnalysis,
     decoders={"market": market_symbol, "timeframe": Timeframe, "result": _decode_result},
     encoders={"market": str, "result": to_json},
 )
@@ -33,11 +33,9 @@ _RUNS: Final = RowMapper(
     decoders={"market": market_symbol, "timeframe": Timeframe},
     encoders={"market": str},
 )
-EVALUATIONS: Final = (
-    _EVALUATIONS.select + " WHERE market = $1 AND timeframe = $2 AND definition_hash = ANY($3::bytea[])"
-)
-SAVE_EVALUATION: Final = (
-    f"{_EVALUATIONS.insert()} ON CONFLICT (market, timeframe, definition_hash) DO UPDATE "
+ANALYSES: Final = _ANALYSES.select + " WHERE market = $1 AND timeframe = $2 AND definition_hash = ANY($3::bytea[])"
+SAVE_ANALYSIS: Final = (
+    f"{_ANALYSES.insert()} ON CONFLICT (market, timeframe, definition_hash) DO UPDATE "
     "SET computed_at = excluded.computed_at, result = excluded.result, message = excluded.message"
 )
 INSERT_RUN: Final = _RUNS.insert()
@@ -48,7 +46,7 @@ WHERE runs.user_id = $1 AND runs.market = $2 AND runs.timeframe = $3 ORDER BY ru
 COUNT_OPEN_RUNS: Final = """
 SELECT count(*) FROM recommendation_runs AS runs JOIN jobs ON jobs.id = runs.job_id
 WHERE runs.user_id = $1 AND jobs.status IN ('QUEUED', 'RUNNING')"""
-DELETE_EVALUATIONS: Final = """
+DELETE_ANALYSES: Final = """
 DELETE FROM strategy_evaluations WHERE (market, timeframe, definition_hash) IN (
     SELECT market, timeframe, definition_hash FROM strategy_evaluations WHERE computed_at < $1 LIMIT $2)"""
 DELETE_RUNS: Final = """
@@ -62,16 +60,16 @@ DELETE_JOBS: Final = "DELETE FROM jobs WHERE id = ANY($1::uuid[])"
 class PostgresRecommendations(Repository):
     """See `domain.ports.recommendations.RecommendationRepository`."""
 
-    async def evaluations(
+    async def analyses(
         self, market: MarketSymbol, timeframe: Timeframe, hashes: Sequence[bytes]
-    ) -> list[StrategyEvaluation]:
-        rows = await self._connection.fetch(EVALUATIONS, str(market), timeframe, hashes)
-        return [_EVALUATIONS.from_row(row) for row in rows]
+    ) -> list[WalkForwardAnalysis]:
+        rows = await self._connection.fetch(ANALYSES, str(market), timeframe, hashes)
+        return [_ANALYSES.from_row(row) for row in rows]
 
-    async def save_evaluations(self, evaluations: Sequence[StrategyEvaluation]) -> None:
+    async def save_analyses(self, analyses: Sequence[WalkForwardAnalysis]) -> None:
         # In one order, so that two workers that store the same ones don't wait for each other in a circle.
-        for evaluation in sorted(evaluations, key=lambda one: one.definition_hash):
-            await self._connection.execute(SAVE_EVALUATION, *_EVALUATIONS.params(evaluation))
+        for analysis in sorted(analyses, key=lambda one: one.definition_hash):
+            await self._connection.execute(SAVE_ANALYSIS, *_ANALYSES.params(analysis))
 
     async def add_run(self, run: RecommendationRun) -> None:
         await self._connection.execute(INSERT_RUN, *_RUNS.params(run))
@@ -91,7 +89,7 @@ class PostgresRecommendations(Repository):
         return count
 
     async def delete_before(self, before: datetime, limit: int) -> int:
-        deleted = await self._connection.execute(DELETE_EVALUATIONS, before, limit)
+        deleted = await self._connection.execute(DELETE_ANALYSES, before, limit)
         jobs = [row["job_id"] for row in await self._connection.fetch(DELETE_RUNS, before, limit)]
         await self._connection.execute(DELETE_JOBS, jobs)
         return int(deleted.rpartition(" ")[2]) + len(jobs)

@@ -10,13 +10,13 @@ import pytest
 from domain.jobs.runner import JobRunner
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.markets import Candle, Timeframe
-from domain.model.recommendations import StrategyEvaluation
+from domain.model.recommendations import WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.research.candle_loader import CandleLoader
 from domain.research.recommendation_candidates import definition_hash
 from domain.research.recommendation_handler import RecommendationHandler
 from domain.research.recommendation_service import PAUSE, RecommendationService
-from domain.research.recommendation_task import EvaluationTask, evaluate_all
+from domain.research.recommendation_task import AnalysisTask, evaluate_all
 from domain.strategies.templates import TEMPLATES
 from domain.trading.strategies import StrategyRequest
 from infra.postgres.candle_series import PostgresBars
@@ -72,10 +72,10 @@ async def jobs(api: Api) -> list[dict[str, Any]]:
     return (await api.run(JOBS))["viewer"]["jobs"]["nodes"]
 
 
-async def evaluations(api: Api, *definitions: StrategyDefinition) -> Sequence[StrategyEvaluation]:
+async def analyses(api: Api, *definitions: StrategyDefinition) -> Sequence[WalkForwardAnalysis]:
     hashes = [definition_hash(definition) for definition in definitions]
     async with api.database.read_only() as reading:
-        return await reading.recommendations.evaluations(BTC, Timeframe.H1, hashes)
+        return await reading.recommendations.analyses(BTC, Timeframe.H1, hashes)
 
 
 async def test_the_first_question_has_the_answer_computed_for_the_next(api: Api, processes: ProcessPool) -> None:
@@ -105,14 +105,14 @@ async def test_only_what_is_missing_is_computed_and_users_share_it(api: Api, pro
     await store_waves(api.database, candles_until(api.harness.clock.now()))
     await recommended(api)
     await runner(api, processes).work_once()
-    before = await evaluations(api, *(one.definition for one in CATALOGUE.templates))
+    before = await analyses(api, *(one.definition for one in CATALOGUE.templates))
     await api.services.strategies.create(api.harness.user.id, StrategyRequest("mine", None, MINE), None)
     api.harness.clock.ahead += PAUSE
     assert len(await recommended(api)) == 2  # what is known is there at once
     await runner(api, processes).work_once()
     newest, _ = await jobs(api)
     assert newest["message"].startswith("1 strategy was evaluated")
-    assert sorted(await evaluations(api, *(one.definition for one in CATALOGUE.templates)), key=str) == sorted(
+    assert sorted(await analyses(api, *(one.definition for one in CATALOGUE.templates)), key=str) == sorted(
         before, key=str
     )
     assert len(await recommended(api)) == 3
@@ -129,7 +129,7 @@ async def test_what_cannot_be_evaluated_is_left_out_and_not_tried_at_each_questi
     await api.services.strategies.create(api.harness.user.id, StrategyRequest("elsewhere", None, elsewhere), None)
     await recommended(api)
     await runner(api, processes).work_once()
-    (refused,) = await evaluations(api, elsewhere)
+    (refused,) = await analyses(api, elsewhere)
     assert refused.result is None
     assert "ETH/USDT" in (refused.message or "")
     api.harness.clock.ahead += PAUSE
@@ -158,9 +158,9 @@ async def test_without_candles_or_the_market_the_job_fails_with_the_reason_and_t
 def test_a_young_market_is_answered_with_how_many_candles_it_needs() -> None:
     shares: list[float] = []
     definitions = [(b"one", MINE), (b"two", TEMPLATES[0].definition)]
-    task = EvaluationTask(definitions, a_market(), bars_of(random_candles(399, 1), Timeframe.H1))
+    task = AnalysisTask(definitions, a_market(), bars_of(random_candles(399, 1), Timeframe.H1))
     found = evaluate_all(task, shares.append)
     assert [one.message for one in found] == ["There are 399 candles; at least 400 are needed."] * 2
     assert shares == [0.5, 1.0]
-    task = EvaluationTask(definitions, a_market(), bars_of(random_candles(400, 1), Timeframe.H1))
+    task = AnalysisTask(definitions, a_market(), bars_of(random_candles(400, 1), Timeframe.H1))
     assert [one.result is not None for one in evaluate_all(task, shares.append)] == [True, True]

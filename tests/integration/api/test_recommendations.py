@@ -11,15 +11,15 @@ import pytest
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.jobs import JobKind, JobStatus
 from domain.model.markets import Candle, Timeframe
-from domain.model.recommendations import StrategyEvaluation, WalkForward
+from domain.model.recommendations import WalkForward, WalkForwardAnalysis
 from domain.model.strategies import Strategy
 from domain.model.users import User
 from domain.research.recommendation_candidates import age_limit, candidates_of, definition_hash
 from domain.research.recommendation_service import MOST_OPEN_RUNS, PAUSE
 from domain.strategies.templates import BUILT_IN, TEMPLATES
 from domain.trading.strategies import StrategyRequest
+from tests.support.analyses import a_result, an_analysis
 from tests.support.api import Api
-from tests.support.evaluations import a_result, an_evaluation
 from tests.support.orders import BTC
 
 QUERY = """query($market: MarketSymbol! = "sandbox:BTC/USDT", $timeframe: Timeframe! = M1, $first: Int! = 10) {
@@ -61,9 +61,9 @@ async def rising_market(api: Api) -> None:
 
 async def evaluated(api: Api, results: Sequence[tuple[StrategyDefinition, WalkForward | None]], **changes: Any) -> None:
     values = {"market": BTC, "timeframe": Timeframe.M1, "computed_at": api.harness.clock.now(), **changes}
-    found = [an_evaluation(result, definition_hash(definition), **values) for definition, result in results]
+    found = [an_analysis(result, definition_hash(definition), **values) for definition, result in results]
     async with api.database.transaction() as transaction:
-        await transaction.recommendations.save_evaluations(found)
+        await transaction.recommendations.save_analyses(found)
 
 
 async def own_strategy(api: Api, user: User, name: str, definition: StrategyDefinition = RULES) -> Strategy:
@@ -172,15 +172,15 @@ async def test_a_changed_strategy_is_evaluated_again_and_an_archived_one_is_left
     assert len(await hashes()) == len(TEMPLATES)
 
 
-async def test_evaluations_are_kept_one_for_each_definition_and_deleted_when_they_are_old(api: Api) -> None:
+async def test_analyses_are_kept_one_for_each_definition_and_deleted_when_they_are_old(api: Api) -> None:
     now = api.harness.clock.now()
     await evaluated(api, [(RULES, a_result(0.1, None, None))], computed_at=now - timedelta(days=40))
     await recommended(api)
     await end_jobs(api)
 
-    async def stored() -> list[StrategyEvaluation]:
+    async def stored() -> list[WalkForwardAnalysis]:
         async with api.database.read_only() as reading:
-            return await reading.recommendations.evaluations(BTC, Timeframe.M1, [definition_hash(RULES), b"none"])
+            return await reading.recommendations.analyses(BTC, Timeframe.M1, [definition_hash(RULES), b"none"])
 
     assert [one.result for one in await stored()] == [a_result(0.1, None, None)]
     await evaluated(api, [(RULES, None)], computed_at=now - timedelta(days=35))

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.optimizations import ReturnMoments
-from domain.model.recommendations import JudgedPart, StrategyEvaluation, TrendResult, WalkForward
+from domain.model.recommendations import JudgedPart, TrendResult, WalkForward, WalkForwardAnalysis
 from domain.model.reports import PerformanceMetrics
 from domain.model.trading import ParameterValue
 
@@ -58,8 +58,8 @@ def a_result(up: float | None, down: float | None, sideways: float | None, profi
     )
 
 
-def an_evaluation(result: WalkForward | None, key: bytes = b"one", **changes: Any) -> StrategyEvaluation:
-    """Return an evaluation of an hour's candles in the sandbox."""
+def an_analysis(result: WalkForward | None, key: bytes = b"one", **changes: Any) -> WalkForwardAnalysis:
+    """Return an analysis of an hour's candles in the sandbox."""
     values: dict[str, Any] = {
         "market": MarketSymbol("sandbox", "BTC/USDT"),
         "timeframe": Timeframe.H1,
@@ -68,4 +68,4 @@ def an_evaluation(result: WalkForward | None, key: bytes = b"one", **changes: An
         "result": result,
         "message": None if result is not None else "It can't be run.",
     }
-    return StrategyEvaluation(**(values | changes))
+    return WalkForwardAnalysis(**(values | changes))
