@@ -213,6 +213,8 @@ class AccountExecutor:
                 self._resolver.enqueue(order.id)
                 self._woken.add(order.id)
             raise
+        except Exception as failure:  # noqa: BLE001  # alone, each meets its own error
+            _log.warning("%d orders can't be decided by one commit: %r", len(turn), failure)
         finally:
             sent = {} if decided is None else decided.submitted
             for order_id in {order.id for order in turn} - sent.keys():

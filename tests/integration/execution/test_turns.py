@@ -168,6 +168,23 @@ async def test_a_commit_of_which_nothing_is_known_sends_nothing(
     assert not {order.client_order_id for order in unknown} & set(venue.received)
 
 
+async def test_a_commit_of_several_that_fails_harms_none_of_them(
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders = await store_orders(harness)
+    decide = AccountContext.decide
+
+    async def fails(context: AccountContext, turn: Sequence[Order], decision: Decision) -> Decisions | None:
+        if len(turn) > 1:
+            raise ZeroDivisionError
+        return await decide(context, turn, decision)
+
+    monkeypatch.setattr(AccountContext, "decide", fails)
+    await harness.start()
+    assert await ends(harness, orders) == [OPEN] * COUNT
+    assert venue.sent == COUNT
+
+
 async def test_orders_that_are_placed_at_once_share_commits_and_each_counts_on_those_before_it(
     harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
