@@ -52,10 +52,13 @@ def held_by_sessions(positions: Iterable[Position], orders: Iterable[Order]) -> 
     It is their exits' to sell: no other trading session may spend it, on a market that is quoted in it.
     """
     held: dict[str, Decimal] = {}
+    of_sessions = [
+        position for position in positions if position.trading_session_id is not None and position.quantity > 0
+    ]
+    if not of_sessions:
+        return held
     active = [order for order in orders if order.side is OrderSide.SELL and not order.is_held]
-    for position in positions:
-        if position.trading_session_id is None or position.quantity <= 0:
-            continue
+    for position in of_sessions:
         locked = (
             order.outstanding_quantity
             for order in active
