@@ -14,6 +14,7 @@ from domain.model.users import ApiScope, Device, Identity, User
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
+from resolvers.reads import OperationReads
 from resolvers.services import Services
 
 
@@ -36,9 +37,14 @@ class RequestContext:
         self._opened_by_user = opened_by_user
 
     @cached_property
+    def reads(self) -> OperationReads:
+        """What this operation reads, but for what services read by themselves."""
+        return OperationReads(self.services.database)
+
+    @cached_property
     def loaders(self) -> Loaders:
         """The batch loaders of this operation."""
-        return Loaders(self.services.database)
+        return Loaders(self.reads)
 
     @cached_property
     def drifts(self) -> DataLoader[TradingSession, BacktestDrift | None]:
@@ -48,7 +54,7 @@ class RequestContext:
     @cached_property
     def lists(self) -> ListLoaders:
         """The list loaders of this operation."""
-        return ListLoaders(self.services.database)
+        return ListLoaders(self.reads)
 
     @cached_property
     def node_loaders(self) -> Mapping[str, NodeLoader]:

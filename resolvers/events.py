@@ -217,7 +217,7 @@ async def _wait_for_job_event(log: EventLogStream, job_id: UUID) -> None:
 
 async def _job(context: RequestContext, user_id: UUID, job_id: UUID) -> Job | None:
     context.reset_loaders()
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         return await reading.jobs.get(user_id, job_id)
 
 
@@ -243,7 +243,7 @@ async def _snapshots(context: RequestContext, head: EventCursor, filter: OrderFi
 
 async def _open_orders(context: RequestContext, user_id: UUID, filter: OrderFilter) -> list[Order]:
     found: list[Order] = []
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         while True:
             page = KeysetPage(SNAPSHOT_PAGE, after=found[-1].id if found else None)
             orders = await reading.orders.list_page(user_id, page, filter)

@@ -15,8 +15,8 @@ from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Position, TradingSession
 from domain.model.users import User
 from domain.ports.lists import ListRepository, Lists, Owner, PositionFilter
-from domain.ports.unit_of_work import Database
 from resolvers.pagination import PageArguments
+from resolvers.reads import OperationReads
 
 
 class _Identified(Protocol):
@@ -90,14 +90,14 @@ def cursor_owner(parent: Parent) -> str:
 class ListLoader(Generic[T, F]):
     """Loads the pages and counts of one kind of list for one operation, by as few queries as possible."""
 
-    def __init__(self, database: Database, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
-        self._database = database
+    def __init__(self, reads: OperationReads, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
+        self._reads = reads
         self._repository = repository
         self.pages: DataLoader[tuple[OwnedList[F], KeysetPage], list[T]] = DataLoader(self._load_pages)
         self.counts: DataLoader[OwnedList[F], int | None] = DataLoader(self._load_counts)
 
     async def _load_pages(self, requests: list[tuple[OwnedList[F], KeysetPage]]) -> list[list[T]]:
-        async with self._database.read_only() as reading:
+        async with self._reads.read_only() as reading:
             repository = self._repository(reading.lists)
             return await _load_grouped(
                 requests,
@@ -107,7 +107,7 @@ class ListLoader(Generic[T, F]):
             )
 
     async def _load_counts(self, requests: list[OwnedList[F]]) -> list[int | None]:
-        async with self._database.read_only() as reading:
+        async with self._reads.read_only() as reading:
             repository = self._repository(reading.lists)
             return await _load_grouped(
                 requests,
@@ -202,18 +202,18 @@ def _closed_key(position: Position) -> Key:
 class ListLoaders:
     """The lists of one operation."""
 
-    def __init__(self, database: Database) -> None:
-        self.accounts = ListLoader(database, lambda lists: lists.accounts)
-        self.strategies = ListLoader(database, lambda lists: lists.strategies)
-        self.strategy_versions = ListLoader(database, lambda lists: lists.strategy_versions)
-        self.trading_sessions = ListLoader(database, lambda lists: lists.trading_sessions)
-        self.signals = ListLoader(database, lambda lists: lists.signals)
-        self.orders = ListLoader(database, lambda lists: lists.orders)
-        self.fills = ListLoader(database, lambda lists: lists.fills)
-        self.positions = ListLoader(database, lambda lists: lists.positions)
-        self.transfers = ListLoader(database, lambda lists: lists.transfers)
-        self.jobs = ListLoader(database, lambda lists: lists.jobs)
-        self.backtests = ListLoader(database, lambda lists: lists.backtests)
-        self.optimizations = ListLoader(database, lambda lists: lists.optimizations)
-        self.reports = ListLoader(database, lambda lists: lists.reports)
-        self.activity = ListLoader(database, lambda lists: lists.activity)
+    def __init__(self, reads: OperationReads) -> None:
+        self.accounts = ListLoader(reads, lambda lists: lists.accounts)
+        self.strategies = ListLoader(reads, lambda lists: lists.strategies)
+        self.strategy_versions = ListLoader(reads, lambda lists: lists.strategy_versions)
+        self.trading_sessions = ListLoader(reads, lambda lists: lists.trading_sessions)
+        self.signals = ListLoader(reads, lambda lists: lists.signals)
+        self.orders = ListLoader(reads, lambda lists: lists.orders)
+        self.fills = ListLoader(reads, lambda lists: lists.fills)
+        self.positions = ListLoader(reads, lambda lists: lists.positions)
+        self.transfers = ListLoader(reads, lambda lists: lists.transfers)
+        self.jobs = ListLoader(reads, lambda lists: lists.jobs)
+        self.backtests = ListLoader(reads, lambda lists: lists.backtests)
+        self.optimizations = ListLoader(reads, lambda lists: lists.optimizations)
+        self.reports = ListLoader(reads, lambda lists: lists.reports)
+        self.activity = ListLoader(reads, lambda lists: lists.activity)

@@ -18,8 +18,9 @@ from domain.model.reports import PerformanceMetrics, ReportResult, RoundTrip
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, SignalWebhook, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
-from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.session_metrics import MetricsRequest, session_metrics
+from resolvers.reads import OperationReads
 
 
 class _Identified(Protocol):
@@ -34,8 +35,8 @@ V = TypeVar("V")
 class Loaders:
     """The loaders of one operation. They don't check whose an object is: the fields that use them have done that."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, reads: OperationReads) -> None:
+        self._reads = reads
 
     @cached_property
     def accounts(self) -> DataLoader[UUID, Account | None]:
@@ -47,7 +48,7 @@ class Loaders:
         """Balances by account."""
 
         async def load(ids: list[UUID]) -> list[list[Balance]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.accounts.balances(ids)
             return [found.get(account_id, []) for account_id in ids]
 
@@ -92,7 +93,7 @@ class Loaders:
         """The webhooks of trading sessions that weren't revoked, newest first."""
 
         async def load(ids: list[UUID]) -> list[list[SignalWebhook]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.signal_webhooks.list_of_trading_sessions(ids)
             return [[webhook for webhook in found if webhook.trading_session_id == key] for key in ids]
 
@@ -118,7 +119,7 @@ class Loaders:
         """What protects positions, or did, oldest first."""
 
         async def load(ids: list[UUID]) -> list[list[PositionProtection]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.protection.list_of_positions(ids)
             found = [protection for protection in found if not protection.rules.is_empty]
             return [[protection for protection in found if protection.position_id == key] for key in ids]
@@ -144,7 +145,7 @@ class Loaders:
         """The protective orders of an order."""
 
         async def load(ids: list[UUID]) -> list[list[Order]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.orders.list_children(ids)
             return [[order for order in found if order.parent_id == parent] for parent in ids]
 
@@ -155,7 +156,7 @@ class Loaders:
         """The newest orders that a protection has made at the venue, oldest first."""
 
         async def load(ids: list[UUID]) -> list[list[Order]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.orders.list_latest_of_protections(ids)
             return [[order for order in found if order.protection_id == protection] for protection in ids]
 
@@ -166,7 +167,7 @@ class Loaders:
         """The orders of a group, oldest first."""
 
         async def load(ids: list[UUID]) -> list[list[Order]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.orders.list_groups(ids)
             return [[order for order in found if order.group_id == group] for group in ids]
 
@@ -177,7 +178,7 @@ class Loaders:
         """The fills of an order, newest first."""
 
         async def load(ids: list[UUID]) -> list[list[Fill]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.orders.list_fills_of_orders(ids)
             by_order = defaultdict[UUID, list[Fill]](list)
             for fill in found:
@@ -192,7 +193,7 @@ class Loaders:
 
         async def load(orders: list[Order]) -> list[list[UserEvent]]:
             since = min(order.created_at for order in orders)
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.events.list_for_orders(orders[0].user_id, [order.id for order in orders], since)
             by_order = defaultdict[UUID, list[UserEvent]](list)
             for event in found:
@@ -207,7 +208,7 @@ class Loaders:
         """The metrics of trading sessions so far, computed one after another on one connection."""
 
         async def load(requests: list[MetricsRequest]) -> list[PerformanceMetrics | None]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 return [await session_metrics(reading, request) for request in requests]
 
         return DataLoader(load)
@@ -217,7 +218,7 @@ class Loaders:
         """The halts of the engine, users, accounts and trading sessions themselves, those by operators first."""
 
         async def load(subjects: list[tuple[HaltLevel, UUID]]) -> list[list[Halt]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.halts.get_many(subjects)
             return [[halt for halt in found if (halt.level, halt.subject_id) == subject] for subject in subjects]
 
@@ -238,7 +239,7 @@ class Loaders:
         """What backtests came to without round trips, by the backtest's id; several fields need the same one."""
 
         async def load(ids: list[UUID]) -> list[BacktestOutcome | None]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.backtests.outcomes_without_trips(ids)
             return [found.get(backtest_id) for backtest_id in ids]
 
@@ -249,7 +250,7 @@ class Loaders:
         """The round trips of a backtest. They are many: those of one are read at a time, and none are kept."""
 
         async def load(ids: list[UUID]) -> list[Sequence[RoundTrip]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.backtests.outcomes(ids)
             return [found[backtest_id].round_trips if backtest_id in found else () for backtest_id in ids]
 
@@ -265,7 +266,7 @@ class Loaders:
         """The trials of an optimization by number, without their metrics."""
 
         async def load(ids: list[UUID]) -> list[list[Trial]]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 return [await reading.optimizations.trials(optimization_id) for optimization_id in ids]
 
         return DataLoader(load)
@@ -275,7 +276,7 @@ class Loaders:
         """The results of trials by their optimization and number; None until a trial has ended."""
 
         async def load(keys: list[tuple[UUID, int]]) -> list[TrialResult | None]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = await reading.optimizations.results(keys)
             return [found.get(key) for key in keys]
 
@@ -286,7 +287,7 @@ class Loaders:
         """Results of reports by the report's id; several fields need the same one."""
 
         async def load(ids: list[UUID]) -> list[ReportResult | None]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 return [await reading.reports.get_result(report_id) for report_id in ids]
 
         return DataLoader(load)
@@ -302,7 +303,7 @@ class Loaders:
         key_of: Callable[[V], UUID | None],
     ) -> DataLoader[UUID, V | None]:
         async def load(keys: list[UUID]) -> list[V | None]:
-            async with self._database.read_only() as reading:
+            async with self._reads.read_only() as reading:
                 found = {key_of(item): item for item in await get_many(reading, keys)}
             return [found.get(key) for key in keys]
 

@@ -8,6 +8,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.users import Activity
 from domain.ports.unit_of_work import UnitOfWork
 from resolvers.loaders import Loaders
+from resolvers.reads import OperationReads
 from resolvers.services import ENGINE_KEY, Services
 
 NodeLoader = Callable[[str], Awaitable[object | None]]
@@ -19,6 +20,11 @@ class NodeContext(Protocol):
     @property
     def services(self) -> Services:
         """The services of the domain."""
+        ...
+
+    @property
+    def reads(self) -> OperationReads:
+        """What this operation reads from the database."""
         ...
 
     @property
@@ -93,7 +99,7 @@ def query_loader(context: NodeContext, find: Find) -> NodeLoader:
         node_id, user_id = _uuid(key), context.user_id
         if node_id is None or user_id is None:
             return None
-        async with context.services.database.read_only() as reading:
+        async with context.reads.read_only() as reading:
             return await find(reading, user_id, node_id)
 
     return load
@@ -107,7 +113,7 @@ async def _login_session(context: NodeContext, key: str) -> object | None:
     session_id, user_id = _uuid(key), context.user_id
     if session_id is None or user_id is None:
         return None
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         sessions = await reading.users.login_sessions(user_id, context.services.clock.now())
     return next((session for session in sessions if session.id == session_id), None)
 
@@ -131,7 +137,7 @@ async def _user(context: NodeContext, key: str) -> object | None:
     user_id = _uuid(key)
     if user_id is None or user_id != context.user_id:
         return None
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         return await reading.users.get(user_id)
 
 

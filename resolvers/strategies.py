@@ -96,7 +96,7 @@ async def update(
     )
     if not isinstance(definition, StrategyDefinition):
         return strategy, None
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         # By its number: another change may have made a newer one by now.
         version = await reading.strategies.get_version_by_number(user.id, strategy.id, strategy.current_version)
     return strategy, version

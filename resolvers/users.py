@@ -21,7 +21,7 @@ async def viewer(context: RequestContext) -> User | None:
     """Return the user of the request as stored now; None if nobody is signed in."""
     if context.user_id is None:
         return None
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         return await reading.users.get(context.user_id)
 
 
@@ -32,13 +32,13 @@ async def event_cursor(context: RequestContext, user: User) -> str:
 
 async def api_keys(context: RequestContext, user: User) -> list[ApiKey]:
     """Return the user's keys that weren't revoked, newest first."""
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         return await reading.users.api_keys(user.id)
 
 
 async def login_sessions(context: RequestContext, user: User) -> list[LoginSession]:
     """Return the user's live login sessions, newest first."""
-    async with context.services.database.read_only() as reading:
+    async with context.reads.read_only() as reading:
         return await reading.users.login_sessions(user.id, context.services.clock.now())
 
 

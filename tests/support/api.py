@@ -52,8 +52,15 @@ class CountingDatabase(PostgresDatabase):
             with reading._connection.driver.query_logger(self._note):
                 yield reading
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[PostgresTransaction]:
+        async with super().snapshot() as reading:
+            with reading._connection.driver.query_logger(self._note):
+                yield reading
+
     def _note(self, record: "asyncpg.connection.LoggedQuery") -> None:
-        if "pg_catalog" not in record.query and "set_config('jit'" not in record.query:  # the driver's own questions
+        own_questions = ("pg_catalog", "set_config('jit'", "BEGIN ")  # the driver's, and the snapshot's
+        if not any(text in record.query for text in own_questions):
             self.statements.append(record.query)
 
 

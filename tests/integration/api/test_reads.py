@@ -1,0 +1,110 @@
+"""What one operation reads at the same time is of one moment: no client sees an end without what belongs to it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.core.errors import Unavailable
+from domain.model.orders import OrderStatus
+from domain.model.trading import Position
+from infra.postgres.repositories.lists import PostgresList
+from infra.postgres.repositories.positions import PostgresPositions
+from resolvers.ids import encode_id
+from resolvers.reads import OperationReads
+from tests.support.api import Api
+
+
+async def rename(api: Api, name: str) -> None:
+    async with api.harness.database.transaction() as transaction:
+        await transaction.accounts.update(replace(api.harness.account, name=name))
+
+
+async def name_read(api: Api, reads: OperationReads) -> str:
+    async with reads.read_only() as reading:
+        (account,) = await reading.accounts.get_many([api.harness.account.id])
+    return account.name
+
+
+async def test_whoever_sees_that_the_order_is_filled_sees_its_position(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are stored at once, after the position has been read and before the orders are."""
+    session = await api.session()
+    order = api.floor_order(trading_session_id=session.id)
+    await api.stored(order)
+    latest_by_session, pages, stored = PostgresPositions.latest_by_session, PostgresList.pages, asyncio.Event()
+
+    async def fill_afterwards(positions: PostgresPositions, ids: Sequence[UUID]) -> list[Position]:
+        found = await latest_by_session(positions, ids)
+        async with api.harness.database.transaction() as transaction:
+            await transaction.positions.save(api.position(trading_session_id=session.id))
+            await transaction.orders.save(order.changed(order.updated_at, status=OrderStatus.FILLED))
+        stored.set()
+        return found
+
+    async def read_afterwards(orders: PostgresList[object, object], *arguments: Any) -> object:
+        await stored.wait()
+        return await pages(orders, *arguments)
+
+    query = """query($id: ID!) { node(id: $id) { ... on TradingSession {
+      position { quantity } orders { nodes { status } } } } }"""
+    monkeypatch.setattr(PostgresPositions, "latest_by_session", fill_afterwards)
+    monkeypatch.setattr(PostgresList, "pages", read_afterwards)
+    seen = (await api.run(query, id=encode_id("TradingSession", session.id)))["node"]
+    assert (seen["position"] is None) == (seen["orders"]["nodes"] != [{"status": "FILLED"}]), seen
+
+
+async def test_reads_at_the_same_time_are_of_one_moment_and_later_ones_of_a_later_one(api: Api) -> None:
+    reads = OperationReads(api.database)
+    await rename(api, "before")
+    async with reads.read_only() as reading:
+        await reading.accounts.get_many([api.harness.account.id])
+        beside = asyncio.create_task(name_read(api, reads))
+        await asyncio.sleep(0)
+        await rename(api, "after")
+    assert await beside == "before"
+    assert await name_read(api, reads) == "after"
+
+
+async def test_a_read_that_fails_spoils_none_after_it(api: Api) -> None:
+    reads = OperationReads(api.database)
+    await rename(api, "stored")
+
+    async def fail() -> None:
+        async with reads.read_only() as reading:
+            await reading._connection.fetch("SELECT 1 / 0")  # type: ignore[attr-defined]
+
+    failed, name = await asyncio.gather(fail(), name_read(api, reads), return_exceptions=True)
+    assert isinstance(failed, Exception)
+    assert name == "stored"
+
+
+async def test_a_database_that_is_away_is_waited_for_once_for_all_reads_beside_each_other(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, attempts = OperationReads(api.database), []
+
+    @asynccontextmanager
+    async def away() -> AsyncIterator[None]:
+        attempts.append(1)
+        await asyncio.sleep(0)
+        raise Unavailable("The database is away.")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(api.database, "snapshot", away)
+        found = await asyncio.gather(*(name_read(api, reads) for _ in range(3)), return_exceptions=True)
+    assert [type(error) for error in found] == [Unavailable] * 3
+    assert len(attempts) == 1
+    assert await name_read(api, reads)
+
+
+async def test_no_connection_is_held_between_reads(api: Api) -> None:
+    reads, pool = OperationReads(api.database), api.harness.pool
+    await name_read(api, reads)
+    assert pool.get_idle_size() == pool.get_size()
