@@ -30,6 +30,17 @@ async def _started(trader: TraderClient) -> dict[str, Any]:
     return (await trader.client.change(RUN, input=MINUTES))["backtest"]
 
 
+async def _started_and_unfinished(trader: TraderClient) -> dict[str, Any]:
+    """Return a backtest in the middle of it; one that ends before anybody looks is followed by another."""
+    while True:
+        backtest = await _started(trader)
+        found = await read_until(
+            lambda one=backtest: _read(trader, one), lambda now: now["job"]["progress"] > 0, "it is begun"
+        )
+        if found["job"]["progress"] < 1:
+            return backtest
+
+
 async def _read(trader: TraderClient, backtest: dict[str, Any]) -> dict[str, Any]:
     try:
         return await trader.client.one(READ, id=backtest["id"])
@@ -40,10 +51,7 @@ async def _read(trader: TraderClient, backtest: dict[str, Any]) -> dict[str, Any
 async def test_a_backtest_whose_engine_is_killed_runs_again_and_comes_to_the_same(data_folder: Path) -> None:
     async with running_engine(data_folder, "--seed", "7") as engine:
         trader = await register(engine.client())
-        killed = await _started(trader)
-        await read_until(
-            lambda: _read(trader, killed), lambda found: 0 < found["job"]["progress"] < 1, "its candles are fetched"
-        )
+        killed = await _started_and_unfinished(trader)
         engine.kill()
         await engine.start()
         done = await read_until(

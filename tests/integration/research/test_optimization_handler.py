@@ -13,7 +13,7 @@ from domain.model.jobs import Job, JobStatus
 from domain.model.optimizations import Optimization
 from domain.optimization.search import best_trial
 from domain.research.compute_pool import OnProgress
-from domain.research.optimization_handler import OptimizationHandler, PrepareCandles
+from domain.research.optimization_handler import PREPARED, OptimizationHandler, PrepareCandles
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
@@ -113,7 +113,9 @@ async def test_a_cancelled_optimization_runs_no_further_trials(
     optimization = await stored_optimization(database, world, trials=1_000)
     service = JobService(database, bus, SystemClock(), TimeOrderedIds())
     async with running(together(job_runner(database, bus).run(), trial_runner(database, bus=bus).run())):
-        await read_until(lambda: job_of(database, optimization), lambda job: job.progress > 0, "trials run")
+        await read_until(
+            lambda: job_of(database, optimization), lambda job: job.progress > PREPARED, "a trial has ended"
+        )
         await service.cancel(optimization.user_id, optimization.job_id)
         runner = trial_runner(database, "two", bus)
         assert not await runner.work_once()
