@@ -6,8 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from functools import cache
 
-import talib
-from talib import abstract
+from domain.indicators.library import abstract, talib
 
 
 class ParameterKind(Enum):

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
-import talib
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.money import plain
@@ -21,6 +20,7 @@ from domain.indicators.catalogue import (
     indicator_names,
 )
 from domain.indicators.inputs import input_names
+from domain.indicators.library import talib
 from domain.indicators.warmup import NEVER, look_back, warm_up
 
 MAX_BARS = 100_000

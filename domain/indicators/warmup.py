@@ -13,9 +13,8 @@ import math
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-from talib import abstract
-
 from domain.indicators.catalogue import MOVING_AVERAGES, IndicatorDefinition, ParameterKind
+from domain.indicators.library import abstract
 
 NEVER = 1_000_000_000
 """The warm-up of a function that holds its seed for ever; beyond every bound."""

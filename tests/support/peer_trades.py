@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
-import talib
 
 from domain.backtest.bars import Bars
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
 from domain.indicators.candle_arrays import CandleArrays, Floats
+from domain.indicators.library import talib
 from domain.model.definitions import ExitDistance, Sizing
 from domain.model.orders import OrderRole
 from domain.rules.costs import FeeCurrency, TradingCosts

@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-import talib
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.indicators.candle_arrays import candle_arrays
 from domain.indicators.catalogue import IndicatorDefinition, IndicatorParameter, ParameterKind, catalogue, indicator
 from domain.indicators.compute import compute_indicator, indicator_warm_up
+from domain.indicators.library import talib
 from domain.indicators.warmup import look_back
 from tests.support.candles import flat_candles, random_candles
 

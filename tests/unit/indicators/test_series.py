@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-import talib
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.indicators.catalogue import catalogue
+from domain.indicators.library import talib
 from domain.indicators.series import MAX_WARM_UP, IndicatorSeries, indicator_query, indicator_series
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from tests.support.candles import random_candles

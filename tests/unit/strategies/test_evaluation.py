@@ -5,12 +5,12 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.core.errors import InputErrors
 from domain.indicators.candle_arrays import PRICES, CandleArrays, SeriesKey
+from domain.indicators.library import talib
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Timeframe
 from domain.strategies.compiled import (
