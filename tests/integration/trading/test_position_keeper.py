@@ -49,6 +49,11 @@ async def in_a_position(node: TradingNode, account: Account | None = None, **cha
     return session
 
 
+async def whole_lots(node: TradingNode, session: TradingSession) -> Decimal:
+    """Return how much of the position can be sold, whatever was bought at the price of the moment."""
+    return round_down((await node.position(session)).quantity, Decimal("0.00001"))
+
+
 async def ask_sandbox(sandbox: SandboxAddress, action: str, **body: object) -> None:
     """POST to the exchange's administrative side."""
     headers = {"Authorization": f"Bearer {sandbox.token}"}
@@ -425,11 +430,12 @@ async def test_stopping_ends_although_all_that_was_to_be_sold_is_gone(node: Trad
     account = await node.account()
     session = await in_a_position(node, account)
     (entry,) = await node.orders_of(session)
-    await sell_at_the_venue(node, account, entry, Decimal("0.00807"))
+    sold = await whole_lots(node, session)
+    await sell_at_the_venue(node, account, entry, sold)
     await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
     stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     assert "no longer in the account" in stopped.status_reason
-    assert (await node.position(session)).missing > Decimal("0.008")
+    assert (await node.position(session)).missing >= sold
 
 
 async def test_an_order_by_hand_that_locks_what_a_stop_has_to_sell_is_cancelled(node: TradingNode) -> None:
@@ -438,7 +444,7 @@ async def test_an_order_by_hand_that_locks_what_a_stop_has_to_sell_is_cancelled(
     protection = await node.until_protected(session)
     price = cents(node.feed.price * Decimal("1.03"))
     by_hand = await place_by_hand(
-        node, account, "rests", type=OrderType.LIMIT, price=price, quantity=Decimal("0.008"),
+        node, account, "rests", type=OrderType.LIMIT, price=price, quantity=await whole_lots(node, session),
         time_in_force=TimeInForce.GTC,
     )  # fmt: skip
     assert by_hand.status is OrderStatus.OPEN
@@ -488,12 +494,13 @@ async def test_a_position_whose_whole_lots_are_worth_too_little_is_closed_as_dus
 async def test_an_exit_is_rounded_to_the_lot_of_the_market_as_it_is_now(node: TradingNode) -> None:
     price = node.feed.price
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
-    await node.list_market(quantity_increment=Decimal("0.001"), minimum_quantity=Decimal("0.001"))
+    lot, held = Decimal("0.001"), (await node.position(session)).quantity
+    await node.list_market(quantity_increment=lot, minimum_quantity=lot)
     await node.feed.close_candle(close=price / 4)
     closed = await node.until_position(session, lambda now: now.closed_at, "it sells")
     *_, sold = await node.orders_of(session)
-    assert (sold.status, sold.quantity) == (OrderStatus.FILLED, Decimal("0.008"))
-    assert 0 < closed.dust < Decimal("0.001")
+    assert (sold.status, sold.quantity) == (OrderStatus.FILLED, round_down(held, lot))
+    assert closed.dust == held - sold.quantity > 0
 
 
 async def test_an_exit_above_the_most_of_one_market_order_is_split(node: TradingNode) -> None:
