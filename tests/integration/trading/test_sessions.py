@@ -1,6 +1,7 @@
 """Trading sessions from a closed candle to a position, and through all that may come between."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -111,8 +112,11 @@ async def test_an_exit_takes_back_an_entry_that_rests(node: TradingNode) -> None
 
 
 async def test_an_entry_that_isnt_filled_in_time_is_given_up(node: TradingNode) -> None:
-    session = await node.session(await node.account(), strategy(order=replace(PASSIVE, give_up_after_seconds=1)))
+    session = await node.session(await node.account(), strategy(order=replace(PASSIVE, give_up_after_seconds=600)))
     await node.feed.close_candle()
+    entry = await node.until_order(session, lambda order: order.status is OrderStatus.OPEN)
+    assert entry.expires_at == entry.created_at + timedelta(seconds=600)
+    await node.pool.execute("UPDATE orders SET expires_at = $2 WHERE id = $1", entry.id, entry.created_at)
     ended = await node.until_order(session, lambda order: order.status in {OrderStatus.CANCELED, OrderStatus.EXPIRED})
     assert ended.venue_order_id is not None
     assert ended.filled_quantity == 0
