@@ -1,8 +1,10 @@
 """The pool of connections to PostgreSQL, one host or several."""
 
 import socket
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TypeAlias
+from types import SimpleNamespace
+from typing import Any, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
@@ -15,6 +17,12 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _DEFAULT_PORT = "5432"
 _JSONB_VERSION = b"\x01"
 """The first byte of the binary form of jsonb (PostgreSQL, `jsonb_recv`)."""
+_FIRST_OWN_OID = 16_384
+"""The types below are PostgreSQL's own, the same in every database (PostgreSQL, `FirstNormalObjectId`)."""
+_ASKED = SimpleNamespace(name="asked before")
+"""In the place of the statement that asked: none has run on this connection."""
+
+_own_types: dict[frozenset[int], list[asyncpg.Record]] = {}
 
 
 class _PooledConnection(asyncpg.Connection):
@@ -24,6 +32,19 @@ class _PooledConnection(asyncpg.Connection):
         """Close the connection; it is closed at once if the server can't be told."""
         with suppress(OSError, TimeoutError, asyncpg.PostgresConnectionError):
             await super().close(timeout=timeout)
+
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float | None) -> Any:  # noqa: ANN401, ASYNC109  # asyncpg's
+        """Ask once a process what PostgreSQL's own arrays hold.
+
+        asyncpg asks on each connection for each type of array, which takes the server longer than to open it.
+        """
+        oids = frozenset(typeoids)
+        if oids in _own_types:
+            return _own_types[oids], _ASKED
+        types, statement = await super()._introspect_types(typeoids, timeout)  # type: ignore[misc]  # not in its stubs
+        if max(oids) < _FIRST_OWN_OID:
+            _own_types[oids] = types
+        return types, statement
 
 
 async def create_pool(

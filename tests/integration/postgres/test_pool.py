@@ -16,6 +16,7 @@ from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
 from tests.support.postgres import copy_migrated_cluster, execute
 from tests.support.users import stored_user
+from tests.support.waiting import eventually
 
 
 async def test_values_come_back_in_the_domains_types(pool: Pool) -> None:
@@ -29,6 +30,18 @@ async def test_values_come_back_in_the_domains_types(pool: Pool) -> None:
 async def test_json_is_bytes_in_and_out_alone_and_in_arrays(pool: Pool) -> None:
     row = await pool.fetchrow("SELECT $1::jsonb, $2::jsonb[], $1::jsonb ->> 'a'", b'{"a": "\xc3\xa9"}', [b"1", None])
     assert tuple(row) == (b'{"a": "\xc3\xa9"}', [b"1", None], "é")
+
+
+async def test_what_arrays_hold_is_asked_once_and_not_on_each_connection(pool: Pool) -> None:
+    query, arrays, statements = "SELECT $1::uuid[], $2::jsonb[]", ([UUID(int=7)], [b"1"]), list[str]()
+    async with pool.acquire() as first, pool.acquire() as second:
+        assert tuple(await first.fetchrow(query, *arrays)) == arrays
+        with second.query_logger(lambda record: statements.append(record.query)):
+            assert tuple(await second.fetchrow(query, *arrays)) == arrays
+            await eventually(lambda: query in statements, "the statement is logged")
+            assert statements == [query]
+            await second.execute("CREATE TYPE pg_temp.side AS ENUM ('BUY')")
+            assert await second.fetchval("SELECT ARRAY['BUY']::pg_temp.side[]") == ["BUY"]
 
 
 async def test_of_several_hosts_the_one_that_answers_and_takes_writes_is_used(database_dsn: str) -> None:
