@@ -30,9 +30,7 @@ async def name_read(api: Api, reads: OperationReads) -> str:
     return account.name
 
 
-async def test_whoever_sees_that_the_order_is_filled_sees_its_position(
-    api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_client_that_sees_the_order_filled_sees_its_position(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both are stored at once, after the position has been read and before the orders are."""
     session = await api.session()
     order = api.floor_order(trading_session_id=session.id)
@@ -64,10 +62,10 @@ async def test_reads_at_the_same_time_are_of_one_moment_and_later_ones_of_a_late
     await rename(api, "before")
     async with reads.read_only() as reading:
         await reading.accounts.get_many([api.harness.account.id])
-        beside = asyncio.create_task(name_read(api, reads))
+        concurrent = asyncio.create_task(name_read(api, reads))
         await asyncio.sleep(0)
         await rename(api, "after")
-    assert await beside == "before"
+    assert await concurrent == "before"
     assert await name_read(api, reads) == "after"
 
 
@@ -84,7 +82,7 @@ async def test_a_read_that_fails_spoils_none_after_it(api: Api) -> None:
     assert name == "stored"
 
 
-async def test_a_database_that_is_away_is_waited_for_once_for_all_reads_beside_each_other(
+async def test_a_database_that_is_away_is_waited_for_once_for_all_concurrent_reads(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads, attempts = OperationReads(api.database), []
