@@ -11,7 +11,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 class OperationReads:
     """Reads one after another in a snapshot that lasts until none is left.
 
-    Fields of one object are read at the same time, so a client that sees an order filled sees the position that it made.
+    Fields of one object are read at the same time, so a client that sees an order filled sees the position it made.
     What lies deeper is read later, so it is at least as new as what it belongs to. No connection is held while an
     operation waits for something else.
     """

@@ -16,7 +16,7 @@ from tests.support.sandbox_state import venue_books
 from tests.support.trader_client import BOOK, MARKET, TraderClient, new_trader
 from tests.support.waiting import read_until
 
-CHAINS = 5
+CHAINS = 3
 AMENDMENTS = 14
 AWAY = (httpx.TransportError, OSError)
 FINAL = {"FILLED", "CANCELED", "REJECTED", "DENIED", "EXPIRED"}

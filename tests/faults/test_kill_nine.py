@@ -17,8 +17,8 @@ from tests.support.graphql_client import Client
 from tests.support.sandbox_state import venue_books
 from tests.support.trader_client import FINAL, ORDER_EVENTS, PLACE, TraderClient, new_trader
 
-ORDERS = 100
-KILLS = 4
+ORDERS = 70
+KILLS = 3
 CLIENTS = 4
 AWAY = (httpx.TransportError, OSError)
 

@@ -187,7 +187,7 @@ def is_malformed(fields: list[str]) -> bool:
 
 
 @given(ROWS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_just_the_rows_are_refused_that_break_a_rule(rows: list[list[str]]) -> None:
     wrong = [number for number, fields in enumerate(rows, start=3) if is_malformed(fields)]
     seen = Counter([START.isoformat()])

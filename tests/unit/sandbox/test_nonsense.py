@@ -81,7 +81,7 @@ def ann(small: InMemoryExchange) -> Account:
     return small.account("ann", USDT=1_000_000, BTC=20)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     route=st.one_of(st.sampled_from(sorted(ACCEPTED)), st.sampled_from(sorted(ROUTES))), params=PARAMS, symbol=SYMBOLS
 )

@@ -45,7 +45,7 @@ def prices(*close: float) -> CandleArrays:
     return CandleArrays(series.copy(), series + 1, series - 1, series, np.ones(len(series)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(definitions(), st.integers(0, 10_000), st.sampled_from([0.0, 0.5, 5.0]))
 def test_the_newest_window_evaluates_to_what_the_whole_series_does(
     definition: StrategyDefinition, seed: int, tick: float
