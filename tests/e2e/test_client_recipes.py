@@ -71,7 +71,7 @@ async def trade(trader: TraderClient) -> None:
     while True:
         with suppress(Exception):
             await trader.client.raw(PLACE, input=trader.order(quantity="0.0005"))
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
 
 
 async def expected(trader: TraderClient, after: str, last: str) -> list[int]:
