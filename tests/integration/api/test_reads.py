@@ -1,7 +1,7 @@
 """What one operation reads at the same time is of one moment: no client sees an end without what belongs to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from domain.core.errors import Unavailable
 from domain.model.orders import OrderStatus
 from domain.model.trading import Position
+from domain.ports.orders import OrderChange
 from infra.postgres.repositories.lists import PostgresList
 from infra.postgres.repositories.positions import PostgresPositions
 from resolvers.ids import encode_id
@@ -31,29 +32,40 @@ async def name_read(api: Api, reads: OperationReads) -> str:
 
 
 async def test_a_client_that_sees_the_order_filled_sees_its_position(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both are stored at once, after the position has been read and before the orders are."""
+    """Both are stored at once, after one of them has been read and before the other is."""
     session = await api.session()
     order = api.floor_order(trading_session_id=session.id)
     await api.stored(order)
-    latest_by_session, pages, stored = PostgresPositions.latest_by_session, PostgresList.pages, asyncio.Event()
+    latest_by_session, pages = PostgresPositions.latest_by_session, PostgresList.pages
+    began, stored = list[str](), asyncio.Event()
 
-    async def fill_afterwards(positions: PostgresPositions, ids: Sequence[UUID]) -> list[Position]:
-        found = await latest_by_session(positions, ids)
-        async with api.harness.database.transaction() as transaction:
-            await transaction.positions.save(api.position(trading_session_id=session.id))
-            await transaction.orders.save(order.changed(order.updated_at, status=OrderStatus.FILLED))
-        stored.set()
+    async def fill_between(what: str, reading: Awaitable[Any]) -> Any:
+        began.append(what)
+        if len(began) > 1:
+            await stored.wait()
+            return await reading
+        found = await reading
+        try:
+            async with api.harness.database.transaction() as transaction:
+                await transaction.positions.save(api.position(trading_session_id=session.id))
+                filled = order.changed(order.updated_at, status=OrderStatus.FILLED)
+                transaction.orders.write([OrderChange(order, filled)])
+        finally:
+            stored.set()
         return found
 
-    async def read_afterwards(orders: PostgresList[object, object], *arguments: Any) -> object:
-        await stored.wait()
-        return await pages(orders, *arguments)
+    async def read_position(positions: PostgresPositions, ids: Sequence[UUID]) -> list[Position]:
+        return await fill_between("position", latest_by_session(positions, ids))
+
+    async def read_orders(orders: PostgresList[object, object], *arguments: Any) -> object:
+        return await fill_between("orders", pages(orders, *arguments))
 
     query = """query($id: ID!) { node(id: $id) { ... on TradingSession {
       position { quantity } orders { nodes { status } } } } }"""
-    monkeypatch.setattr(PostgresPositions, "latest_by_session", fill_afterwards)
-    monkeypatch.setattr(PostgresList, "pages", read_afterwards)
+    monkeypatch.setattr(PostgresPositions, "latest_by_session", read_position)
+    monkeypatch.setattr(PostgresList, "pages", read_orders)
     seen = (await api.run(query, id=encode_id("TradingSession", session.id)))["node"]
+    assert sorted(began) == ["orders", "position"]
     assert (seen["position"] is None) == (seen["orders"]["nodes"] != [{"status": "FILLED"}]), seen
 
 
