@@ -96,7 +96,9 @@ def with_known_tick(market: Market, candles: CandleArrays) -> Market:
 
 def _rounded(counts: Floats, beyond: np.ufunc) -> Ticks:
     nearest = np.rint(counts)
-    off_grid = np.abs(counts - nearest) > _ON_GRID
-    if off_grid.any():
+    distance = counts - nearest
+    np.abs(distance, out=distance)
+    if np.fmax.reduce(distance, initial=0.0) > _ON_GRID:  # which leaves NaN out
+        off_grid = distance > _ON_GRID
         nearest[off_grid] = beyond(counts[off_grid])
     return nearest.astype(np.int64)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.backtest.ledger import Ledger
@@ -42,8 +43,7 @@ class ExitTerms:
     is_near: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry order: its quantity in units of base, its limit in ticks (None: MARKET), and what closes it again.
 
     `cost` is what it may take of the cash, in units of quote, with its fee if that is taken in quote too.

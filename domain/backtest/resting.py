@@ -1,6 +1,7 @@
 """A LIMIT entry at the venue: in which bar it is filled and at what price, or how it ends."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,8 +15,7 @@ _CHUNK = 1_024
 _AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(NamedTuple):
     """A fill at a price in ticks, at the open of the bar or, `in_bar`, at some time within it."""
 
     bar: int

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 
 import numpy as np
 
@@ -125,7 +125,7 @@ def backtest_result(outcome: Outcome) -> BacktestResult:
     ledgers = [context.ledger for context in outcome.contexts]
     units = ledgers[0].units
     markets = [_market_trades(context) for context in outcome.contexts]
-    trips = tuple(sorted((trip for market in markets for trip in market.round_trips), key=lambda trip: trip.opened_at))
+    trips = tuple(sorted((trip for market in markets for trip in market.round_trips), key=attrgetter("opened_at")))
     timeline = Timeline(outcome.contexts, outcome.start, units.quote_units(outcome.plan.initial_equity))
     curve = _equity_curve(outcome, timeline)
     figures = metrics(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
-from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -39,14 +38,11 @@ class Timeline:
         self.opened = _union([context.bars.opened for context in contexts], start)
         self._units = contexts[0].ledger.units
         self._coins = [self._coins_of(context) for context in contexts]
-        flows = [
-            (place, fill.cash)
-            for context, coins in zip(contexts, self._coins, strict=True)
-            for place, fill in zip(coins.places[1:], context.ledger.fills, strict=True)
-        ]
-        flows.sort(key=itemgetter(0))
-        self._places = [0, *(place for place, _ in flows)]
-        self._cash = list(accumulate((cash for _, cash in flows), initial=initial))
+        flows = [fill.cash for context in contexts for fill in context.ledger.fills]
+        places = [place for coins in self._coins for place in coins.places[1:]]
+        in_order = np.argsort(places, kind="stable").tolist()
+        self._places = [0, *(places[index] for index in in_order)]
+        self._cash = list(accumulate((flows[index] for index in in_order), initial=initial))
 
     def __len__(self) -> int:
         return len(self.opened)

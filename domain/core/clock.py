@@ -27,8 +27,7 @@ class IdGenerator(Protocol):
 
 def from_milliseconds(milliseconds: int) -> datetime:
     """Return the aware UTC datetime of milliseconds since 1970, exactly."""
-    seconds, rest = divmod(milliseconds, 1000)
-    whole = datetime.fromtimestamp(seconds, UTC)
+    whole, rest = datetime.fromtimestamp(milliseconds // 1000, UTC), milliseconds % 1000
     return whole.replace(microsecond=rest * 1000) if rest else whole
 
 

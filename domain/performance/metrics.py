@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from itertools import accumulate, groupby
+from operator import attrgetter
 
 from domain.core.money import EXACT, ZERO, divide
 from domain.model.orders import OrderStatus
@@ -197,9 +198,11 @@ def _exposure(data: MetricsInput) -> float | None:
     start, end = data.curve[0].at, data.curve[-1].at
     if end <= start:
         return None
-    spans = sorted((max(trip.opened_at, start), min(trip.closed_at or end, end)) for trip in data.trips)
     covered, reached = timedelta(), start
-    for opened, closed in spans:
-        covered += max(closed - max(opened, reached), timedelta())
-        reached = max(reached, closed)
+    for trip in sorted(data.trips, key=attrgetter("opened_at")):
+        closed = trip.closed_at or end
+        if closed > reached:
+            closed = min(closed, end)
+            covered += max(closed - max(trip.opened_at, reached), timedelta())
+            reached = closed
     return covered / (end - start) * 100

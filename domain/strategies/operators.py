@@ -23,8 +23,9 @@ def arithmetic(sign: str, left: Floats, right: Floats) -> Floats:
 
 def compare(left: Floats, right: Floats) -> Floats:
     """Return 1.0 if left is greater, -1.0 if it is less, 0.0 if they are equal within the tolerance."""
-    close = np.abs(left - right) <= TOLERANCE * np.maximum(np.abs(left), np.abs(right))
-    return np.where(close, 0.0, np.sign(left - right))
+    order = left - right
+    close = np.abs(order) <= TOLERANCE * np.maximum(np.abs(left), np.abs(right))
+    return np.where(close, 0.0, np.sign(order))
 
 
 def _difference(left: Floats, right: Floats) -> Floats:

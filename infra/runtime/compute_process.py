@@ -5,6 +5,7 @@ eight bytes. It ends when its input closes, so it never outlives its node, also 
 """
 
 import contextlib
+import gc
 import os
 import pickle
 import resource
@@ -29,6 +30,15 @@ def frame(value: object) -> bytes:
     """Return a value as it is sent."""
     data = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     return len(data).to_bytes(LENGTH_BYTES) + data
+
+
+def spare_collector() -> None:
+    """Let the garbage collector leave out all that is used now, such as modules, once it has freed what isn't.
+
+    It comes often in a computation, which keeps what it makes until its end, and went through all modules each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class _Parent:
@@ -69,6 +79,7 @@ def _answer(data: bytes, parent: _Parent) -> None:
     try:
         call: Call = pickle.loads(data)  # noqa: S301  # of this process's own node
         function, argument = call
+        spare_collector()  # only now are the function's modules imported
         parent.send("result", function(argument, parent.report))
     except MemoryError:
         parent.send("too large", None)
