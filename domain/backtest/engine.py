@@ -14,6 +14,7 @@ from domain.backtest.result import BacktestResult, Outcome, backtest_result
 from domain.backtest.run_context import RunContext
 from domain.backtest.signals import signals_of
 from domain.backtest.units import places_needed, units_of
+from domain.rules.ladder_levels import LadderLevels
 from domain.strategies.average_range import average_true_ranges
 from domain.strategies.evaluation import MissingCandlesError
 
@@ -92,7 +93,8 @@ def _contexts(plan: BacktestPlan, markets: Sequence[MarketBars], start: int) -> 
         atr = average_true_ranges(candles) if plan.definition.needs_atr else None
         entries = EntryBuilder(plan, ledger, atr, worth_elsewhere)
         signals = signals_of(plan, candles, int(market.bars.opened.searchsorted(start)))
-        contexts.append(RunContext(plan, market.bars, market.prices, market.path, ledger, entries, signals))
+        levels = LadderLevels(plan.definition.adds, known)
+        contexts.append(RunContext(plan, market.bars, market.prices, market.path, ledger, entries, signals, levels))
     return contexts
 
 

@@ -12,7 +12,7 @@ from domain.core.clock import from_milliseconds
 from domain.core.money import EXACT, MAX_PLACES
 from domain.model.definitions import EntryAdd
 from domain.rules.direction import Direction
-from domain.rules.ladder import Ladder, LadderLevel, add_share, has_adds_left, price_levels, signalled_add
+from domain.rules.ladder import Ladder, LadderLevel, add_share, has_adds_left, signalled_add
 from domain.rules.protected_position import entered_state
 from domain.rules.protection import ProtectionState
 from domain.strategies.expressions import PositionFacts
@@ -40,6 +40,7 @@ class FurtherEntries:
         self._terms = terms
         self._adds = context.plan.definition.adds
         self._ladder = Ladder(self._adds, frozenset(), context.ledger.price(ticks))
+        self._last = ticks
         self._moves = any(_has_range(add) for add in self._adds)
         self._placed: _Placed | None = None
         self._signalled: tuple[int, int] | None = None
@@ -184,6 +185,7 @@ class FurtherEntries:
         context.ledger.buy(bar, at, ticks, arrival, placed.entry.quantity, maker=placed.maker, in_bar=in_bar)
         self._placed = None
         self._ladder = replace(self._ladder, last_price=context.ledger.price(ticks))
+        self._last = ticks
         self._refresh(bar)
 
     def _refresh(self, bar: int) -> None:
@@ -194,7 +196,7 @@ class FurtherEntries:
         self.release_cash()
         context = self._context
         atr = context.entries.atr_at(bar - 1) if bar else None
-        levels = price_levels(self._ladder, context.ledger.market, atr)
+        levels = context.levels.of(self._ladder, self._last, atr)
         self.below = max((level for level in levels if level.is_below), key=lambda level: level.price, default=None)
         self.above = min((level for level in levels if not level.is_below), key=lambda level: level.price, default=None)
 

@@ -7,7 +7,6 @@ bar it isn't, and of all orders that are possible the worse one is taken (`domai
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -83,7 +82,7 @@ class Holding:
         if self._state.trailing_stop is not None and found > start:
             best = int(self._context.prices.high[start:found].max())
             if best > self._state.high_water:
-                self._state = replace(self._state, high_water=best)
+                self._state = self._state.with_high_water(best)
         return found
 
     def _further_in(self, bar: int) -> FurtherEntries | None:

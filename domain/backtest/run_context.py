@@ -8,6 +8,7 @@ from domain.backtest.ledger import Ledger
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.price_path import PricePath
 from domain.backtest.signals import Signals
+from domain.rules.ladder_levels import LadderLevels
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class RunContext:
     ledger: Ledger
     entries: EntryBuilder
     signals: Signals
+    levels: LadderLevels
 
     def worth(self, at: int) -> int:
         """Return what the market's coins are worth at a time in milliseconds, in units of quote: by the last close."""

@@ -23,19 +23,21 @@ def next_candidate(
     In the bars that are left out `domain.rules.protection.step_bar` would do nothing but raise the high-water mark; a
     bar that is returned is for it to decide. The longest holding time is the caller's.
     """
-    most = _lowest_limit(state, above)
-    is_trailing = state.trailing_stop is not None
+    most, is_trailing = _lowest_limit(state, above), state.trailing_stop is not None
+    floor = state.stop_loss if below is None else max(state.stop_loss or 0, below)
     if not is_trailing and most is None:
-        level = state.stop_loss if below is None else max(state.stop_loss or 0, below)
-        return max(start, end) if level is None else _first_low(prices.low, start, end, level)
+        return max(start, end) if floor is None else _first_low(prices.low, start, end, floor)
     high_water, chunk = state.high_water, _FIRST_CHUNK
     while start < end:
         stop = min(start + chunk, end)
         low, high = prices.low[start:stop], prices.high[start:stop]
-        hits = _stop_hits(state, low, high, high_water) if is_trailing else _fixed_hits(state, low)
-        if below is not None:
-            reached = low <= below
-            hits = reached if hits is None else hits | reached
+        hits = None if floor is None else low <= floor
+        if is_trailing:
+            before, high_water = high_water, max(high_water, int(high.max()))
+            # The best price of all bars has the highest stop: most often the lowest low isn't even at that one.
+            if low.min() <= _stop_at_most(state, high_water):
+                reached = low <= _stop_at_most(state, np.maximum(np.maximum.accumulate(high), before))
+                hits = reached if hits is None else hits | reached
         if most is not None:
             reached = high >= most
             hits = reached if hits is None else hits | reached
@@ -43,8 +45,6 @@ def next_candidate(
             first = int(hits.argmax())
             if hits[first]:
                 return start + first
-        if is_trailing:
-            high_water = max(high_water, int(high.max()))
         start, chunk = stop, min(chunk * 4, _LONGEST_CHUNK)
     return end
 
@@ -72,20 +72,10 @@ def _lowest_limit(state: ProtectionState, above: int | None) -> int | None:
     return lowest
 
 
-def _fixed_hits(state: ProtectionState, low: Ticks) -> "np.ndarray[tuple[int], np.dtype[np.bool_]] | None":
-    return None if state.stop_loss is None else low <= state.stop_loss
-
-
-def _stop_hits(
-    state: ProtectionState, low: Ticks, high: Ticks, high_water: int
-) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Return where a low may reach a stop: a trailing one as the bar's own high may have moved it, rounded up."""
-    best = np.maximum(np.maximum.accumulate(high), high_water)
+def _stop_at_most(state: ProtectionState, best: Ticks | int) -> Ticks:
+    """Return the price of the trailing stop by the best price, or by each of a series of them; rounded up."""
     if state.trail is not None:
-        level = best - state.trail
-    else:
-        assert state.trail_rate is not None
-        level = np.ceil(best * (1 - state.trail_rate / RATE)).astype(np.int64) + 1
-    if state.stop_loss is not None:
-        level = np.maximum(level, state.stop_loss)
-    return low <= level
+        return np.subtract(best, state.trail)
+    assert state.trail_rate is not None
+    level: Ticks = np.ceil(np.multiply(best, 1 - state.trail_rate / RATE)).astype(np.int64) + 1
+    return level

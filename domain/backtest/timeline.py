@@ -89,7 +89,8 @@ class Timeline:
 
 
 def _union(opened: Sequence[npt.NDArray[np.int64]], start: int) -> npt.NDArray[np.int64]:
-    times = opened[0] if len(opened) == 1 else np.unique(np.concatenate(opened))
+    first, *others = opened
+    times = first if all(np.array_equal(first, other) for other in others) else np.unique(np.concatenate(opened))
     return times[times.searchsorted(start) :]
 
 

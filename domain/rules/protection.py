@@ -67,6 +67,12 @@ class ProtectionState:
     def __post_init__(self) -> None:
         object.__setattr__(self, "trailing_stop", self._trailing_stop())
 
+    def with_high_water(self, price: int) -> "ProtectionState":
+        """Return the state with another best price since the entry."""
+        return ProtectionState(
+            self.stop_loss, self.take_profit, self.trail, self.trail_rate, price, self.targets, self.exit_at
+        )
+
     def _trailing_stop(self) -> int | None:
         if self.trail is not None:
             return self.high_water - self.trail
@@ -90,7 +96,7 @@ def step_bar(state: ProtectionState, worst: int, best: int, close: int, at: int)
     cause = _stop_reached(state, worst)
     if cause is None:
         if state.trailing_stop is not None and best > state.high_water:
-            state = replace(state, high_water=best)
+            state = state.with_high_water(best)
         cause = _limit_reached(state, best, close, at)
     if cause is not None:
         return state, Exit(cause)
