@@ -22,6 +22,7 @@ from bench.figures import Figure, report
 from bench.parts import database, scratch
 from bench.peers.engine_run import a_market
 from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.core.background import BackgroundTasks
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
@@ -165,7 +166,6 @@ async def _ended(database_: PostgresDatabase, optimization: Optimization) -> lis
 def _search(trials: int, days: int) -> LocalSearch:
     plan = TrialPlan(
         DEFINITION,
-        a_market(),
         Timeframe.M5,
         TradingCosts(FEE, FEE),
         Decimal(1_000_000),
@@ -174,7 +174,7 @@ def _search(trials: int, days: int) -> LocalSearch:
     )
     search = Search(search_space(DEFINITION, {}, Timeframe.M5), FOLDS, trials, seed=1)
     folds = walk_forward_folds(START, START + timedelta(days=days), Timeframe.M5, FOLDS)
-    return LocalSearch(search, plan, _walk(days), folds)
+    return LocalSearch(search, plan, [MarketCandles(a_market(), _walk(days))], folds)
 
 
 def _walk(days: int) -> Bars:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from domain.core.pagination import CursorScope, Page
-from domain.model.backtests import Backtest, BacktestOutcome
+from domain.model.backtests import Backtest, BacktestChecks, BacktestOutcome
 from domain.model.reports import EquityPoint, PerformanceMetrics, RoundTrip
 from domain.model.users import ApiScope, User
 from domain.ports.lists import NoFilter
@@ -39,6 +39,12 @@ async def notes(context: RequestContext, backtest: Backtest) -> Sequence[str] | 
     """Return what a reader must know about the result; None until the job has succeeded."""
     outcome = await _outcome(context, backtest)
     return None if outcome is None else outcome.notes
+
+
+async def checks(context: RequestContext, backtest: Backtest) -> BacktestChecks | None:
+    """Return what the checks have found; None until the job has succeeded, and without any."""
+    outcome = await _outcome(context, backtest)
+    return None if outcome is None else outcome.checks
 
 
 async def equity_curve(context: RequestContext, backtest: Backtest, points: int) -> Sequence[EquityPoint]:

@@ -24,7 +24,6 @@ from domain.accounts.validation import (
     currency_errors,
     paper_errors,
     unknown_currency_errors,
-    validate_limits,
 )
 from domain.core.changes import UNCHANGED, Changes, Unchanged, reject_nulls
 from domain.core.clock import Clock, IdGenerator
@@ -48,6 +47,7 @@ from domain.ports.execution_client import CredentialsRejected
 from domain.ports.market_data import RequestRejected, VenueUnreachable
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import NoSuchPaperAccount, PaperRefused, PaperVenue, VenueDirectory
+from domain.risk.limit_validation import validate_limits
 from domain.users.activity import record_activity
 
 ACCOUNTS_TOPIC = "accounts-changed"

@@ -2,12 +2,11 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from decimal import Decimal
 
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import EXACT, plain
-from domain.model.trading import Balance, RiskLimits, VenueCredentials
+from domain.model.trading import Balance, VenueCredentials
 
 MAXIMUM_CURRENCIES = 50
 MAXIMUM_PAPER_AMOUNT = Decimal(10) ** 9
@@ -17,8 +16,6 @@ PAPER_PLACES = 8
 MAXIMUM_SECRET_LENGTH = 4_096
 MAXIMUM_CURRENCY_LENGTH = 32
 _MAX_NAMES = 30
-_HUNDRED_PERCENT = Decimal(100)
-_LAST_HOUR = 23
 _NOT_IN_CURRENCIES = frozenset(" /:,;\"'\\")
 
 Path = tuple[str, ...]
@@ -80,18 +77,6 @@ def credential_errors(credentials: VenueCredentials | None, path: Path) -> list[
     return []
 
 
-def validate_limits(limits: RiskLimits, path: tuple[str, ...]) -> list[InputError]:
-    """Return the errors of risk limits: each must be more than 0, percents at most 100, the hour 0 to 23."""
-    errors = []
-    for field in fields(limits):
-        value: Decimal | int | None = getattr(limits, field.name)
-        requirement = _broken_requirement(field.name, value) if value is not None else None
-        if requirement is not None:
-            name = _camel(field.name)
-            errors.append(InputError(ErrorCode.INVALID, f"{name} is {value} and must be {requirement}.", (*path, name)))
-    return errors
-
-
 def _amount_errors(amount: Decimal, path: Path) -> list[InputError]:
     if not 0 < amount <= MAXIMUM_PAPER_AMOUNT:
         message = f"The amount must be more than 0 and at most {MAXIMUM_PAPER_AMOUNT:,f}; it is {plain(amount)}."
@@ -100,16 +85,3 @@ def _amount_errors(amount: Decimal, path: Path) -> list[InputError]:
         message = f"The amount has at most {PAPER_PLACES} decimals; it is {plain(amount)}."
         return [InputError(ErrorCode.INVALID, message, path)]
     return []
-
-
-def _broken_requirement(name: str, value: Decimal | int) -> str | None:
-    if name == "daily_reset_hour":
-        return None if 0 <= value <= _LAST_HOUR else "an hour from 0 to 23"
-    if name.endswith("_percent"):
-        return None if 0 < value <= _HUNDRED_PERCENT else "more than 0 and at most 100"
-    return None if value > 0 else "more than 0"
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)

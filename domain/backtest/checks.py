@@ -4,19 +4,19 @@ Rules can't look ahead, and warm-ups are computed from what each function rememb
 candles of a backtest, as users of other engines are used to.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from domain.backtest.bars import Bars
 from domain.backtest.engine import run_markets
 from domain.backtest.market_bars import MarketBars
+from domain.backtest.monte_carlo import monte_carlo
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.core.clock import from_milliseconds
 from domain.indicators.candle_arrays import CandleArrays
+from domain.model.backtests import BacktestChecks, LookAheadCheck, WarmUpCheck
 from domain.strategies.candle_nodes import Elsewhere
 from domain.strategies.compiled import CompiledStrategy
 from domain.strategies.evaluation import Evaluation
@@ -28,55 +28,70 @@ SAMPLES = 50
 """At how many bars the check of the warm-up computes each function again."""
 
 
-@dataclass(frozen=True, slots=True)
-class LookAheadCheck:
-    """The runs over candles that end early: how many, and the ends of those whose trades until then differ."""
-
-    runs: int
-    different: tuple[datetime, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class WarmUpCheck:
-    """How far a function's value after its warm-up alone is off that over all candles before it.
-
-    `deviation` is the greatest one found, as a fraction of the value, or absolute where that is zero. `samples` is at
-    how many bars it was computed: none if there are too few candles.
-    """
-
-    function: str
-    candles: int
-    samples: int
-    deviation: float
+def run_checks(
+    plan: BacktestPlan,
+    markets: Sequence[MarketBars],
+    start: int,
+    result: BacktestResult,
+    seed: int = 0,
+    on_progress: Callable[[float], None] = lambda _share: None,
+) -> BacktestChecks:
+    """Return what all checks find about the result of `run_markets`; the random orders come from the seed."""
+    return BacktestChecks(
+        check_look_ahead(plan, markets, start, result, on_progress=on_progress),
+        tuple(check_warm_up(plan.compiled, [market.bars.candles for market in markets])),
+        monte_carlo(result.round_trips, plan.initial_equity, seed),
+    )
 
 
 def check_look_ahead(
     plan: BacktestPlan,
-    bars: Bars,
+    markets: Sequence[MarketBars],
     start: int,
     result: BacktestResult,
     cuts: int = CUTS,
-    detail: Bars | None = None,
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> LookAheadCheck:
     """Compare a result's fills with those of runs over the oldest candles alone, cut at `cuts` places of the period."""
-    rows = result.markets[0].rows
-    places = sorted({start + (len(bars) - start) * number // (cuts + 1) for number in range(1, cuts + 1)} - {start})
+    opened = np.unique(np.concatenate([market.bars.opened for market in markets]))
+    opened = opened[opened.searchsorted(start) :]
+    places = sorted({len(opened) * number // (cuts + 1) for number in range(1, cuts + 1)} - {0})
     different = []
-    for number, count in enumerate(places):
-        market = MarketBars(plan.market, _cut(bars, count), detail)
-        short = run_markets(plan, [market], int(bars.opened[start]))
-        if short.markets[0].rows != tuple(row for row in rows if row.bar < count):
-            different.append(from_milliseconds(int(bars.opened[count])))
+    for number, place in enumerate(places):
+        end = int(opened[place])
+        counts = [int(market.bars.opened.searchsorted(end)) for market in markets]
+        begun = [(market, count) for market, count in zip(markets, counts, strict=True) if count]
+        short = run_markets(plan, [_cut(market, count) for market, count in begun], start)
+        known = {trades.market: trades.rows for trades in short.markets}
+        if any(
+            known.get(trades.market, ()) != tuple(row for row in trades.rows if row.bar < count)
+            for trades, count in zip(result.markets, counts, strict=True)
+        ):
+            different.append(from_milliseconds(end))
         on_progress((number + 1) / len(places))
     return LookAheadCheck(len(places), tuple(different))
 
 
-def check_warm_up(compiled: CompiledStrategy, candles: CandleArrays, samples: int = SAMPLES) -> list[WarmUpCheck]:
-    """Compare each function of the rules over the warm-up of the whole strategy with itself over all candles."""
+def check_warm_up(
+    compiled: CompiledStrategy, markets: Sequence[CandleArrays], samples: int = SAMPLES
+) -> list[WarmUpCheck]:
+    """Compare each function of the rules over the warm-up of the whole strategy with itself over all candles.
+
+    Of several markets the one counts where a function is off most.
+    """
+    found: dict[str, WarmUpCheck] = {}
+    for candles in markets:
+        for check in _warm_up_checks(compiled, candles, samples):
+            known = found.get(check.function)
+            if known is None or _is_worse(check, known):
+                found[check.function] = check
+    return sorted(found.values(), key=lambda check: (-_off(check), check.function))
+
+
+def _warm_up_checks(compiled: CompiledStrategy, candles: CandleArrays, samples: int) -> Iterator[WarmUpCheck]:
     first, count = 2 * compiled.warm_up, len(candles)
     bars = np.unique(np.linspace(first, count - 1, samples).astype(np.int64)).tolist() if count > first else []
-    whole, found = Evaluation(candles, None, compiled.sources), dict[str, WarmUpCheck]()
+    whole = Evaluation(candles, None, compiled.sources)
     for node in _functions(compiled):
         known = whole.outputs(node) if bars else ()
         worst = 0.0
@@ -85,18 +100,25 @@ def check_warm_up(compiled: CompiledStrategy, candles: CandleArrays, samples: in
             pairs = zip(window.outputs(node), known, strict=True)
             worst = max(worst, *(_deviation(series[-1], full[bar]) for series, full in pairs))
         name, own = _described(node)
-        found[name] = WarmUpCheck(name, own, len(bars), worst)
-    return sorted(found.values(), key=lambda check: (-check.deviation, check.function))
+        yield WarmUpCheck(name, own, len(bars), worst if np.isfinite(worst) else None)
 
 
-def _cut(bars: Bars, count: int) -> Bars:
+def _is_worse(check: WarmUpCheck, known: WarmUpCheck) -> bool:
+    return (check.samples > 0, _off(check)) > (known.samples > 0, _off(known))
+
+
+def _off(check: WarmUpCheck) -> float:
+    return float("inf") if check.deviation is None else check.deviation
+
+
+def _cut(market: MarketBars, count: int) -> MarketBars:
     """Return the oldest bars, with the candles of other markets that had closed with them."""
-    short = bars.first(count)
-    if not short.candles.others or not count:
-        return short
-    closed = short.candles.closed_at[-1]
-    others = {key: _until(candles, int(closed)) for key, candles in short.candles.others.items()}
-    return replace(short, candles=replace(short.candles, others=others))
+    short = market.bars.first(count)
+    if short.candles.others:
+        closed = int(short.candles.closed_at[-1])
+        others = {key: _until(candles, closed) for key, candles in short.candles.others.items()}
+        short = replace(short, candles=replace(short.candles, others=others))
+    return MarketBars(market.market, short, market.detail)
 
 
 def _until(candles: CandleArrays, closed: int) -> CandleArrays:

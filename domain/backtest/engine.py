@@ -1,19 +1,24 @@
 """Runs a backtest: signals over all bars at once, then the trades that they lead to, then the figures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from heapq import heapify, heapreplace
 
 from domain.backtest.bars import Bars
 from domain.backtest.entries import EntryBuilder, EntryCounts
 from domain.backtest.ledger import Budget, Ledger
-from domain.backtest.market_bars import MarketBars
+from domain.backtest.limit_watch import LimitWatch
+from domain.backtest.market_bars import MarketBars, MarketCandles
 from domain.backtest.market_run import MarketRun
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult, Outcome, backtest_result
 from domain.backtest.run_context import RunContext
 from domain.backtest.signals import signals_of
 from domain.backtest.units import places_needed, units_of
+from domain.core.clock import to_milliseconds
+from domain.model.orders import Order, RiskCode
+from domain.model.trading import NO_LIMITS
 from domain.rules.ladder_levels import LadderLevels
 from domain.strategies.average_range import average_true_ranges
 from domain.strategies.evaluation import MissingCandlesError
@@ -43,6 +48,22 @@ def run_backtest(
     return run_markets(plan, [MarketBars(plan.market, bars)], int(bars.opened[start]), on_progress)
 
 
+def run_part(
+    plan: BacktestPlan,
+    candles: Sequence[MarketCandles],
+    start: datetime,
+    end: datetime,
+    on_progress: OnProgress = lambda _share: None,
+) -> BacktestResult:
+    """Return what the strategy would have done from `start` to before `end`, as if there were no later candles.
+
+    Of the candles before `start` as many are used as warm it up. Raises as `run_markets` does.
+    """
+    warm_up = plan.compiled.warm_up
+    markets = [MarketBars.of(one.between(start, end, warm_up)) for one in candles]
+    return run_markets(plan, markets, to_milliseconds(start), on_progress)
+
+
 def run_markets(
     plan: BacktestPlan, markets: Sequence[MarketBars], start: int, on_progress: OnProgress = lambda _share: None
 ) -> BacktestResult:
@@ -55,10 +76,10 @@ def run_markets(
     if not any(len(market.bars) and market.bars.opened[-1] >= start for market in markets):
         raise NoBars
     try:
-        contexts = _contexts(plan, markets, start)
+        runs: list[MarketRun] = []
+        contexts = _contexts(plan, markets, start, runs)
     except MissingCandlesError as error:
-        raise UnsupportedDefinition(f"The rules name {error.key}, whose candles aren't given.") from None
-    runs: list[MarketRun] = []
+        raise UnsupportedDefinition(f"The rules name {error.key}, of which there are no candles.") from None
     runs.extend(MarketRun(context, lambda: _has_place(plan, runs)) for context in contexts)
     if len(runs) == 1:
         _run_one(runs[0], on_progress)
@@ -77,7 +98,9 @@ def run_markets(
     )
 
 
-def _contexts(plan: BacktestPlan, markets: Sequence[MarketBars], start: int) -> list[RunContext]:
+def _contexts(
+    plan: BacktestPlan, markets: Sequence[MarketBars], start: int, runs: Sequence[MarketRun]
+) -> list[RunContext]:
     # A market that isn't traded any more was when its candles were made.
     with_fees = [replace(plan.costs.applied_to(market.market), active=True) for market in markets]
     quote_places = max(places_needed(market, plan.costs, [plan.initial_equity]) for market in with_fees)
@@ -86,12 +109,16 @@ def _contexts(plan: BacktestPlan, markets: Sequence[MarketBars], start: int) -> 
     def worth_elsewhere(ledger: Ledger, at: int) -> int:
         return sum(context.worth(at) for context in contexts if context.ledger is not ledger)
 
+    def under_way() -> tuple[Order, ...]:
+        return tuple(order for run in runs if (order := run.order_under_way) is not None)
+
+    limits = None if plan.risk_limits == NO_LIMITS else LimitWatch(plan.risk_limits, contexts, start, under_way)
     for market, known in zip(markets, with_fees, strict=True):
         ledger = Ledger(known, plan.costs, units_of(known, plan.costs, quote_places), budget)
         budget.cash = ledger.units.quote_units(plan.initial_equity)
         candles = market.bars.candles
         atr = average_true_ranges(candles) if plan.definition.needs_atr else None
-        entries = EntryBuilder(plan, ledger, atr, worth_elsewhere)
+        entries = EntryBuilder(plan, ledger, atr, worth_elsewhere, limits)
         signals = signals_of(plan, candles, int(market.bars.opened.searchsorted(start)))
         levels = LadderLevels(plan.definition.adds, known)
         contexts.append(RunContext(plan, market.bars, market.prices, market.path, ledger, entries, signals, levels))
@@ -126,6 +153,18 @@ def _has_place(plan: BacktestPlan, runs: Sequence[MarketRun]) -> bool:
     return most is None or sum(not run.is_idle for run in runs) < most
 
 
+def _limited(counts: Sequence[EntryCounts]) -> Iterator[str]:
+    """Yield how many entries each risk limit has denied on all markets, and the last of them."""
+    for code in RiskCode:
+        found = [count.limited[code] for count in counts if code in count.limited]
+        if found:
+            total, last = sum(one.count for one in found), max(found, key=lambda one: one.last_at)
+            yield (
+                f"{total:,} were denied by a risk limit, {code.value}, the last one at "
+                f"{last.last_at:%Y-%m-%d %H:%M} UTC: {last.last_message}"
+            )
+
+
 def _message(counts: Sequence[EntryCounts], parts_unsold: int) -> str | None:
     sentences = []
     if parts_unsold:
@@ -137,4 +176,5 @@ def _message(counts: Sequence[EntryCounts], parts_unsold: int) -> str | None:
     if without:
         reason = next(count.last_reason for count in reversed(counts) if count.last_reason is not None)
         sentences.append(f"{without:,} entry signals led to no order; the last one because: {reason}")
+        sentences.extend(_limited(counts))
     return " ".join(sentences) or None

@@ -1,9 +1,10 @@
 """The entry order of a signal: priced, sized and checked by what live trading prices, sizes and checks with."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from domain.backtest.ledger import Ledger
@@ -12,12 +13,12 @@ from domain.core.clock import from_milliseconds
 from domain.core.money import MAX_AMOUNT, ZERO
 from domain.indicators.candle_arrays import Floats
 from domain.model.markets import Depth, FeedState, PriceLevel
-from domain.model.orders import Order, OrderRole, OrderType
+from domain.model.orders import Order, OrderRole, OrderType, RiskCode
 from domain.model.protection import ProtectionRules
 from domain.model.trading import Balance
 from domain.model.trading_state import TradingState
 from domain.risk.checks import check_order
-from domain.risk.context import RiskContext
+from domain.risk.context import LimitScope, RiskContext
 from domain.rules.direction import Direction
 from domain.rules.entered_states import EnteredStates
 from domain.rules.entry import check_stops, entry_price, protection_rules, stop_distance
@@ -28,6 +29,33 @@ from domain.strategies.average_range import to_distance
 
 _NO_ONE = UUID(int=0)
 _HALF_PERCENT = Decimal(50)
+LIMIT_CODES = frozenset(
+    {
+        RiskCode.PRICE_COLLAR,
+        RiskCode.MAX_ORDER_NOTIONAL,
+        RiskCode.MAX_POSITION_NOTIONAL,
+        RiskCode.MAX_OPEN_ORDERS,
+        RiskCode.ORDER_RATE,
+        RiskCode.MAX_DAILY_LOSS,
+        RiskCode.MAX_DRAWDOWN,
+        RiskCode.COOL_DOWN,
+    }
+)
+"""The risk checks that users' limits decide."""
+
+
+class LimitSource(Protocol):
+    """Knows what the limits of a backtest count; implemented by `domain.backtest.limit_watch`."""
+
+    def scope(self, ledger: Ledger, signal_bar: int, at: int, equity: int) -> LimitScope:
+        """Return the limits with what they count at a time, for an entry that is decided after `signal_bar`."""
+        ...
+
+    def note_sent(self, at: int) -> None:
+        """Count an entry order that is sent at a time."""
+        ...
+
+
 _SIDE = Direction.LONG.entry_side
 
 
@@ -46,47 +74,68 @@ class ExitTerms:
 class Entry(NamedTuple):
     """An entry order: its quantity in units of base, its limit in ticks (None: MARKET), and what closes it again.
 
-    `cost` is what it may take of the cash, in units of quote, with its fee if that is taken in quote too.
+    `cost` is what it may take of the cash, in units of quote, with its fee if that is taken in quote too. `order` is
+    what risk limits were asked about; None without any.
     """
 
     quantity: int
     limit: int | None
     terms: ExitTerms
     cost: int
+    order: Order | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitedEntries:
+    """How many entries a risk limit has denied, and when and why the last one."""
+
+    count: int
+    last_at: datetime
+    last_message: str
 
 
 @dataclass
 class EntryCounts:
-    """The entry signals that led to no order, why the last one didn't, and the orders that the venue rejected."""
+    """The entry signals that led to no order, why the last one didn't, and the orders that the venue rejected.
+
+    `limited` are those of the denied ones that a risk limit has denied; an entry may break several.
+    """
 
     denied: int = 0
     not_sized: int = 0
     missed: int = 0
     rejected: int = 0
     last_reason: str | None = None
+    limited: dict[RiskCode, LimitedEntries] = field(default_factory=dict)
 
 
 class EntryBuilder:
     """Builds the orders of entry signals. The book has one level a side, at the candle's price, as deep as needed.
 
     `atr` is ATR(14) at each bar; None if the definition doesn't need it. `worth_elsewhere` returns what the coins of
-    all other ledgers are worth at a time in milliseconds, in units of quote.
+    all other ledgers are worth at a time in milliseconds, in units of quote. Without `limits` there are none.
     """
 
     def __init__(
-        self, plan: BacktestPlan, ledger: Ledger, atr: Floats | None, worth_elsewhere: Callable[[Ledger, int], int]
+        self,
+        plan: BacktestPlan,
+        ledger: Ledger,
+        atr: Floats | None,
+        worth_elsewhere: Callable[[Ledger, int], int],
+        limits: LimitSource | None = None,
     ) -> None:
         self._plan = plan
         self._ledger = ledger
         self._atr = atr
         self._worth_elsewhere = worth_elsewhere
+        self._limits = limits
         self._market = ledger.market
         self._style = plan.definition.order
         self._is_market = self._style.type is OrderType.MARKET
         self._grid = grid_of(self._market, self._style.type)
         self._sizing = plan.definition.sizing
         self._sizes = EntrySizes(self._sizing, self._market, ledger.units.quote_places)
-        self._is_plain = self._is_market and self._sizes.is_supported
+        self._is_plain = self._is_market and self._sizes.is_supported and limits is None
         self._fee = (self._market.taker_fee or ZERO).as_integer_ratio()
         self._least_value = ledger.units.quote_at_least(self._grid.least_notional)
         self._market_grid = grid_of(self._market, OrderType.MARKET)
@@ -129,16 +178,16 @@ class EntryBuilder:
         except SizingError as error:
             self._note_unsized(str(error))
             return None
-        if not self._passes_plainly(lots, value):
-            denials = check_order(self._order(lots, limit, at), self._risk_context(ticks, ask, at))
-            if denials:
-                self._deny([denial.message for denial in denials])
+        order = None
+        if self._limits is not None or not self._passes_plainly(lots, value):
+            order = self._order(lots, limit, at)
+            if self._is_denied(order, self._risk_context(signal_bar, ticks, ask, at)):
                 return None
         cost = value if self._ledger.units.fees_in_base else value + self._most_fee(value)
         if cost > self._ledger.budget.free:
             self._deny([f"the order with its fee costs more than the free {self._market.quote}"])
             return None
-        return Entry(lots * self._ledger.units.lot, limit, terms, cost)
+        return self._sent(Entry(lots * self._ledger.units.lot, limit, terms, cost, order), at)
 
     def _plain_entry(self, ask: int, ticks: int, at: int, share: Share, terms: ExitTerms) -> Entry | None:
         """Return a MARKET entry that surely passes all that `build` asks of one; None if that isn't sure."""
@@ -233,23 +282,48 @@ class EntryBuilder:
         bids, asks = (PriceLevel(self._grid.price(price), MAX_AMOUNT) for price in (ticks, ask))
         return Depth(self._market.symbol, "", 0, (bids,), (asks,), None, from_milliseconds(at))
 
-    def _risk_context(self, ticks: int, ask: int, at: int) -> RiskContext:
+    def _risk_context(self, signal_bar: int, ticks: int, ask: int, at: int) -> RiskContext:
         market, cash, now = self._market, self._ledger.units.quote(self._ledger.budget.free), from_milliseconds(at)
+        depth, scopes = self._depth(ticks, ask, at), tuple[LimitScope, ...]()
+        if self._limits is not None:
+            scopes = (self._limits.scope(self._ledger, signal_bar, at, self._equity(ticks, at)),)
+            # Slippage stands for a book that has next to nothing at the candle's price: a collar is measured from that.
+            depth = replace(depth, asks=(PriceLevel(self._grid.price(ticks), ZERO), *depth.asks))
         return RiskContext(
             now=now,
             state=TradingState.ACTIVE,
             reconciled=True,
             market=market,
-            depth=self._depth(ticks, ask, at),
+            depth=depth,
             feed=FeedState.LIVE,
             base=market.base,
             quote=market.quote,
             balances={market.quote: Balance(market.quote, cash, cash, now)},
+            currency=market.quote,
+            scopes=scopes,
         )
 
     def _note_unsized(self, reason: str) -> None:
         self.counts.not_sized += 1
         self.counts.last_reason = reason
+
+    def _sent(self, entry: Entry, at: int) -> Entry:
+        if self._limits is not None:
+            self._limits.note_sent(at)
+        return entry
+
+    def _is_denied(self, order: Order, context: RiskContext) -> bool:
+        """Return whether the risk checks deny an order, which is counted, also by the limits that it breaks."""
+        denials = check_order(order, context)
+        if not denials:
+            return False
+        self._deny([denial.message for denial in denials])
+        for denial in denials:
+            if denial.code in LIMIT_CODES:
+                known = self.counts.limited.get(denial.code)
+                count = 1 if known is None else known.count + 1
+                self.counts.limited[denial.code] = LimitedEntries(count, context.now, denial.message)
+        return True
 
     def _deny(self, messages: Iterable[str]) -> None:
         self.counts.denied += 1

@@ -11,6 +11,7 @@ from domain.backtest.signals import NEVER, AddSignals
 from domain.core.clock import from_milliseconds
 from domain.core.money import EXACT, MAX_PLACES
 from domain.model.definitions import EntryAdd
+from domain.model.orders import Order
 from domain.rules.direction import Direction
 from domain.rules.ladder import Ladder, LadderLevel, add_share, has_adds_left, signalled_add
 from domain.rules.protected_position import entered_state
@@ -45,7 +46,7 @@ class FurtherEntries:
         self._placed: _Placed | None = None
         self._signalled: tuple[int, int] | None = None
         self._blocked_until = 0
-        self._reserved = 0
+        self._resting: Entry | None = None
         self.below: LadderLevel | None = None
         self.above: LadderLevel | None = None
         self._refresh(bar)
@@ -54,6 +55,13 @@ class FurtherEntries:
     def is_at_work(self) -> bool:
         """Whether a further entry is signalled or its order under way, while no other one is made."""
         return self._placed is not None or self._signalled is not None
+
+    @property
+    def order_under_way(self) -> Order | None:
+        """The order that rests or is on its way, if risk limits count it."""
+        if self._placed is not None:
+            return self._placed.entry.order
+        return None if self._resting is None else self._resting.order
 
     def next_bar(self, start: int) -> int:
         """Return the next bar from `start` on in which something is due whatever its prices are."""
@@ -137,8 +145,9 @@ class FurtherEntries:
 
     def release_cash(self) -> None:
         """Give back to the budget what an order that rests no more was to spend."""
-        self._context.ledger.budget.reserved -= self._reserved
-        self._reserved = 0
+        if self._resting is not None:
+            self._context.ledger.budget.reserved -= self._resting.cost
+            self._resting = None
 
     def _place(
         self, number: int, signal_bar: int, bar: int, ticks: int, at: int, within: Stretch | None = None
@@ -166,7 +175,7 @@ class FurtherEntries:
         """Find out in which bar a LIMIT order is filled; one that is placed within a bar rests from the next one on."""
         context, latency = self._context, self._context.plan.latency_bars
         arrives = bar + max(latency, int(is_within))
-        self._reserved = entry.cost
+        self._resting = entry
         context.ledger.budget.reserved += entry.cost
         if arrives >= len(context.bars):
             self._blocked_until = NEVER

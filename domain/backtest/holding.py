@@ -16,7 +16,7 @@ from domain.backtest.price_path import Stretch
 from domain.backtest.run_context import RunContext
 from domain.backtest.scan import next_candidate
 from domain.core.money import MAX_PLACES
-from domain.model.orders import OrderRole
+from domain.model.orders import Order, OrderRole
 from domain.rules.direction import Direction
 from domain.rules.protected_position import EXIT_ROLES, share_of_rest
 from domain.rules.protection import Exit, ExitCause, ProtectionState, step_bar, step_price
@@ -55,6 +55,11 @@ class Holding:
         self._parts: list[tuple[int, int]] = []
         self._further = FurtherEntries(context, terms, ticks, bar) if context.plan.definition.adds else None
         self.last_bar = bar
+
+    @property
+    def order_under_way(self) -> Order | None:
+        """The order of a further entry that rests or is on its way, if risk limits count it."""
+        return None if self._further is None else self._further.order_under_way
 
     # -- which bar comes next -----------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from domain.backtest.price_path import Stretch
 from domain.backtest.resting import Filled, RestingEntry
 from domain.backtest.run_context import RunContext
 from domain.backtest.signals import NEVER
+from domain.model.orders import Order
 from domain.rules.direction import Direction
 from domain.rules.ladder import entry_share
 
@@ -52,6 +53,13 @@ class MarketRun:
     def is_idle(self) -> bool:
         """Whether nothing is open and no order under way."""
         return self._holding is None and self._entry is None
+
+    @property
+    def order_under_way(self) -> Order | None:
+        """The entry order that rests or is on its way, if risk limits count it."""
+        if self._entry is not None:
+            return self._entry.order
+        return None if self._holding is None else self._holding.order_under_way
 
     @property
     def due(self) -> tuple[int, int]:

@@ -5,13 +5,13 @@ equity, by other drawdowns; drawn with replacement, as in a bootstrap (B. Efron,
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 
 from domain.indicators.candle_arrays import Floats
+from domain.model.backtests import MonteCarlo, Quantiles
 from domain.model.reports import RoundTrip
 
 RUNS = 1_000
@@ -19,34 +19,6 @@ MINIMUM_TRIPS = 10
 """With fewer closed round trips nothing is computed: there is nothing to learn from so few."""
 _MOST_NUMBERS = 2_000_000
 _LEVELS = (0.05, 0.5, 0.95)
-
-
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """The values, in percent, that 5, 50 and 95 of 100 runs are below."""
-
-    low: float
-    median: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class MonteCarlo:
-    """What `runs` runs with the random `seed` have found; all in percent.
-
-    `drawdown` is the greatest drawdown of trips in a random order, `actual_drawdown` that of their own, and
-    `deeper_percent` how many orders have a deeper one. `profit` is that of as many trips drawn with replacement, and
-    `loss_percent` how many of those draws end with a loss.
-    """
-
-    runs: int
-    seed: int
-    trips: int
-    actual_drawdown: float
-    drawdown: Quantiles
-    deeper_percent: float
-    profit: Quantiles
-    loss_percent: float
 
 
 def monte_carlo(

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, Timeframe
+from domain.model.trading import NO_LIMITS, RiskLimits
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import CompiledStrategy
 
@@ -15,6 +16,7 @@ class BacktestPlan:
 
     `latency_milliseconds` is the time from a decision until its order is at the venue. `initial_equity` is in the
     market's quote currency. Of several markets at most `max_open_positions` have a position at once; None: all may.
+    Entries must keep the `risk_limits`, which are in quote.
     """
 
     definition: StrategyDefinition
@@ -25,12 +27,7 @@ class BacktestPlan:
     initial_equity: Decimal
     latency_milliseconds: int = 0
     max_open_positions: int | None = None
-
-    @property
-    def unsupported(self) -> str | None:
-        """What of the definition can't be run over the candles of its market alone; None if all of it can."""
-        markets = [key.market for key in self.compiled.sources if key.market is not None]
-        return f"A backtest can't read other markets here yet, such as {markets[0]}." if markets else None
+    risk_limits: RiskLimits = NO_LIMITS
 
     @property
     def latency_bars(self) -> int:

@@ -42,6 +42,7 @@ def _round_trip(position: BookedPosition, ledger: Ledger, worst: float, best: fl
         exit_reason=position.exit_role,
         max_adverse_excursion=worst,
         max_favorable_excursion=best,
+        market=ledger.market.symbol,
     )
 
 

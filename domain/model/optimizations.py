@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from domain.model.backtests import DEFAULT_SETTINGS, RunSettings
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, Timeframe
 from domain.model.reports import PerformanceMetrics
@@ -70,7 +71,7 @@ class Optimization:
     """A search for a strategy's best parameters, by backtests on candles from `period_start` to before `period_end`.
 
     There are at most `trials`, of all `folds` together. `parameters` are those with a value of their own, which aren't
-    searched. The `market` is as it was at the request, so that all workers compute with the same one. Fees are in
+    searched. The markets are as they were at the request, so that all workers compute with the same ones. Fees are in
     percent, the equity in quote.
     """
 
@@ -94,6 +95,13 @@ class Optimization:
     trials: int
     folds: int
     seed: int
+    other_markets: tuple[Market, ...] = ()
+    settings: RunSettings = DEFAULT_SETTINGS
+
+    @property
+    def markets(self) -> tuple[Market, ...]:
+        """All markets that each trial trades, in the order of the request."""
+        return (self.market, *self.other_markets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class RoundTrip:
     """One position from opening to flat; `closed_at` is None while it is open.
 
     Prices are in quote per base, `profit` (after fees) and `fees` in the report's currency, excursions in percent of
-    the entry price.
+    the entry price. `market` is None in results that were stored before it was kept.
     """
 
     opened_at: datetime
@@ -103,6 +103,7 @@ class RoundTrip:
     exit_reason: OrderRole | None = None
     max_adverse_excursion: float | None = None
     max_favorable_excursion: float | None = None
+    market: MarketSymbol | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Plan:
     max_open_jobs: int
     max_running_jobs: int
     max_optimization_trials: int
+    max_backtest_candles: int
 
 
 STANDARD_PLAN = Plan(
@@ -49,6 +50,7 @@ STANDARD_PLAN = Plan(
     max_open_jobs=20,
     max_running_jobs=2,
     max_optimization_trials=1_000,
+    max_backtest_candles=2_000_000,
 )
 PLANS = {STANDARD_PLAN.name: STANDARD_PLAN}
 

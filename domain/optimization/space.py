@@ -10,7 +10,7 @@ from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.money import EXACT
 from domain.model.definitions import StrategyDefinition, StrategyParameter
 from domain.model.markets import Timeframe
-from domain.strategies.compiled import compile_definition
+from domain.strategies.compiled import CompiledStrategy, compile_definition
 
 Point = tuple[int, ...]
 """A place in a search space: the index of the value of each searched parameter, in order."""
@@ -101,19 +101,21 @@ def search_space(definition: StrategyDefinition, fixed: Mapping[str, Decimal], t
     return SearchSpace(tuple(searched), first)
 
 
-def largest_warm_up(definition: StrategyDefinition, space: SearchSpace, timeframe: Timeframe) -> int:
-    """Return how many candles before a fold its trials need: the most at either end of each parameter's range.
+def strategies_at_ends(
+    definition: StrategyDefinition, space: SearchSpace, timeframe: Timeframe
+) -> list[CompiledStrategy]:
+    """Return the strategies whose candles suffice for the trials: those at either end of each parameter's range.
 
     In between a trial may need more; it then begins to signal a little later.
     """
     ends = [space.values([0] * len(space.parameters)), space.values([count - 1 for count in space.counts])]
     for parameter in space.parameters:
         ends += [{**space.first, parameter.name: parameter.value(index)} for index in (0, parameter.count - 1)]
-    needed = []
+    found = []
     for values in (space.first, *ends):
         with suppress(InputErrors):
-            needed.append(compile_definition(definition, values, timeframe).warm_up)
-    return max(needed)
+            found.append(compile_definition(definition, values, timeframe))
+    return found
 
 
 def _default_step(

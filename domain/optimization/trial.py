@@ -1,13 +1,14 @@
 """Runs one trial: a backtest on each part of its fold, apart from each other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.backtest.bars import Bars
-from domain.backtest.engine import NoBars, UnsupportedDefinition, run_backtest
+from domain.backtest.engine import NoBars, UnsupportedDefinition, run_part
+from domain.backtest.market_bars import MarketCandles
 from domain.backtest.plan import BacktestPlan
 from domain.core.errors import InputErrors
+from domain.model.backtests import DEFAULT_SETTINGS, RunSettings
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, Timeframe
 from domain.model.optimizations import Fold, Optimization, OptimizationObjective, TrialResult
@@ -23,23 +24,25 @@ class TrialPlan:
     """What the trials of an optimization have in common, apart from the candles."""
 
     definition: StrategyDefinition
-    market: Market
     timeframe: Timeframe
     costs: TradingCosts
     initial_equity: Decimal
     latency_milliseconds: int
     objective: OptimizationObjective
+    settings: RunSettings = DEFAULT_SETTINGS
 
-    def with_parameters(self, parameters: Mapping[str, Decimal]) -> BacktestPlan:
-        """Return the backtest of a set of parameters; raises `InputErrors`."""
+    def with_parameters(self, parameters: Mapping[str, Decimal], market: Market) -> BacktestPlan:
+        """Return the backtest of a set of parameters, on a market and others; raises `InputErrors`."""
         return BacktestPlan(
             self.definition,
             compile_definition(self.definition, parameters, self.timeframe),
-            self.market,
+            market,
             self.timeframe,
             self.costs,
             self.initial_equity,
             self.latency_milliseconds,
+            self.settings.max_open_positions,
+            self.settings.risk_limits,
         )
 
 
@@ -48,14 +51,14 @@ class TrialCall:
     """All that a process needs to run a trial."""
 
     plan: TrialPlan
-    bars: Bars
+    candles: Sequence[MarketCandles]
     fold: Fold
     parameters: Mapping[str, Decimal]
 
 
 def answer_trial(call: TrialCall, on_progress: Callable[[float], None]) -> TrialResult:
     """Return the result of a trial, in a process of a compute pool."""
-    return run_trial(call.plan, call.bars, call.fold, call.parameters, on_progress)
+    return run_trial(call.plan, call.candles, call.fold, call.parameters, on_progress)
 
 
 def trial_plan(optimization: Optimization) -> TrialPlan:
@@ -65,37 +68,35 @@ def trial_plan(optimization: Optimization) -> TrialPlan:
     )
     return TrialPlan(
         optimization.definition,
-        optimization.market,
         optimization.timeframe,
         costs,
         optimization.initial_equity,
         optimization.latency_milliseconds,
         optimization.objective,
+        optimization.settings,
     )
 
 
 def run_trial(
     plan: TrialPlan,
-    bars: Bars,
+    candles: Sequence[MarketCandles],
     fold: Fold,
     parameters: Mapping[str, Decimal],
     on_progress: Callable[[float], None] = lambda _share: None,
 ) -> TrialResult:
-    """Return the result of a trial on bars that begin before its fold, to warm up the strategy.
+    """Return the result of a trial on candles that begin before its fold, to warm up the strategy.
 
     Both parts begin with the initial equity and without a position. The candles before a part only warm it up, and
     none after it are seen. An exception of `on_progress` ends the trial.
     """
     try:
-        backtest = plan.with_parameters(parameters)
+        backtest = plan.with_parameters(parameters, candles[0].market)
     except InputErrors as errors:
         return TrialResult(message=str(errors))
-    start, split, end = (bars.index_of(at) for at in (fold.start, fold.split, fold.end))
-    warm_up = backtest.compiled.warm_up
     try:
         fitted, judged = (
-            run_backtest(backtest, bars.between(max(first - warm_up, 0), last), min(first, warm_up), on_progress)
-            for first, last in ((start, split), (split, end))
+            run_part(backtest, candles, first, last, on_progress)
+            for first, last in ((fold.start, fold.split), (fold.split, fold.end))
         )
     except NoBars:
         return TrialResult(message="There are no candles in a part of the fold.")

@@ -131,6 +131,7 @@ def _to_round_trip(trip: _Trip, data: RoundTripInput, extremes: Extremes | None)
         profit_percent=None if percent is None else float(percent),
         fees=data.worth(quote, position.fees, moment),
         exit_reason=trip.exit_reason,
+        market=position.market,
         **_excursions(trip, extremes),
     )
 

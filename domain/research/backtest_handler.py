@@ -11,10 +11,10 @@ from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
-from domain.model.markets import Market
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
-from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
+from domain.research.candle_loader import CandleLoader, LoadedCandles
+from domain.research.candle_needs import CandleNeeds, other_candles
 from domain.research.compute_pool import ComputePool, compute_for_job
 from domain.research.listed_markets import listed_markets
 from domain.rules.costs import TradingCosts
@@ -43,18 +43,21 @@ class BacktestHandler:
             backtest = await reading.backtests.get_for_job(run.job.id)
             if backtest is None:
                 raise JobFailed("The backtest no longer exists.")
-            (market,) = await listed_markets(reading, [backtest.market])
-        request = CandleRequest(
-            backtest.market,
+            markets = await listed_markets(reading, backtest.markets)
+        compiled = compile_definition(backtest.definition, _parameters(backtest), backtest.timeframe)
+        needs = CandleNeeds(
+            tuple(markets),
             backtest.timeframe,
             backtest.period_start,
             backtest.period_end,
-            compile_definition(backtest.definition, _parameters(backtest), backtest.timeframe).warm_up,
+            compiled.warm_up,
+            other_candles([compiled], backtest.timeframe),
+            backtest.settings.detail_timeframe,
         )
-        candles = await self._candles.load(request, lambda share: run.report(FETCHED * share))
+        candles = await self._candles.load(needs, lambda share: run.report(FETCHED * share))
         run.report(FETCHED)
-        outcome = await self._compute(backtest, market, candles, run)
-        self._counts.candles["backtest"] += len(candles.bars) - candles.start
+        outcome = await self._compute(backtest, candles, run)
+        self._counts.candles["backtest"] += candles.count
 
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
             await transaction.backtests.set_outcome(backtest.id, outcome)
@@ -62,19 +65,17 @@ class BacktestHandler:
 
         return JobOutcome(_summary(outcome), store)
 
-    async def _compute(
-        self, backtest: Backtest, market: Market, candles: LoadedCandles, run: JobRun
-    ) -> BacktestOutcome:
+    async def _compute(self, backtest: Backtest, candles: LoadedCandles, run: JobRun) -> BacktestOutcome:
         task = BacktestTask(
             backtest.definition,
             _parameters(backtest),
-            market,
+            candles.markets,
             backtest.timeframe,
+            backtest.period_start,
             TradingCosts.of_percents(backtest.taker_fee_percent, backtest.maker_fee_percent, backtest.slippage_bps),
             backtest.initial_equity,
             backtest.latency_milliseconds,
-            candles.bars,
-            candles.start,
+            backtest.settings,
         )
         computed = await compute_for_job(
             self._processes,

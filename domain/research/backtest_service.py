@@ -1,34 +1,35 @@
 """Accepts requests for backtests; `domain.research.backtest_handler` computes them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from domain.backtest.plan import BacktestPlan
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.money import ZERO, plain
 from domain.events.idempotency import reserve
 from domain.jobs.queue import add_job, notify_workers
 from domain.market_data.history_download import BEFORE_ALL_MARKETS
-from domain.model.backtests import Backtest
+from domain.model.backtests import DEFAULT_SETTINGS, Backtest, RunSettings
 from domain.model.definitions import StrategyDefinition
 from domain.model.jobs import Job, JobKind
 from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.model.trading import ParameterValue
+from domain.model.users import Plan
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.rules.costs import TradingCosts, fee_percent
+from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
+from domain.risk.limit_validation import validate_limits
+from domain.rules.costs import fee_percent
+from domain.rules.market_choice import market_choice_errors
 from domain.strategies.compiled import compile_definition
 from domain.strategies.parameter_values import all_parameter_values, parameter_value_errors
 from domain.strategies.validation import unsupported_errors, validate
 from domain.users.activity import record_activity
 
-MAX_CANDLES: Final = 2_000_000
-"""The most candles of a backtest, those that warm it up included: nearly four years of minutes."""
 MAX_EQUITY: Final = Decimal("1E15")
 MAX_FEE_PERCENT: Final = Decimal(10)
 MAX_SLIPPAGE_BPS: Final = Decimal(1_000)
@@ -53,6 +54,13 @@ class BacktestRequest:
     maker_fee_percent: Decimal | None = None
     slippage_bps: Decimal = ZERO
     latency_milliseconds: int = 0
+    other_markets: tuple[MarketSymbol, ...] = ()
+    settings: RunSettings = DEFAULT_SETTINGS
+
+    @property
+    def markets(self) -> tuple[MarketSymbol, ...]:
+        """All markets, in the order of the request."""
+        return (self.market, *self.other_markets)
 
 
 class BacktestService:
@@ -83,8 +91,8 @@ class BacktestService:
                 found = await transaction.backtests.get(user_id, earlier_id) if earlier_id else None
                 if found is not None:
                     return found
-            definition, market = await self.validate(transaction, user_id, request)
-            backtest = _backtest(request, definition, market, (backtest_id, user_id, job_id), now)
+            definition, markets = await self.validate(transaction, user_id, request)
+            backtest = _backtest(request, definition, markets, (backtest_id, user_id, job_id), now)
             await add_job(
                 transaction,
                 Job(job_id, user_id, JobKind.BACKTEST, now, result_type="Backtest", result_id=backtest_id),
@@ -96,22 +104,70 @@ class BacktestService:
 
     async def validate(
         self, transaction: UnitOfWork, user_id: UUID, request: BacktestRequest
-    ) -> tuple[StrategyDefinition, Market]:
-        """Return what is to be run, and on which market; raises `InputErrors` with all errors of the request."""
-        market = self._market_lookup(request.market)
-        errors = [*_number_errors(request), *_period_errors(request, self._clock.now())]
-        if market is None:
-            message = f"There is no market {request.market} like that."
-            errors.append(InputError(ErrorCode.NOT_FOUND, message, ("input", "market")))
+    ) -> tuple[StrategyDefinition, list[Market]]:
+        """Return what is to be run, and on which markets; raises `InputErrors` with all errors of the request."""
+        errors = [
+            *_number_errors(request),
+            *_period_errors(request, self._clock.now()),
+            *market_choice_errors(request.markets, request.settings.max_open_positions),
+            *_settings_errors(request),
+        ]
+        markets = self._listed(request, errors)
         definition = await _definition(transaction, user_id, request)
         if isinstance(definition, InputError):
             raise InputErrors([definition, *errors])
         errors += _definition_errors(definition, request)
-        if not errors and market is not None:
-            errors += _run_errors(definition, market, request, self._clock.now())
-        if errors or market is None:
+        if not errors:
+            user = await transaction.users.get(user_id)
+            assert user is not None
+            errors += self._candle_errors(definition, markets, request, user.plan)
+        if errors:
             raise InputErrors(errors)
-        return definition, market
+        return definition, markets
+
+    def _listed(self, request: BacktestRequest, errors: list[InputError]) -> list[Market]:
+        """Return the markets of the request, and add an error for each that can't be traded with the first."""
+        markets = []
+        for index, symbol in enumerate(request.markets):
+            path = ("input", "markets", str(index)) if request.other_markets else ("input", "market")
+            market = self._market_lookup(symbol)
+            if market is None:
+                errors.append(InputError(ErrorCode.NOT_FOUND, f"There is no market {symbol} like that.", path))
+                continue
+            markets.append(market)
+            if market.symbol.venue != markets[0].symbol.venue or market.quote != markets[0].quote:
+                message = (
+                    f"{symbol} can't share a budget with {markets[0].symbol}: all markets must be of one venue and "
+                    "have the same quote currency."
+                )
+                errors.append(InputError(ErrorCode.INVALID, message, path))
+        return markets
+
+    def _candle_errors(
+        self, definition: StrategyDefinition, markets: Sequence[Market], request: BacktestRequest, plan: Plan
+    ) -> Iterator[InputError]:
+        """Yield what is wrong with the candles of a request that is right by itself."""
+        values = {value.name: value.value for value in request.parameters}
+        compiled = compile_definition(definition, values, request.timeframe)
+        others = other_candles([compiled], request.timeframe)
+        definition_path = ("input", "definition" if request.definition is not None else "strategyVersion")
+        for name in sorted({key.market for key in others if key.market is not None}):
+            symbol = MarketSymbol(request.market.venue, name)
+            if self._market_lookup(symbol) is None:
+                message = f"The rules name {symbol}, which isn't listed."
+                yield InputError(ErrorCode.NOT_FOUND, message, definition_path)
+        needs = CandleNeeds(
+            tuple(markets),
+            request.timeframe,
+            request.start,
+            closed_end(request, self._clock.now()),
+            compiled.warm_up,
+            others,
+            request.settings.detail_timeframe,
+        )
+        excess = excess_of(needs, plan)
+        if excess is not None:
+            yield InputError(ErrorCode.LIMIT_REACHED, excess, ("input", "from"))
 
 
 async def _definition(
@@ -145,24 +201,15 @@ def _definition_errors(definition: StrategyDefinition, request: BacktestRequest)
     return [*errors, *parameter_value_errors(definition, request.parameters, request.timeframe)]
 
 
-def _run_errors(
-    definition: StrategyDefinition, market: Market, request: BacktestRequest, now: datetime
-) -> Iterator[InputError]:
-    """Yield what is wrong with a definition and a period that are right by themselves."""
-    values = {value.name: value.value for value in request.parameters}
-    compiled = compile_definition(definition, values, request.timeframe)
-    costs = TradingCosts()
-    plan = BacktestPlan(definition, compiled, market, request.timeframe, costs, request.initial_equity)
-    if plan.unsupported is not None:
-        path = ("input", "definition" if request.definition is not None else "strategyVersion")
-        yield InputError(ErrorCode.UNSUPPORTED, plan.unsupported, path)
-    candles = (closed_end(request, now) - request.start) // request.timeframe.duration + compiled.warm_up
-    if candles > MAX_CANDLES:
+def _settings_errors(request: BacktestRequest) -> Iterator[InputError]:
+    detail = request.settings.detail_timeframe
+    if detail is not None and not detail.divides(request.timeframe):
         message = (
-            f"The period has {candles:,} candles of {request.timeframe.venue_name}, with the {compiled.warm_up:,} that "
-            f"warm up the strategy; at most {MAX_CANDLES:,} are possible. Choose a shorter period or longer candles."
+            f"detailTimeframe is {detail.value}; it must be shorter than timeframe, {request.timeframe.value}, and a "
+            "whole number of its candles must make one of that."
         )
-        yield InputError(ErrorCode.INVALID, message, ("input", "from"))
+        yield InputError(ErrorCode.INVALID, message, ("input", "detailTimeframe"))
+    yield from validate_limits(request.settings.risk_limits, ("input", "riskLimits"))
 
 
 def _number_errors(request: BacktestRequest) -> Iterator[InputError]:
@@ -204,7 +251,7 @@ def _period_errors(request: BacktestRequest, now: datetime) -> Iterator[InputErr
 def _backtest(
     request: BacktestRequest,
     definition: StrategyDefinition,
-    market: Market,
+    markets: Sequence[Market],
     ids: tuple[UUID, UUID, UUID],
     now: datetime,
 ) -> Backtest:
@@ -222,10 +269,12 @@ def _backtest(
         period_start=request.start,
         period_end=closed_end(request, now),
         initial_equity=request.initial_equity,
-        taker_fee_percent=fee_percent(request.taker_fee_percent, market.taker_fee),
-        maker_fee_percent=fee_percent(request.maker_fee_percent, market.maker_fee),
+        taker_fee_percent=fee_percent(request.taker_fee_percent, *(one.taker_fee for one in markets)),
+        maker_fee_percent=fee_percent(request.maker_fee_percent, *(one.maker_fee for one in markets)),
         slippage_bps=request.slippage_bps,
         latency_milliseconds=request.latency_milliseconds,
+        other_markets=request.other_markets,
+        settings=request.settings,
     )
 
 

@@ -1,19 +1,22 @@
 """Loads the candles that a job of research needs, and fetches those that aren't stored yet from the venue."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.core.clock import Clock, from_milliseconds
 from domain.core.pagination import TimeKeysetPage
+from domain.indicators.candle_arrays import SeriesKey
 from domain.jobs.handler import JobFailed
 from domain.market_data.backfill import SETTLED
-from domain.market_data.history_download import BEFORE_ALL_MARKETS, PAGE, Gap, HistoryDownloader, split_into_pages
+from domain.market_data.history_download import PAGE, Gap, HistoryDownloader, split_into_pages
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.ports.unit_of_work import Database
+from domain.research.candle_needs import CandleNeeds, CandleRequest, next_open
 from domain.research.compute_pool import OnProgress
 
 MAX_FETCHED: Final = 200_000
@@ -24,6 +27,19 @@ _FETCH_SHARE: Final = 0.8
 
 Span = tuple[datetime, datetime]
 SourceOf = Callable[[str], MarketDataSource | None]
+
+
+class NoCandles(JobFailed):
+    """There are no candles of a series; the rules name it by `key` if it isn't of a traded market."""
+
+    def __init__(self, request: CandleRequest, key: SeriesKey | None = None) -> None:
+        self.request = request
+        self.key = key
+        named = "" if key is None else f"; the rules name {key}"
+        super().__init__(
+            f"There are no {request.name} from {_text(request.start)} to {_text(request.end)}, neither stored nor at "
+            f"the venue{named}."
+        )
 
 
 class BarSource(Protocol):
@@ -37,28 +53,14 @@ class BarSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CandleRequest:
-    """The candles that open from `start` to before `end`, and `warm_up` of them before."""
-
-    market: MarketSymbol
-    timeframe: Timeframe
-    start: datetime
-    end: datetime
-    warm_up: int
-
-    @property
-    def first(self) -> datetime:
-        """When the first candle of the warm-up opens, or would have."""
-        possible = (self.start - BEFORE_ALL_MARKETS) // self.timeframe.duration
-        return _next_open(self.timeframe, self.start - min(self.warm_up, possible) * self.timeframe.duration)
-
-
-@dataclass(frozen=True, slots=True)
 class LoadedCandles:
-    """The candles, the index of the first one of the period, and what of them there isn't, as sentences."""
+    """The candles of each market, in the order of the markets, and what of them there isn't, as sentences.
 
-    bars: Bars
-    start: int
+    `count` is how many of them are in the period, on all markets.
+    """
+
+    markets: tuple[MarketCandles, ...]
+    count: int
     notes: tuple[str, ...]
 
 
@@ -74,71 +76,69 @@ class CandleLoader:
         self._source_of = source_of
         self._clock = clock
 
-    async def load(self, request: CandleRequest, on_progress: OnProgress) -> LoadedCandles:
+    async def load(self, needs: CandleNeeds, on_progress: OnProgress) -> LoadedCandles:
         """Return the candles; raises `JobFailed` if there are none, too many to fetch or the venue doesn't answer."""
-        source = self._source_of(request.market.venue)
+        source = self._source_of(needs.markets[0].symbol.venue)
         now = (self._clock.now() if source is None else source.venue_now()) - SETTLED
-        end = request.timeframe.open_time(min(request.end, now))
-        gaps = await self._gaps(request, request.first, end)
+        gaps = await self._all_gaps(needs, now)
         read_from = 0.0
-        if gaps and source is not None:
-            await self._fetch(source, request, end, gaps, lambda share: on_progress(_FETCH_SHARE * share))
-            gaps, read_from = await self._gaps(request, request.first, end), _FETCH_SHARE
-        bars = await self._read(request, lambda share: on_progress(read_from + (1 - read_from) * share))
-        start = bars.index_of(request.start)
-        if start >= len(bars):
-            raise JobFailed(
-                f"There are no {request.timeframe.venue_name} candles of {request.market} from "
-                f"{_text(request.start)} to {_text(request.end)}, neither stored nor at the venue."
-            )
-        missing = _missing(request.timeframe, _since(_next_open(request.timeframe, request.start), gaps))
-        return LoadedCandles(bars, start, (*missing, *_cold(request, bars, start)))
+        if source is not None and any(gaps.values()):
+            await self._fetch_all(source, gaps, now, lambda share: on_progress(_FETCH_SHARE * share))
+            gaps, read_from = await self._all_gaps(needs, now), _FETCH_SHARE
+        loaded = await read_candles(self._bars, needs, lambda share: on_progress(read_from + (1 - read_from) * share))
+        count = sum(one.count(needs.start, needs.end) for one in loaded)
+        return LoadedCandles(loaded, count, tuple(_notes(needs, loaded, gaps)))
 
-    async def _read(self, request: CandleRequest, on_progress: OnProgress) -> Bars:
-        expected, rows = (request.end - request.first) // request.timeframe.duration, 0
+    async def _all_gaps(self, needs: CandleNeeds, now: datetime) -> dict[CandleRequest, list[Span]]:
+        return {request: await self._gaps(request, now) for request in needs.requests}
 
-        def on_rows(count: int) -> None:
-            nonlocal rows
-            rows += count
-            on_progress(min(rows / max(expected, 1), 1.0))
-
-        return await self._bars.read(request.market, request.timeframe, request.first, request.end, on_rows)
-
-    async def _gaps(self, request: CandleRequest, start: datetime, end: datetime) -> list[Span]:
+    async def _gaps(self, request: CandleRequest, now: datetime) -> list[Span]:
+        start, end = request.first, _end(request, now)
         if start >= end:
             return []
         async with self._database.read_only() as reading:
             return await reading.market_data.candle_gaps(request.market, request.timeframe, start, end)
+
+    async def _fetch_all(
+        self,
+        source: MarketDataSource,
+        gaps: Mapping[CandleRequest, list[Span]],
+        now: datetime,
+        on_progress: OnProgress,
+    ) -> None:
+        missing = {request: _count(request, spans) for request, spans in gaps.items() if spans}
+        total, done = sum(missing.values()), 0
+        if total > MAX_FETCHED:
+            raise JobFailed(_too_many(gaps, missing))
+        for request, count in missing.items():
+
+            def report(fetched: int, before: int = done) -> None:
+                on_progress(min((before + fetched) / max(total, 1), 1.0))
+
+            await self._fetch(source, request, _end(request, now), gaps[request], report)
+            done += count
 
     async def _fetch(
         self,
         source: MarketDataSource,
         request: CandleRequest,
         end: datetime,
-        gaps: list[Span],
-        on_progress: OnProgress,
+        gaps: Sequence[Span],
+        on_fetched: Callable[[int], None],
     ) -> None:
-        step = request.timeframe.duration
-        missing = sum((until - first) // step for first, until in gaps)
-        if missing > MAX_FETCHED:
-            raise JobFailed(
-                f"{missing:,} {request.timeframe.venue_name} candles of {request.market} aren't stored, the first "
-                f"from {_text(gaps[0][0])}; a job fetches at most {MAX_FETCHED:,}. Choose a shorter period or a longer "
-                f"timeframe, or have the operator run: r3edge backfill {request.market.venue} {request.market.symbol} "
-                f"--timeframe {request.timeframe.venue_name} --from {gaps[0][0]:%Y-%m-%dT%H:%MZ}"
-            )
-        history, done = HistoryDownloader(source, request.market, request.timeframe, lambda _text: None), 0
+        step, done = request.timeframe.duration, 0
+        history = HistoryDownloader(source, request.market, request.timeframe, lambda _text: None)
         try:
             for first, until in split_into_pages(gaps, PAGE * step):
                 gap = Gap(first, until, await self._stored(request, first - step), until < end)
                 async for candles, reached in _batches(history, gap):
                     await self._store(candles)
-                    on_progress(min((done + (reached - first) // step) / max(missing, 1), 1.0))
+                    on_fetched(done + (reached - first) // step)
                 done += (until - first) // step
         except VenueUnreachable:
             raise JobFailed(
-                f"{missing - done:,} {request.timeframe.venue_name} candles of {request.market} aren't stored, and "
-                f"{request.market.venue} doesn't answer. Try again later."
+                f"{_count(request, gaps) - done:,} {request.name} aren't stored, and {request.market.venue} doesn't "
+                "answer. Try again later."
             ) from None
 
     async def _stored(self, request: CandleRequest, opened: datetime) -> Candle | None:
@@ -156,39 +156,90 @@ class CandleLoader:
             await transaction.market_data.insert_candles(candles)
 
 
+async def read_candles(source: BarSource, needs: CandleNeeds, on_progress: OnProgress) -> tuple[MarketCandles, ...]:
+    """Return the stored candles of each market; raises `Unavailable` and `NoCandles`."""
+    requests, rows = needs.requests, 0
+    expected = max(needs.count, 1)
+
+    def on_rows(count: int) -> None:
+        nonlocal rows
+        rows += count
+        on_progress(min(rows / expected, 1.0))
+
+    read: dict[CandleRequest, Bars] = {}
+    for request in requests:
+        read[request] = await source.read(request.market, request.timeframe, request.first, request.end, on_rows)
+    found = []
+    for market in needs.markets:
+        own, named, inside = needs.own(market), needs.named(market), needs.inside(market)
+        bars = read[own]
+        if bars.index_of(needs.start) >= len(bars):
+            raise NoCandles(own)
+        for key, request in named.items():
+            if not len(read[request]):
+                raise NoCandles(request, key)
+        if named:
+            others = {key: read[request].candles for key, request in named.items()}
+            bars = replace(bars, candles=replace(bars.candles, others=others))
+        found.append(MarketCandles(market, bars, None if inside is None else read[inside]))
+    return tuple(found)
+
+
 async def _batches(history: HistoryDownloader, gap: Gap) -> AsyncIterator[tuple[tuple[Candle, ...], datetime]]:
     async for batch in history.fetch(gap):
         yield batch.candles, batch.until
 
 
-def _since(start: datetime, gaps: list[Span]) -> list[Span]:
-    return [(max(first, start), until) for first, until in gaps if until > start]
+def _end(request: CandleRequest, now: datetime) -> datetime:
+    return request.timeframe.open_time(min(request.end, now))
 
 
-def _missing(timeframe: Timeframe, gaps: list[Span]) -> Iterator[str]:
+def _count(request: CandleRequest, gaps: Sequence[Span]) -> int:
+    return sum((until - first) // request.timeframe.duration for first, until in gaps)
+
+
+def _too_many(gaps: Mapping[CandleRequest, list[Span]], missing: Mapping[CandleRequest, int]) -> str:
+    most = max(missing, key=lambda request: missing[request])
+    first, others = gaps[most][0][0], sum(missing.values()) - missing[most]
+    return (
+        f"{missing[most]:,} {most.name} aren't stored, the first from {_text(first)}"
+        f"{f', and {others:,} others' if others else ''}; a job fetches at most {MAX_FETCHED:,}. Choose a shorter "
+        f"period or a longer timeframe, or have the operator run: r3edge backfill {most.market.venue} "
+        f"{most.market.symbol} --timeframe {most.timeframe.venue_name} --from {first:%Y-%m-%dT%H:%MZ}"
+    )
+
+
+def _notes(
+    needs: CandleNeeds, loaded: Sequence[MarketCandles], gaps: Mapping[CandleRequest, list[Span]]
+) -> Iterator[str]:
+    for request, spans in gaps.items():
+        start = next_open(request.timeframe, request.start)
+        yield from _missing(request, [(max(first, start), until) for first, until in spans if until > start])
+    for one in loaded:
+        yield from _cold(needs.own(one.market), one.bars)
+
+
+def _missing(request: CandleRequest, gaps: Sequence[Span]) -> Iterator[str]:
     if gaps:
-        missing = sum((until - first) // timeframe.duration for first, until in gaps)
         first, until = max(gaps, key=lambda gap: gap[1] - gap[0])
         yield (
-            f"{missing:,} candles are missing, and the venue has none, most of them from {_text(first)} to "
-            f"{_text(until)}; the others are taken as they are."
+            f"{_count(request, gaps):,} {request.name} are missing, and the venue has none, most of them from "
+            f"{_text(first)} to {_text(until)}; the others are taken as they are."
         )
 
 
-def _cold(request: CandleRequest, bars: Bars, start: int) -> Iterator[str]:
+def _cold(request: CandleRequest, bars: Bars) -> Iterator[str]:
+    start = bars.index_of(request.start)
     if start >= request.warm_up:
         return
-    needed = f"The strategy needs {request.warm_up:,} candles before its first signal, and there are "
+    needed = (
+        f"The strategy needs {request.warm_up:,} candles before its first signal, and of {request.market} there are "
+    )
     if len(bars) <= request.warm_up:
         yield f"{needed}{len(bars):,}: it never signals."
     else:
         first = _text(from_milliseconds(int(bars.opened[request.warm_up])))
         yield f"{needed}{start:,} before the period: it can signal from {first} on."
-
-
-def _next_open(timeframe: Timeframe, moment: datetime) -> datetime:
-    opened = timeframe.open_time(moment)
-    return opened if opened == moment else opened + timeframe.duration
 
 
 def _text(moment: datetime) -> str:

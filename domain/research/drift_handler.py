@@ -9,8 +9,10 @@ from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.core.errors import InputErrors
+from domain.core.money import ZERO
 from domain.core.pagination import KeysetPage
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
+from domain.model.backtests import BacktestOutcome, RunSettings
 from domain.model.definitions import StrategyDefinition
 from domain.model.drift import BacktestDrift, Drift
 from domain.model.events import NewEvent
@@ -18,18 +20,22 @@ from domain.model.jobs import JobKind
 from domain.model.markets import Market
 from domain.model.orders import Fill, OrderRole, OrderStatus
 from domain.model.reports import RoundTrip
-from domain.model.trading import Signal, TradingSession
+from domain.model.trading import NO_LIMITS, RiskLimits, Signal, TradingSession
+from domain.model.users import Plan
 from domain.performance.drift import ComparedRuns, drift_of
 from domain.performance.round_trips import RoundTripInput, round_trips
 from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
-from domain.research.candle_loader import CandleLoader, CandleRequest
+from domain.research.candle_loader import CandleLoader
+from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
 from domain.research.compute_pool import ComputePool, compute_for_job
 from domain.research.listed_markets import listed_markets
-from domain.rules.costs import TradingCosts
+from domain.rules.costs import TradingCosts, fee_percent
 from domain.strategies.compiled import compile_definition
 
+LOADED: Final = 0.3
+"""The progress after all candles were read."""
 MOST_SIGNALS: Final = 10_000
 """How many signals of a trading session are read: the newest."""
 _PAGE = 1_000
@@ -38,9 +44,14 @@ _DEFAULT_EQUITY = Decimal(10_000)
 
 @dataclass(frozen=True, slots=True)
 class LiveRecord:
-    """What a trading session did: its definition with its own sizing, its fills and signals, and its orders."""
+    """What a trading session did: its definition with its own sizing, its fills and signals, and its orders.
+
+    The `plan` is that of its user, and the `currency` that of its account.
+    """
 
     session: TradingSession
+    plan: Plan
+    currency: str
     definition: StrategyDefinition
     fills: Sequence[Fill]
     exit_reasons: Mapping[UUID, OrderRole]
@@ -78,13 +89,9 @@ class DriftHandler:
         until = record.session.timeframe.open_time(min(now, record.session.stopped_at or now))
         drift, message = None, "The strategy has no rule to enter: there is nothing to compare."
         if record.definition.enter_long is not None:
-            runs = [
-                await self._compare(record, market, until, run, index / len(markets))
-                for index, market in enumerate(markets)
-            ]
-            refused = next((one for one in runs if isinstance(one, str)), None)
-            drift = drift_of([one for one in runs if isinstance(one, ComparedRuns)]) if refused is None else None
-            message = refused or _summary(drift)
+            runs = await self._compare(record, markets, until, run)
+            drift = None if isinstance(runs, str) else drift_of(runs)
+            message = runs if isinstance(runs, str) else _summary(drift)
         computed = replace(requested, computed_at=now, until=until, drift=drift)
 
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
@@ -94,39 +101,47 @@ class DriftHandler:
         return JobOutcome(message, store)
 
     async def _compare(
-        self, record: LiveRecord, market: Market, until: datetime, run: JobRun, done: float
-    ) -> ComparedRuns | str:
-        """Return both runs on one market, or why there is no backtest."""
-        session, symbol = record.session, market.symbol
+        self, record: LiveRecord, markets: Sequence[Market], until: datetime, run: JobRun
+    ) -> list[ComparedRuns] | str:
+        """Return both runs on each market, or why there is no backtest."""
+        session = record.session
         parameters = {value.name: value.value for value in session.parameters}
         try:
             compiled = compile_definition(record.definition, parameters, session.timeframe)
         except InputErrors as error:
             return f"The strategy can't be run any more: {error}"
         start = session.timeframe.open_time(session.started_at)
-        request = CandleRequest(symbol, session.timeframe, start, until, compiled.warm_up)
-        loaded = await self._candles.load(request, lambda _share: None)
-        share = 1 / len(session.markets)
+        others = other_candles([compiled], session.timeframe)
+        needs = CandleNeeds(tuple(markets), session.timeframe, start, until, compiled.warm_up, others)
+        excess = excess_of(needs, record.plan)
+        if excess is not None:
+            return excess
+        loaded = await self._candles.load(needs, lambda share: run.report(LOADED * share))
         task = BacktestTask(
             record.definition,
             parameters,
-            market,
+            loaded.markets,
             session.timeframe,
-            TradingCosts.of_market(market),
+            start,
+            _costs(markets),
             session.start_equity or _DEFAULT_EQUITY,
-            0,
-            loaded.bars,
-            loaded.start,
+            settings=RunSettings(session.max_open_positions, risk_limits=_limits(record, markets[0])),
         )
         simulated = await compute_for_job(
             self._processes,
             compute_backtest,
             task,
-            lambda progress: run.report(done + share * progress),
+            lambda share: run.report(LOADED + (1 - LOADED) * share),
             "The backtest",
         )
         if isinstance(simulated, RefusedBacktest):
             return simulated.reason
+        return [await self._compared(record, market, simulated, (start, until)) for market in markets]
+
+    async def _compared(
+        self, record: LiveRecord, market: Market, simulated: BacktestOutcome, period: tuple[datetime, datetime]
+    ) -> ComparedRuns:
+        session, symbol, (start, until) = record.session, market.symbol, period
         async with self._database.read_only() as reading:
             gaps = (
                 await reading.market_data.candle_gaps(symbol, session.timeframe, start, until) if start < until else []
@@ -135,18 +150,32 @@ class DriftHandler:
             symbol,
             session.timeframe,
             _live_trips(record, market, until),
-            simulated.round_trips,
+            [trip for trip in simulated.round_trips if trip.market == symbol],
             [signal for signal in record.signals if (signal.market or session.market) == symbol],
             gaps,
             record.order_statuses,
         )
 
 
+def _limits(record: LiveRecord, market: Market) -> RiskLimits:
+    """Return the session's own limits, as far as they are in the quote currency, in which a backtest counts."""
+    own = record.session.risk
+    return own if own is not None and record.currency == market.quote else NO_LIMITS
+
+
+def _costs(markets: Sequence[Market]) -> TradingCosts:
+    """Return the fees of the markets, of which the highest count."""
+    taker, maker = ([one.taker_fee for one in markets], [one.maker_fee for one in markets])
+    return TradingCosts.of_percents(fee_percent(None, *taker), fee_percent(None, *maker), ZERO)
+
+
 async def _record(reading: UnitOfWork, requested: BacktestDrift) -> LiveRecord | None:
     user_id = requested.user_id
     session = await reading.trading_sessions.get(user_id, requested.trading_session_id)
     version = None if session is None else await reading.strategies.get_version(user_id, session.strategy_version_id)
-    if session is None or version is None:
+    user = await reading.users.get(user_id)
+    account = None if session is None else await reading.accounts.get(user_id, session.account_id)
+    if session is None or version is None or user is None or account is None:
         return None
     definition = version.definition if session.sizing is None else replace(version.definition, sizing=session.sizing)
     fills = await reading.orders.list_all_fills(user_id, OrderFilter(trading_session_id=session.id))
@@ -155,7 +184,7 @@ async def _record(reading: UnitOfWork, requested: BacktestDrift) -> LiveRecord |
     orders = await reading.orders.get_many(list({fill.order_id for fill in fills} | caused))
     reasons = {order.id: order.role for order in orders if order.role is not OrderRole.ENTRY}
     statuses = {order.id: order.status for order in orders}
-    return LiveRecord(session, definition, fills, reasons, signals, statuses)
+    return LiveRecord(session, user.plan, account.currency, definition, fills, reasons, signals, statuses)
 
 
 async def _signals(reading: UnitOfWork, session: TradingSession) -> list[Signal]:

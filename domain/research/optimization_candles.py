@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.model.optimizations import Optimization
 from domain.optimization.search import search_of
-from domain.optimization.space import largest_warm_up
-from domain.research.candle_loader import BarSource, CandleLoader, CandleRequest
+from domain.optimization.space import strategies_at_ends
+from domain.research.candle_loader import BarSource, CandleLoader, read_candles
+from domain.research.candle_needs import CandleNeeds, other_candles
 from domain.research.compute_pool import OnProgress
 
 
@@ -19,20 +20,22 @@ class OptimizationCandles:
 
     async def prepare(self, optimization: Optimization, on_progress: OnProgress) -> Sequence[str]:
         """Have missing candles fetched; return what of them there isn't, as sentences. Raises `JobFailed`."""
-        return (await self._loader.load(_request(optimization), on_progress)).notes
+        return (await self._loader.load(_needs(optimization), on_progress)).notes
 
-    async def read(self, optimization: Optimization) -> Bars:
-        """Return the stored candles; raises `Unavailable`."""
-        request = _request(optimization)
-        return await self._bars.read(request.market, request.timeframe, request.first, request.end, lambda _rows: None)
+    async def read(self, optimization: Optimization) -> Sequence[MarketCandles]:
+        """Return the stored candles of each market; raises `Unavailable`, and `JobFailed` without any."""
+        return await read_candles(self._bars, _needs(optimization), lambda _share: None)
 
 
-def _request(optimization: Optimization) -> CandleRequest:
-    space = search_of(optimization).space
-    return CandleRequest(
-        optimization.market.symbol,
-        optimization.timeframe,
+def _needs(optimization: Optimization) -> CandleNeeds:
+    timeframe = optimization.timeframe
+    strategies = strategies_at_ends(optimization.definition, search_of(optimization).space, timeframe)
+    return CandleNeeds(
+        optimization.markets,
+        timeframe,
         optimization.period_start,
         optimization.period_end,
-        largest_warm_up(optimization.definition, space, optimization.timeframe),
+        max(compiled.warm_up for compiled in strategies),
+        other_candles(strategies, timeframe),
+        optimization.settings.detail_timeframe,
     )

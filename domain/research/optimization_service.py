@@ -82,8 +82,11 @@ class OptimizationService:
         user = await transaction.users.get(user_id)
         assert user is not None
         errors = _trials_errors(request, user.plan.max_optimization_trials)
+        if request.backtest.settings.checks:
+            message = "A search makes no checks; run its best parameters as a backtest with checks."
+            errors.append(InputError(ErrorCode.INVALID, message, (*_BACKTEST, "checks")))
         try:
-            definition, market = await self._backtests.validate(transaction, user_id, request.backtest)
+            definition, markets = await self._backtests.validate(transaction, user_id, request.backtest)
         except InputErrors as found:
             raise InputErrors([*map(_under_backtest, found.errors), *errors]) from None
         backtest, now = request.backtest, self._clock.now()
@@ -95,19 +98,21 @@ class OptimizationService:
             strategy_version_id=backtest.strategy_version_id,
             definition=definition,
             parameters=backtest.parameters,
-            market=market,
+            market=markets[0],
             timeframe=backtest.timeframe,
             period_start=backtest.start,
             period_end=closed_end(backtest, now),
             initial_equity=backtest.initial_equity,
-            taker_fee_percent=fee_percent(backtest.taker_fee_percent, market.taker_fee),
-            maker_fee_percent=fee_percent(backtest.maker_fee_percent, market.maker_fee),
+            taker_fee_percent=fee_percent(backtest.taker_fee_percent, *(one.taker_fee for one in markets)),
+            maker_fee_percent=fee_percent(backtest.maker_fee_percent, *(one.maker_fee for one in markets)),
             slippage_bps=backtest.slippage_bps,
             latency_milliseconds=backtest.latency_milliseconds,
             objective=request.objective,
             trials=request.trials,
             folds=request.folds,
             seed=request.seed,
+            other_markets=tuple(markets[1:]),
+            settings=backtest.settings,
         )
         errors += _search_errors(optimization)
         if errors:

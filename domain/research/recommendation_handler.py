@@ -1,10 +1,12 @@
 """Computes as jobs how strategies did lately on a market."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from domain.core.clock import Clock
 from domain.core.errors import InputErrors
+from domain.indicators.candle_arrays import SeriesKey
 from domain.indicators.trend_series import direction_bars
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent
@@ -12,14 +14,16 @@ from domain.model.jobs import JobKind
 from domain.model.markets import Market, Timeframe
 from domain.model.recommendations import RecommendationRun, WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
+from domain.model.users import Plan
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
-from domain.research.candle_loader import CandleLoader, CandleRequest, LoadedCandles
-from domain.research.compute_pool import ComputePool, compute_for_job
+from domain.research.candle_loader import CandleLoader
+from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
+from domain.research.compute_pool import ComputePool, OnProgress, compute_for_job
 from domain.research.listed_markets import listed_markets
 from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
 from domain.research.recommendation_task import AnalysisTask, Evaluated, evaluate_all
-from domain.strategies.compiled import compile_definition
+from domain.strategies.compiled import CompiledStrategy, compile_definition
 
 FETCHED: Final = 0.2
 """The progress after the missing candles were fetched and all of them read."""
@@ -53,17 +57,13 @@ class RecommendationHandler:
             requested = await reading.recommendations.get_run_for_job(run.job.id)
             if requested is None:
                 raise JobFailed("The request no longer exists.")
+            user = await reading.users.get(requested.user_id)
+            if user is None:
+                raise JobFailed("The user no longer exists.")
             (market,) = await listed_markets(reading, [requested.market])
             candidates = await self._missing(reading, requested)
         now, timeframe = self._clock.now(), requested.timeframe
-        evaluated: Sequence[Evaluated] = []
-        if candidates:
-            end = timeframe.open_time(now)
-            warm_up = max(direction_bars(), *(_warm_up(candidate, timeframe) for candidate in candidates))
-            request = CandleRequest(requested.market, timeframe, end - CANDLES * timeframe.duration, end, warm_up)
-            loaded = await self._candles.load(request, lambda share: run.report(FETCHED * share))
-            run.report(FETCHED)
-            evaluated = await self._evaluate(candidates, market, loaded, run)
+        evaluated = await self._evaluate_all(candidates, market, timeframe.open_time(now), timeframe, user.plan, run)
         analyses = [
             WalkForwardAnalysis(requested.market, timeframe, one.hash, now, one.result, one.message)
             for one in evaluated
@@ -85,21 +85,76 @@ class RecommendationHandler:
         fresh = {analysis.definition_hash for analysis in known if not is_old(analysis, now)}
         return [candidate for candidate in candidates if candidate.hash not in fresh]
 
+    async def _evaluate_all(
+        self,
+        candidates: Sequence[RecommendationCandidate],
+        market: Market,
+        end: datetime,
+        timeframe: Timeframe,
+        plan: Plan,
+        run: JobRun,
+    ) -> list[Evaluated]:
+        """Evaluate the candidates in groups that name the same candles beside those of the market.
+
+        Where these can't be had, that is found about the candidates of the group, and the others are evaluated.
+        """
+        evaluated: list[Evaluated] = []
+        for keys, group in _grouped(candidates, timeframe).items():
+            done = len(evaluated) / len(candidates)
+
+            def report(share: float, done: float = done, part: float = len(group) / len(candidates)) -> None:
+                run.report(done + part * share)
+
+            strategies = [compiled for _, compiled in group if compiled is not None]
+            needs = CandleNeeds(
+                (market,),
+                timeframe,
+                end - CANDLES * timeframe.duration,
+                end,
+                max([direction_bars(), *(compiled.warm_up for compiled in strategies)]),
+                other_candles(strategies, timeframe),
+            )
+            try:
+                evaluated += await self._evaluate([candidate for candidate, _ in group], needs, plan, report)
+            except JobFailed as error:
+                if not keys:
+                    raise
+                evaluated += [Evaluated(candidate.hash, None, str(error)) for candidate, _ in group]
+        return evaluated
+
     async def _evaluate(
-        self, candidates: Sequence[RecommendationCandidate], market: Market, candles: LoadedCandles, run: JobRun
+        self, candidates: Sequence[RecommendationCandidate], needs: CandleNeeds, plan: Plan, on_progress: OnProgress
     ) -> Sequence[Evaluated]:
-        definitions = [(candidate.hash, candidate.definition) for candidate in candidates]
+        excess = excess_of(needs, plan)
+        if excess is not None:
+            raise JobFailed(excess)
+        (market,) = needs.markets
+        async with self._database.read_only() as reading:
+            await listed_markets(reading, [request.market for request in needs.named(market).values()])
+        loaded = await self._candles.load(needs, lambda share: on_progress(FETCHED * share))
+        (candles,) = loaded.markets
         return await compute_for_job(
             self._processes,
             evaluate_all,
-            AnalysisTask(definitions, market, candles.bars),
-            lambda share: run.report(FETCHED + (1 - FETCHED) * share),
+            AnalysisTask([(candidate.hash, candidate.definition) for candidate in candidates], candles),
+            lambda share: on_progress(FETCHED + (1 - FETCHED) * share),
             "The analysis",
         )
 
 
-def _warm_up(candidate: RecommendationCandidate, timeframe: Timeframe) -> int:
-    try:
-        return compile_definition(candidate.definition, {}, timeframe).warm_up
-    except InputErrors:  # which the analysis then reports
-        return 0
+def _grouped(
+    candidates: Sequence[RecommendationCandidate], timeframe: Timeframe
+) -> dict[frozenset[SeriesKey], list[tuple[RecommendationCandidate, CompiledStrategy | None]]]:
+    """Return the candidates by what their rules name beside the market's own candles, those that name nothing first.
+
+    A definition that can't be compiled is among these: the analysis reports why.
+    """
+    groups: dict[frozenset[SeriesKey], list[tuple[RecommendationCandidate, CompiledStrategy | None]]] = {}
+    for candidate in candidates:
+        try:
+            compiled = compile_definition(candidate.definition, {}, timeframe)
+        except InputErrors:
+            compiled = None
+        keys = frozenset(compiled.sources if compiled is not None else ())
+        groups.setdefault(keys, []).append((candidate, compiled))
+    return dict(sorted(groups.items(), key=lambda group: len(group[0])))

@@ -7,10 +7,10 @@ from typing import Final
 
 from domain.backtest.bars import Bars
 from domain.backtest.engine import UnsupportedDefinition
+from domain.backtest.market_bars import MarketCandles
 from domain.core.clock import from_milliseconds
 from domain.core.errors import InputError, InputErrors
 from domain.model.definitions import StrategyDefinition
-from domain.model.markets import Market
 from domain.model.optimizations import Fold
 from domain.model.recommendations import AssumedCosts, WalkForward
 from domain.optimization.folds import walk_forward_folds
@@ -26,8 +26,7 @@ class AnalysisTask:
     """What is evaluated: definitions by their hash, on the newest bars of a market."""
 
     definitions: Sequence[tuple[bytes, StrategyDefinition]]
-    market: Market
-    bars: Bars
+    candles: MarketCandles
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Evaluated:
 
 def evaluate_all(task: AnalysisTask, on_progress: OnProgress) -> list[Evaluated]:
     """Return what was found about each definition, in order; `on_progress` is called after each."""
-    folds, found = _folds(task.bars), list[Evaluated]()
+    folds, found = _folds(task.candles.bars), list[Evaluated]()
     for index, (key, definition) in enumerate(task.definitions):
         found.append(_evaluated(task, key, definition, folds))
         on_progress((index + 1) / len(task.definitions))
@@ -59,9 +58,11 @@ def _folds(bars: Bars) -> tuple[Fold, ...]:
 
 def _evaluated(task: AnalysisTask, key: bytes, definition: StrategyDefinition, folds: Sequence[Fold]) -> Evaluated:
     if not folds:
-        return Evaluated(key, None, f"There are {len(task.bars):,} candles; at least {LEAST_CANDLES:,} are needed.")
+        return Evaluated(
+            key, None, f"There are {len(task.candles.bars):,} candles; at least {LEAST_CANDLES:,} are needed."
+        )
     try:
-        result = evaluate(definition, task.market, task.bars, folds, AssumedCosts())
+        result = evaluate(definition, task.candles.market, task.candles.bars, folds, AssumedCosts())
     except (UnsupportedDefinition, InputErrors, InputError) as error:
         return Evaluated(key, None, str(error))
     return Evaluated(key, result, None if result is not None else "A part of the newest candles is missing.")

@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.jobs.counts import WorkCounts, WorkEnd
+from domain.jobs.handler import JobFailed
 from domain.model.optimizations import ClaimedTrial, Optimization, Trial, TrialResult
 from domain.optimization.folds import folds_of
 from domain.optimization.search import search_of
@@ -27,7 +28,7 @@ TRIALS_TOPIC: Final = "trials"
 MOST_ATTEMPTS: Final = 3
 """A trial that has ended this many workers isn't given to another one."""
 
-LoadBars = Callable[[Optimization], Awaitable[Bars]]
+LoadCandles = Callable[[Optimization], Awaitable[Sequence[MarketCandles]]]
 """Returns the stored candles that the trials of an optimization need; raises `Unavailable`."""
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class TrialRunner:
         database: Database,
         bus: MessageBus,
         sampler: ParameterSampler,
-        load_bars: LoadBars,
+        load_candles: LoadCandles,
         pool: ComputePool,
         name: str,
         options: TrialOptions | None = None,
@@ -62,13 +63,13 @@ class TrialRunner:
         self._database = database
         self._bus = bus
         self._sampler = sampler
-        self._load_bars = load_bars
+        self._load_candles = load_candles
         self._pool = pool
         self._name = name
         self._options = options or TrialOptions()
         self._counts = counts or WorkCounts()
         self._wakeups = [Wakeup() for _ in range(self._options.slots)]
-        self._loaded: tuple[UUID, Bars] | None = None
+        self._loaded: tuple[UUID, Sequence[MarketCandles]] | None = None
         """The candles of the optimization that was worked on last."""
 
     async def run(self) -> None:
@@ -166,15 +167,17 @@ class TrialRunner:
             log.error("trial %d of optimization %s has ended %d workers", trial.number, optimization.id, MOST_ATTEMPTS)
             return TrialResult(message="The trial was given up: each worker that ran it came to an end.")
         try:
-            bars, fold = await self._bars(optimization), folds_of(optimization)[trial.fold]
-            call = TrialCall(trial_plan(optimization), bars, fold, trial.parameters)
-            self._counts.candles["trial"] += bars.index_of(fold.end) - bars.index_of(fold.start)
+            candles, fold = await self._candles(optimization), folds_of(optimization)[trial.fold]
+            call = TrialCall(trial_plan(optimization), candles, fold, trial.parameters)
+            self._counts.candles["trial"] += sum(one.count(fold.start, fold.end) for one in candles)
             return await self._pool.run(answer_trial, call, lambda _share: None)
         except Unavailable:
             await self._release(optimization.id, trial.number, was_tried=False)
         except ComputationCrashed:
             log.warning("the process of trial %d of optimization %s has ended", trial.number, optimization.id)
             await self._release(optimization.id, trial.number, was_tried=True)
+        except JobFailed as error:
+            return TrialResult(message=str(error))
         except ComputationEnded as error:
             return TrialResult(message=error.explain("The trial"))
         except Exception:
@@ -182,9 +185,9 @@ class TrialRunner:
             return TrialResult(message="The trial could not be run: a fault of the engine, which its log describes.")
         return None
 
-    async def _bars(self, optimization: Optimization) -> Bars:
+    async def _candles(self, optimization: Optimization) -> Sequence[MarketCandles]:
         if self._loaded is None or self._loaded[0] != optimization.id:
-            self._loaded = optimization.id, await self._load_bars(optimization)
+            self._loaded = optimization.id, await self._load_candles(optimization)
         return self._loaded[1]
 
     async def _release(self, optimization_id: UUID, number: int, *, was_tried: bool) -> None:

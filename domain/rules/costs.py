@@ -70,6 +70,10 @@ class TradingCosts:
         return ZERO, EXACT.multiply(value, rate)
 
 
-def fee_percent(given: Decimal | None, of_market: Decimal | None) -> Decimal:
-    """Return a fee in percent: the one given, or the market's, which is a fraction; none if that is unknown."""
-    return EXACT.multiply(of_market or ZERO, _HUNDRED) if given is None else given
+def fee_percent(given: Decimal | None, *of_markets: Decimal | None) -> Decimal:
+    """Return a fee in percent: the one given, or the highest of the markets, whose fees are fractions.
+
+    A fee that is unknown is none.
+    """
+    highest = max(((fee or ZERO) for fee in of_markets), default=ZERO)
+    return EXACT.multiply(highest, _HUNDRED) if given is None else given

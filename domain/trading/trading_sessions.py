@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from domain.accounts.validation import validate_limits
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.events.idempotency import reserve
@@ -28,6 +27,8 @@ from domain.model.venue_abilities import VenueAbilities
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import AbilitiesOf
+from domain.risk.limit_validation import validate_limits
+from domain.rules.market_choice import market_choice_errors
 from domain.rules.resting_protection import venue_errors
 from domain.strategies.definition_parser import parse_rules
 from domain.strategies.parameter_values import parameter_value_errors
@@ -36,7 +37,6 @@ from domain.trading.session_intents import withdraw_close
 from domain.trading.session_transactions import cancel_session_orders
 from domain.users.activity import record_activity
 
-MAX_MARKETS = 50
 """How many markets one trading session may trade."""
 
 MarketLookup = Callable[[MarketSymbol], Market | None]
@@ -172,7 +172,7 @@ class TradingSessionService:
         account = await transaction.accounts.get_for_update(request.account_id)  # It can't be archived meanwhile.
         if account is not None and account.user_id != user.id:
             account = None
-        errors = [*_account_errors(account), *_choice_errors(request)]
+        errors = [*_account_errors(account), *market_choice_errors(request.markets, request.max_open_positions)]
         for index, symbol in enumerate(request.markets):
             path = ("input", "markets", str(index)) if request.other_markets else ("input", "market")
             errors += _market_errors(symbol, account, self._market_lookup(symbol), path)
@@ -231,22 +231,6 @@ def _account_errors(account: Account | None) -> list[InputError]:
     if account.archived_at is not None:
         return [InputError(ErrorCode.CONFLICT, "The account is archived; choose another.", ("input", "account"))]
     return []
-
-
-def _choice_errors(request: TradingSessionRequest) -> list[InputError]:
-    """Return what is wrong with the list of markets and how many of them may have a position."""
-    errors, markets, most = [], request.markets, request.max_open_positions
-    if len(markets) > MAX_MARKETS:
-        message = f"{len(markets)} markets are given; one trading session can trade at most {MAX_MARKETS}."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "markets")))
-    repeated = sorted({str(market) for market in markets if markets.count(market) > 1})
-    if repeated:
-        message = f"{repeated[0]} is given twice; name each market once."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "markets")))
-    if most is not None and most < 1:
-        message = f"maxOpenPositions is {most}; it must be at least 1."
-        errors.append(InputError(ErrorCode.INVALID, message, ("input", "maxOpenPositions")))
-    return errors
 
 
 def _market_errors(

@@ -1,14 +1,19 @@
 """Parses the arguments of commands; an error says what would be right."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
+import msgspec
+
 from domain.core.money import MAX_AMOUNT, parse_decimal
 from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.trading import RiskLimits
+from domain.risk.limit_validation import limit_name
 from infra.candle_files.columns import FIELDS, ColumnChoice
 from infra.candle_files.errors import did_you_mean
 
@@ -98,6 +103,27 @@ def parse_parameters(texts: Iterable[str]) -> dict[str, Decimal]:
         except ValueError as error:
             raise BadArgument(f"--parameter {name}: {value!r} {error}") from None
     return values
+
+
+def parse_risk_limits(text: str) -> RiskLimits:
+    """Return the limits that are written as `maxDailyLoss=100,coolDownLosses=3`; raises `BadArgument`."""
+    names = {limit_name(field.name): field.name for field in fields(RiskLimits)}
+    values: dict[str, str] = {}
+    for part in filter(None, map(str.strip, text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if name not in names:
+            raise BadArgument(f"--risk-limits has {name!r}{did_you_mean(name, names)}; there are {', '.join(names)}")
+        if not equals or names[name] in values:
+            raise BadArgument(f"--risk-limits {part!r}: write each limit once, as {name}=value")
+        try:
+            parse_decimal(value)
+            msgspec.convert({names[name]: value}, RiskLimits, strict=False)
+        except ValueError:  # also that of msgspec
+            raise BadArgument(
+                f"--risk-limits {name}: {value!r} is no number, or not the whole one that it must be"
+            ) from None
+        values[names[name]] = value
+    return msgspec.convert(values, RiskLimits, strict=False)
 
 
 def parse_columns(text: str) -> ColumnChoice:

@@ -73,12 +73,23 @@ def _trips(trips: tuple[RoundTrip, ...], market: Market) -> Table:
     table = Table(title=f"The last {len(trips)} round trips")
     table.add_column("opened (UTC)", no_wrap=True)
     table.add_column("closed (UTC)", no_wrap=True)
-    for name in (f"quantity ({market.base})", "entry", "exit", f"profit ({market.quote})", "%", "ended by"):
+    several = len({trip.market for trip in trips}) > 1
+    if several:
+        table.add_column("market", no_wrap=True)
+    for name in (
+        "quantity" if several else f"quantity ({market.base})",
+        "entry",
+        "exit",
+        f"profit ({market.quote})",
+        "%",
+        "ended by",
+    ):
         table.add_column(name, justify="right")
     for trip in trips:
         table.add_row(
             f"{trip.opened_at:%Y-%m-%d %H:%M}",
             "open" if trip.closed_at is None else f"{trip.closed_at:%Y-%m-%d %H:%M}",
+            *([trip.market.symbol if trip.market is not None else ""] if several else []),
             plain(trip.quantity),
             f"{trip.entry_price:.8g}",
             "-" if trip.exit_price is None else f"{trip.exit_price:.8g}",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.core.background import BackgroundTasks
 from domain.model.optimizations import Fold, Trial, TrialResult
 from domain.optimization.search import Search
@@ -19,7 +19,7 @@ class LocalSearch:
 
     search: Search
     plan: TrialPlan
-    bars: Bars
+    candles: Sequence[MarketCandles]
     folds: Sequence[Fold]
 
 
@@ -45,7 +45,7 @@ async def search_locally(
                 if parameters is None:
                     break
                 trials[number] = Trial(number, search.fold_of(number), parameters)
-                call = TrialCall(local.plan, local.bars, local.folds[trials[number].fold], parameters)
+                call = TrialCall(local.plan, local.candles, local.folds[trials[number].fold], parameters)
                 running[tasks.start(pool.run(answer_trial, call, lambda _share: None))] = number
             if not running:
                 return [trials[number] for number in sorted(trials)]

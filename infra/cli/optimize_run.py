@@ -7,21 +7,15 @@ from domain.model.optimizations import OptimizationObjective, Trial
 from domain.optimization.folds import walk_forward_folds
 from domain.optimization.limits import trials_error
 from domain.optimization.search import Search
-from domain.optimization.space import largest_warm_up, search_space
+from domain.optimization.space import search_space, strategies_at_ends
 from domain.optimization.summary import FoldSummary, fold_summary
 from domain.optimization.trial import TrialPlan
 from infra.candle_files.errors import did_you_mean
 from infra.cli.arguments import BadArgument
-from infra.cli.backtest_run import (
-    BacktestRequest,
-    check_request,
-    load_candles,
-    no_candles,
-    print_missing,
-    trading_costs,
-)
+from infra.cli.backtest_request import BacktestRequest, check_request
 from infra.cli.local_search import LocalSearch, search_locally
 from infra.cli.progress import ProgressReporter
+from infra.cli.stored_candles import load_candles
 from infra.runtime.compute_pool import ProcessPool
 from infra.settings import Settings
 from infra.tpe_sampler import TpeSampler
@@ -70,29 +64,23 @@ async def run_stored_search(settings: Settings, request: SearchRequest, progress
         raise BadArgument(one.message) from None
     except InputErrors as errors:
         raise BadArgument("\n".join(one.message for one in errors.errors)) from None
-    warm_up = largest_warm_up(backtest.definition, space, backtest.timeframe)
-    stored = await load_candles(settings, backtest, warm_up, progress)
+    strategies = strategies_at_ends(backtest.definition, space, backtest.timeframe)
+    stored = await load_candles(settings, backtest, strategies, progress)
     plan = TrialPlan(
         backtest.definition,
-        stored.market,
         backtest.timeframe,
-        trading_costs(backtest, stored.market),
+        backtest.costs(*(candles.market for candles in stored.markets)),
         backtest.equity,
         backtest.latency_milliseconds,
         request.objective,
+        backtest.settings,
     )
-    unsupported = plan.with_parameters(space.first).unsupported
-    if unsupported is not None:
-        raise BadArgument(unsupported)
-    if stored.bars.index_of(backtest.start) >= len(stored.bars):
-        raise no_candles(backtest)
-    print_missing(backtest, stored, warm_up, progress)
     search = Search(space, request.folds, request.trials, request.seed)
     progress.start("searching", search.size, "trials")
     pool = ProcessPool(min(request.processes, search.size))
     try:
         trials = await search_locally(
-            LocalSearch(search, plan, stored.bars, folds),
+            LocalSearch(search, plan, stored.markets, folds),
             TpeSampler(),
             pool,
             request.processes,

@@ -9,7 +9,9 @@ from domain.model import backtests as domain
 from resolvers import backtests, markets
 from resolvers.pagination import PageArguments
 from schema.analytics.types import ParameterValue
+from schema.backtests.checks import BacktestChecks
 from schema.backtests.run_fields import StrategyRunFields
+from schema.backtests.settings import RunSettingsFields
 from schema.common.arguments import connection_field
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
@@ -22,7 +24,7 @@ Parent = strawberry.Parent[domain.Backtest]
 
 
 @strawberry.type(description="A strategy that ran on past candles, and what it came to.")
-class Backtest(Node, StrategyRunFields):
+class Backtest(Node, StrategyRunFields, RunSettingsFields):
     is_type_of = instance_of(domain.Backtest)
 
     definition: StrategyDefinition = strawberry.field(description="The definition that ran, as it was at the request.")
@@ -32,10 +34,18 @@ class Backtest(Node, StrategyRunFields):
     initial_equity: Decimal = strawberry.field(description="What there was at the start, in quote currency.")
 
     @strawberry.field(
-        graphql_type=lazy("markets.types", "Market"), description="The market on whose candles the strategy ran."
+        graphql_type=lazy("markets.types", "Market"),
+        description="The market on whose candles the strategy ran; the first of several.",
     )
     def market(parent: Parent, info: Info) -> object:
         return markets.market(info.context, parent.market)
+
+    @strawberry.field(
+        graphql_type=list[lazy("markets.types", "Market")],  # type: ignore[misc]  # a type by its name
+        description="All markets on whose candles the strategy ran, in the order of the request.",
+    )
+    def markets(parent: Parent, info: Info) -> object:
+        return [markets.market(info.context, symbol) for symbol in parent.markets]
 
     @strawberry.field(
         graphql_type=PerformanceMetrics | None,
@@ -62,6 +72,13 @@ class Backtest(Node, StrategyRunFields):
     )
     async def notes(parent: Parent, info: Info) -> object:
         return await backtests.notes(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=BacktestChecks | None,
+        description="What the checks have found. Null until the job has succeeded, and if none were asked for.",
+    )
+    async def checks(parent: Parent, info: Info) -> object:
+        return await backtests.checks(info.context, parent)
 
     @strawberry.field(
         graphql_type=list[EquityPoint],

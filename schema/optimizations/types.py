@@ -15,6 +15,7 @@ from resolvers.optimizations import StoredFold, StoredTrial, TrialOrder
 from resolvers.pagination import PageArguments
 from schema.analytics.types import ParameterValue
 from schema.backtests.run_fields import StrategyRunFields
+from schema.backtests.settings import RunSettingsFields
 from schema.common.arguments import connection_field
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
@@ -118,7 +119,7 @@ class OptimizationFold:
 
 
 @strawberry.type(description="A search for the best values of a strategy's parameters.")
-class Optimization(Node, StrategyRunFields):
+class Optimization(Node, StrategyRunFields, RunSettingsFields):
     is_type_of = instance_of(domain.Optimization)
 
     objective: OptimizationObjective = strawberry.field(
@@ -138,10 +139,18 @@ class Optimization(Node, StrategyRunFields):
         return parent.trials
 
     @strawberry.field(
-        graphql_type=lazy("markets.types", "Market"), description="The market on whose candles the trials run."
+        graphql_type=lazy("markets.types", "Market"),
+        description="The market on whose candles the trials run; the first of several.",
     )
     def market(parent: Parent, info: Info) -> object:
         return markets.market(info.context, parent.market.symbol)
+
+    @strawberry.field(
+        graphql_type=list[lazy("markets.types", "Market")],  # type: ignore[misc]  # a type by its name
+        description="All markets on whose candles the trials run, in the order of the request.",
+    )
+    def markets(parent: Parent, info: Info) -> object:
+        return [markets.market(info.context, market.symbol) for market in parent.markets]
 
     @strawberry.field(
         graphql_type=OptimizationTrial | None,

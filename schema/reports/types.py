@@ -8,7 +8,7 @@ import strawberry
 
 from domain.model import reports as domain
 from domain.model.orders import OrderRole
-from resolvers import reports
+from resolvers import markets, reports
 from resolvers.pagination import PageArguments
 from schema.common.arguments import connection_field
 from schema.common.node import Node, instance_of
@@ -62,6 +62,13 @@ class RoundTrip:
             "measured."
         )
     )
+
+    @strawberry.field(
+        graphql_type=lazy("markets.types", "Market") | None,
+        description="The market of the position. Null if the venue no longer lists it, and in old reports.",
+    )
+    def market(parent: strawberry.Parent[domain.RoundTrip], info: Info) -> object:
+        return None if parent.market is None else markets.market(info.context, parent.market)
 
 
 RoundTripConnection = connection(RoundTrip, "round trips")

@@ -2,13 +2,13 @@
 
 import strawberry
 
-from domain.core.errors import ErrorCode, InputError
 from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.trading import SignalAction
 from domain.trading.signal_requests import SignalRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from schema.accounts.inputs import RiskLimitsInput
 from schema.analytics.inputs import ParameterInput
+from schema.common.markets import chosen_markets
 from schema.common.node import decode_uuid
 from schema.strategies.inputs import SizingInput
 
@@ -58,10 +58,7 @@ class TradingSessionStartInput:
 
     def to_domain(self) -> TradingSessionRequest:
         """Return the request. Raises NOT_FOUND for an id of another type, and INVALID without a market."""
-        markets = [*(self.markets or ()), *([] if self.market is None else [self.market])]
-        if not markets or (self.markets is not None and self.market is not None):
-            message = "Give either market, or markets with at least one."
-            raise InputError(ErrorCode.INVALID, message, ("input", "market"))
+        markets = chosen_markets(self.market, self.markets)
         return TradingSessionRequest(
             strategy_version_id=decode_uuid(self.strategy_version, "StrategyVersion", ("input", "strategyVersion")),
             account_id=decode_uuid(self.account, "Account", ("input", "account")),

@@ -50,6 +50,12 @@ class Plan:
     max_optimization_trials: int = strawberry.field(
         description="The greatest number of trials of one optimization. More are refused with LIMIT_REACHED."
     )
+    max_backtest_candles: int = strawberry.field(
+        description=(
+            "The greatest number of candles of one backtest: those of all its markets, of the detail timeframe, of "
+            "what the rules name, and those that warm up the strategy. More are refused with LIMIT_REACHED."
+        )
+    )
 
 
 @strawberry.type(

@@ -5,14 +5,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import TypeVar
 
-from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.jobs.counts import WorkCounts
 from domain.jobs.queue import add_job
 from domain.model.jobs import Job, JobKind
 from domain.model.optimizations import Optimization
 from domain.ports.bus import MessageBus
 from domain.research.compute_pool import ComputePool, OnProgress
-from domain.research.trial_runner import LoadBars, TrialOptions, TrialRunner
+from domain.research.trial_runner import LoadCandles, TrialOptions, TrialRunner
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
@@ -32,9 +32,9 @@ async def together(*works: Coroutine[object, object, None]) -> None:
     await asyncio.gather(*works)
 
 
-async def walk_of(_optimization: Optimization) -> Bars:
+async def walk_of(_optimization: Optimization) -> list[MarketCandles]:
     """Return the walk for any optimization."""
-    return hourly_walk()
+    return [MarketCandles(OPTIMIZATION.market, hourly_walk())]
 
 
 async def stored_optimization(database: PostgresDatabase, world: World, **changes: object) -> Optimization:
@@ -106,11 +106,11 @@ def trial_runner(
     database: PostgresDatabase,
     name: str = "one",
     bus: MessageBus | None = None,
-    load_bars: LoadBars = walk_of,
+    load_candles: LoadCandles = walk_of,
     pool: ComputePool | None = None,
     options: TrialOptions = PATIENT,
     counts: WorkCounts | None = None,
 ) -> TrialRunner:
     return TrialRunner(
-        database, bus or EmbeddedBus(), TpeSampler(), load_bars, pool or ThreadPool(), name, options, counts
+        database, bus or EmbeddedBus(), TpeSampler(), load_candles, pool or ThreadPool(), name, options, counts
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from domain.model.backtests import Backtest, BacktestOutcome
+from domain.model.backtests import Backtest, BacktestOutcome, RunSettings
 from domain.model.markets import Timeframe
 from domain.model.trading import ParameterValue
 from infra.postgres.repositories.base import Repository
@@ -14,6 +14,7 @@ from infra.postgres.repositories.strategies import decode_definition, encode_def
 from infra.postgres.rows.columns import market_symbol, members_by_value, to_json
 from infra.postgres.rows.mapper import RowMapper
 
+SETTINGS: Final = msgspec.json.Decoder(RunSettings)
 _BACKTESTS: Final = RowMapper(
     "backtests",
     Backtest,
@@ -22,8 +23,16 @@ _BACKTESTS: Final = RowMapper(
         "parameters": msgspec.json.Decoder(tuple[ParameterValue, ...]).decode,
         "market": market_symbol,
         "timeframe": members_by_value(Timeframe).__getitem__,
+        "other_markets": lambda symbols: tuple(map(market_symbol, symbols)),
+        "settings": SETTINGS.decode,
     },
-    encoders={"definition": encode_definition, "parameters": to_json, "market": str},
+    encoders={
+        "definition": encode_definition,
+        "parameters": to_json,
+        "market": str,
+        "other_markets": lambda symbols: [str(symbol) for symbol in symbols],
+        "settings": to_json,
+    },
 )
 SELECT_BACKTEST: Final = _BACKTESTS.select
 INSERT_BACKTEST: Final = _BACKTESTS.insert()

@@ -17,6 +17,7 @@ from domain.model.optimizations import (
     TrialResult,
 )
 from domain.model.trading import ParameterValue
+from infra.postgres.repositories.backtests import SETTINGS
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.strategies import decode_definition, encode_definition
 from infra.postgres.rows.columns import members_by_value, to_json
@@ -31,8 +32,16 @@ _OPTIMIZATIONS: Final = RowMapper(
         "market": msgspec.json.Decoder(Market).decode,
         "timeframe": members_by_value(Timeframe).__getitem__,
         "objective": members_by_value(OptimizationObjective).__getitem__,
+        "other_markets": msgspec.json.Decoder(tuple[Market, ...]).decode,
+        "settings": SETTINGS.decode,
     },
-    encoders={"definition": encode_definition, "parameters": to_json, "market": to_json},
+    encoders={
+        "definition": encode_definition,
+        "parameters": to_json,
+        "market": to_json,
+        "other_markets": to_json,
+        "settings": to_json,
+    },
 )
 SELECT_OPTIMIZATION: Final = _OPTIMIZATIONS.select
 INSERT_OPTIMIZATION: Final = _OPTIMIZATIONS.insert()

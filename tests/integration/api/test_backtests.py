@@ -200,7 +200,7 @@ WRONG = {"enterLong": "clsoe > 1", "sizing": {"quoteAmount": "1"}}
         ({"from": "9998-01-01T00:00:00Z", "to": "9999-01-01T00:00:00Z"}, "INVALID", ["input", "from"]),
         ({"from": "9999-12-31T22:00:00Z", "to": "9999-12-31T23:00:00Z", "timeframe": "W1"}, "INVALID",
          ["input", "from"]),
-        ({"from": "2015-01-01T00:00:00Z", "timeframe": "M1"}, "INVALID", ["input", "from"]),
+        ({"from": "2015-01-01T00:00:00Z", "timeframe": "M1"}, "LIMIT_REACHED", ["input", "from"]),
         ({"initialEquity": "0"}, "INVALID", ["input", "initialEquity"]),
         ({"initialEquity": "-5"}, "INVALID", ["input", "initialEquity"]),
         ({"initialEquity": "1E16"}, "INVALID", ["input", "initialEquity"]),

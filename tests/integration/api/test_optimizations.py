@@ -79,7 +79,7 @@ async def working(api: Api) -> AsyncIterator[None]:
     candles = OptimizationCandles(CandleLoader(api.database, bars, lambda _venue: None, SystemClock()), bars)
     handler = OptimizationHandler(api.database, bus, candles.prepare, poll_seconds=0.05)
     jobs = JobRunner(api.database, bus, SystemClock(), "worker", [handler], RunnerOptions(poll_seconds=0.05))
-    trials = trial_runner(api.database, bus=bus, load_bars=candles.read, options=replace(PATIENT, slots=2))
+    trials = trial_runner(api.database, bus=bus, load_candles=candles.read, options=replace(PATIENT, slots=2))
     async with running(together(jobs.run(), trials.run())):
         yield
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.backtest.market_bars import MarketCandles
 from domain.jobs.runner import JobRunner
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.markets import Candle, Timeframe
@@ -158,9 +159,9 @@ async def test_without_candles_or_the_market_the_job_fails_with_the_reason_and_t
 def test_a_young_market_is_answered_with_how_many_candles_it_needs() -> None:
     shares: list[float] = []
     definitions = [(b"one", MINE), (b"two", TEMPLATES[0].definition)]
-    task = AnalysisTask(definitions, a_market(), bars_of(random_candles(399, 1), Timeframe.H1))
+    task = AnalysisTask(definitions, MarketCandles(a_market(), bars_of(random_candles(399, 1), Timeframe.H1)))
     found = evaluate_all(task, shares.append)
     assert [one.message for one in found] == ["There are 399 candles; at least 400 are needed."] * 2
     assert shares == [0.5, 1.0]
-    task = AnalysisTask(definitions, a_market(), bars_of(random_candles(400, 1), Timeframe.H1))
+    task = AnalysisTask(definitions, MarketCandles(a_market(), bars_of(random_candles(400, 1), Timeframe.H1)))
     assert [one.result is not None for one in evaluate_all(task, shares.append)] == [True, True]

@@ -131,9 +131,12 @@ async def test_what_the_venue_has_not_either_is_named(
     assert await backtest_runner(database, pool, processes).work_once()
     notes = (await outcome_of(database, backtest)).notes
     assert notes[0].startswith(
-        f"20 candles are missing, and the venue has none, most of them from {candles[100].open_time:%Y-%m-%d %H:%M} UTC"
+        "20 1h candles of sandbox:BTC/USDT are missing, and the venue has none, most of them from "
+        f"{candles[100].open_time:%Y-%m-%d %H:%M} UTC"
     )
-    assert notes[1].startswith("The strategy needs 12 candles before its first signal, and there are 5 before")
+    assert notes[1].startswith(
+        "The strategy needs 12 candles before its first signal, and of sandbox:BTC/USDT there are 5 before"
+    )
     assert notes[0] in str((await job_of(database, backtest)).message)
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.backtest.bars import Bars
+from domain.backtest.market_bars import MarketCandles
 from domain.core.errors import Unavailable
 from domain.model.jobs import JobStatus
 from domain.model.optimizations import Optimization, Trial, TrialResult
@@ -34,9 +34,11 @@ from tests.support.optimizations import (
     trial_runner,
     walk_of,
 )
-from tests.support.searches import hourly_walk
+from tests.support.searches import OPTIMIZATION, hourly_walk
 from tests.support.trading import World, stored_world
 from tests.support.waiting import eventually, read_until
+
+WALK = [MarketCandles(OPTIMIZATION.market, hourly_walk())]
 
 
 async def trials_of(database: PostgresDatabase, optimization: Optimization) -> list[Trial]:
@@ -60,7 +62,9 @@ def expected_trials(optimization: Optimization) -> list[Trial]:
         parameters = search.parameters(number, trials, TpeSampler())
         assert parameters is not None
         fold = search.fold_of(number)
-        result = run_trial(trial_plan(optimization), hourly_walk(), folds[fold], parameters)
+        result = run_trial(
+            trial_plan(optimization), [MarketCandles(optimization.market, hourly_walk())], folds[fold], parameters
+        )
         trials[number] = Trial(number, fold, parameters, TrialResult(score=result.score, moments=result.moments))
     return list(trials.values())
 
@@ -83,7 +87,11 @@ async def test_the_result_of_a_trial_has_the_metrics_of_both_parts(database: Pos
         results = await reading.optimizations.results([(optimization.id, 0), (optimization.id, 1)])
     (fold,) = folds_of(optimization)
     first = {"fast": Decimal(5), "slow": Decimal(20)}
-    assert results == {(optimization.id, 0): run_trial(trial_plan(optimization), hourly_walk(), fold, first)}
+    assert results == {
+        (optimization.id, 0): run_trial(
+            trial_plan(optimization), [MarketCandles(optimization.market, hourly_walk())], fold, first
+        )
+    }
 
 
 async def test_the_trial_of_a_worker_that_is_gone_is_run_by_another_one(
@@ -214,13 +222,13 @@ async def test_a_database_that_is_away_while_candles_are_read_costs_no_attempt(
 ) -> None:
     is_away = True
 
-    async def load(optimization: Optimization) -> Bars:
+    async def load(optimization: Optimization) -> list[MarketCandles]:
         if is_away:
             raise Unavailable("the database is away")
         return await walk_of(optimization)
 
     optimization = await running_optimization(database, world, trials=1)
-    runner = trial_runner(database, load_bars=load)
+    runner = trial_runner(database, load_candles=load)
     for _ in range(MOST_ATTEMPTS + 1):
         assert await runner.work_once()
         await asyncio.sleep(0)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from domain.backtest.engine import run_backtest
 from domain.backtest.plan import BacktestPlan
+from domain.model.backtests import RunSettings
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Candle, Timeframe
 from domain.rules.costs import FeeCurrency, TradingCosts
@@ -19,7 +20,8 @@ from infra.cli import backtest_tables
 from infra.cli.arguments import BadArgument, parse_amount, parse_parameters
 from infra.cli.backtest_checks import print_checks, run_checks
 from infra.cli.backtest_picture import backtest_picture, write_text
-from infra.cli.backtest_run import BacktestRequest, run_stored_backtest
+from infra.cli.backtest_request import BacktestRequest
+from infra.cli.backtest_run import run_stored_backtest
 from infra.cli.progress import ProgressReporter
 from infra.postgres import candle_series
 from infra.postgres.database import PostgresDatabase
@@ -105,7 +107,7 @@ async def test_missing_candles_are_named_with_the_command_that_fetches_them(
 ) -> None:
     longer = replace(REQUEST, end=START + timedelta(hours=6, seconds=30))
     await run_stored_backtest(settings, longer, progress)
-    assert "60 candles are missing" in output.getvalue()
+    assert "60 1m candles of sandbox:BTC/USDT are missing" in output.getvalue()
     with pytest.raises(BadArgument, match="r3edge backfill sandbox BTC/USDT --timeframe 5m --from 2026-11-01T00:00Z"):
         await run_stored_backtest(settings, replace(REQUEST, timeframe=Timeframe.M5), progress)
 
@@ -168,14 +170,17 @@ async def test_the_checks_are_printed_with_what_they_have_found(
 
 async def test_a_shorter_timeframe_must_divide_the_other(settings: Settings, progress: ProgressReporter) -> None:
     with pytest.raises(BadArgument, match="--detail-timeframe must be shorter"):
-        await run_stored_backtest(settings, replace(REQUEST, detail=Timeframe.M5), progress)
+        await run_stored_backtest(
+            settings, replace(REQUEST, settings=RunSettings(detail_timeframe=Timeframe.M5)), progress
+        )
 
 
 async def test_the_picture_is_an_image_of_trades_equity_and_drawdown(
     settings: Settings, progress: ProgressReporter, tmp_path: Path
 ) -> None:
     ran = await run_stored_backtest(settings, REQUEST, progress)
-    picture = backtest_picture(ran.result, ran.bars, ran.start, "1 < 2 & 3")
+    bars = ran.markets[0].bars
+    picture = backtest_picture(ran.result, bars, 0, "1 < 2 & 3")
     image = ET.fromstring(picture)  # it is our own
     assert len(image.findall("{*}polyline")) == 1
     assert len(image.findall("{*}polygon")) == 2  # under the equity, and the drawdown
@@ -183,6 +188,6 @@ async def test_the_picture_is_an_image_of_trades_equity_and_drawdown(
     texts = [text.text or "" for text in image.findall("{*}text")]
     assert any("net profit" in text and "Sharpe" in text and "round trips" in text for text in texts)
     assert "prefers-color-scheme:dark" in picture
-    assert picture == backtest_picture(ran.result, ran.bars, ran.start, "1 < 2 & 3")
+    assert picture == backtest_picture(ran.result, bars, 0, "1 < 2 & 3")
     with pytest.raises(BadArgument, match="can't be written"):
         write_text(tmp_path / "nowhere" / "picture.svg", picture)

@@ -14,7 +14,7 @@ from domain.model.markets import Candle, Timeframe
 from domain.model.optimizations import OptimizationObjective
 from domain.optimization.search import best_trial
 from infra.cli.arguments import BadArgument
-from infra.cli.backtest_run import BacktestRequest
+from infra.cli.backtest_request import BacktestRequest
 from infra.cli.main import app
 from infra.cli.optimize_run import SearchRequest, parse_objective, run_stored_search
 from infra.cli.optimize_tables import print_search
@@ -99,8 +99,11 @@ async def test_what_cannot_be_searched_is_said_in_one_line(settings: Settings, p
         (replace(REQUEST, folds=0), "walkForwardFolds is 0"),
         (replace(REQUEST, backtest=replace(BACKTEST, parameters={"fats": D(1)})), "did you mean fast"),
         (replace(REQUEST, backtest=replace(BACKTEST, parameters={"fast": D(3), "slow": D(20)})), "nothing to search"),
-        (replace(REQUEST, backtest=replace(BACKTEST, timeframe=Timeframe.M5)), "no candles are stored"),
-        (replace(REQUEST, backtest=others), "other markets"),
+        (
+            replace(REQUEST, backtest=replace(BACKTEST, timeframe=Timeframe.M5)),
+            "no 5m candles of sandbox:BTC/USDT",
+        ),
+        (replace(REQUEST, backtest=others), "r3edge backfill sandbox ETH/USDT --timeframe 1h"),
     ):
         with pytest.raises(BadArgument, match=reason):
             await run_stored_search(settings, request, progress)

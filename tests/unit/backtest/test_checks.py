@@ -6,7 +6,7 @@ import pytest
 
 from domain.backtest import checks
 from domain.backtest.bars import Bars
-from domain.backtest.checks import check_look_ahead, check_warm_up
+from domain.backtest.checks import check_look_ahead, check_warm_up, run_checks
 from domain.backtest.engine import run_backtest, run_markets
 from domain.backtest.market_bars import MarketBars
 from domain.backtest.monte_carlo import monte_carlo
@@ -14,9 +14,10 @@ from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult
 from domain.indicators.candle_arrays import SeriesKey
 from domain.model.definitions import ExitDistance
+from domain.model.markets import MarketSymbol
 from domain.model.orders import OrderRole
 from domain.model.reports import PositionSide, RoundTrip
-from tests.support.backtests import START, a_plan, bars_of, signalled
+from tests.support.backtests import START, a_plan, a_spot_market, bars_of, signalled
 from tests.support.candles import random_candles
 
 D = Decimal
@@ -32,11 +33,17 @@ def crossing(**changes: object) -> BacktestPlan:
     return a_plan(signalled(**(values | changes)))
 
 
+def ready(*bars: Bars) -> list[MarketBars]:
+    """Return the bars as those of the plan's market, and of others."""
+    symbols = (MarketSymbol("sandbox", f"{base}/USDT") for base in ("BTC", "ETH", "SOL"))
+    return [MarketBars(a_spot_market(symbol=symbol), one) for symbol, one in zip(symbols, bars, strict=False)]
+
+
 def test_a_run_over_truncated_candles_makes_the_same_trades() -> None:
     plan = crossing()
     result = run_backtest(plan, BARS)
     assert len(result.round_trips) > 5
-    checked = check_look_ahead(plan, BARS, 0, result)
+    checked = check_look_ahead(plan, ready(BARS), 0, result)
     assert (checked.runs, checked.different) == (5, ())
 
 
@@ -44,7 +51,21 @@ def test_rules_of_other_markets_are_checked_without_what_comes_later_there() -> 
     other = bars_of(random_candles(900, 4, tick=0.01)).candles
     bars = Bars(BARS.timeframe, BARS.opened, replace(BARS.candles, others={SeriesKey("ETH/USDT"): other}))
     plan = crossing(enter_long='market("ETH/USDT").close > shift(market("ETH/USDT").close, 1)')
-    assert check_look_ahead(plan, bars, 0, run_backtest(plan, bars)).different == ()
+    assert check_look_ahead(plan, ready(bars), 0, run_backtest(plan, bars)).different == ()
+
+
+def test_several_markets_with_one_budget_are_checked_at_the_same_times() -> None:
+    """The second one begins later, so that the first cut lies before it."""
+    plan = replace(crossing(), max_open_positions=1)
+    markets = ready(BARS, bars_of(random_candles(600, 9, tick=0.01), start=START + timedelta(minutes=300)))
+    start = int(BARS.opened[0])
+    result = run_markets(plan, markets, start)
+    assert all(trades.round_trips for trades in result.markets)
+    found = run_checks(plan, markets, start, result)
+    assert (found.look_ahead.runs, found.look_ahead.different) == (5, ())
+    assert {check.function for check in found.warm_up} == {"ema(5)", "ema(13)", "rsi(7)"}
+    assert found.monte_carlo is not None
+    assert found.monte_carlo.trips == sum(trip.closed_at is not None for trip in result.round_trips)
 
 
 def test_a_look_ahead_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,23 +79,23 @@ def test_a_look_ahead_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
         return replace(result, markets=(replace(market, rows=market.rows[len(markets[0].bars) // 400 :]),))
 
     monkeypatch.setattr(checks, "run_markets", cheating)
-    checked = check_look_ahead(plan, BARS, 0, honest, cuts=3)
+    checked = check_look_ahead(plan, ready(BARS), 0, honest, cuts=3)
     assert checked.different == (START + timedelta(minutes=450), START + timedelta(minutes=675))
 
 
 def test_functions_that_remember_their_start_are_off_by_less_than_the_tolerance() -> None:
     exact, loose = (crossing().compiled, a_plan(replace(crossing().definition, warm_up_tolerance=D("0.01"))).compiled)
-    found = {check.function: check for check in check_warm_up(exact, BARS.candles)}
+    found = {check.function: check for check in check_warm_up(exact, [BARS.candles])}
     assert set(found) == {"ema(5)", "ema(13)", "rsi(7)"}
     assert all(check.samples == 50 for check in found.values())
     assert all(check.deviation <= 1e-9 for check in found.values())
     assert exact.warm_up > loose.warm_up
-    off = max(check.deviation for check in check_warm_up(loose, BARS.candles))
+    off = max(check.deviation for check in check_warm_up(loose, [BARS.candles]))
     assert 1e-9 < off <= 0.01
 
 
 def test_too_few_candles_check_nothing() -> None:
-    assert {check.samples for check in check_warm_up(crossing().compiled, BARS.candles.first(20))} == {0}
+    assert {check.samples for check in check_warm_up(crossing().compiled, [BARS.candles.first(20)])} == {0}
 
 
 # -- Monte Carlo ------------------------------------------------------------------------------------------------------

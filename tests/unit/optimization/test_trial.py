@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.backtest.bars import Bars
 from domain.backtest.engine import run_backtest
+from domain.backtest.market_bars import MarketCandles
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.definitions import Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Timeframe
@@ -26,7 +27,8 @@ DEFINITION = StrategyDefinition(
     enter_long="crosses_above(sma(close, fast), sma(close, slow))",
     exit_long="crosses_below(sma(close, fast), sma(close, slow))",
 )
-PLAN = TrialPlan(DEFINITION, a_spot_market(), Timeframe.H1, TradingCosts(), D(10_000), 0, OptimizationObjective.SHARPE)
+MARKET = a_spot_market()
+PLAN = TrialPlan(DEFINITION, Timeframe.H1, TradingCosts(), D(10_000), 0, OptimizationObjective.SHARPE)
 VALUES = {"fast": D(5), "slow": D(20)}
 
 
@@ -51,11 +53,15 @@ def changed(bars: Bars, first: int, last: int) -> Bars:
     return Bars(bars.timeframe, bars.opened, CandleArrays(*prices, bars.candles.volume, gapless=True))
 
 
+def of_market(bars: Bars) -> list[MarketCandles]:
+    return [MarketCandles(MARKET, bars)]
+
+
 def test_each_part_is_a_backtest_of_its_own_with_the_candles_before_it_as_warm_up() -> None:
     bars, (_, fold) = walk(), folds_of()
-    result = run_trial(PLAN, bars, fold, VALUES)
+    result = run_trial(PLAN, of_market(bars), fold, VALUES)
     start, split, end = (bars.index_of(at) for at in (fold.start, fold.split, fold.end))
-    backtest = PLAN.with_parameters(VALUES)
+    backtest = PLAN.with_parameters(VALUES, MARKET)
     assert result.in_sample == run_backtest(backtest, bars.first(split), start).metrics
     assert result.out_of_sample == run_backtest(backtest, bars.first(end), split).metrics
     assert result.score == result.in_sample.sharpe
@@ -69,29 +75,29 @@ def test_each_part_is_a_backtest_of_its_own_with_the_candles_before_it_as_warm_u
 def test_what_comes_after_a_part_changes_nothing_of_it(seed: int) -> None:
     bars, (fold, _) = walk(seed), folds_of()
     split, end = bars.index_of(fold.split), bars.index_of(fold.end)
-    result = run_trial(PLAN, bars, fold, VALUES)
-    later = run_trial(PLAN, changed(bars, split, HOURS), fold, VALUES)
+    result = run_trial(PLAN, of_market(bars), fold, VALUES)
+    later = run_trial(PLAN, of_market(changed(bars, split, HOURS)), fold, VALUES)
     assert (later.in_sample, later.score, later.moments) == (result.in_sample, result.score, result.moments)
-    assert run_trial(PLAN, changed(bars, end, HOURS), fold, VALUES) == result
+    assert run_trial(PLAN, of_market(changed(bars, end, HOURS)), fold, VALUES) == result
     assert later.out_of_sample != result.out_of_sample
 
 
 def test_what_comes_before_the_warm_up_changes_nothing() -> None:
     bars, (_, fold) = walk(), folds_of()
-    warm_up = PLAN.with_parameters(VALUES).compiled.warm_up
+    warm_up = PLAN.with_parameters(VALUES, MARKET).compiled.warm_up
     before = changed(bars, 0, bars.index_of(fold.start) - warm_up)
-    assert run_trial(PLAN, before, fold, VALUES) == run_trial(PLAN, bars, fold, VALUES)
+    assert run_trial(PLAN, of_market(before), fold, VALUES) == run_trial(PLAN, of_market(bars), fold, VALUES)
 
 
 def test_without_candles_before_the_fold_the_strategy_warms_up_within_it() -> None:
     bars, (fold,) = walk(), walk_forward_folds(START, START + timedelta(days=60), Timeframe.H1, 1)
-    result = run_trial(PLAN, bars, fold, VALUES)
+    result = run_trial(PLAN, of_market(bars), fold, VALUES)
     assert result.in_sample is not None
     assert result.in_sample.round_trips > 3
 
 
 def test_parameters_that_no_rule_can_be_read_with_explain_themselves() -> None:
-    result = run_trial(PLAN, walk(), folds_of()[0], {"fast": D("2.5")})
+    result = run_trial(PLAN, of_market(walk()), folds_of()[0], {"fast": D("2.5")})
     assert (result.score, result.in_sample) == (None, None)
     assert "whole" in (result.message or "")
 
@@ -99,7 +105,7 @@ def test_parameters_that_no_rule_can_be_read_with_explain_themselves() -> None:
 def test_a_fold_without_candles_says_so() -> None:
     bars, fold = walk(), folds_of()[0]
     late = replace(fold, start=START + timedelta(days=70), split=START + timedelta(days=80), end=START + timedelta(90))
-    result = run_trial(PLAN, bars, late, VALUES)
+    result = run_trial(PLAN, of_market(bars), late, VALUES)
     assert (result.score, result.message) == (None, "There are no candles in a part of the fold.")
 
 
@@ -108,4 +114,4 @@ def test_an_exception_of_the_progress_ends_the_trial() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        run_trial(PLAN, walk(), folds_of()[0], VALUES, stop)
+        run_trial(PLAN, of_market(walk()), folds_of()[0], VALUES, stop)
