@@ -70,12 +70,20 @@ async def measure(trials: int, days: int) -> None:
     assert [trial.parameters for trial in one.trials] == [trial.parameters for trial in nodes.trials]
     assert _round_trips(one.trials) == _round_trips(nodes.trials)
     rows: list[list[Any]] = [
-        [name, trials, len(local.bars), _round_trips(run.trials), run.used, run.seconds, trials / run.seconds]
+        [
+            name,
+            trials,
+            len(local.candles[0].bars),
+            _round_trips(run.trials),
+            run.used,
+            run.seconds,
+            trials / run.seconds,
+        ]
         for name, run in (("1 process", one), ("2 processes", two), ("2 nodes, 1 process each", nodes))
     ]
     figures = [
         Figure(
-            f"{trials} trials of a search over {len(local.bars):,} 5-minute candles, by two processes",
+            f"{trials} trials of a search over {len(local.candles[0].bars):,} 5-minute candles, by two processes",
             f"{two.seconds:.1f} s",
             f"≤ {TARGET_SECONDS:g} s",
             two.seconds <= TARGET_SECONDS,
@@ -138,13 +146,13 @@ async def _by_nodes(local: LocalSearch, trials: int, days: int) -> _Run:
             folds=FOLDS,
         )
 
-        async def bars(_optimization: Optimization) -> Bars:
-            return local.bars
+        async def candles(_optimization: Optimization) -> list[MarketCandles]:
+            return list(local.candles)
 
         began, used_before = time.perf_counter(), _processor_seconds()
         async with BackgroundTasks() as tasks:
             for number, (each, pool) in enumerate(zip(databases, pools, strict=True)):
-                tasks.start(TrialRunner(each, bus, TpeSampler(), bars, pool, str(number)).run())
+                tasks.start(TrialRunner(each, bus, TpeSampler(), candles, pool, str(number)).run())
             found = await _ended(databases[0], optimization)
         seconds = time.perf_counter() - began
         for pool in pools:

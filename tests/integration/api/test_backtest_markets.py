@@ -139,9 +139,7 @@ async def test_several_markets_share_the_budget_and_the_checks_are_there(
     assert [(check["function"], check["deviation"]) for check in checks["warmUp"]] == [
         (check.function, check.deviation) for check in found.warm_up
     ]
-    assert found.monte_carlo is not None
-    assert checks["monteCarlo"]["trips"] == found.monte_carlo.trips
-    assert checks["monteCarlo"]["drawdown"]["median"] == found.monte_carlo.drawdown.median
+    assert (checks["monteCarlo"], found.monte_carlo) == (None, None)  # of fewer than 10 round trips
 
 
 async def test_rules_read_another_market_whose_candles_are_named_if_they_cannot_be_had(
