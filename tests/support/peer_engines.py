@@ -6,6 +6,7 @@ are told our rules as far as they can be told: to act at the next open with one 
 
 import warnings
 from functools import cache
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -13,11 +14,13 @@ import numpy as np
 
 from domain.backtest.bars import Bars
 from tests.support.peer_trades import CASH, FEE, Flags, Protection, Signals, Trade
+from tests.support.require import require_or_skip
 
 
 @cache
 def backtesting_py() -> ModuleType:
     """Return backtesting.py."""
+    _require("backtesting")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import backtesting  # noqa: PLC0415  # takes seconds
@@ -68,6 +71,7 @@ def run_strategy(bars: Bars, strategy: type, **options: object) -> list[Trade]:
 @cache
 def vectorbt() -> ModuleType:
     """Return vectorbt."""
+    _require("vectorbt")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import vectorbt as module  # noqa: PLC0415  # takes seconds
@@ -123,3 +127,7 @@ def _frame(bars: Bars) -> Any:
     names = ("open", "high", "low", "close", "volume")
     columns = {name: bars.candles.series(name) for name in names}
     return pd.DataFrame(columns, index=pd.to_datetime(bars.opened, unit="ms"))
+
+
+def _require(module: str) -> None:
+    require_or_skip(find_spec(module), f"{module} is not installed: `uv sync --group peers` installs it")
