@@ -13,9 +13,11 @@ from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountKind, Position, Signal, SignalAction, TradingSession
 from domain.model.trading_state import TradingState
 from domain.model.users import User, UserRole
+from domain.ports.orders import NO_CONDITIONS, OrderChange
 from infra.clock import TimeOrderedIds
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.accounts import PostgresAccounts
+from infra.postgres.repositories.order_updates import OrderUpdateStatement, write_rows
 from infra.postgres.repositories.strategies import PostgresStrategies
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from infra.postgres.repositories.users import PostgresUsers
@@ -194,3 +196,8 @@ async def stored_world(connection: Connection) -> World:
 
 ACTIVE_STATUSES = tuple(status for status in OrderStatus if not status.is_final)
 FINAL_STATUSES = tuple(status for status in OrderStatus if status.is_final)
+
+
+async def store_change(connection: Connection, before: Order, after: Order) -> None:
+    """Store a changed order; raises `StaleOrder`."""
+    await write_rows(connection, [OrderUpdateStatement(OrderChange(before, after), NO_CONDITIONS)])

@@ -20,7 +20,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.repositories.accounts import PostgresAccounts
 from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.orders import PostgresOrders
-from tests.support.trading import ACTIVE_STATUSES, FINAL_STATUSES, World, at, new_account, new_id
+from tests.support.trading import ACTIVE_STATUSES, FINAL_STATUSES, World, at, new_account, new_id, store_change
 
 FULL_RISK = RiskLimits(
     max_order_notional=Decimal("1000.50"),
@@ -115,7 +115,7 @@ async def test_a_batch_finds_the_accounts_that_exist(accounts: PostgresAccounts,
 
 
 async def test_an_archived_account_is_tradable_until_its_last_order_is_final(
-    accounts: PostgresAccounts, orders: PostgresOrders, world: World, stranger: World
+    accounts: PostgresAccounts, orders: PostgresOrders, connection: Connection, world: World, stranger: World
 ) -> None:
     archived = replace(world.account, archived_at=at(1))
     await accounts.update(archived)
@@ -127,7 +127,7 @@ async def test_an_archived_account_is_tradable_until_its_last_order_is_final(
         await orders.add(order)
         assert await accounts.list_tradable() == [archived, stranger.account]
         assert set(await accounts.list_tradable_ids()) == {archived.id, stranger.account.id}
-        await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
+        await store_change(connection, order, order.changed(at(1), status=OrderStatus.CANCELED))
 
 
 async def test_an_account_is_busy_while_it_has_an_active_order(
@@ -142,7 +142,7 @@ async def test_an_account_is_busy_while_it_has_an_active_order(
         order = world.order(status=status)
         await orders.add(order)
         assert await accounts.list_busy() == [world.account.id]
-        await orders.save(order.changed(at(1), status=OrderStatus.CANCELED))
+        await store_change(connection, order, order.changed(at(1), status=OrderStatus.CANCELED))
 
 
 async def test_the_time_of_a_reconciliation_is_stored_under_the_lease_alone(

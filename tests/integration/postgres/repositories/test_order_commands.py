@@ -12,7 +12,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.orders import PostgresOrders
-from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at, new_id
+from tests.support.trading import ACTIVE_STATUSES, BTC, ETH, FINAL_STATUSES, NOW, World, at, new_id, store_change
 
 HALT = CancelCode.HALT
 COMMANDED = (OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED)
@@ -59,13 +59,15 @@ async def test_an_order_expires_when_its_time_has_come_unless_its_cancel_is_requ
     assert await orders.list_expired(world.account.id, NOW) == [due]
 
 
-async def test_recent_orders_are_those_that_changed_since(orders: PostgresOrders, world: World) -> None:
+async def test_recent_orders_are_those_that_changed_since(
+    orders: PostgresOrders, connection: Connection, world: World
+) -> None:
     old, changed, final = world.order(), world.order(), world.order(status=OrderStatus.FILLED, updated_at=at(20))
     for order in (old, changed, final):
         await orders.add(order)
-    changed = changed.changed(at(10), status=OrderStatus.SUBMITTED)
-    await orders.save(changed)
-    assert await orders.list_changed_since(world.account.id, at(10)) == [changed, final]
+    submitted = changed.changed(at(10), status=OrderStatus.SUBMITTED)
+    await store_change(connection, changed, submitted)
+    assert await orders.list_changed_since(world.account.id, at(10)) == [submitted, final]
 
 
 async def test_submitted_orders_are_counted_since_a_moment(orders: PostgresOrders, world: World) -> None:
@@ -148,11 +150,12 @@ async def test_a_locked_order_waits_for_its_holder(pool: Pool, orders: PostgresO
     order = world.order()
     await orders.add(order)
     async with pool.acquire() as driver:
-        other = PostgresOrders(Connection(driver))
+        connection = Connection(driver)
+        other = PostgresOrders(connection)
         async with driver.transaction():
             assert await other.get_for_update(order.id) == order
             waiting = asyncio.create_task(orders.get_for_update(order.id))
             changed = order.changed(at(1), status=OrderStatus.SUBMITTED)
-            await other.save(changed)
+            await store_change(connection, order, changed)
             assert not waiting.done()
         assert await waiting == changed

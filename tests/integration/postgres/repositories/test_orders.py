@@ -30,7 +30,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from infra.postgres.rows.events import decode_subject, encode_subject
-from tests.support.trading import BTC, ETH, NOW, World, at, new_id
+from tests.support.trading import BTC, ETH, NOW, World, at, new_id, store_change
 
 ALL = OrderFilter()
 
@@ -103,7 +103,9 @@ async def test_an_order_comes_back_with_every_reference_and_without_any(
     assert await orders.get(world.user.id, full.id) == full
 
 
-async def test_a_saved_order_has_all_that_was_changed(orders: PostgresOrders, world: World) -> None:
+async def test_a_saved_order_has_all_that_was_changed(
+    orders: PostgresOrders, connection: Connection, world: World
+) -> None:
     order = world.order()
     await orders.add(order)
     changed = order.changed(
@@ -116,32 +118,39 @@ async def test_a_saved_order_has_all_that_was_changed(orders: PostgresOrders, wo
         stop_price=Decimal("59000.5"),
         denials=(RiskDenial(RiskCode.PRICE_COLLAR, "too far", limit=Decimal(5), actual=Decimal("7.25")),),
     )
-    await orders.save(changed)
+    await store_change(connection, order, changed)
     assert await orders.get(world.user.id, order.id) == changed
 
 
-async def test_an_overfill_is_stored_as_it_happened(orders: PostgresOrders, world: World) -> None:
+async def test_an_overfill_is_stored_as_it_happened(
+    orders: PostgresOrders, connection: Connection, world: World
+) -> None:
     order = world.order(quantity=Decimal(1))
     await orders.add(order)
     overfilled = order.changed(at(1), status=OrderStatus.FILLED, filled_quantity=Decimal("1.5"))
-    await orders.save(overfilled)
+    await store_change(connection, order, overfilled)
     assert await orders.get(world.user.id, order.id) == overfilled
 
 
-async def test_a_change_to_an_old_state_is_refused(orders: PostgresOrders, world: World) -> None:
+async def test_a_change_to_an_old_state_is_refused(
+    orders: PostgresOrders, connection: Connection, world: World
+) -> None:
     order = world.order()
     await orders.add(order)
-    await orders.save(order.changed(at(1), cancel_requested_at=at(1)))
+    await store_change(connection, order, order.changed(at(1), cancel_requested_at=at(1)))
     with pytest.raises(StaleOrder):
-        await orders.save(order.changed(at(2), status=OrderStatus.SUBMITTED))
+        await store_change(connection, order, order.changed(at(2), status=OrderStatus.SUBMITTED))
     stored = await orders.get(world.user.id, order.id)
     assert stored is not None
     assert stored.cancel_requested_at == at(1)
 
 
-async def test_an_order_that_was_never_added_can_not_be_saved(orders: PostgresOrders, world: World) -> None:
+async def test_an_order_that_was_never_added_can_not_be_saved(
+    orders: PostgresOrders, connection: Connection, world: World
+) -> None:
+    order = world.order()
     with pytest.raises(StaleOrder):
-        await orders.save(world.order().changed(at(1)))
+        await store_change(connection, order, order.changed(at(1)))
 
 
 async def test_a_quantity_of_nothing_is_refused(orders: PostgresOrders, world: World) -> None:
