@@ -72,7 +72,7 @@ class PriceTicks:
 
 
 def price_ticks(candles: CandleArrays, tick: Decimal) -> PriceTicks:
-    """Return the prices of the candles as counts of `tick`, which `tick_of` has chosen."""
+    """Return the prices of the candles as counts of `tick`."""
     opened, high, low, close = (candles.series(name) / float(tick) for name in PRICES[:4])
     highs, lows = _rounded(high, np.floor), _rounded(low, np.ceil)
     highs, lows = np.maximum(highs, lows), np.minimum(highs, lows)

@@ -53,7 +53,7 @@ class Units:
         return ticks * quantity * self.tick
 
     def fees(self, value: int, quantity: int, side: OrderSide, *, maker: bool) -> tuple[int, int]:
-        """Return the fee of a fill, worth `value`, in base and in quote, as `TradingCosts.fee` does."""
+        """Return the fee of a fill, worth `value`, in base and in quote; one of them is zero."""
         rate = self.maker_fee if maker else self.taker_fee
         if self.fees_in_base and side is OrderSide.BUY:
             return quantity * rate // self.fee_scale, 0

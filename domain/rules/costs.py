@@ -62,13 +62,6 @@ class TradingCosts:
         slippage = -(-ticks * numerator // denominator)
         return ticks + slippage if side is OrderSide.BUY else max(ticks - slippage, 1)
 
-    def fee(self, value: Decimal, quantity: Decimal, side: OrderSide, *, maker: bool) -> tuple[Decimal, Decimal]:
-        """Return the fee of a fill, worth `value` in quote, in base and in quote; one of them is zero."""
-        rate = self.maker_fee if maker else self.taker_fee
-        if side is OrderSide.BUY and self.fee_currency is FeeCurrency.RECEIVED:
-            return EXACT.multiply(quantity, rate), ZERO
-        return ZERO, EXACT.multiply(value, rate)
-
 
 def fee_percent(given: Decimal | None, *of_markets: Decimal | None) -> Decimal:
     """Return a fee in percent: the one given, or the highest of the markets, whose fees are fractions.

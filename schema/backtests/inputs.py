@@ -70,7 +70,10 @@ class BacktestRunInput:
     )
     slippage_bps: Decimal = strawberry.field(
         default=Decimal(0),
-        description="How much worse than the candle's price a MARKET order fills, in basis points, from 0 to 1,000.",
+        description=(
+            "How much worse than the candle's price an order fills that takes liquidity, in basis points, from 0 to "
+            "1,000."
+        ),
     )
     latency_milliseconds: int = strawberry.field(
         default=0,

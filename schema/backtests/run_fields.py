@@ -23,7 +23,7 @@ class StrategyRunFields:
     taker_fee_percent: Decimal = strawberry.field(description="The fee of orders that take liquidity, in percent.")
     maker_fee_percent: Decimal = strawberry.field(description="The fee of orders that rested, in percent.")
     slippage_bps: Decimal = strawberry.field(
-        description="How much worse than the candle's price a MARKET order fills, in basis points."
+        description="How much worse than the candle's price an order fills that takes liquidity, in basis points."
     )
     latency_milliseconds: int = strawberry.field(
         description="The time from a decision until its order is at the venue."

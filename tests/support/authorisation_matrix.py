@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +14,7 @@ from graphql import ExecutionResult, get_named_type, is_required_argument
 
 from domain.model.orders import OrderStatus
 from domain.model.trading import AccountTransfer, TransferKind
-from domain.model.users import ApiScope, LoginSession, User, UserRole
+from domain.model.users import STANDARD_PLAN, ApiScope, LoginSession, User, UserRole
 from domain.users.authentication import Authenticator
 from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
@@ -263,7 +263,10 @@ class Matrix:
             values |= set(rules.leaves(result))
             self._collect(set(rules.leaves(result)))
         own_ids = {id_ for ids in self.ids.values() for id_ in ids}
-        self.markers = own_ids | {value for value in values if MARK in value or _IDENTIFYING.search(value)}
+        limits_of_all = {str(limit) for limit in asdict(STANDARD_PLAN).values()}
+        self.markers = own_ids | {
+            value for value in values - limits_of_all if MARK in value or _IDENTIFYING.search(value)
+        }
         cursors = await self.api.run("{ viewer { eventCursor orders(first: 1) { pageInfo { endCursor } } } }", context)
         self.cursors = [cursors["viewer"]["eventCursor"], cursors["viewer"]["orders"]["pageInfo"]["endCursor"]]
 

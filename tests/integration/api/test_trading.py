@@ -13,8 +13,8 @@ from domain.model.trading import ParameterValue, TradingSessionStatus
 from domain.model.users import ApiScope, UserRole
 from domain.ports.trading_sessions import SeenCandle
 from domain.trading.signal_requests import SignalService
-from resolvers import reports as report_resolvers
 from resolvers.ids import encode_id
+from resolvers.performance import MAX_POINTS
 from tests.support.api import Api
 from tests.support.order_harness import FixedMarkets
 from tests.support.orders import BTC, a_market
@@ -315,7 +315,7 @@ async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(a
     assert [point["equity"] for point in done["equityCurve"]] == ["1000", "1008"]
     (trip,) = done["roundTrips"]["nodes"]
     assert (trip["side"], trip["profit"]) == ("LONG", "8")
-    for points in (0, report_resolvers.MAX_POINTS + 1):
+    for points in (0, MAX_POINTS + 1):
         assert await api.code(REPORT, id=report["id"], points=points) == "INVALID"
     empty = (await api.run(REPORT, id=report["id"], points=1, first=0))["node"]["roundTrips"]
     assert (empty["nodes"], empty["pageInfo"]["hasNextPage"]) == ([], True)

@@ -182,7 +182,7 @@ async def test_markets_are_checked_at_the_start(two: TwoMarkets) -> None:
         ({"other_markets": (BTC,)}, "markets", "sandbox:BTC/USDT is given twice; name each market once."),
         ({"other_markets": (nowhere,)}, "markets.1", "There is no market sandbox:XXX/USDT like that."),
         ({"max_open_positions": 0}, "maxOpenPositions", "maxOpenPositions is 0; it must be at least 1."),
-        ({"other_markets": (ETH,) * 50}, "markets", "51 markets are given; one trading session can trade at most 50."),
+        ({"other_markets": (ETH,) * 50}, "markets", "51 markets are given; at most 50 can be traded at once."),
     ):
         with pytest.raises(InputErrors) as refused:
             await node.trading_sessions.start(node.user, replace(request, **changes), None)  # type: ignore[arg-type]
