@@ -62,7 +62,7 @@ class RequestContext:
         return node_loaders(self)
 
     def reset_loaders(self) -> None:
-        """Forget everything that was loaded: the next event of a subscription must see what is stored then."""
+        """Forget all that was loaded: the next event of a subscription, or mutation, must see what is stored then."""
         self.__dict__.pop("loaders", None)
         self.__dict__.pop("drifts", None)
         self.__dict__.pop("lists", None)

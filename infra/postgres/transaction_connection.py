@@ -94,6 +94,6 @@ class TransactionConnection(Connection):
     async def _replace_connection(self, *, fresh: bool) -> None:
         if fresh:  # Two in a row were broken, so the server was away, and the pool's others are broken as well.
             await self._pool.expire_connections()
-        another = await acquire(self._pool, self._acquire_timeout_seconds)
+        # Before another is asked for: if all connections are broken, their holders would wait for each other.
         await release(self._pool, self.driver)
-        self.driver = another
+        self.driver = await acquire(self._pool, self._acquire_timeout_seconds)

@@ -45,6 +45,8 @@ def mutation(
         async def resolve(root: object, info: Info, **arguments: object) -> object:
             if scope is not None:
                 info.context.require(scope)
+            # What the mutations before this one in the document have loaded may be what this one changes.
+            info.context.reset_loaders()
             try:
                 return build_payload(payload, await resolver(root, info, **arguments))
             except InputError as error:

@@ -20,7 +20,7 @@ describe_enum(
     ApiScope,
     "What an API key is allowed to do. Each scope includes the scopes before it.",
     {
-        "READ": "Read everything that belongs to the user.",
+        "READ": "Read everything that belongs to the user. Request reports, backtests and optimizations. Cancel jobs.",
         "TRADE": "Also place and cancel orders, change strategies, control trading sessions, halt and resume.",
         "ADMIN": "Also manage accounts, credentials, API keys and the profile. For an operator, also the engine.",
     },

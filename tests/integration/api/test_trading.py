@@ -265,6 +265,14 @@ async def test_a_stranger_learns_that_the_engine_is_halted_and_not_why(api: Api)
     assert (await api.run(query))["engine"]["halt"]["reason"] == "the venue is being sued"
 
 
+async def test_each_mutation_of_a_document_shows_what_it_has_changed(api: Api) -> None:
+    held = "subject { ... on Account { halts { level } } }"
+    document = f"""mutation($id: ID!) {{ halted: tradingHalt(id: $id) {{ {held} }}
+      resumed: tradingResume(id: $id) {{ {held} }} again: tradingHalt(id: $id) {{ {held} }} }}"""
+    done = await api.run(document, id=api.account)
+    assert [len(done[name]["subject"]["halts"]) for name in ("halted", "resumed", "again")] == [1, 0, 1]
+
+
 async def test_a_repeated_halt_shows_the_newest_one(api: Api) -> None:
     for given in ({"reason": "one"}, {"reason": "two", "reduceOnly": True}):
         await api.run(HALT, id=api.account, input=given)

@@ -168,7 +168,7 @@ def test_a_target_whose_part_is_too_little_for_an_order_sells_nothing_and_is_cou
 
 
 def test_what_a_backtest_cannot_run_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedDefinition, match=r"ETH/USDT.*aren't given"):
+    with pytest.raises(UnsupportedDefinition, match=r"ETH/USDT.*there are no candles"):
         run(a_plan(signalled(enter_long='market("ETH/USDT").close > 1')), bars_at(QUIET))
 
 
