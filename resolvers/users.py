@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.core.changes import Unchanged
+from domain.core.errors import Forbidden
 from domain.core.pagination import CursorScope, Page
 from domain.core.time import validate_time_range
 from domain.model.events import encode_event_cursor
@@ -138,7 +139,10 @@ async def change_email(context: RequestContext, email: str, password: str) -> No
 
 async def verify_email(context: RequestContext, code: str) -> str:
     """Verify an email by the code that was sent to it; return it."""
-    return await context.services.emails.verify(code, context.address, _signed_in(context))
+    identity = context.require(ApiScope.ADMIN)
+    if not identity.is_login_session:
+        raise Forbidden("An API key can't verify an email address; sign in to do so.")
+    return await context.services.emails.verify(code, context.address, identity.user.id)
 
 
 async def request_password_reset(context: RequestContext, email: str) -> None:

@@ -49,6 +49,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import NoSuchPaperAccount, PaperRefused, PaperVenue, VenueDirectory
 from domain.risk.limit_validation import validate_limits
 from domain.users.activity import record_activity
+from domain.users.identity_lock import lock_user
 
 ACCOUNTS_TOPIC = "accounts-changed"
 MAXIMUM_ACCOUNTS = 100
@@ -95,6 +96,7 @@ class AccountService:
             await self._check_count(transaction, user_id)
             credentials, balances = await self._connect(transaction, account, request)
             key_hash = self._vault.key_hash(credentials) if account.kind is AccountKind.LIVE else None
+            await lock_user(transaction, user_id)
             with one_account_a_key(account, OPENED.credentials):
                 await transaction.accounts.add(account, self._vault.seal(credentials, account.id), key_hash)
             await transaction.accounts.replace_balances(account.id, balances)

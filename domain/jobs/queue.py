@@ -11,6 +11,7 @@ from domain.model.jobs import Job, JobStatus
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
+from domain.users.identity_lock import lock_user
 
 JOBS_TOPIC: Final = "jobs"
 """Where workers learn of a new job (an empty message), and of one that was cancelled (its id)."""
@@ -24,7 +25,7 @@ async def add_job(transaction: UnitOfWork, job: Job) -> None:
     Publish to `JOBS_TOPIC` after the commit (`notify_workers`).
     """
     # The user's row is locked, so that two concurrent requests are counted one after the other.
-    await transaction.users.password_hash(job.user_id, lock=True)
+    await lock_user(transaction, job.user_id)
     user = await transaction.users.get(job.user_id)
     assert user is not None
     most = user.plan.max_open_jobs

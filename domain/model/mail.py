@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 
@@ -11,12 +12,17 @@ class MailKind(StrEnum):
 
     EMAIL_VERIFICATION = "EMAIL_VERIFICATION"
     EMAIL_CHANGE = "EMAIL_CHANGE"
+    EMAIL_CHANGE_REQUESTED = "EMAIL_CHANGE_REQUESTED"
     EMAIL_CHANGED = "EMAIL_CHANGED"
     PASSWORD_RESET = "PASSWORD_RESET"  # noqa: S105  # a kind, not a password
     PASSWORD_CHANGED = "PASSWORD_CHANGED"  # noqa: S105  # as above
     SIGN_IN = "SIGN_IN"
     TWO_FACTOR_ENABLED = "TWO_FACTOR_ENABLED"
     TWO_FACTOR_DISABLED = "TWO_FACTOR_DISABLED"
+
+
+CODE_KINDS: Final = frozenset({MailKind.EMAIL_VERIFICATION, MailKind.EMAIL_CHANGE, MailKind.PASSWORD_RESET})
+"""The mails that have a code, for which somebody waits; the others are notices."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Erases users: who they are is forgotten, and what was traded stays, under a number that names nobody."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -8,7 +9,7 @@ from uuid import UUID
 
 from domain.accounts.service import ACCOUNTS_TOPIC
 from domain.core.clock import Clock, IdGenerator
-from domain.core.errors import ErrorCode, Forbidden, InputError
+from domain.core.errors import ErrorCode, Forbidden, InputError, Unauthenticated
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account
 from domain.model.users import Identity
@@ -16,10 +17,13 @@ from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
-from domain.users.password_check import PasswordCheck
+from domain.users.identity_lock import lock_identity
+from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 
 _PAGE: Final = 100
+
+Guard = Callable[[UnitOfWork, datetime], Awaitable[None]]
 
 
 class Erasure:
@@ -34,23 +38,41 @@ class Erasure:
         self._clock = clock
         self._ids = ids
 
-    async def erase(self, user_id: UUID, action: str) -> None:
-        """Erase the user at once and for good; raises CONFLICT while anything of theirs trades."""
+    async def erase(self, user_id: UUID, action: str, detail: str | None = None, guard: Guard | None = None) -> None:
+        """Erase the user at once and for good; raises CONFLICT while anything of theirs trades.
+
+        `guard` is awaited under the lock of the user, before anything is erased.
+        """
         now = self._clock.now()
         async with self._database.transaction() as transaction:
-            # No order, trading session or account of the user is added while this one decides.
-            await transaction.users.lock(user_id)
-            if await transaction.personal_data.is_last_operator(user_id):
-                message = "You are the last operator, and other users are left: make one of them an operator first."
-                raise InputError(ErrorCode.CONFLICT, message)
-            accounts = await _accounts(transaction, user_id)
-            await _require_rest(transaction, accounts)
+            accounts = await self._require_erasable(transaction, user_id)
+            if guard is not None:
+                await guard(transaction, now)
             await _archive(transaction, accounts, now)
             ended = await transaction.personal_data.erase(user_id, now)
-            await record_activity(transaction, self._ids, now, user_id, action, ("User", str(user_id)))
+            await record_activity(transaction, self._ids, now, user_id, action, ("User", str(user_id)), detail)
         await self._authenticator.revoke(ended)
         for account in accounts:
             await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
+
+    async def check(self, user_id: UUID) -> None:
+        """Raise CONFLICT if the user can't be erased now."""
+        async with self._database.transaction() as transaction:
+            await self._require_erasable(transaction, user_id)
+
+    async def _require_erasable(self, transaction: UnitOfWork, user_id: UUID) -> list[Account]:
+        """Return the user's accounts. No order, trading session or account is added until the transaction ends."""
+        # Before the user's row, so that of two operators who go at once one waits for the other.
+        is_last_operator = await transaction.personal_data.is_last_operator(user_id)
+        if not await transaction.users.lock(user_id, keep_new_rows_out=True):
+            raise Unauthenticated
+        if is_last_operator:
+            message = "You are the last operator, and other users are left: make one of them an operator first."
+            raise InputError(ErrorCode.CONFLICT, message)
+        accounts = await _accounts(transaction, user_id)
+        await transaction.accounts.lock_against_orders(user_id)
+        await _require_rest(transaction, accounts)
+        return accounts
 
 
 class ErasureService:
@@ -72,14 +94,21 @@ class ErasureService:
         """
         if not identity.is_login_session:
             raise Forbidden("An API key can't erase its user; sign in to do so.")
-        await self._passwords.verify(identity.user, password, "currentPassword")
+        verified = await self._passwords.verify(identity.user, password, "currentPassword")
+        # Before a code of the second factor is used up.
+        await self._erasure.check(identity.user.id)
         async with self._database.transaction() as transaction:
             verdict = await self._second_factor.verify(transaction, identity.user.id, two_factor_code)
         if verdict is Verdict.MISSING:
             raise two_factor_required()
         if verdict is Verdict.WRONG:
             raise two_factor_rejected("twoFactorCode")
-        await self._erasure.erase(identity.user.id, "userErase")
+
+        async def guard(transaction: UnitOfWork, now: datetime) -> None:
+            if await lock_identity(transaction, identity, now) != verified:
+                raise current_password_rejected("currentPassword")
+
+        await self._erasure.erase(identity.user.id, "userErase", guard=guard)
 
 
 async def _accounts(transaction: UnitOfWork, user_id: UUID) -> list[Account]:

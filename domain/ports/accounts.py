@@ -36,6 +36,10 @@ class AccountRepository(Protocol):
         """Return an account, whichever user's it is; None if there is none by that id."""
         ...
 
+    async def lock_against_orders(self, user_id: UUID) -> None:
+        """Lock the user's accounts until the transaction ends; rows that refer to them wait, such as new orders."""
+        ...
+
     async def get_for_update(self, account_id: UUID) -> Account | None:
         """Return any account and lock its row until the transaction ends."""
         ...

@@ -15,8 +15,14 @@ class MailOutbox(Protocol):
         """Insert a mail, due at once."""
         ...
 
+    async def count_notices(self, user_id: UUID, since: datetime) -> int:
+        """Return how many mails without a code were put in for the user since then."""
+        ...
+
     async def claim_due(self, now: datetime, again_at: datetime, limit: int) -> list[Mail]:
-        """Return at most `limit` mails that are due, and count the attempt.
+        """Return at most `limit` mails that are due, those with codes first, and count the attempt.
+
+        Kinds that only a newer version of the engine knows are left to it.
 
         Nobody else gets them before `again_at`, when an attempt that was cut off is repeated.
         """

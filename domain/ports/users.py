@@ -35,8 +35,12 @@ class UserRepository(Protocol):
         """Return the user's password hash; `lock` locks the user's row until the transaction ends."""
         ...
 
-    async def lock(self, user_id: UUID) -> None:
-        """Lock the user's row until the transaction ends, so that what the user has is counted one after the other."""
+    async def lock(self, user_id: UUID, *, keep_new_rows_out: bool = False) -> bool:
+        """Lock the user's row until the transaction ends, so that what the user has is counted one after the other.
+
+        Return False if there is no such user, or the user is erased. `keep_new_rows_out` has inserts of rows that refer
+        to the user wait as well.
+        """
         ...
 
     async def update(self, user: User) -> None:

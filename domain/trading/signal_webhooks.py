@@ -13,6 +13,7 @@ from domain.model.users import Identity
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
+from domain.users.identity_lock import lock_identity
 from domain.users.tokens import credential_hash, new_webhook_secret
 
 MAXIMUM_WEBHOOKS = 10
@@ -41,6 +42,7 @@ class SignalWebhookService:
         user_id, now, secret = identity.user.id, self._clock.now(), new_webhook_secret(self._tokens)
         webhook = SignalWebhook(self._ids.next_id(), user_id, session_id, name, now, credential_hash(secret))
         async with self._database.transaction() as transaction:
+            await lock_identity(transaction, identity, now)
             await _check_session(transaction, user_id, session_id)
             await transaction.signal_webhooks.add(webhook)
             await self._record(transaction, webhook, now, "signalWebhookCreate")
@@ -55,6 +57,7 @@ class SignalWebhookService:
             webhook_id,
             "signalWebhookRotate",
             lambda webhook, now: replace(webhook, secret_hash=credential_hash(secret), rotated_at=now),
+            identity,
         )
         return rotated, secret
 
@@ -64,9 +67,13 @@ class SignalWebhookService:
             user_id, webhook_id, "signalWebhookRevoke", lambda webhook, now: replace(webhook, revoked_at=now)
         )
 
-    async def _change(self, user_id: UUID, webhook_id: UUID, action: str, change: Change) -> SignalWebhook:
+    async def _change(
+        self, user_id: UUID, webhook_id: UUID, action: str, change: Change, identity: Identity | None = None
+    ) -> SignalWebhook:
         now = self._clock.now()
         async with self._database.transaction() as transaction:
+            if identity is not None:
+                await lock_identity(transaction, identity, now)
             webhook = await transaction.signal_webhooks.get_for_update(webhook_id)
             if webhook is None or webhook.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such webhook.", ("id",))

@@ -36,6 +36,7 @@ from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_intents import withdraw_close
 from domain.trading.session_transactions import cancel_session_orders
 from domain.users.activity import record_activity
+from domain.users.identity_lock import lock_user
 
 """How many markets one trading session may trade."""
 
@@ -167,7 +168,7 @@ class TradingSessionService:
         return session
 
     async def _validate(self, transaction: UnitOfWork, user: User, request: TradingSessionRequest) -> None:
-        await transaction.users.lock(user.id)  # The limit of the plan counts the sessions on all accounts.
+        await lock_user(transaction, user.id)  # The limit of the plan counts the sessions on all accounts.
         version = await transaction.strategies.get_version(user.id, request.strategy_version_id)
         account = await transaction.accounts.get_for_update(request.account_id)  # It can't be archived meanwhile.
         if account is not None and account.user_id != user.id:

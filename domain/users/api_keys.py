@@ -12,6 +12,7 @@ from domain.ports.unit_of_work import Database
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
+from domain.users.identity_lock import lock_identity
 from domain.users.tokens import credential_hash, new_api_secret
 
 MAXIMUM_API_KEYS = 100
@@ -50,7 +51,7 @@ class ApiKeyService:
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._database.transaction() as transaction:
-            await transaction.users.lock(identity.user.id)
+            await lock_identity(transaction, identity, now)
             if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
                 message = f"A user has at most {MAXIMUM_API_KEYS} API keys; revoke one first."
                 raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))

@@ -11,7 +11,8 @@ from domain.model.users import Identity
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 from domain.users.code_checks import MailLimits, code_rejected, find_code, take_code
-from domain.users.password_check import PasswordCheck
+from domain.users.identity_lock import lock_identity, lock_user
+from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.user_mails import UserMails
 
 _PURPOSES: Final = frozenset({CodePurpose.EMAIL_VERIFICATION, CodePurpose.EMAIL_CHANGE})
@@ -49,6 +50,7 @@ class EmailService:
             raise InputError(ErrorCode.CONFLICT, f"{user.email} is verified already.")
         await self._limits.count_mail(address, user.email)
         async with self._database.transaction() as transaction:
+            await lock_identity(transaction, identity, now)
             await transaction.mails.withdraw(user_id, [MailKind.EMAIL_VERIFICATION])
             await self._mails.add(transaction, MailKind.EMAIL_VERIFICATION, user.email, now, user_id)
             await record_activity(transaction, self._ids, now, user_id, "emailVerificationSend")
@@ -63,29 +65,35 @@ class EmailService:
             raise Forbidden("An API key can't change the email address; sign in to change it.")
         self._mails.require()
         email = validate_email(email)
-        await self._passwords.verify(identity.user, password)
+        verified = await self._passwords.verify(identity.user, password)
         await self._limits.count_mail(address, email)
         user_id, now = identity.user.id, self._clock.now()
         async with self._database.transaction() as transaction:
+            if await lock_identity(transaction, identity, now) != verified:
+                raise current_password_rejected()
+            user = await transaction.users.get(user_id) or identity.user
             # The last request counts.
             await transaction.mails.withdraw(user_id, [MailKind.EMAIL_CHANGE])
             await transaction.email_codes.revoke(user_id, [CodePurpose.EMAIL_CHANGE])
             await self._mails.add(transaction, MailKind.EMAIL_CHANGE, email, now, user_id)
+            await self._mails.notify(transaction, MailKind.EMAIL_CHANGE_REQUESTED, user, now)
             await record_activity(transaction, self._ids, now, user_id, "emailChange", ("User", str(user_id)))
 
-    async def verify(self, code: str, address: str, signed_in: UUID | None) -> str:
-        """Use the code of a mail: its address is then verified, and is the user's. Return it.
+    async def verify(self, code: str, address: str, user_id: UUID) -> str:
+        """Use the code of a mail to the user who is signed in: its address is then verified, and is the user's.
 
-        Raises CREDENTIALS_REJECTED, EMAIL_TAKEN and `RateLimited`.
+        Return the address. Who reads it and isn't signed in may be somebody whose address another one registered: a
+        code alone doesn't make the other one's credentials theirs. Raises CREDENTIALS_REJECTED, EMAIL_TAKEN and
+        `RateLimited`.
         """
         now = self._clock.now()
         async with self._database.read_only() as reading:
-            found = await find_code(reading, code, _PURPOSES, now, signed_in)
+            found = await find_code(reading, code, _PURPOSES, now, user_id)
         if found is None:
             await self._limits.count_wrong_code(address)
             raise code_rejected()
         async with self._database.transaction() as transaction:
-            await transaction.users.lock(found.user_id)
+            await lock_user(transaction, found.user_id)
             await take_code(transaction, code, found, now)
             await self._use(transaction, found)
             subject = ("User", str(found.user_id))

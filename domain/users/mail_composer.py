@@ -70,6 +70,11 @@ _CODE_MAILS: Final = {
     ),
 }
 _NOTICES: Final = {
+    MailKind.EMAIL_CHANGE_REQUESTED: _Notice(
+        "A new email address was asked for",
+        "somebody, hopefully you, asked for another email address to sign in with. It becomes yours when the code that "
+        "was sent there comes back. A new password stops that.",
+    ),
     MailKind.EMAIL_CHANGED: _Notice(
         "Your email address was changed",
         "you sign in with another email address from now on, and receive no more mails at this one.",

@@ -1,5 +1,6 @@
 """A new password for who has forgotten the old one, by a code that is sent to the user's email."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -58,7 +59,8 @@ class PasswordResetService:
         """Set the password of the code's user, and end all login sessions of theirs.
 
         API keys and webhooks stay, unless `revoke_api_keys`, or the email was never verified: then somebody else may
-        have registered it and made them. Raises CREDENTIALS_REJECTED, PASSWORD_TOO_WEAK, INVALID and `RateLimited`.
+        have registered it and made them, and a second factor, which ends as well. Raises
+        CREDENTIALS_REJECTED, PASSWORD_TOO_WEAK, INVALID and `RateLimited`.
         """
         validate_password(password)
         now = self._clock.now()
@@ -69,7 +71,8 @@ class PasswordResetService:
             raise code_rejected()
         new_hash = await self._hashing.hash(address, password)
         async with self._database.transaction() as transaction:
-            await transaction.users.lock(found.user_id)
+            if not await transaction.users.lock(found.user_id):
+                raise code_rejected()
             await take_code(transaction, code, found, now)
             ended = await self._set_password(transaction, found, new_hash, revoke_api_keys=revoke_api_keys)
         await self._authenticator.revoke(ended)
@@ -85,14 +88,18 @@ class PasswordResetService:
         await transaction.users.set_password(user_id, new_hash)
         ended = await transaction.users.revoke_other_login_sessions(user_id, None, now)
         is_first_proof = code.purpose is CodePurpose.PASSWORD_RESET and user.email_verified_at is None
+        proved_at = now if is_first_proof else user.email_verified_at
         if revoke_api_keys or is_first_proof:
             ended += await transaction.users.revoke_api_keys(user_id, None, now)
             await transaction.signal_webhooks.revoke_all(user_id, now)
         if is_first_proof:
+            await transaction.two_factors.delete(user_id)
             await transaction.users.set_email(user_id, user.email, now)
         await transaction.mails.withdraw(user_id, [MailKind.PASSWORD_RESET, MailKind.EMAIL_CHANGE])
         await transaction.email_codes.revoke(user_id, [*_PURPOSES, CodePurpose.EMAIL_CHANGE])
-        await self._mails.add(transaction, MailKind.PASSWORD_CHANGED, user.email, now, user_id)
+        await self._mails.notify(
+            transaction, MailKind.PASSWORD_CHANGED, replace(user, email_verified_at=proved_at), now
+        )
         await record_activity(transaction, self._ids, now, user_id, "passwordReset", ("User", str(user_id)))
         return ended
 

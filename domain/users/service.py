@@ -16,6 +16,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
+from domain.users.identity_lock import lock_identity
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
@@ -208,7 +209,7 @@ class UserService:
         ended: list[UUID] = []
         async with self._database.transaction() as transaction:
             # The row is locked, so that concurrent changes of the user (a halt) aren't overwritten.
-            stored_hash = await transaction.users.password_hash(user_id, lock=True)
+            stored_hash = await lock_identity(transaction, identity, now)
             user = await transaction.users.get(user_id) or identity.user
             changed = with_profile(user, profile)
             changed = replace(changed, display_name=value_or_current(display_name, user.display_name))
@@ -219,7 +220,7 @@ class UserService:
                 if change.verified_hash != stored_hash:
                     raise current_password_rejected("currentPassword")
                 ended = await _set_password(transaction, identity, change.new_hash, now)
-                await self._mails.add(transaction, MailKind.PASSWORD_CHANGED, user.email, now, user_id)
+                await self._mails.notify(transaction, MailKind.PASSWORD_CHANGED, user, now)
             if revoke_api_keys:
                 ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
             if revoke_signal_webhooks:
@@ -259,7 +260,7 @@ class UserService:
             return
         if not await transaction.users.has_signed_in_from(user.id, device):
             now = self._clock.now()
-            await self._mails.add(transaction, MailKind.SIGN_IN, user.email, now, user.id, f"from {device.address}")
+            await self._mails.notify(transaction, MailKind.SIGN_IN, user, now, f"from {device.address}")
 
     async def _sign_in(
         self, transaction: UnitOfWork, user: User, action: str, device: Device | None
@@ -276,9 +277,12 @@ class UserService:
 
 
 async def _set_password(transaction: UnitOfWork, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
-    """Store the new password's hash and revoke the other login sessions; return their ids."""
+    """Store the new password's hash, revoke the other login sessions and all open codes; return the sessions' ids."""
     await transaction.users.set_password(identity.user.id, new_hash)
-    await transaction.email_codes.revoke(identity.user.id, [CodePurpose.PASSWORD_RESET, CodePurpose.OPERATOR_RESET])
+    # Who knew the old password may have asked for any of these.
+    await transaction.mails.withdraw(identity.user.id, [MailKind.PASSWORD_RESET, MailKind.EMAIL_CHANGE])
+    purposes = [CodePurpose.PASSWORD_RESET, CodePurpose.OPERATOR_RESET, CodePurpose.EMAIL_CHANGE]
+    await transaction.email_codes.revoke(identity.user.id, purposes)
     keep = identity.credential_id if identity.is_login_session else None
     return await transaction.users.revoke_other_login_sessions(identity.user.id, keep, now)
 

@@ -15,7 +15,8 @@ from domain.model.users import Identity, TwoFactor
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import SecretVault, TokenSource
 from domain.users.activity import record_activity
-from domain.users.password_check import PasswordCheck
+from domain.users.identity_lock import lock_identity
+from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.tokens import credential_hash
 from domain.users.user_mails import UserMails
 
@@ -143,11 +144,13 @@ class TwoFactorService:
         Raises CREDENTIALS_REJECTED, CONFLICT if a second factor is enabled, and `Forbidden` for an API key.
         """
         _require_login(identity)
-        await self._passwords.verify(identity.user, password)
+        verified = await self._passwords.verify(identity.user, password)
         user_id, secret = identity.user.id, self._tokens.next_base32(SECRET_CHARACTERS)
-        factor = TwoFactor(user_id, self._vault.seal_secret(secret, user_id), self._clock.now())
+        now = self._clock.now()
+        factor = TwoFactor(user_id, self._vault.seal_secret(secret, user_id), now)
         async with self._database.transaction() as transaction:
-            await transaction.users.lock(user_id)
+            if await lock_identity(transaction, identity, now) != verified:
+                raise current_password_rejected()
             present = await transaction.two_factors.get(user_id)
             if present is not None and present.enabled_at is not None:
                 raise InputError(
@@ -166,7 +169,7 @@ class TwoFactorService:
         _require_login(identity)
         user_id, now, codes = identity.user.id, self._clock.now(), self._new_codes()
         async with self._database.transaction() as transaction:
-            await transaction.users.lock(user_id)
+            await lock_identity(transaction, identity, now)
             factor = await transaction.two_factors.get(user_id, lock=True)
             if factor is None or factor.enabled_at is not None:
                 what = "is enabled already" if factor else "was not set up; call twoFactorSetup first"
@@ -176,7 +179,8 @@ class TwoFactorService:
             if is_right and factor is not None:
                 await transaction.two_factors.save(replace(factor, enabled_at=now))
                 await transaction.two_factors.replace_recovery_codes(user_id, list(map(_recovery_hash, codes)))
-                await self._mails.add(transaction, MailKind.TWO_FACTOR_ENABLED, identity.user.email, now, user_id)
+                user = await transaction.users.get(user_id) or identity.user
+                await self._mails.notify(transaction, MailKind.TWO_FACTOR_ENABLED, user, now)
                 await self._record(transaction, user_id, "twoFactorEnable")
         if not is_right:
             raise two_factor_rejected("code")
@@ -198,6 +202,7 @@ class TwoFactorService:
         _require_login(identity)
         user_id, now = identity.user.id, self._clock.now()
         async with self._database.transaction() as transaction:
+            await lock_identity(transaction, identity, now)
             verdict = await self._second_factor.verify(transaction, user_id, code)
             if verdict is Verdict.RIGHT:
                 if codes is None:
@@ -206,7 +211,7 @@ class TwoFactorService:
                     await transaction.two_factors.replace_recovery_codes(user_id, list(map(_recovery_hash, codes)))
                 if notice is not None:
                     user = await transaction.users.get(user_id) or identity.user
-                    await self._mails.add(transaction, notice, user.email, now, user_id)
+                    await self._mails.notify(transaction, notice, user, now)
                 await self._record(transaction, user_id, action)
         if verdict is Verdict.NOT_ENABLED:
             raise InputError(ErrorCode.CONFLICT, "No second factor is enabled.")
@@ -244,7 +249,7 @@ async def reset_two_factor(database: Database, mails: UserMails, clock: Clock, i
             return False
         user, _ = found
         await transaction.two_factors.delete(user.id)
-        await mails.add(transaction, MailKind.TWO_FACTOR_DISABLED, user.email, now, user.id)
+        await mails.notify(transaction, MailKind.TWO_FACTOR_DISABLED, user, now)
         subject = ("User", str(user.id))
         await record_activity(transaction, ids, now, user.id, "twoFactorDisable", subject, "by an operator")
     return True

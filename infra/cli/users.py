@@ -100,7 +100,7 @@ async def erase_user(settings: Settings, email: str) -> bool:
             return False
         authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
         erasure = Erasure(backends.database, authenticator, backends.bus, backends.clock, backends.ids)
-        await erasure.erase(found[0].id, "userErase")
+        await erasure.erase(found[0].id, "userErase", "by an operator")
         return True
 
 

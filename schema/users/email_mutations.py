@@ -76,7 +76,8 @@ class EmailMutation:
         EmailChangePayload,
         scope=ApiScope.ADMIN,
         description="Change the email address: send a mail with a code to the new one; `emailVerify` takes the code, "
-        "and the address changes then. It requires a login session: an API key receives the error FORBIDDEN. If "
+        "and the address changes then. A mail to the present address, if it is verified, reports the request, and a "
+        "new password ends it. It requires a login session: an API key receives the error FORBIDDEN. If "
         "another user has the address, no mail is sent, and the answer is the same. UNSUPPORTED if the engine sends "
         "no mail.",
     )
@@ -86,10 +87,11 @@ class EmailMutation:
 
     @mutation(
         EmailVerifyPayload,
-        scope=None,
-        description="Verify an email address by the code that was sent to it. If the mail was sent by `emailChange`, "
-        "the address becomes the user's, and a mail to the previous address reports it. The caller need not be signed "
-        "in; one who is signed in as another user is refused.",
+        scope=ApiScope.ADMIN,
+        description="Verify an email address of the user by the code that was sent to it. If the mail was sent by "
+        "`emailChange`, the address becomes the user's, and a mail to the previous address reports it. It requires a "
+        "login session: an API key receives the error FORBIDDEN. A code of another user's is refused. Who receives the "
+        "code of a registration that isn't theirs takes the address over by `passwordReset`.",
     )
     async def email_verify(self, info: Info, input: Annotated[EmailVerifyInput, INPUT]) -> Fields:
         return {"email": await users.verify_email(info.context, input.code)}

@@ -34,6 +34,7 @@ from schema.common.errors import public_error
 from tests.support.order_harness import OrderHarness
 from tests.support.orders import a_market
 from tests.support.trading import World, new_account, new_session, new_strategy, new_user, new_version
+from tests.support.users import CREDENTIAL, store_credential
 
 SCHEMA = build_schema()
 # As the engine's web server does: reading a document takes longer than answering it.
@@ -107,7 +108,7 @@ class Api:
         """Return the context of one operation."""
         identity = None
         if user is not None:
-            identity = Identity(user, UUID(int=7), frozenset(scopes), None, is_login_session=True)
+            identity = Identity(user, CREDENTIAL, frozenset(scopes), None, is_login_session=True)
         return RequestContext(self.services, identity, "127.0.0.1")
 
     async def answer(self, query: str, context: RequestContext | None = None, **variables: Any) -> dict[str, Any]:
@@ -217,6 +218,7 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
         past = MarketHistory(database, hub, venues, harness.bus, harness.clock, wait_seconds=0)
         analytics = MarketAnalytics(database, past)
         own = {"orders": harness.service, "market_history": past, "analytics": analytics, "price_wait_seconds": 0}
+        await store_credential(database, harness.user)
         yield Api(harness, replace(services, **own), database)
     finally:
         await hub.close()

@@ -160,8 +160,18 @@ class Matrix:
             for ids in self._targets(types):
                 if role.is_operator and ids.get("id", "") in {*self.ids["User"], encode_id("Engine", ENGINE_KEY)}:
                     continue  # an operator may halt anybody, and the engine
+                await self._revive(role)
                 result = await self.answer(role, rules.mutation(name, ids))
                 self._check_mutation(role, name, scope, result, is_foreign=bool(ids))
+
+    async def _revive(self, role: Role) -> None:
+        """Undo what a role has ended for itself, and for others of its user: a mutation asks again who acts."""
+        identity = role.context().identity
+        if role.scope is None or identity is None:
+            return
+        for table in ("login_sessions", "api_keys"):
+            query = f"UPDATE {table} SET revoked_at = NULL WHERE id = $1"
+            await self.api.harness.pool.execute(query, identity.credential_id)
 
     def _targets(self, types: tuple[str, ...]) -> list[dict[str, str]]:
         """Return what the ids of a mutation may be filled with: each of them the victim's, the others one's own."""

@@ -89,6 +89,13 @@ class SignInNode:
         self.resets = PasswordResetService(database, authenticator, mails, limits, hashing, clock, IDS)
         self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)
 
+    async def mark_verified(self, email: str) -> None:
+        """Store that the user has proved that the email is theirs."""
+        async with self.database.transaction() as transaction:
+            found = await transaction.users.get_by_email(email)
+            assert found is not None
+            await transaction.users.set_email(found[0].id, email, self.clock.now())
+
     async def listen(self) -> None:
         """Listen for revocations on other nodes, as a running node does."""
         await self.bus.subscribe(REVOKED_TOPIC, self._on_revoked)

@@ -1,13 +1,17 @@
 """Users for the tests, complete and valid."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from domain.model.trading_state import TradingState
-from domain.model.users import User, UserRole
+from domain.model.users import LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database
 from infra.clock import TimeOrderedIds
+
+CREDENTIAL = UUID(int=7)
+"""The login session with which a test acts as a user; see `store_credential`."""
 
 ids = TimeOrderedIds()
 
@@ -35,3 +39,11 @@ async def stored_user(database: Database, **changes: Any) -> User:
         found = await transaction.users.get(user.id)
     assert found is not None
     return found
+
+
+async def store_credential(database: Database, user: User) -> None:
+    """Store the login session `CREDENTIAL`, so that who acts with it is signed in."""
+    now = datetime.now(UTC)
+    async with database.transaction() as transaction:
+        session = LoginSession(CREDENTIAL, user.id, now, now, now + timedelta(days=30))
+        await transaction.users.add_login_session(session, CREDENTIAL.bytes)

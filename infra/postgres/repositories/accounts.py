@@ -113,6 +113,9 @@ class PostgresAccounts(Repository):
     async def by_id(self, account_id: UUID) -> Account | None:
         return await self._fetch_account(BY_ID, account_id)
 
+    async def lock_against_orders(self, user_id: UUID) -> None:
+        await self._connection.execute("SELECT FROM accounts WHERE user_id = $1 ORDER BY id FOR UPDATE", user_id)
+
     async def get_for_update(self, account_id: UUID) -> Account | None:
         return await self._fetch_account(GET_FOR_UPDATE, account_id)
 

@@ -47,7 +47,7 @@ class CredentialRepository(Repository):
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
         query = (
             f"SELECT {_SESSION}, {USER_COLUMNS} FROM login_sessions JOIN users ON users.id = login_sessions.user_id "
-            f"WHERE token_hash = $1 AND {_LIVE}"
+            f"WHERE token_hash = $1 AND {_LIVE} AND users.erased_at IS NULL"
         )
         row = await self._connection.fetchrow(query, token_hash)
         return (_login_session_from_row(row), user_from_row(row)) if row is not None else None
@@ -114,7 +114,7 @@ class CredentialRepository(Repository):
     async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
         query = (
             f"SELECT {_KEY}, {USER_COLUMNS} FROM api_keys JOIN users ON users.id = api_keys.user_id "
-            f"WHERE secret_hash = $1 AND {_LIVE}"
+            f"WHERE secret_hash = $1 AND {_LIVE} AND users.erased_at IS NULL"
         )
         row = await self._connection.fetchrow(query, secret_hash)
         return (_api_key_from_row(row), user_from_row(row)) if row is not None else None

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import asyncpg
 
-from domain.model.mail import CodePurpose, EmailCode, Mail, MailKind
+from domain.model.mail import CODE_KINDS, CodePurpose, EmailCode, Mail, MailKind
 from infra.postgres.repositories.base import Repository
 
 _COLUMNS = "id, kind, recipient, created_at, user_id, attempts, detail"
@@ -15,7 +15,8 @@ _CODE = "user_id, purpose, email, created_at, expires_at"
 
 _CLAIM = f"""
 UPDATE mails SET attempts = attempts + 1, due_at = $2 WHERE id IN (
-    SELECT id FROM mails WHERE {_OPEN} AND due_at <= $1 ORDER BY due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
+    SELECT id FROM mails WHERE {_OPEN} AND due_at <= $1 AND kind = ANY($4::text[])
+    ORDER BY kind = ANY($5::text[]) DESC, due_at, id LIMIT $3 FOR UPDATE SKIP LOCKED
 ) RETURNING {_COLUMNS}
 """
 _WITHDRAW = f"""
@@ -39,8 +40,13 @@ class PostgresMails(Repository):
             *(mail.id, mail.kind, mail.recipient, mail.created_at, mail.user_id, mail.attempts, mail.detail),
         )
 
+    async def count_notices(self, user_id: UUID, since: datetime) -> int:
+        query = "SELECT count(*) FROM mails WHERE user_id = $1 AND created_at > $2 AND kind <> ALL($3::text[])"
+        return int(await self._connection.fetchval(query, user_id, since, list(CODE_KINDS)))
+
     async def claim_due(self, now: datetime, again_at: datetime, limit: int) -> list[Mail]:
-        return [_mail_from_row(row) for row in await self._connection.fetch(_CLAIM, now, again_at, limit)]
+        rows = await self._connection.fetch(_CLAIM, now, again_at, limit, list(MailKind), list(CODE_KINDS))
+        return [_mail_from_row(row) for row in rows]
 
     async def mark_sent(self, mail_id: UUID, at: datetime) -> None:
         await self._connection.execute("UPDATE mails SET sent_at = $2, error = NULL WHERE id = $1", mail_id, at)

@@ -67,14 +67,18 @@ _NEW_LIMITS = _NEW_UNLESS + 1
 _MOST_ACTIVE = _NEW_LIMITS + 1
 _NEW_IS_HELD = IS_HELD.format(*(f"${_NEW_LEASE + place}" for place in range(_LEASE_PARAMS)))
 _USER, _ACCOUNT, _SESSION = (order_placeholder(name) for name in ("user_id", "account_id", "trading_session_id"))
+# The rows of user and account are locked, as by foreign keys, but before they are read: the user may just be erased.
 # A key that another transaction stores at the same time for another order violates its uniqueness: nothing is stored.
 _ADD_ORDER = f"""
 WITH held AS (SELECT true FROM leases WHERE {_NEW_IS_HELD} {LOCK}),
-added AS (
+account AS (
+    SELECT true FROM users JOIN accounts ON accounts.user_id = users.id
+    WHERE users.id = {_USER} AND accounts.id = {_ACCOUNT}
+        AND archived_at IS NULL AND accounts.risk::text = ${_NEW_LIMITS} FOR KEY SHARE OF users, accounts
+), added AS (
     INSERT INTO orders ({ORDER_COLUMNS}) SELECT {ORDER_PLACEHOLDERS}
     WHERE NOT halt_forbids(${_NEW_UNLESS}::text[], {_USER}, {_ACCOUNT}, {_SESSION}) AND EXISTS (SELECT FROM held)
-        AND EXISTS (SELECT FROM accounts WHERE accounts.id = {_ACCOUNT} AND accounts.user_id = {_USER}
-            AND archived_at IS NULL AND accounts.risk::text = ${_NEW_LIMITS})
+        AND EXISTS (SELECT FROM account)
         AND NOT EXISTS (SELECT FROM idempotency
             WHERE idempotency.user_id = {_USER} AND operation = ${_KEY} AND key = ${_KEY + 1})
         AND (SELECT count(*) FROM orders AS other WHERE other.user_id = {_USER} AND {IS_ACTIVE}) <= ${_MOST_ACTIVE}

@@ -7,6 +7,9 @@ from uuid import UUID
 
 from infra.postgres.repositories.base import Repository
 
+OPERATOR_LOCK: Final = 7_235_843_407
+"""The advisory lock under which it is decided whether an operator may go."""
+
 IS_LAST_OPERATOR: Final = """
 SELECT EXISTS (SELECT FROM users WHERE id <> $1 AND erased_at IS NULL)
 AND NOT EXISTS (SELECT FROM users WHERE id <> $1 AND erased_at IS NULL AND role = 'OPERATOR')
@@ -25,7 +28,10 @@ CREDENTIALS: Final = (
 )
 
 ERASE: Final = (
-    "DELETE FROM mails WHERE user_id = $1 OR recipient = (SELECT email FROM users WHERE id = $1)",
+    # Resets name no user: those to an earlier email are found by other mails to it. Nobody else's are touched.
+    """DELETE FROM mails WHERE user_id = $1 OR user_id IS NULL AND recipient IN (
+        SELECT email FROM users WHERE id = $1 UNION ALL SELECT recipient FROM mails AS other WHERE other.user_id = $1)
+        AND NOT EXISTS (SELECT FROM users WHERE email = mails.recipient AND id <> $1)""",
     "DELETE FROM email_codes WHERE user_id = $1",
     "DELETE FROM recovery_codes WHERE user_id = $1",
     "DELETE FROM two_factors WHERE user_id = $1",
@@ -41,8 +47,14 @@ ERASE: Final = (
     "DELETE FROM data_exports WHERE user_id = $1",
     "DELETE FROM jobs WHERE user_id = $1",
     "DELETE FROM user_events WHERE user_id = $1 AND order_id IS NULL",
-    "UPDATE activities SET detail = NULL WHERE user_id = $1 AND detail IS NOT NULL",
-    "UPDATE signal_webhooks SET name = '', revoked_at = coalesce(revoked_at, now()) WHERE user_id = $1",
+    """UPDATE activities SET detail = NULL WHERE detail IS NOT NULL AND (
+        user_id = $1 OR subject_id IN (SELECT $1::text UNION ALL SELECT id::text FROM accounts WHERE user_id = $1
+            UNION ALL SELECT id::text FROM trading_sessions WHERE user_id = $1))""",
+    """UPDATE signals SET reason = 'webhook' || substr(reason, 9 + length(name)) FROM signal_webhooks
+        WHERE signals.user_id = $1 AND signal_webhooks.user_id = $1 AND starts_with(reason, 'webhook ' || name)
+        AND (length(reason) = 8 + length(name) OR starts_with(reason, 'webhook ' || name || ' — '))""",
+    """UPDATE signal_webhooks SET name = '', last_error = NULL, revoked_at = coalesce(revoked_at, now())
+        WHERE user_id = $1""",
     "UPDATE accounts SET name = '', sealed_credentials = '', key_hash = NULL WHERE user_id = $1",
     """DELETE FROM strategy_versions WHERE user_id = $1 AND strategy_id NOT IN (
         SELECT strategy_id FROM strategy_versions JOIN trading_sessions ON strategy_version_id = strategy_versions.id
@@ -104,6 +116,7 @@ class PostgresPersonalData(Repository):
     """See `domain.ports.personal_data.PersonalData`."""
 
     async def is_last_operator(self, user_id: UUID) -> bool:
+        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", OPERATOR_LOCK)
         return bool(await self._connection.fetchval(IS_LAST_OPERATOR, user_id))
 
     async def erase(self, user_id: UUID, at: datetime) -> list[UUID]:

@@ -29,8 +29,9 @@ class PostgresUsers(CredentialRepository):
         return await self._connection.fetchval(_INSERT, *values, password_hash) is not None
 
     async def _any_user_exists(self) -> bool:
-        """Return whether there is a user; if not, no other transaction finds that out until this one ends."""
-        exists = "SELECT EXISTS (SELECT FROM users WHERE erased_at IS NULL)"
+        """Return whether there ever was a user; if not, no other transaction finds that out until this one ends."""
+        # An erased one counts: else the next stranger would become the operator of an engine with a past.
+        exists = "SELECT EXISTS (SELECT FROM users)"
         if await self._connection.fetchval(exists):
             return True
         await self._connection.execute("SELECT pg_advisory_xact_lock($1)", _FIRST_USER_LOCK)
@@ -52,8 +53,10 @@ class PostgresUsers(CredentialRepository):
         found: str | None = await self._connection.fetchval(query, user_id)
         return found
 
-    async def lock(self, user_id: UUID) -> None:
-        await self._connection.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", user_id)
+    async def lock(self, user_id: UUID, *, keep_new_rows_out: bool = False) -> bool:
+        strength = "UPDATE" if keep_new_rows_out else "NO KEY UPDATE"
+        query = f"SELECT id FROM users WHERE id = $1 AND erased_at IS NULL FOR {strength}"
+        return await self._connection.fetchval(query, user_id) is not None
 
     async def update(self, user: User) -> None:
         await self._connection.execute(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from uuid import UUID
 
 import pytest
 
@@ -23,6 +22,7 @@ from infra.embedded.cache import EmbeddedCache
 from infra.security import RandomTokens
 from tests.support.trading import ETH
 from tests.support.trading_node import NEVER, TradingNode, strategy
+from tests.support.users import CREDENTIAL, store_credential
 from tests.support.waiting import PATIENCE_SECONDS
 
 ADDRESS = "52.89.214.238"
@@ -39,7 +39,7 @@ class Hooks:
     @property
     def identity(self) -> Identity:
         """The node's user, signed in."""
-        return Identity(self.node.user, UUID(int=7), ALL_SCOPES, None, is_login_session=True)
+        return Identity(self.node.user, CREDENTIAL, ALL_SCOPES, None, is_login_session=True)
 
     async def session(self) -> TradingSession:
         """Return a session whose own rules never become true."""
@@ -76,7 +76,8 @@ class Hooks:
 
 
 @pytest.fixture
-def hooks(node: TradingNode) -> Hooks:
+async def hooks(node: TradingNode) -> Hooks:
+    await store_credential(node.database, node.user)
     cache = EmbeddedCache(node.clock)
     receiver = WebhookReceiver(node.database, node.submitted, cache, node.clock, node.ids)
     return Hooks(node, SignalWebhookService(node.database, RandomTokens(), node.clock, node.ids), receiver)

@@ -1,16 +1,18 @@
 import asyncio
 
+import pyotp
 import pytest
 
-from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
+from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited, Unauthenticated
 from domain.core.pagination import KeysetPage
-from domain.model.users import ApiScope, Identity, User
+from domain.model.users import ApiScope, Device, Identity, User
 from domain.users.code_checks import MAILS_TO_ONE_EMAIL_PER_HOUR, WRONG_CODES_PER_HOUR
 from domain.users.mail_composer import EMAIL_CODE_LIFE, RESET_CODE_LIFE
 from domain.users.service import SignedIn
+from domain.users.user_mails import NOTICES_PER_HOUR
 from infra.postgres.pool import Pool
 from tests.support.mailing import MailNode
-from tests.support.sign_in import SignInNode
+from tests.support.sign_in import AwayCache, SignInNode
 
 ADA, EVE, NEW_EMAIL = "ada@example.com", "eve@example.com", "ada@new.example.org"
 PASSWORD, NEW_PASSWORD = "correct horse battery", "staple horse battery"
@@ -52,7 +54,7 @@ async def ada(mail: MailNode) -> SignedIn:
 
 async def test_who_registers_verifies_the_email_by_the_code_in_the_mail(mail: MailNode, ada: SignedIn) -> None:
     assert (await user_of(mail, ada)).email_verified_at is None
-    assert await mail.node.emails.verify(await mail.code(ADA), HERE, None) == ADA
+    assert await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id) == ADA
     assert (await user_of(mail, ada)).email_verified_at == mail.node.clock.now()
     assert "emailVerify" in await actions_of(mail, ada)
     identity = await identity_of(mail, ada.token)
@@ -62,19 +64,19 @@ async def test_who_registers_verifies_the_email_by_the_code_in_the_mail(mail: Ma
 async def test_a_code_is_used_once_however_many_try_it_at_once(mail: MailNode, ada: SignedIn) -> None:
     code = await mail.code(ADA)
     outcomes = await asyncio.gather(
-        *(mail.node.emails.verify(code, HERE, None) for _ in range(4)), return_exceptions=True
+        *(mail.node.emails.verify(code, HERE, ada.user.id) for _ in range(4)), return_exceptions=True
     )
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["InputError"] * 3 + ["str"]
-    assert (await refused(mail.node.emails.verify(code, HERE, None))).code is ErrorCode.CREDENTIALS_REJECTED
+    assert (await refused(mail.node.emails.verify(code, HERE, ada.user.id))).code is ErrorCode.CREDENTIALS_REJECTED
 
 
 async def test_a_code_ends_after_its_time(mail: MailNode, ada: SignedIn) -> None:
     code = await mail.code(ADA)
     mail.node.clock.move(EMAIL_CODE_LIFE.total_seconds())
-    assert (await refused(mail.node.emails.verify(code, HERE, None))).code is ErrorCode.CREDENTIALS_REJECTED
+    assert (await refused(mail.node.emails.verify(code, HERE, ada.user.id))).code is ErrorCode.CREDENTIALS_REJECTED
     identity = await identity_of(mail, ada.token)
     await mail.node.emails.send_verification(identity, HERE)
-    assert await mail.node.emails.verify(await mail.code(ADA), HERE, None) == ADA
+    assert await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id) == ADA
 
 
 async def test_a_code_is_worthless_to_somebody_else_who_is_signed_in(mail: MailNode, ada: SignedIn) -> None:
@@ -87,7 +89,7 @@ async def test_a_code_is_worthless_to_somebody_else_who_is_signed_in(mail: MailN
 
 @pytest.mark.parametrize("code", ["", "r3m_", "r3m_" + "x" * 43, "r3s_\ud800", "\0", "x" * 100_000])
 async def test_what_is_no_code_is_refused_like_one_that_was_used(mail: MailNode, ada: SignedIn, code: str) -> None:
-    error = await refused(mail.node.emails.verify(code, HERE, None))
+    error = await refused(mail.node.emails.verify(code, HERE, ada.user.id))
     assert error.code is ErrorCode.CREDENTIALS_REJECTED
     assert (await refused(mail.node.resets.reset(code, NEW_PASSWORD, HERE, None))).message == error.message
 
@@ -96,7 +98,7 @@ async def test_a_code_of_one_purpose_serves_no_other(mail: MailNode, ada: Signed
     verification = await mail.code(ADA)
     await refused(mail.node.resets.reset(verification, NEW_PASSWORD, HERE, None))
     await mail.node.resets.request(ADA, HERE)
-    await refused(mail.node.emails.verify(await mail.code(ADA), HERE, None))
+    await refused(mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id))
 
 
 async def test_codes_are_stored_as_hashes_alone(mail: MailNode, ada: SignedIn, pool: Pool) -> None:
@@ -110,10 +112,10 @@ async def test_codes_are_stored_as_hashes_alone(mail: MailNode, ada: SignedIn, p
 
 async def test_wrong_codes_are_limited_by_the_address_that_tries_them(mail: MailNode, ada: SignedIn) -> None:
     for _ in range(WRONG_CODES_PER_HOUR):
-        await refused(mail.node.emails.verify("r3m_wrong", HERE, None))
+        await refused(mail.node.emails.verify("r3m_wrong", HERE, ada.user.id))
     with pytest.raises(RateLimited):
-        await mail.node.emails.verify("r3m_wrong", HERE, None)
-    assert await mail.node.emails.verify(await mail.code(ADA), HERE, None) == ADA
+        await mail.node.emails.verify("r3m_wrong", HERE, ada.user.id)
+    assert await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id) == ADA
 
 
 # ---- change of the email
@@ -124,7 +126,7 @@ async def test_an_email_changes_when_the_code_at_the_new_one_comes_back(mail: Ma
     await mail.node.emails.request_change(identity, NEW_EMAIL.upper(), PASSWORD, HERE)
     code = await mail.code(NEW_EMAIL)
     assert (await user_of(mail, ada)).email == ADA
-    assert await mail.node.emails.verify(code, HERE, None) == NEW_EMAIL
+    assert await mail.node.emails.verify(code, HERE, ada.user.id) == NEW_EMAIL
     user = await user_of(mail, ada)
     assert (user.email, user.email_verified_at) == (NEW_EMAIL, mail.node.clock.now())
     assert "you sign in with another email address" in (await mail.texts(ADA))[-1]
@@ -147,9 +149,9 @@ async def test_what_was_sent_to_the_old_email_opens_nothing_after_the_change(mai
             if waiting.recipient == NEW_EMAIL:
                 continue
             await transaction.mails.postpone(waiting.id, mail.node.clock.now() + EMAIL_CODE_LIFE, "later")
-    await mail.node.emails.verify(await mail.code(NEW_EMAIL), HERE, None)
+    await mail.node.emails.verify(await mail.code(NEW_EMAIL), HERE, ada.user.id)
     mail.node.clock.move(60)
-    await refused(mail.node.emails.verify(verification, HERE, None))
+    await refused(mail.node.emails.verify(verification, HERE, ada.user.id))
     await refused(mail.node.resets.reset(reset, NEW_PASSWORD, HERE, None))
     assert all("password" not in text for text in await mail.texts(ADA))
 
@@ -171,8 +173,8 @@ async def test_of_two_users_who_change_to_one_email_the_second_is_refused(mail: 
     for signed in (ada, eve):
         await mail.node.emails.request_change(await identity_of(mail, signed.token), NEW_EMAIL, PASSWORD, HERE)
         codes.append(await mail.code(NEW_EMAIL))
-    await mail.node.emails.verify(codes[0], HERE, None)
-    assert (await refused(mail.node.emails.verify(codes[1], HERE, None))).code is ErrorCode.EMAIL_TAKEN
+    await mail.node.emails.verify(codes[0], HERE, ada.user.id)
+    assert (await refused(mail.node.emails.verify(codes[1], HERE, eve.user.id))).code is ErrorCode.EMAIL_TAKEN
     assert (await user_of(mail, eve)).email == EVE
 
 
@@ -181,8 +183,8 @@ async def test_the_last_change_that_was_asked_for_counts(mail: MailNode, ada: Si
     await mail.node.emails.request_change(identity, "first@example.com", PASSWORD, HERE)
     first = await mail.code("first@example.com")
     await mail.node.emails.request_change(identity, NEW_EMAIL, PASSWORD, HERE)
-    await refused(mail.node.emails.verify(first, HERE, None))
-    assert await mail.node.emails.verify(await mail.code(NEW_EMAIL), HERE, None) == NEW_EMAIL
+    await refused(mail.node.emails.verify(first, HERE, ada.user.id))
+    assert await mail.node.emails.verify(await mail.code(NEW_EMAIL), HERE, ada.user.id) == NEW_EMAIL
 
 
 async def test_an_email_is_changed_by_who_knows_the_password_and_is_signed_in(mail: MailNode, ada: SignedIn) -> None:
@@ -200,7 +202,7 @@ async def test_an_email_is_changed_by_who_knows_the_password_and_is_signed_in(ma
 
 
 async def test_a_reset_sets_the_password_and_ends_every_login_session(mail: MailNode, ada: SignedIn) -> None:
-    await mail.node.emails.verify(await mail.code(ADA), HERE, None)
+    await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id)
     _, secret = await mail.node.keys.create(await identity_of(mail, ada.token), "bot", frozenset({ApiScope.READ}), None)
     await mail.node.resets.request(f" {ADA.upper()} ", HERE)
     await mail.node.resets.reset(await mail.code(ADA), NEW_PASSWORD, HERE, None)
@@ -214,7 +216,7 @@ async def test_a_reset_sets_the_password_and_ends_every_login_session(mail: Mail
 
 
 async def test_a_reset_also_ends_keys_if_it_is_asked_to(mail: MailNode, ada: SignedIn) -> None:
-    await mail.node.emails.verify(await mail.code(ADA), HERE, None)
+    await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id)
     _, secret = await mail.node.keys.create(await identity_of(mail, ada.token), "bot", frozenset({ApiScope.READ}), None)
     await mail.node.resets.request(ADA, HERE)
     await mail.node.resets.reset(await mail.code(ADA), NEW_PASSWORD, HERE, None, revoke_api_keys=True)
@@ -307,3 +309,97 @@ async def test_what_needs_mail_is_refused_by_a_server_without_and_registering_is
         error = await refused(attempt)
         assert error.code is ErrorCode.UNSUPPORTED
         assert "sends no mail" in error.message
+
+
+# ---- takeovers
+
+
+async def test_a_change_of_email_that_waits_ends_with_a_new_password(mail: MailNode, ada: SignedIn) -> None:
+    await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id)
+    identity = await identity_of(mail, ada.token)
+    await mail.node.emails.request_change(identity, NEW_EMAIL, PASSWORD, HERE)
+    sent = await mail.code(NEW_EMAIL)
+    assert "asked for another email address" in (await mail.texts(ADA))[-1]
+    await mail.node.users.update(identity, password=NEW_PASSWORD, current_password=PASSWORD)
+    await refused(mail.node.emails.verify(sent, HERE, ada.user.id))
+
+    await mail.node.emails.request_change(identity, "other@example.com", NEW_PASSWORD, HERE)  # which waits to be sent
+    await mail.node.users.update(identity, password=PASSWORD, current_password=NEW_PASSWORD)
+    assert await mail.texts("other@example.com") == []
+
+
+async def test_who_takes_a_registered_email_over_by_a_reset_needs_no_second_factor_of_who_registered_it(
+    mail: MailNode, ada: SignedIn
+) -> None:
+    identity = await identity_of(mail, ada.token)
+    secret = await mail.node.two_factor.set_up(identity, PASSWORD)
+    await mail.node.two_factor.enable(identity, pyotp.TOTP(secret.secret).at(mail.node.clock.now()))
+    await mail.node.resets.request(ADA, HERE)
+    await mail.node.resets.reset(await mail.code(ADA), NEW_PASSWORD, HERE, None)
+    assert (await mail.node.users.login(ADA, NEW_PASSWORD, HERE)).user.id == ada.user.id
+
+
+async def test_an_identity_whose_credential_ended_since_it_was_read_acts_no_more(mail: MailNode, ada: SignedIn) -> None:
+    identity = await identity_of(mail, ada.token)
+    await mail.node.users.logout(identity)
+    for attempt in (
+        mail.node.keys.create(identity, "bot", frozenset({ApiScope.ADMIN}), None),
+        mail.node.users.update(identity, "Eve"),
+        mail.node.emails.request_change(identity, NEW_EMAIL, PASSWORD, HERE),
+        mail.node.emails.send_verification(identity, HERE),
+        mail.node.two_factor.set_up(identity, PASSWORD),
+        mail.node.two_factor.enable(identity, "123456"),
+        mail.node.two_factor.disable(identity, "123456"),
+    ):
+        with pytest.raises(Unauthenticated):
+            await attempt
+
+
+async def test_a_key_that_is_made_while_a_reset_ends_all_keys_is_no_way_around_it(
+    mail: MailNode, ada: SignedIn
+) -> None:
+    identity = await identity_of(mail, ada.token)
+    await mail.node.resets.request(ADA, HERE)
+    code = await mail.code(ADA)
+    made, _ = await asyncio.gather(
+        mail.node.keys.create(identity, "bot", frozenset({ApiScope.ADMIN}), None),
+        mail.node.resets.reset(code, NEW_PASSWORD, HERE, None, revoke_api_keys=True),
+        return_exceptions=True,
+    )
+    if isinstance(made, tuple):
+        assert await mail.node.another_node().authenticator.identify(made[1]) is None
+    else:
+        assert isinstance(made, Unauthenticated)
+
+
+async def test_an_erased_user_s_credentials_identify_nobody(mail: MailNode, ada: SignedIn, pool: Pool) -> None:
+    identity = await identity_of(mail, ada.token)
+    _, secret = await mail.node.keys.create(identity, "bot", frozenset({ApiScope.ADMIN}), None)
+    await pool.execute("UPDATE users SET erased_at = now() WHERE id = $1", ada.user.id)
+    fresh = SignInNode(mail.node.database, AwayCache(), mail.node.bus, mail.node.hasher, mail.node.clock)
+    assert [await fresh.authenticator.identify(credential) for credential in (ada.token, secret)] == [None, None]
+    with pytest.raises(Unauthenticated):
+        await mail.node.keys.create(identity, "bot", frozenset({ApiScope.ADMIN}), None)
+
+
+# ---- notices
+
+
+async def test_notices_go_to_verified_emails_alone_and_ten_times_an_hour(mail: MailNode, ada: SignedIn) -> None:
+    identity = await identity_of(mail, ada.token)
+    code = await mail.code(ADA)
+    await mail.node.users.update(identity, password=NEW_PASSWORD, current_password=PASSWORD)
+    assert len(await mail.texts(ADA)) == 1
+    await mail.node.emails.verify(code, HERE, ada.user.id)
+    for number in range(NOTICES_PER_HOUR + 2):
+        await mail.node.users.login(ADA, NEW_PASSWORD, HERE, device=Device(f"192.0.2.{number}"))
+    assert len(await mail.texts(ADA)) == 1 + NOTICES_PER_HOUR
+
+
+async def test_a_mail_with_a_code_is_sent_before_notices(mail: MailNode, ada: SignedIn) -> None:
+    await mail.node.emails.verify(await mail.code(ADA), HERE, ada.user.id)
+    await mail.node.users.login(ADA, PASSWORD, HERE, device=Device("192.0.2.7"))
+    mail.node.clock.move(1)
+    await mail.node.resets.request(ADA, HERE)
+    assert await mail.sender().send_due() == 1
+    assert "forgotten the password" in mail.server.texts(ADA)[-1]

@@ -30,7 +30,7 @@ async def test_a_mail_is_sent_once_with_headers_that_programs_understand(mail: M
 
 @pytest.mark.parametrize("answer", ["500 no", "421 busy"])
 async def test_a_server_that_refuses_for_a_day_loses_nothing(mail: MailNode, answer: str) -> None:
-    await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
+    ada = await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
     mail.server.answer = answer
     for _ in range(24):
         await mail.sender().send_due()
@@ -41,7 +41,7 @@ async def test_a_server_that_refuses_for_a_day_loses_nothing(mail: MailNode, ans
     assert len(mail.server.messages) == 1
     # The code's life begins when it is sent.
     (code,) = mail.server.codes(EMAIL)
-    assert await mail.node.emails.verify(code, HERE, None) == EMAIL
+    assert await mail.node.emails.verify(code, HERE, ada.user.id) == EMAIL
 
 
 async def test_a_server_that_is_down_loses_nothing(mail: MailNode, pool: Pool) -> None:
