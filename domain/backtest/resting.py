@@ -51,8 +51,12 @@ class RestingEntry:
         """Return the order's fill, or its end.
 
         It takes what the book offers if it arrives below the market, and is a maker otherwise. Then it is filled at its
-        limit, and only once the price has gone below it: at the limit itself others may stand in front of it.
+        limit, and only once the price has gone below it: at the limit itself others may stand in front of it. One that
+        has given up on its way never is.
         """
+        end, free_at = self._end(bars)
+        if end <= self.arrives:
+            return Unfilled(free_at)
         opening = int(prices.open[self.arrives])
         if opening < self.limit and not self.rests:
             if self.style.post_only:
@@ -62,7 +66,6 @@ class RestingEntry:
             )
         if self.style.time_in_force in _AT_ONCE:
             return Unfilled(self.arrives)
-        end, free_at = self._end(bars)
         bar = self._first_below(prices, end)
         if bar is None:
             return Unfilled(free_at)

@@ -257,6 +257,16 @@ def test_a_limit_entry_that_gives_up_makes_room_for_the_next_signal() -> None:
     assert fills(run(a_plan(definition), bars)) == [(2, OrderRole.ENTRY, D(99))]
 
 
+@pytest.mark.parametrize("open_", [98, 100])
+@pytest.mark.parametrize(("seconds", "is_filled"), [(60, False), (120, False), (121, True)])
+def test_a_limit_entry_that_gives_up_on_its_way_is_never_filled(open_: int, seconds: int, is_filled: bool) -> None:
+    """Decided at the open of bar 1, the order is at the venue at that of bar 3."""
+    style = limit(offset_bps=D(100), give_up_after_seconds=seconds)
+    bars = bars_at((*QUIET, ENTER), QUIET, QUIET, (open_, open_, 97, 98), (98, 98, 98, 98))
+    result = run(a_plan(signalled(order=style), latency_milliseconds=120_000), bars)
+    assert [fill.bar for fill in result.fills] == ([3] if is_filled else [])
+
+
 def test_an_exit_signal_cancels_a_resting_entry() -> None:
     bars = bars_at((*QUIET, ENTER), (*QUIET, EXIT), (100, 100, 98, 98), (98, 98, 98, 98))
     assert not run(a_plan(signalled(order=limit(offset_bps=D(100)))), bars).fills
