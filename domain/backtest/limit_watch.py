@@ -178,6 +178,8 @@ class _EquityRecord:
 
 def _closes_at(context: RunContext, opened: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return the last close, in ticks, of a market's candles that open until each time; 0 before the first one."""
+    if not len(context.bars):
+        return np.zeros(len(opened), dtype=np.int64)
     last = context.bars.opened.searchsorted(opened, side="right") - 1
     return np.where(last >= 0, context.prices.close[np.maximum(last, 0)], 0)
 

@@ -239,3 +239,10 @@ def test_the_equity_of_all_markets_counts(limits: RiskLimits) -> None:
     start = int(falls.opened[0])
     assert entered(run_markets(a_plan(), markets(falls, other), start)) == [1, 3]
     assert entered(run_markets(replace(a_plan(), risk_limits=limits), markets(falls, other), start)) == [1]
+
+
+def test_a_market_without_any_candle_changes_no_limit() -> None:
+    bars, plan = bars_at(*losing(5)), limited(max_drawdown_percent=D("1.5"))
+    start = int(bars.opened[0])
+    for both in (markets(bars, bars.first(0)), markets(bars.first(0), bars)):
+        assert entered(run_markets(plan, both, start)) == [1, 4]
