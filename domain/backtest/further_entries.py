@@ -139,7 +139,7 @@ class FurtherEntries:
 
     def enter_at(self, level: LadderLevel, ticks: int, bar: int, stretch: Stretch) -> bool:
         """Enter at a level that a stretch reaches, at the price `ticks`; return whether the position has grown."""
-        return self._place(level.number, bar - 1, bar, ticks, stretch.ended, stretch)
+        return self._place(level.number, bar - 1, bar, ticks, stretch.opened, stretch)
 
     # -- orders -------------------------------------------------------------------------------------------------------
 
@@ -152,11 +152,16 @@ class FurtherEntries:
     def _place(
         self, number: int, signal_bar: int, bar: int, ticks: int, at: int, within: Stretch | None = None
     ) -> bool:
-        """Place the order of a further entry where the price is `ticks`; return whether it was filled at once."""
+        """Place the order of a further entry where the price is `ticks`; return whether it was filled at once.
+
+        It is decided with what is known at `at`: of a stretch that it is made `within` that is the open, while its fill
+        has the time of the end.
+        """
         context, latency = self._context, self._context.plan.latency_bars
         share = add_share(self._ladder, number)
         self._ladder = replace(self._ladder, taken=self._ladder.taken | {number})
         entry = context.entries.build(signal_bar, ticks, at, share, self._terms)
+        at = at if within is None else within.ended
         if entry is not None and entry.limit is None:
             self._placed = _Placed(entry, bar + latency, None)
             if not latency:

@@ -246,3 +246,13 @@ def test_a_market_without_any_candle_changes_no_limit() -> None:
     start = int(bars.opened[0])
     for both in (markets(bars, bars.first(0)), markets(bars.first(0), bars)):
         assert entered(run_markets(plan, both, start)) == [1, 4]
+
+
+def test_a_further_entry_in_the_last_bar_of_a_day_counts_for_that_day() -> None:
+    falls = bars_of(bars_at((*QUIET, ENTER), QUIET, *[(80, 80, 80, 80)] * 12).candles, Timeframe.H2)
+    dips = bars_of(bars_at((*QUIET, ENTER), *[QUIET] * 10, (100, 100, 98, 100), *[QUIET] * 2).candles, Timeframe.H2)
+    adds = (EntryAdd(below=ExitDistance(percent=D(1))),)
+    plan = a_plan(signalled(adds=adds, sizing=Sizing(quote_amount=D(100))), timeframe=Timeframe.H2)
+    start = int(falls.opened[0])
+    assert entered(run_markets(plan, markets(falls, dips), start)) == [1, 1, 2, 11]
+    assert entered(run_markets(limited(plan, max_daily_loss=D(5)), markets(falls, dips), start)) == [1, 1]
