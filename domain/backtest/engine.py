@@ -14,7 +14,7 @@ from domain.backtest.market_run import MarketRun
 from domain.backtest.plan import BacktestPlan
 from domain.backtest.result import BacktestResult, Outcome, backtest_result
 from domain.backtest.run_context import RunContext
-from domain.backtest.signals import signals_of
+from domain.backtest.signals import NEVER, signals_of
 from domain.backtest.units import places_needed, units_of
 from domain.core.clock import to_milliseconds
 from domain.model.orders import Order, RiskCode
@@ -139,7 +139,7 @@ def _run_all(runs: Sequence[MarketRun], contexts: Sequence[RunContext], on_progr
     last = max(int(context.bars.opened[-1]) for context in contexts if len(context.bars))
     waiting = [(*run.due, index) for index, run in enumerate(runs)]
     heapify(waiting)
-    while waiting[0][0] <= last:
+    while waiting[0][0] < NEVER:
         at, _, index = waiting[0]
         run = runs[index]
         if run.is_idle:

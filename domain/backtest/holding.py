@@ -6,7 +6,7 @@ bar it isn't, and of all orders that are possible the worse one is taken (`domai
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -143,27 +143,26 @@ class Holding:
             return self._carry_out(Exit(ExitCause.TIME), bar, [price], at)
         if self._further is None:
             return self._step_price(bar, price, at)
-        return self._step_open(bar, self._path.whole(bar))
+        return self.at_open_of(bar, self._path.whole(bar))
 
-    def within(self, bar: int) -> bool:
-        """Do what the prices within a bar lead to; return whether the position is closed."""
-        entered = self._entered if bar == self._entry_bar else None
-        if entered is None and self._path.is_plain:
-            stretch = self._path.whole(bar)
-            return self._step_within(bar, stretch, stretch.high)
-        whole = self._path.whole(bar)
-        # Where candles of the detail are missing none of them may have filled the entry: then their order says nothing.
-        for stretch in (whole,) if entered == whole else self._path.stretches(bar):
-            if entered is not None and stretch.opened < entered.opened:
-                continue
-            is_entry = entered is not None and stretch.opened == entered.opened
-            if not stretch.is_first and not is_entry and self._step_open(bar, stretch):
-                return True
-            if self._step_within(bar, stretch, stretch.close if is_entry else stretch.high):
-                return True
-        return False
+    def stretches(self, bar: int) -> Iterator[Stretch]:
+        """Yield the stretches of a bar from the entry on."""
+        since = self._entered.opened if self._entered is not None and bar == self._entry_bar else self._path.opened[bar]
+        return (stretch for stretch in self._path.stretches(bar) if stretch.opened >= since)
 
-    def _step_open(self, bar: int, stretch: Stretch) -> bool:
+    def has_open(self, stretch: Stretch) -> bool:
+        """Return whether a stretch has an open of its own that the position sees, apart from that of the bar."""
+        return not stretch.is_first and stretch != self._entered
+
+    def within(self, bar: int, stretch: Stretch) -> bool:
+        """Do what the prices within a stretch of a bar lead to; return whether the position is closed.
+
+        The high may lie before an entry that was made in the stretch, the close doesn't.
+        """
+        return self._step_within(bar, stretch, stretch.close if stretch == self._entered else stretch.high)
+
+    def at_open_of(self, bar: int, stretch: Stretch) -> bool:
+        """Do what the price leads to at the open of a stretch of a bar; return whether the position is closed."""
         if self._step_price(bar, stretch.open, stretch.opened):
             return True
         further = self._further_in(bar)
@@ -180,7 +179,7 @@ class Holding:
         return self._carry_out(exit_, bar, [price] * max(len(exit_.targets), 1), at)
 
     def _step_within(self, bar: int, stretch: Stretch, best: int) -> bool:
-        """Step a stretch whose best price is `best`: the high may lie before an entry, the close doesn't."""
+        """Step a stretch whose best price that counts is `best`; return whether the position is closed."""
         opened = self._path.opened[bar] if stretch.is_first else stretch.opened
         cap = self._cap[1] if self._cap is not None and self._cap[0] == opened else None
         further = self._further_in(bar)

@@ -4,7 +4,7 @@ The decision itself is that of live trading: `domain.risk.checks` on a `LimitSco
 `domain.risk.loss_history`.
 """
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -53,7 +53,7 @@ class LimitWatch:
 
     def note_sent(self, at: int) -> None:
         """Count an entry order that is sent at a time."""
-        self._sent.append(at)
+        insort(self._sent, at)
 
     def scope(self, ledger: Ledger, signal_bar: int, at: int, equity: int) -> LimitScope:
         """Return the limits with what they count at a time, for an entry on a ledger's market.

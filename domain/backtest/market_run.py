@@ -1,9 +1,10 @@
 """One market of a backtest, from one signal to the end of its position and on to the next, in steps that have a time.
 
-Each step is due in a bar and a phase of it, so that the steps of several markets can be taken in the order of time.
+Each step is due at a time and in a phase of it, so that the steps of several markets can be taken in their order. What
+is done within a stretch of a bar is due at its end, which is the time of its fills.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 
 from domain.backtest.entries import Entry
@@ -20,17 +21,18 @@ _SIDE = Direction.LONG.entry_side
 
 
 class Phase(IntEnum):
-    """The phases of a bar: what the close before has signalled, what its open leads to, and what is within."""
+    """The phases of a time: what was within a stretch that ends, what a close has signalled, what an open leads to."""
 
-    SIGNAL = 0
-    OPEN = 1
-    WITHIN = 2
+    WITHIN = 0
+    SIGNAL = 1
+    OPEN = 2
 
 
 class MarketRun:
     """Runs one market; the ledger of its context has the result. `bar` and `phase` are those of the next step.
 
-    It has ended when `bar` is the `count` of bars. `has_place` returns whether a position may be opened.
+    Where candles of a shorter timeframe tell what is within a bar, each stretch of it has steps of its own. It has
+    ended when `bar` is the `count` of bars. `has_place` returns whether a position may be opened.
     """
 
     def __init__(self, context: RunContext, has_place: Callable[[], bool]) -> None:
@@ -43,6 +45,8 @@ class MarketRun:
         self._entry: Entry | None = None
         self._reserved = 0
         self._holding: Holding | None = None
+        self._stretches: Iterator[Stretch] = iter(())
+        self._moment: int | None = None
         self.bar = 0
         self.phase = Phase.SIGNAL
         self.step: Callable[[], None] = self._decide
@@ -64,11 +68,17 @@ class MarketRun:
     @property
     def due(self) -> tuple[int, int]:
         """When the next step is due, and its phase; after all bars if there is none."""
-        bar = self.bar
-        return (self._context.path.opened[bar] if bar < self.count else NEVER), self.phase
+        if self.bar >= self.count:
+            return NEVER, self.phase
+        if self._moment is not None:
+            return self._moment, self.phase
+        path = self._context.path
+        opened = path.opened[self.bar]
+        return (opened + path.milliseconds if self.phase is Phase.WITHIN else opened), self.phase
 
-    def _schedule(self, bar: int, phase: Phase, step: Callable[[], None]) -> None:
-        self.bar, self.phase, self.step = bar, phase, step
+    def _schedule(self, bar: int, phase: Phase, step: Callable[[], None], moment: int | None = None) -> None:
+        """Set the next step, due at the `moment`; without one at the open of the bar, or at its end if within."""
+        self.bar, self.phase, self.step, self._moment = bar, phase, step, moment
 
     # -- an entry until its fill --------------------------------------------------------------------------------------
 
@@ -122,7 +132,8 @@ class MarketRun:
         context.ledger.budget.reserved += self._reserved
         if isinstance(outcome, Filled):
             phase = Phase.WITHIN if outcome.in_bar else Phase.OPEN
-            self._schedule(outcome.bar, phase, lambda: self._fill(entry, outcome))
+            moment = self._entered(outcome).ended if outcome.in_bar else None
+            self._schedule(outcome.bar, phase, lambda: self._fill(entry, outcome), moment)
         else:
             context.entries.counts.rejected += outcome.is_rejected
             self._schedule(outcome.free_at, Phase.OPEN, self._withdraw)
@@ -154,27 +165,60 @@ class MarketRun:
         self._holding = holding = Holding(context, entry.terms, bar, filled.ticks, self._exit_bar(), entered)
         first = holding.first_bar()
         if first == bar:
-            self._schedule(bar, Phase.WITHIN, self._step_within)
+            self._go_within(bar)
         else:
             self._schedule(first, Phase.OPEN, self._step_open)
 
     def _entered(self, filled: Filled) -> Stretch:
         """Return the stretch of the bar that has filled a resting order."""
         stretches = self._context.path.stretches(filled.bar)
-        reached = (stretch for stretch in stretches if stretch.low < filled.ticks)
-        return next(reached, self._context.path.whole(filled.bar))
+        return next(stretch for stretch in stretches if stretch.low < filled.ticks)
 
     def _step_open(self) -> None:
         assert self._holding is not None
         if self._holding.at_open(self.bar):
             self._await_signal(self._holding.last_bar)
         else:
-            self._schedule(self.bar, Phase.WITHIN, self._step_within)
+            self._go_within(self.bar)
+
+    def _go_within(self, bar: int) -> None:
+        """Go on with the prices within a bar."""
+        if self._context.path.is_plain:
+            self._schedule(bar, Phase.WITHIN, self._step_within)
+            return
+        assert self._holding is not None
+        self._stretches = self._holding.stretches(bar)
+        self._go_on(bar)
 
     def _step_within(self) -> None:
         holding = self._holding
         assert holding is not None
-        if holding.within(self.bar):
+        if holding.within(self.bar, self._context.path.whole(self.bar)):
             self._await_signal(holding.last_bar)
         else:
             self._schedule(holding.next_bar(self.bar), Phase.OPEN, self._step_open)
+
+    def _go_on(self, bar: int) -> None:
+        """Go on with the next stretch of a bar, or with the next bar after the last one."""
+        holding, stretch = self._holding, next(self._stretches, None)
+        assert holding is not None
+        if stretch is None:
+            self._schedule(holding.next_bar(bar), Phase.OPEN, self._step_open)
+        elif holding.has_open(stretch):
+            self._schedule(bar, Phase.OPEN, lambda: self._step_open_of(stretch), stretch.opened)
+        else:
+            self._schedule(bar, Phase.WITHIN, lambda: self._step_within_of(stretch), stretch.ended)
+
+    def _step_open_of(self, stretch: Stretch) -> None:
+        assert self._holding is not None
+        if self._holding.at_open_of(self.bar, stretch):
+            self._await_signal(self._holding.last_bar)
+        else:
+            self._schedule(self.bar, Phase.WITHIN, lambda: self._step_within_of(stretch), stretch.ended)
+
+    def _step_within_of(self, stretch: Stretch) -> None:
+        assert self._holding is not None
+        if self._holding.within(self.bar, stretch):
+            self._await_signal(self._holding.last_bar)
+        else:
+            self._go_on(self.bar)

@@ -24,7 +24,11 @@ class Stretch(NamedTuple):
 
 
 class PricePath:
-    """The prices of bars by index, in ticks, and the stretches of each bar: those of `detail` where it has any."""
+    """The prices of bars by index, in ticks, and the stretches of each bar.
+
+    Those are the bars of `detail` where they reach the low and the high of the bar: some of them may be missing, and
+    then it isn't known when a price was reached that none of them has.
+    """
 
     def __init__(self, bars: Bars, prices: PriceTicks, detail: tuple[Bars, PriceTicks] | None = None) -> None:
         self.open = prices.open.data
@@ -53,8 +57,11 @@ class PricePath:
         start, end = int(self._starts[bar]), int(self._starts[bar + 1])
         until = self.opened[bar] + self.milliseconds
         inside = [index for index in range(start, end) if detail.opened[index] < until]
-        if not inside:
+        lowest = min((detail.low[index] for index in inside), default=None)
+        highest = max((detail.high[index] for index in inside), default=None)
+        if lowest is None or highest is None or lowest > self.low[bar] or highest < self.high[bar]:
             yield self.whole(bar)
+            return
         for index in inside:
             yield detail._stretch(index, is_first=index == inside[0])  # noqa: SLF001  # of the same class
 

@@ -257,3 +257,80 @@ def test_a_stop_above_the_price_is_filled_at_the_price_though_the_first_candle_o
         (2, OrderRole.ENTRY, D(105), 10),
         (2, OrderRole.STOP_LOSS, D(95), 12),
     ]
+
+
+def test_the_whole_bar_counts_where_minutes_are_missing_that_have_reached_its_low_or_high() -> None:
+    falls = five_minutes((*QUIET, ENTER), QUIET, (100, 100, 90, 99), QUIET)
+    rises = five_minutes((*QUIET, ENTER), QUIET, (100, 110, 100, 101), QUIET)
+    assert detailed(both(), falls, QUIET, QUIET)[1:] == [(2, OrderRole.STOP_LOSS, D(98), 15)]
+    assert detailed(both(), rises, QUIET, QUIET)[1:] == [(2, OrderRole.TAKE_PROFIT, D(102), 15)]
+    # None of the minutes that are there has the low, so that the stop may have come before the high.
+    falls = five_minutes((*QUIET, ENTER), QUIET, (100, 103, 90, 99), QUIET)
+    assert detailed(both(), falls, (100, 103, 100, 103))[1:] == [(2, OrderRole.STOP_LOSS, D(98), 15)]
+
+
+RISES, DIPS = (100, 103, 100, 100), (100, 100, 98.5, 100)
+"""A minute that reaches a take-profit at 102, and one that reaches a further entry at 99."""
+
+
+def of_minutes(market: Market, minutes: Sequence[Sequence[float]], kept: int | None = None) -> MarketBars:
+    """Return bars of five minutes, the first of which signals an entry, with the first `kept` minutes or all."""
+    detail = bars_at(*minutes)
+    rows = [minutes[index : index + 5] for index in range(0, len(minutes), 5)]
+    bars = five_minutes(
+        *(
+            (row[0][0], max(one[1] for one in row), min(one[2] for one in row), row[-1][3], 0 if index else ENTER)
+            for index, row in enumerate(rows)
+        )
+    )
+    return MarketBars(market, bars, detail.first(len(minutes) if kept is None else kept))
+
+
+def laddered(equity: int) -> BacktestPlan:
+    definition = signalled(
+        take_profit=ExitDistance(percent=D(2)),
+        adds=(EntryAdd(below=ExitDistance(percent=D(1))),),
+    )
+    return a_plan(definition, equity=equity, timeframe=Timeframe.M5)
+
+
+@pytest.mark.parametrize("has_minutes", [True, False])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(("rise", "dip", "is_paid"), [(14, 10, False), (10, 13, True)])
+def test_markets_go_through_their_minutes_in_the_order_of_time(
+    rise: int, dip: int, is_paid: bool, is_first: bool, has_minutes: bool
+) -> None:
+    """A further entry is paid with what another market has sold before, and not with what it sells in a later minute.
+
+    Of a market without minutes it isn't known before the end of the bar that it has sold.
+    """
+    rising, dipping = [QUIET] * 20, [QUIET] * 20
+    rising[rise], dipping[dip] = RISES, DIPS
+    seller = of_minutes(a_market("BTC"), rising, None if has_minutes else 5)
+    buyer = of_minutes(a_market("ETH"), dipping)
+    result = run_markets(laddered(100), [seller, buyer] if is_first else [buyer, seller], START_MS)
+    times = [fill.at for fill in result.fills]
+    assert times == sorted(times)
+    further = [(fill.at - START_MS) // 60_000 for fill in result.fills[2:] if fill.role is OrderRole.ENTRY]
+    assert further == ([dip + 1] if is_paid and has_minutes else [])
+    sold = [(fill.at - START_MS) // 60_000 for fill in result.fills if fill.role is OrderRole.TAKE_PROFIT]
+    assert sold[0] == (rise + 1 if has_minutes else 15)
+
+
+@pytest.mark.parametrize("is_detailed", [True, False])
+def test_a_further_entry_knows_no_close_of_the_bar_that_it_is_made_in(is_detailed: bool) -> None:
+    """Its size is a share of the equity, in which the other market's coins count at their last close before the bar."""
+    definition = signalled(sizing=Sizing(equity_percent=D(40)), adds=(EntryAdd(below=ExitDistance(percent=D(1))),))
+    plan = a_plan(definition, timeframe=Timeframe.M5)
+    dipping = [QUIET] * 20
+    dipping[12] = DIPS
+    bought = []
+    for close in (100, 500):
+        other = [*[QUIET] * 12, *[(close, close, close, close)] * 8]
+        pair = [of_minutes(a_market("BTC"), other), of_minutes(a_market("ETH"), dipping)]
+        if not is_detailed:
+            pair = [MarketBars(one.market, one.bars) for one in pair]
+        result = run_markets(plan, pair, START_MS)
+        bought.append([fill.quantity for fill in result.fills if fill.market.symbol == "ETH/USDT"])
+    assert len(bought[0]) == 2
+    assert bought[0] == bought[1]

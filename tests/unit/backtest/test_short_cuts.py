@@ -133,3 +133,4 @@ def test_short_cuts_change_no_fill(
         slow = run_markets(plan, bars, start)
     assert fast.fills == slow.fills
     assert fast == slow
+    assert [fill.at for fill in fast.fills] == sorted(fill.at for fill in fast.fills)
