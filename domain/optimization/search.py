@@ -7,7 +7,7 @@ the same ones, however many workers there are, in whichever order theirs end, an
 
 import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -33,7 +33,7 @@ class Search:
     @property
     def size(self) -> int:
         """How many trials there will be: none is tried twice on a fold, so that a small space needs fewer."""
-        return min(self.trials, self.folds * self.space.size)
+        return min(self.trials, self.folds * (self.space.size + (not self.space.has_first)))
 
     def fold_of(self, number: int) -> int:
         """Return the fold of a trial."""
@@ -54,14 +54,17 @@ class Search:
         if not earlier:
             return dict(self.space.first)
         tried = [self._tried(trials[one], has_ended=one in ended) for one in earlier]
-        return self.space.values(self._new_point(len(earlier), tried, sampler))
+        points = [point for one in earlier if (point := self.space.point_of(trials[one].parameters)) is not None]
+        return self.space.values(self._new_point(len(earlier), tried, frozenset(points), sampler))
 
     def _tried(self, trial: Trial, *, has_ended: bool) -> TriedPoint:
         point = self.space.nearest(trial.parameters)
         return TriedPoint(point, trial.result.score if has_ended and trial.result else None, has_ended)
 
-    def _new_point(self, index: int, tried: Sequence[TriedPoint], sampler: ParameterSampler) -> Point:
-        known = {one.point for one in tried}
+    def _new_point(
+        self, index: int, tried: Sequence[TriedPoint], known: Collection[Point], sampler: ParameterSampler
+    ) -> Point:
+        """Return a point that is none of the known ones; one beside the steps is told the sampler as the nearest."""
         for attempt in range(_PROPOSALS):
             point = sampler.propose(self.space.counts, tried, _seed(self.seed, index, attempt))
             if point not in known:

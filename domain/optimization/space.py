@@ -65,6 +65,16 @@ class SearchSpace:
         """Return the point that is nearest to values."""
         return tuple(parameter.nearest(values[parameter.name]) for parameter in self.parameters)
 
+    def point_of(self, values: Mapping[str, Decimal]) -> Point | None:
+        """Return the point that has these values; None if one of them is beside the steps."""
+        point = self.nearest(values)
+        return point if self.values(point) == values else None
+
+    @property
+    def has_first(self) -> bool:
+        """Whether the values of the first trial are a point; a default may lie between two steps."""
+        return self.point_of(self.first) is not None
+
     def point_at(self, index: int) -> Point:
         """Return a point by its index from 0 to below `size`."""
         point = []

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -39,7 +39,11 @@ def hill(trial: Trial) -> float:
 
 
 def run(
-    search: Search, workers: int, choose: Sequence[int] = (), sampler: Hash | TpeSampler | None = None
+    search: Search,
+    workers: int,
+    choose: Sequence[int] = (),
+    sampler: Hash | TpeSampler | None = None,
+    score: Callable[[Trial], float] = hill,
 ) -> list[Trial]:
     """Run all trials, up to `workers` at a time; `choose` says which of those that run ends next."""
     trials: dict[int, Trial] = {}
@@ -57,7 +61,7 @@ def run(
             assert running, "every trial waits for another one"
             ended = running.pop(next(picks, 0) % len(running))
             trials[ended] = Trial(
-                ended, trials[ended].fold, trials[ended].parameters, TrialResult(score=hill(trials[ended]))
+                ended, trials[ended].fold, trials[ended].parameters, TrialResult(score=score(trials[ended]))
             )
     return [trials[number] for number in sorted(trials)]
 
@@ -119,3 +123,15 @@ def test_the_best_trial_is_the_first_of_those_with_the_highest_score() -> None:
     trials = [Trial(number, 0, {}, TrialResult(score=score)) for number, score in enumerate(scores)]
     assert best_trial([*trials, Trial(9, 0, {})]) == trials[2]
     assert best_trial(trials[:1]) is None
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_a_default_beside_the_steps_is_tried_first_and_every_step_after_it(folds: int) -> None:
+    space = SearchSpace((SearchParameter("p0", D(10), D(3), 4),), {"p0": D(12)})
+    search = Search(space, folds, 100, 0)
+    assert search.size == 5 * folds
+    trials = run(search, 3, sampler=FirstPoint(), score=lambda _trial: 1.0)  # type: ignore[arg-type]
+    for fold in range(folds):
+        values = [trial.parameters["p0"] for trial in trials if trial.fold == fold]
+        assert values[0] == 12
+        assert sorted(values) == [10, 12, 13, 16, 19]
