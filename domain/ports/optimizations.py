@@ -1,6 +1,6 @@
 """The port of optimizations and their trials, which worker nodes share."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -49,8 +49,10 @@ class OptimizationRepository(Protocol):
         """Return the complete results of trials, by optimization and number, of those that have ended."""
         ...
 
-    async def claim_lapsed(self, optimization_id: UUID, worker: str, lease_seconds: float) -> ClaimedTrial | None:
-        """Claim the first trial that runs and whose worker's lease has expired."""
+    async def claim_lapsed(
+        self, optimization_id: UUID, worker: str, lease_seconds: float, at_work: Collection[int] = ()
+    ) -> ClaimedTrial | None:
+        """Claim the first trial that runs and whose worker's lease has expired; none of those `at_work` by number."""
         ...
 
     async def claim_new(self, optimization_id: UUID, trial: Trial, worker: str, lease_seconds: float) -> bool:

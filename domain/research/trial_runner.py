@@ -69,6 +69,8 @@ class TrialRunner:
         self._options = options or TrialOptions()
         self._counts = counts or WorkCounts()
         self._wakeups = [Wakeup() for _ in range(self._options.slots)]
+        self._at_work: set[tuple[UUID, int]] = set()
+        """The optimization and number of each trial that runs here, of all slots."""
         self._loaded: tuple[UUID, Sequence[MarketCandles]] | None = None
         """The candles of the optimization that was worked on last."""
 
@@ -108,10 +110,18 @@ class TrialRunner:
         return False
 
     async def _claim(self, optimization: Optimization) -> ClaimedTrial | None:
-        """Claim the trial of a worker that is gone, or the next one; None if that waits for others, or all have run."""
+        """Claim the trial of a worker that is gone, or the next one; None if that waits for others, or all have run.
+
+        A trial whose lease lapsed while this node stood still, and that still runs here, is left alone.
+        """
         lease = self._options.lease_seconds
         async with self._database.transaction() as transaction:
-            lapsed = await transaction.optimizations.claim_lapsed(optimization.id, self._name, lease)
+            lapsed = await transaction.optimizations.claim_lapsed(
+                optimization.id,
+                self._name,
+                lease,
+                [number for optimization_id, number in self._at_work if optimization_id == optimization.id],
+            )
         if lapsed is not None:
             return lapsed
         search = search_of(optimization)
@@ -132,6 +142,10 @@ class TrialRunner:
     async def _work(self, optimization: Optimization, claimed: ClaimedTrial) -> None:
         """Run the trial for as long as this worker holds its lease, and its job runs."""
         number, started, end = claimed.trial.number, asyncio.get_running_loop().time(), WorkEnd.LOST
+        key = (optimization.id, number)
+        if key in self._at_work:
+            return  # claimed by two slots at once, around a standstill; both leases are this worker's
+        self._at_work.add(key)
         try:
             async with BackgroundTasks() as tasks:
                 work = tasks.start(self._process(optimization, claimed))
@@ -144,6 +158,7 @@ class TrialRunner:
             await self._release(optimization.id, number, was_tried=False)
             raise
         finally:
+            self._at_work.discard(key)
             self._counts.count_trial(end, asyncio.get_running_loop().time() - started)
 
     async def _process(self, optimization: Optimization, claimed: ClaimedTrial) -> WorkEnd:

@@ -1,6 +1,6 @@
 """Optimizations and their trials in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
@@ -77,7 +77,7 @@ UPDATE optimization_trials SET worker = $2, lease_until = statement_timestamp() 
     started_at = statement_timestamp(), attempts = attempts + 1
 WHERE optimization_id = $1 AND number = (
     SELECT number FROM optimization_trials
-    WHERE optimization_id = $1 AND result IS NULL AND lease_until < statement_timestamp()
+    WHERE optimization_id = $1 AND result IS NULL AND lease_until < statement_timestamp() AND number <> ALL($4::int[])
     ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 RETURNING {TRIAL}, attempts"""
@@ -145,8 +145,10 @@ class PostgresOptimizations(Repository):
         rows = await self._connection.fetch(RESULTS, ids, numbers)
         return {(row["optimization_id"], row["number"]): _RESULT.decode(row["result"]) for row in rows}
 
-    async def claim_lapsed(self, optimization_id: UUID, worker: str, lease_seconds: float) -> ClaimedTrial | None:
-        row = await self._connection.fetchrow(CLAIM_LAPSED, optimization_id, worker, lease_seconds)
+    async def claim_lapsed(
+        self, optimization_id: UUID, worker: str, lease_seconds: float, at_work: Collection[int] = ()
+    ) -> ClaimedTrial | None:
+        row = await self._connection.fetchrow(CLAIM_LAPSED, optimization_id, worker, lease_seconds, list(at_work))
         return None if row is None else ClaimedTrial(_trial_from_row(row), row["attempts"])
 
     async def claim_new(self, optimization_id: UUID, trial: Trial, worker: str, lease_seconds: float) -> bool:

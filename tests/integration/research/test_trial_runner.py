@@ -117,6 +117,24 @@ async def test_a_worker_that_stops_gives_its_trial_back(database: PostgresDataba
     assert claimed.attempts == 1
 
 
+async def test_a_node_that_stood_still_does_not_run_its_own_trial_a_second_time(
+    database: PostgresDatabase, world: World, pool: Pool
+) -> None:
+    optimization = await running_optimization(database, world, trials=1)
+    hanging = HangingPool()
+    runner = trial_runner(database, pool=hanging)
+    async with running(runner.run()), pool.acquire() as driver:
+        await eventually(hanging.started.is_set, "the trial runs")
+        for _ in range(MOST_ATTEMPTS + 1):
+            await driver.execute("UPDATE optimization_trials SET lease_until = '-infinity'")
+            assert not await runner.work_once()
+        assert await driver.fetchval("SELECT attempts FROM optimization_trials") == 1
+        assert [trial.result for trial in await trials_of(database, optimization)] == [None]
+        assert not hanging.ended.is_set()
+    async with database.transaction() as transaction:
+        assert await transaction.optimizations.claim_lapsed(optimization.id, "two", 30)
+
+
 async def test_the_trial_of_a_cancelled_job_ends(database: PostgresDatabase, world: World) -> None:
     optimization = await running_optimization(database, world, trials=3)
     pool = HangingPool()
