@@ -1,6 +1,7 @@
 """Computes as jobs how strategies did lately on a market."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,16 +18,27 @@ from domain.model.strategy_templates import TemplateCatalogue
 from domain.model.users import Plan
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
-from domain.research.candle_loader import CandleLoader
+from domain.research.candle_loader import CandleLoader, NoCandles
 from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
 from domain.research.compute_pool import ComputePool, OnProgress, compute_for_job
-from domain.research.listed_markets import listed_markets
+from domain.research.listed_markets import NotListed, listed_markets
 from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
 from domain.research.recommendation_task import AnalysisTask, Evaluated, evaluate_all
 from domain.strategies.compiled import CompiledStrategy, compile_definition
 
 FETCHED: Final = 0.2
 """The progress after the missing candles were fetched and all of them read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why `count` candidates could not be evaluated this time."""
+
+    count: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {'was' if self.count == 1 else 'were'} not: {self.reason}"
 
 
 class RecommendationHandler:
@@ -63,7 +75,10 @@ class RecommendationHandler:
             (market,) = await listed_markets(reading, [requested.market])
             candidates = await self._missing(reading, requested)
         now, timeframe = self._clock.now(), requested.timeframe
-        evaluated = await self._evaluate_all(candidates, market, timeframe.open_time(now), timeframe, user.plan, run)
+        end = timeframe.open_time(now)
+        evaluated, failures = await self._evaluate_all(candidates, market, end, timeframe, user.plan, run)
+        if failures and not evaluated:
+            raise JobFailed(failures[0].reason)
         analyses = [
             WalkForwardAnalysis(requested.market, timeframe, one.hash, now, one.result, one.message)
             for one in evaluated
@@ -75,7 +90,7 @@ class RecommendationHandler:
 
         name = f"{requested.market} {timeframe.venue_name}"
         count = "1 strategy was" if len(analyses) == 1 else f"{len(analyses):,} strategies were"
-        return JobOutcome(f"{count} evaluated on {name}.", store)
+        return JobOutcome(" ".join([f"{count} evaluated on {name}.", *map(str, failures)]), store)
 
     async def _missing(self, reading: UnitOfWork, run: RecommendationRun) -> list[RecommendationCandidate]:
         """Return the candidates without an analysis that is new enough."""
@@ -93,14 +108,16 @@ class RecommendationHandler:
         timeframe: Timeframe,
         plan: Plan,
         run: JobRun,
-    ) -> list[Evaluated]:
+    ) -> tuple[list[Evaluated], list[_Failure]]:
         """Evaluate the candidates in groups that name the same candles beside those of the market.
 
-        Where these can't be had, that is found about the candidates of the group, and the others are evaluated.
+        Where these can't be had for good, that is found about the candidates of the group. What may pass, as a venue
+        that doesn't answer, or is this user's alone, as the plan, is returned as a failure: it is no finding to share.
         """
-        evaluated: list[Evaluated] = []
-        for keys, group in _grouped(candidates, timeframe).items():
-            done = len(evaluated) / len(candidates)
+        evaluated, failures, tried = list[Evaluated](), list[_Failure](), 0
+        for group in _grouped(candidates, timeframe).values():
+            done = tried / len(candidates)
+            tried += len(group)
 
             def report(share: float, done: float = done, part: float = len(group) / len(candidates)) -> None:
                 run.report(done + part * share)
@@ -116,11 +133,15 @@ class RecommendationHandler:
             )
             try:
                 evaluated += await self._evaluate([candidate for candidate, _ in group], needs, plan, report)
-            except JobFailed as error:
-                if not keys:
+            except NotListed as error:
+                evaluated += [Evaluated(candidate.hash, None, str(error)) for candidate, _ in group]
+            except NoCandles as error:
+                if error.key is None:
                     raise
                 evaluated += [Evaluated(candidate.hash, None, str(error)) for candidate, _ in group]
-        return evaluated
+            except JobFailed as error:
+                failures.append(_Failure(len(group), str(error)))
+        return evaluated, failures
 
     async def _evaluate(
         self, candidates: Sequence[RecommendationCandidate], needs: CandleNeeds, plan: Plan, on_progress: OnProgress

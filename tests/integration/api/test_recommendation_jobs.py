@@ -1,6 +1,7 @@
 """Recommendations from the first question to the answer: a job in a real process, over candles on a real database."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 from domain.backtest.market_bars import MarketCandles
 from domain.jobs.runner import JobRunner
 from domain.model.definitions import Sizing, StrategyDefinition
-from domain.model.markets import Candle, Timeframe
+from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.recommendations import WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
+from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.research.candle_loader import CandleLoader
 from domain.research.recommendation_candidates import definition_hash
 from domain.research.recommendation_handler import RecommendationHandler
@@ -20,6 +22,7 @@ from domain.research.recommendation_service import PAUSE, RecommendationService
 from domain.research.recommendation_task import AnalysisTask, evaluate_all
 from domain.strategies.templates import TEMPLATES
 from domain.trading.strategies import StrategyRequest
+from infra.clock import SystemClock
 from infra.postgres.candle_series import PostgresBars
 from infra.runtime.compute_pool import ProcessPool
 from tests.support.api import Api
@@ -33,6 +36,7 @@ QUERY = """{ viewer { strategyRecommendations(market: "sandbox:BTC/USDT", timefr
 JOBS = "{ viewer { jobs { nodes { kind status progress message } } } }"
 CATALOGUE = TemplateCatalogue(tuple(one for one in TEMPLATES if one.name in {"ema_cross", "double_sevens"}))
 COUNT = 1_300
+ETH = MarketSymbol("sandbox", "ETH/USDT")
 MINE = StrategyDefinition(
     sizing=Sizing(equity_percent=Decimal(50)),
     enter_long="crosses_above(close, sma(close, 8))",
@@ -54,10 +58,27 @@ def with_templates(api: Api, templates: TemplateCatalogue = CATALOGUE) -> None:
     object.__setattr__(api.services, "recommendations", service)
 
 
-def runner(api: Api, processes: ProcessPool) -> JobRunner:
+class EtherIsAway:
+    """A venue that answers about one market and not about the other."""
+
+    async def fetch_candles(self, market: MarketSymbol, *_arguments: object) -> list[Candle]:
+        if market == ETH:
+            raise VenueUnreachable("no route")
+        return []
+
+    def venue_now(self) -> datetime:
+        return SystemClock().now()
+
+
+def runner(
+    api: Api,
+    processes: ProcessPool,
+    source: MarketDataSource | None = None,
+    templates: TemplateCatalogue = CATALOGUE,
+) -> JobRunner:
     database, harness = api.database, api.harness
-    candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: None, harness.clock)
-    handler = RecommendationHandler(database, candles, processes, CATALOGUE, harness.clock)
+    candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: source, harness.clock)
+    handler = RecommendationHandler(database, candles, processes, templates, harness.clock)
     return JobRunner(database, harness.bus, harness.clock, "worker", [handler])
 
 
@@ -136,6 +157,36 @@ async def test_what_cannot_be_evaluated_is_left_out_and_not_tried_at_each_questi
     api.harness.clock.ahead += PAUSE
     assert len(await recommended(api)) == 2
     assert len(await jobs(api)) == 1
+
+
+@pytest.mark.parametrize("others", [2, 0])
+async def test_what_may_pass_is_no_finding_that_users_share(api: Api, processes: ProcessPool, others: int) -> None:
+    """A venue that doesn't answer about one market says nothing about a strategy."""
+    templates = TemplateCatalogue(CATALOGUE.templates[:others])
+    with_templates(api, templates)
+    elsewhere = StrategyDefinition(sizing=MINE.sizing, enter_long='market("ETH/USDT").close > 1')
+    await api.services.strategies.create(api.harness.user.id, StrategyRequest("elsewhere", None, elsewhere), None)
+    now = api.harness.clock.now()
+    await store_waves(api.database, candles_until(now))
+    earlier = WalkForwardAnalysis(
+        BTC, Timeframe.H1, definition_hash(elsewhere), now - timedelta(days=60), None, "as before"
+    )
+    async with api.database.transaction() as transaction:
+        await transaction.market_data.save_markets([replace(a_market(), symbol=ETH, base="ETH")])
+        await transaction.recommendations.save_analyses([earlier])
+    await recommended(api)
+    source: Any = EtherIsAway()
+    await runner(api, processes, source, templates).work_once()
+    assert await analyses(api, elsewhere) == [earlier]
+    (job,) = await jobs(api)
+    reason = "aren't stored, and sandbox doesn't answer. Try again later."
+    assert job["message"].endswith(reason)
+    if others:
+        assert job["status"] == "SUCCEEDED"
+        assert job["message"].startswith("2 strategies were evaluated on sandbox:BTC/USDT 1h. 1 was not: ")
+        assert len(await analyses(api, *(one.definition for one in templates.templates))) == 2
+    else:
+        assert job["status"] == "FAILED"
 
 
 async def test_without_candles_or_the_market_the_job_fails_with_the_reason_and_the_question_is_answered(
