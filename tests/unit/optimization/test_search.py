@@ -126,7 +126,7 @@ def test_the_best_trial_is_the_first_of_those_with_the_highest_score() -> None:
 
 
 @pytest.mark.parametrize("folds", [1, 2])
-def test_a_default_beside_the_steps_is_tried_first_and_every_step_after_it(folds: int) -> None:
+def test_a_default_between_two_steps_is_tried_first_and_every_step_after_it(folds: int) -> None:
     space = SearchSpace((SearchParameter("p0", D(10), D(3), 4),), {"p0": D(12)})
     search = Search(space, folds, 100, 0)
     assert search.size == 5 * folds
