@@ -1,5 +1,6 @@
 """Mail over SMTP (RFC 5321) by aiosmtplib: the domain's port `MailTransport`."""
 
+import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import localtime
@@ -12,6 +13,7 @@ from domain.ports.mail import MailNotSent
 from infra.mail_server import SmtpServer, SmtpTls
 
 MAX_REASON_CHARACTERS: Final = 300
+_ADDRESS: Final = re.compile(r"\S+@\S+")
 
 
 class SmtpTransport:
@@ -35,8 +37,8 @@ class SmtpTransport:
                 local_hostname=server.sender.domain,
                 timeout=server.timeout_seconds,
             )
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, UnicodeError) as error:
-            raise MailNotSent(_reason(error, message.recipient)) from None
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            raise MailNotSent(_reason(error)) from None
 
     def _mail(self, message: MailMessage) -> EmailMessage:
         mail = EmailMessage()
@@ -51,7 +53,7 @@ class SmtpTransport:
         return mail
 
 
-def _reason(error: Exception, recipient: str) -> str:
-    """Return what the server said, without the address, which a server that refuses it repeats: it is for the log."""
-    text = " ".join(str(error).split()).replace(recipient, "…") or "no reason was given"
+def _reason(error: Exception) -> str:
+    """Return what the server said, without addresses, which a server that refuses one repeats: it is for the log."""
+    text = _ADDRESS.sub("…", " ".join(str(error).split())) or "no reason was given"
     return f"{type(error).__name__}: {text}"[:MAX_REASON_CHARACTERS]

@@ -13,7 +13,7 @@ MAXIMUM_EMAIL_LENGTH = 254
 
 MAXIMUM_NAME_LENGTH = 100
 
-# Nothing is sent to an email here, it is a name to sign in with: one at a host of the own network (.local) is as good.
+# A mail server of the own network takes mails to a host of it (.local): such an address is as good.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
@@ -39,6 +39,11 @@ def validate_email(text: str) -> str:
     there is the owner's concern.
     """
     email = normalise_email(text)
+    written = unicodedata.normalize("NFC", text.strip())
+    if written.casefold() != written.lower():
+        # The host of straße.de is xn--strae-oqa.de, and strasse.de is somebody else's.
+        message = f"{written!r} has a letter (such as ß) that stands for others in lower case; write it with those."
+        raise InputError(ErrorCode.INVALID, message, ("input", "email"))
     try:
         email_validator.validate_email(email, check_deliverability=False, strict=True)
     except email_validator.EmailNotValidError:

@@ -70,12 +70,15 @@ class MailSender:
         self._options = options or MailSenderOptions()
 
     async def run(self) -> None:
-        """Send mails as they fall due; while the database can't be reached, wait for it."""
+        """Send mails as they fall due, whatever becomes of one; while the database can't be reached, wait for it."""
         while True:
             try:
                 claimed = await self.send_due()
             except Unavailable as error:
                 log.warning("mails wait for the database: %s", error.message)
+                claimed = 0
+            except Exception:
+                log.exception("mails could not be sent; they are tried again")
                 claimed = 0
             if claimed < self._options.at_once:
                 await asyncio.sleep(self._options.poll_seconds)
@@ -94,7 +97,20 @@ class MailSender:
         return len(mails)
 
     async def _send(self, mail: Mail) -> None:
+        try:
+            await self._attempt(mail)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("mail %s (%s) could not be sent", mail.id, mail.kind)
+            await self._store_failure(mail, "a fault of the engine, which its log describes")
+
+    async def _attempt(self, mail: Mail) -> None:
         async with self._database.transaction() as transaction:
+            # The user first, as everything does that withdraws mails: it may have been withdrawn since it was claimed.
+            is_due = mail.user_id is None or await transaction.users.lock(mail.user_id)
+            if not is_due or not await transaction.mails.lock_open(mail.id):
+                return
             message = await self._composer.compose(transaction, mail)
             if message is None:
                 await transaction.mails.delete(mail.id)
@@ -106,9 +122,6 @@ class MailSender:
             await self._store_failure(mail, f"the server took longer than {self._options.send_seconds:.0f} s")
         except MailNotSent as error:
             await self._store_failure(mail, str(error))
-        except Exception:
-            log.exception("mail %s (%s) could not be sent", mail.id, mail.kind)
-            await self._store_failure(mail, "a fault of the engine, which its log describes")
         else:
             async with self._database.transaction() as transaction:
                 await transaction.mails.mark_sent(mail.id, self._clock.now())

@@ -28,6 +28,10 @@ class MailOutbox(Protocol):
         """
         ...
 
+    async def lock_open(self, mail_id: UUID) -> bool:
+        """Lock a mail until the transaction ends; return False if it was withdrawn, sent or given up."""
+        ...
+
     async def mark_sent(self, mail_id: UUID, at: datetime) -> None:
         """Store that the server has taken the mail."""
         ...

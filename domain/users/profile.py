@@ -16,6 +16,10 @@ _LOCALE: Final = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}
 _CURRENCY: Final = re.compile(r"[A-Z0-9]{2,20}")
 
 
+_NO_ZONES: Final = frozenset({"localtime", "Factory", "posixrules"})
+"""Files beside the zones, which name no place: another machine has another one, or none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProfileChanges:
     """Changes of a profile; a field that isn't given stays as it is."""
@@ -66,7 +70,7 @@ def with_profile(user: User, changes: ProfileChanges) -> User:
 
 @cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(zoneinfo.available_timezones()) - _NO_ZONES
 
 
 def _quoted(text: str) -> str:

@@ -79,19 +79,19 @@ class SecondFactor:
     async def accepts(self, transaction: UnitOfWork, factor: TwoFactor, code: str) -> bool:
         """Return whether the code is right, and store that it was used, or that it was wrong; `factor` is locked."""
         now = self._clock.now()
+        compact = "".join(code.split()).replace("-", "").upper()
+        is_recovery = len(compact) == RECOVERY_CODE_CHARACTERS
+        # Nobody guesses one of these: who has one signs in although somebody else tries codes of the app.
+        if is_recovery and await transaction.two_factors.take_recovery_code(factor.user_id, _recovery_hash(compact)):
+            await transaction.two_factors.save(replace(factor, failures=0, failures_since=None))
+            return True
         started = factor.failures_since
         is_open = started is not None and now - started < FAILURE_WINDOW
         if started is not None and is_open and factor.failures >= MOST_FAILURES:
             left = started + FAILURE_WINDOW - now
             raise RateLimited("Too many wrong codes of the second factor were tried", int(left.total_seconds()) + 1)
-        compact = "".join(code.split()).replace("-", "").upper()
-        if len(compact) == RECOVERY_CODE_CHARACTERS:
-            is_right = await transaction.two_factors.take_recovery_code(factor.user_id, _recovery_hash(compact))
-            step = factor.last_step
-        else:
-            step = self._step(factor, compact, now)
-            is_right = step is not None
-        if is_right:
+        step = None if is_recovery else self._step(factor, compact, now)
+        if step is not None:
             await transaction.two_factors.save(replace(factor, last_step=step, failures=0, failures_since=None))
             return True
         failures, since = (factor.failures, factor.failures_since) if is_open else (0, now)

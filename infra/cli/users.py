@@ -60,9 +60,15 @@ async def promote_user(settings: Settings, email: str) -> bool:
     """Make a user an operator; False if nobody has that email."""
     from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
     from domain.model.users import UserRole  # noqa: PLC0415  # as above
+    from domain.users.activity import record_activity  # noqa: PLC0415  # as above
 
     async with _backends(settings) as backends, backends.database.transaction() as transaction:
-        return await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR) is not None
+        user = await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR)
+        if user is None:
+            return False
+        action, now = ("userPromote", ("User", str(user.id)), "by an operator"), backends.clock.now()
+        await record_activity(transaction, backends.ids, now, user.id, *action)
+        return True
 
 
 async def make_reset_code(settings: Settings, email: str) -> str | None:

@@ -48,6 +48,10 @@ class PostgresMails(Repository):
         rows = await self._connection.fetch(_CLAIM, now, again_at, limit, list(MailKind), list(CODE_KINDS))
         return [_mail_from_row(row) for row in rows]
 
+    async def lock_open(self, mail_id: UUID) -> bool:
+        query = f"SELECT id FROM mails WHERE id = $1 AND {_OPEN} FOR UPDATE"
+        return await self._connection.fetchval(query, mail_id) is not None
+
     async def mark_sent(self, mail_id: UUID, at: datetime) -> None:
         await self._connection.execute("UPDATE mails SET sent_at = $2, error = NULL WHERE id = $1", mail_id, at)
 

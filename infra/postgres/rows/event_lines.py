@@ -34,6 +34,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "twoFactorDisable": "two_factor_disabled",
     "recoveryCodesReplace": "recovery_codes_replaced",
     "userErase": "user_erased",
+    "userPromote": "user_promoted",
     "userDataExport": "data_export_requested",
     "passwordResetRequest": "password_reset_requested",
     "passwordReset": "password_reset",

@@ -44,11 +44,13 @@ async def test_an_operator_promotes_resets_and_erases_by_email_and_it_is_in_the_
     assert user is not None
     assert (user.role, user.two_factor_enabled_at) == (UserRole.OPERATOR, None)
     assert {(activity.action, activity.detail) for activity in activities} == {
-        ("passwordResetRequest", "by an operator"), ("twoFactorDisable", "by an operator"),
+        ("userPromote", "by an operator"), ("passwordResetRequest", "by an operator"),
+        ("twoFactorDisable", "by an operator"),
     }  # fmt: skip
 
     assert await erase_user(settings, "ada@example.com")
     assert await pool.fetchval("SELECT count(*) FROM users WHERE email LIKE '%ada%'") == 0
+    assert await pool.fetchval("SELECT detail FROM activities WHERE action = 'userErase'") == "by an operator"
 
 
 async def test_nobody_by_that_email_and_what_is_no_email_are_errors(pool: Pool, settings: Settings) -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from email.message import EmailMessage
 
 import pytest
 
@@ -135,3 +136,43 @@ async def test_an_international_address_gets_its_mail(mail: MailNode) -> None:
 async def test_without_a_mail_server_nothing_is_put_into_the_outbox(node: SignInNode, pool: Pool) -> None:
     await node.users.register(EMAIL, PASSWORD, None, HERE)
     assert await pool.fetchval("SELECT count(*) FROM mails") == 0
+
+
+async def test_a_fault_of_one_mail_stops_no_other(mail: MailNode, pool: Pool) -> None:
+    await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
+    await mail.node.users.register("eve@example.com", PASSWORD, None, HERE)
+    await pool.execute("UPDATE mails SET recipient = 'nonsense', kind = 'SIGN_IN' WHERE recipient = $1", EMAIL)
+    assert "eve@example.com" in {message["To"] for message in await sent(mail)}
+    assert await pool.fetchval("SELECT error FROM mails WHERE recipient = 'nonsense'") is not None
+
+
+async def test_a_kind_of_mail_that_a_newer_version_has_waits_for_it(mail: MailNode, pool: Pool) -> None:
+    await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
+    await pool.execute("UPDATE mails SET kind = 'OF_TOMORROW'")
+    assert await mail.sender().send_due() == 0
+    assert await pool.fetchval("SELECT attempts FROM mails") == 0
+
+
+async def test_a_mail_that_was_withdrawn_after_it_was_claimed_is_not_sent(mail: MailNode) -> None:
+    ada = await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
+    now = mail.node.clock.now()
+    async with mail.node.database.transaction() as transaction:
+        (claimed,) = await transaction.mails.claim_due(now, now, 10)
+        await transaction.mails.withdraw(ada.user.id, [claimed.kind])
+    await mail.sender()._send(claimed)
+    assert mail.server.messages == []
+
+
+async def test_what_a_server_says_of_addresses_is_not_stored(mail: MailNode, pool: Pool) -> None:
+    await mail.node.users.register(EMAIL, PASSWORD, None, HERE)
+    mail.server.answer = "550 no such user: <Ada@EXAMPLE.com> for root@mx.example.com"
+    await mail.sender().send_due()
+    error = await pool.fetchval("SELECT error FROM mails")
+    assert "no such user" in error
+    assert "@" not in error
+
+
+async def sent(mail: MailNode) -> list[EmailMessage]:
+    while await mail.sender().send_due():
+        pass
+    return mail.server.messages

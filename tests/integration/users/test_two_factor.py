@@ -153,11 +153,18 @@ async def test_guessing_ends_after_ten_wrong_codes_in_an_hour_however_many_try_a
     await asyncio.gather(*tries, return_exceptions=True)
     for _ in range(MOST_FAILURES - 5):
         await refused(login(node, "000000x"))
-    for code in (ada.app.fresh(), ada.recovery_codes[0]):
+    for code in (ada.app.fresh(), "A" * 16):
         with pytest.raises(RateLimited):
             await login(node, code)  # type: ignore[misc]
     node.clock.move(3_600)
     await node.users.login(EMAIL, PASSWORD, HERE, ada.app.code())
+
+
+async def test_who_tries_wrong_codes_keeps_nobody_with_a_recovery_code_out(node: SignInNode, ada: Ada) -> None:
+    for _ in range(MOST_FAILURES):
+        await refused(login(node, "000000x"))
+    await node.users.login(EMAIL, PASSWORD, HERE, ada.recovery_codes[0])
+    await node.users.login(EMAIL, PASSWORD, HERE, ada.app.fresh())
 
 
 async def test_a_right_code_forgets_the_wrong_ones(node: SignInNode, ada: Ada) -> None:

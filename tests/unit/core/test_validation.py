@@ -24,6 +24,13 @@ def test_what_is_no_email_is_refused(text: str) -> None:
     assert len(refused.value.message) < 350
 
 
+@pytest.mark.parametrize("email", ["ada@stra\u00dfe.de", "gro\u00df@example.com", "\u00b5@example.com"])
+def test_an_address_that_would_become_another_mailbox_is_refused(email: str) -> None:
+    with pytest.raises(InputError, match="stands for others") as refused:
+        validate_email(email)
+    assert (refused.value.code, refused.value.path) == (ErrorCode.INVALID, ("input", "email"))
+
+
 def test_an_email_is_the_same_in_every_case_and_form_of_writing() -> None:
     assert normalise_email("  Ada.Lovelace@Example.COM ") == "ada.lovelace@example.com"
     assert normalise_email("zoe\u0301@example.com") == normalise_email("zo\u00e9@example.com")
