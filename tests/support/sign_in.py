@@ -77,7 +77,7 @@ class SignInNode:
         tokens = RandomTokens()
         database, authenticator, clock = self.database, self.authenticator, self.clock
         hashing = HashQueue(self.hasher)
-        passwords = PasswordCheck(database, throttle, hashing)
+        passwords = self.passwords = PasswordCheck(database, throttle, hashing)
         mails, limits = UserMails(IDS, is_configured=self.sends_mail), MailLimits(self.cache)
         second_factor = SecondFactor(self.vault, clock)
         guards = (throttle, registrations, hashing, passwords, mails, second_factor, tokens)

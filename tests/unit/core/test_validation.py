@@ -25,7 +25,7 @@ def test_what_is_no_email_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("email", ["ada@stra\u00dfe.de", "gro\u00df@example.com", "\u00b5@example.com"])
-def test_an_address_that_would_become_another_mailbox_is_refused(email: str) -> None:
+def test_an_address_that_would_become_somebody_elses_is_refused(email: str) -> None:
     with pytest.raises(InputError, match="stands for others") as refused:
         validate_email(email)
     assert (refused.value.code, refused.value.path) == (ErrorCode.INVALID, ("input", "email"))
