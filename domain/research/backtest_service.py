@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
 from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.core.money import ZERO, plain
+from domain.core.money import ZERO
 from domain.events.idempotency import reserve
 from domain.jobs.queue import add_job, notify_workers
 from domain.market_data.history_download import BEFORE_ALL_MARKETS
@@ -22,6 +21,7 @@ from domain.model.users import Plan
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
+from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
 from domain.rules.costs import fee_percent
 from domain.rules.market_choice import market_choice_errors
@@ -29,11 +29,6 @@ from domain.strategies.compiled import compile_definition
 from domain.strategies.parameter_values import all_parameter_values, parameter_value_errors
 from domain.strategies.validation import unsupported_errors, validate
 from domain.users.activity import record_activity
-
-MAX_EQUITY: Final = Decimal("1E15")
-MAX_FEE_PERCENT: Final = Decimal(10)
-MAX_SLIPPAGE_BPS: Final = Decimal(1_000)
-MAX_LATENCY_MILLISECONDS: Final = 24 * 3_600 * 1_000
 
 MarketLookup = Callable[[MarketSymbol], Market | None]
 
@@ -213,19 +208,15 @@ def _settings_errors(request: BacktestRequest) -> Iterator[InputError]:
 
 
 def _number_errors(request: BacktestRequest) -> Iterator[InputError]:
-    equity = request.initial_equity
-    if not (equity.is_finite() and ZERO < equity <= MAX_EQUITY):
-        message = f"initialEquity is {_shown(equity)}; it must be greater than 0 and at most {MAX_EQUITY:f}."
-        yield InputError(ErrorCode.INVALID, message, ("input", "initialEquity"))
-    for name, value, most in (
-        ("takerFeePercent", request.taker_fee_percent, MAX_FEE_PERCENT),
-        ("makerFeePercent", request.maker_fee_percent, MAX_FEE_PERCENT),
-        ("slippageBps", request.slippage_bps, MAX_SLIPPAGE_BPS),
-        ("latencyMilliseconds", Decimal(request.latency_milliseconds), Decimal(MAX_LATENCY_MILLISECONDS)),
-    ):
-        if value is not None and not (value.is_finite() and ZERO <= value <= most):
-            message = f"{name} is {_shown(value)}; it must be from 0 to {most:f}."
-            yield InputError(ErrorCode.INVALID, message, ("input", name))
+    numbers = RunNumbers(
+        request.initial_equity,
+        request.taker_fee_percent,
+        request.maker_fee_percent,
+        request.slippage_bps,
+        request.latency_milliseconds,
+    )
+    for name, message in numbers.errors(NumberNames()):
+        yield InputError(ErrorCode.INVALID, message, ("input", name))
 
 
 def _period_errors(request: BacktestRequest, now: datetime) -> Iterator[InputError]:
@@ -281,7 +272,3 @@ def _backtest(
 def closed_end(request: BacktestRequest, now: datetime) -> datetime:
     """Return the end of the period, or that of the newest candle which has closed: a later run must see no more."""
     return min(request.end, request.timeframe.open_time(now))
-
-
-def _shown(value: Decimal) -> str:
-    return plain(value)[:40] if value.is_finite() else str(value)

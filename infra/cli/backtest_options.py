@@ -63,7 +63,7 @@ class BacktestOptions:
         from infra.strategy_files.strategy_file import read_strategy_file  # noqa: PLC0415
 
         def percent(text: str | None, option: str) -> Decimal | None:
-            return None if text is None else arguments.parse_amount(text, option, below=Decimal(100))
+            return None if text is None else arguments.parse_amount(text, option)
 
         market, *others = map(arguments.parse_market, self.market)
         detail = self.detail_timeframe
@@ -77,7 +77,7 @@ class BacktestOptions:
             equity=arguments.parse_amount(self.equity, "--equity", is_positive=True),
             taker_fee_percent=percent(self.taker_fee, "--taker-fee"),
             maker_fee_percent=percent(self.maker_fee, "--maker-fee"),
-            slippage_bps=arguments.parse_amount(self.slippage_bps, "--slippage-bps", below=Decimal(10_000)),
+            slippage_bps=arguments.parse_amount(self.slippage_bps, "--slippage-bps"),
             latency_milliseconds=self.latency_ms,
             fee_currency=FeeCurrency.QUOTE if self.fees_in_quote else FeeCurrency.RECEIVED,
             other_markets=tuple(others),

@@ -9,11 +9,14 @@ from domain.core.money import ZERO
 from domain.model.backtests import DEFAULT_SETTINGS, RunSettings
 from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
 from domain.rules.costs import FeeCurrency, TradingCosts, fee_percent
 from domain.rules.market_choice import market_choice_errors
 from domain.strategies.validation import unsupported_errors
 from infra.cli.arguments import BadArgument
+
+_OPTIONS = NumberNames("--equity", "--taker-fee", "--maker-fee", "--slippage-bps", "--latency-ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,20 @@ def check_request(request: BacktestRequest) -> None:
         raise BadArgument(
             f"--detail-timeframe must be shorter than --timeframe ({request.timeframe.venue_name}) and divide it"
         )
+    numbers = RunNumbers(
+        request.equity,
+        request.taker_fee_percent,
+        request.maker_fee_percent,
+        request.slippage_bps,
+        request.latency_milliseconds,
+    )
+    wrong = [message for _, message in numbers.errors(_OPTIONS)]
     errors = [
         *market_choice_errors(request.markets, request.settings.max_open_positions),
         *validate_limits(request.settings.risk_limits, ("--risk-limits",)),
     ]
-    if errors:
-        raise BadArgument("\n".join(error.message for error in errors))
+    if errors or wrong:
+        raise BadArgument("\n".join([*wrong, *(error.message for error in errors)]))
     for error in unsupported_errors(request.definition):
         if error.path and error.path[0] in {"enterShort", "exitShort"}:
             raise BadArgument(f"{error.path[0]}: {error.message}")

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -12,6 +13,7 @@ from domain.model.trading import RiskLimits
 from domain.rules.costs import FeeCurrency
 from infra.cli.arguments import BadArgument, parse_risk_limits
 from infra.cli.backtest_options import BacktestOptions
+from infra.cli.backtest_request import check_request
 from infra.cli.main import app
 
 D = Decimal
@@ -63,3 +65,22 @@ def test_several_markets_and_limits_are_read_as_the_api_reads_them(file: Path) -
 def test_limits_that_cannot_be_read_are_named(text: str, reason: str) -> None:
     with pytest.raises(BadArgument, match=reason):
         parse_risk_limits(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"equity": "1000000000000001"},
+            "--equity is 1000000000000001; it must be greater than 0",
+        ),
+        ({"taker_fee": "10.5"}, "--taker-fee is 10.5; it must be from 0 to 10."),
+        ({"maker_fee": "11"}, "--maker-fee is 11; it must be from 0 to 10."),
+        ({"slippage_bps": "1001"}, "--slippage-bps is 1001; it must be from 0 to 1000."),
+        ({"latency_ms": 86_400_001}, "--latency-ms is 86400001; it must be from 0 to 86400000."),
+    ],
+)
+def test_numbers_have_the_bounds_of_the_api(file: Path, changes: dict[str, Any], message: str) -> None:
+    options = BacktestOptions(file, ["sandbox:BTC/USDT"], "2026-01-01", end="2026-02-01", **changes)
+    with pytest.raises(BadArgument, match=message):
+        check_request(options.request())
