@@ -1,5 +1,6 @@
 """Compares the round trips of a trading session with those of a backtest over the same candles; pure."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,26 @@ class _Found:
     items: list[DriftItem] = field(default_factory=list)
 
 
+class _EntrySignals:
+    """The entry signals of a session's strategy by their candles, sorted once for all round trips."""
+
+    def __init__(self, run: ComparedRuns) -> None:
+        entries = [
+            (signal.candle_at, signal)
+            for signal in run.signals
+            if signal.action is SignalAction.ENTER_LONG and signal.add_number is None and signal.candle_at is not None
+        ]
+        self._timeframe = run.timeframe
+        self._entries = sorted(entries, key=lambda entry: entry[0])
+        self._candles = [candle for candle, _ in self._entries]
+
+    def before(self, opened_at: datetime) -> Signal | None:
+        """Return the newest one whose candle closed just before a round trip was opened."""
+        earliest = self._timeframe.open_time(opened_at) - _CANDLES_TO_FILL * self._timeframe.duration
+        index = bisect_left(self._candles, opened_at) - 1
+        return self._entries[index][1] if index >= 0 and self._candles[index] >= earliest else None
+
+
 def drift_of(runs: Sequence[ComparedRuns]) -> Drift:
     """Return the differences on all markets together."""
     found = _Found()
@@ -74,14 +95,15 @@ def _compare(run: ComparedRuns, found: _Found) -> None:
         found.items.append(
             DriftItem(DriftCause.CANDLES_MISSING, run.market, first, f"{count:,} candles are missing in the backtest.")
         )
+    entries = _EntrySignals(run)
     for live, simulated in _pairs(run):
         if live is None:
             assert simulated is not None
             found.missed += 1
-            found.items.append(_missed(run, simulated))
+            found.items.append(_missed(run, simulated, entries))
         elif simulated is None:
             found.extra += 1
-            found.items.append(_extra(run, live))
+            found.items.append(_extra(run, live, entries))
         else:
             found.matched += 1
             _compare_trips(run, live, simulated, found)
@@ -116,9 +138,9 @@ def _apart(run: ComparedRuns, one: RoundTrip, other: RoundTrip) -> timedelta:
     return abs(_candle(run, one.opened_at) - _candle(run, other.opened_at))
 
 
-def _missed(run: ComparedRuns, trip: RoundTrip) -> DriftItem:
+def _missed(run: ComparedRuns, trip: RoundTrip, entries: _EntrySignals) -> DriftItem:
     """Say why the session has no such round trip."""
-    signal = _signal_before(run, trip.opened_at)
+    signal = entries.before(trip.opened_at)
     at = trip.opened_at
     if signal is None:
         message = "The backtest entered on a signal that the session doesn't have."
@@ -134,27 +156,13 @@ def _missed(run: ComparedRuns, trip: RoundTrip) -> DriftItem:
     return DriftItem(DriftCause.NOT_FILLED, run.market, at, message)
 
 
-def _extra(run: ComparedRuns, trip: RoundTrip) -> DriftItem:
-    signal = _signal_before(run, trip.opened_at)
+def _extra(run: ComparedRuns, trip: RoundTrip, entries: _EntrySignals) -> DriftItem:
+    signal = entries.before(trip.opened_at)
     if signal is None:
         message = "The session entered on a signal from outside, of which a backtest has none."
         return DriftItem(DriftCause.SUBMITTED, run.market, trip.opened_at, message)
     message = "The session entered on a signal that the backtest doesn't have, or couldn't act on."
     return DriftItem(DriftCause.SIGNAL_EXTRA, run.market, trip.opened_at, message)
-
-
-def _signal_before(run: ComparedRuns, opened_at: datetime) -> Signal | None:
-    """Return the newest entry signal of the strategy whose candle closed just before a round trip was opened."""
-    earliest = _candle(run, opened_at) - _CANDLES_TO_FILL * run.timeframe.duration
-    found = [
-        signal
-        for signal in run.signals
-        if signal.action is SignalAction.ENTER_LONG
-        and signal.add_number is None
-        and signal.candle_at is not None
-        and earliest <= signal.candle_at < opened_at
-    ]
-    return max(found, key=lambda signal: signal.candle_at or signal.at, default=None)
 
 
 def _compare_trips(run: ComparedRuns, live: RoundTrip, simulated: RoundTrip, found: _Found) -> None:

@@ -1,5 +1,6 @@
 """Computes as jobs how far trading sessions have drifted from backtests over the same candles."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -90,7 +91,8 @@ class DriftHandler:
         drift, message = None, "The strategy has no rule to enter: there is nothing to compare."
         if record.definition.enter_long is not None:
             runs = await self._compare(record, markets, until, run)
-            drift = None if isinstance(runs, str) else drift_of(runs)
+            # In a thread: thousands of round trips take longer than the node's loop may stand still.
+            drift = None if isinstance(runs, str) else await asyncio.to_thread(drift_of, runs)
             message = runs if isinstance(runs, str) else _summary(drift)
         computed = replace(requested, computed_at=now, until=until, drift=drift)
 
@@ -149,7 +151,7 @@ class DriftHandler:
         return ComparedRuns(
             symbol,
             session.timeframe,
-            _live_trips(record, market, until),
+            await asyncio.to_thread(_live_trips, record, market, until),
             [trip for trip in simulated.round_trips if trip.market == symbol],
             [signal for signal in record.signals if (signal.market or session.market) == symbol],
             gaps,

@@ -118,6 +118,13 @@ def test_a_round_trip_that_the_session_lacks_has_its_cause(signals: list[Signal]
     assert drift.entry_bps is None
 
 
+def test_of_several_signals_the_newest_before_the_round_trip_is_its_cause() -> None:
+    later, earlier = signal(5), signal(3, missed=True, order_id=None)
+    signals = (signal(9), later, signal(6, action=SignalAction.EXIT_LONG), earlier, signal(200))
+    assert [item.cause for item in drift_of([runs([], [trip(5)], *signals)]).items] == [DriftCause.NOT_FILLED]
+    assert [item.cause for item in drift_of([runs([], [trip(4)], *signals)]).items] == [DriftCause.SIGNAL_MISSED]
+
+
 def test_an_order_that_bought_nothing_is_named_by_what_became_of_it() -> None:
     denied = signal(3)
     assert denied.order_id is not None
