@@ -20,14 +20,15 @@ class OptimizationCandles:
 
     async def prepare(self, optimization: Optimization, on_progress: OnProgress) -> Sequence[str]:
         """Have missing candles fetched; return what of them there isn't, as sentences. Raises `JobFailed`."""
-        return (await self._loader.load(_needs(optimization), on_progress)).notes
+        return (await self._loader.load(candles_of(optimization), on_progress)).notes
 
     async def read(self, optimization: Optimization) -> Sequence[MarketCandles]:
         """Return the stored candles of each market; raises `Unavailable`, and `JobFailed` without any."""
-        return await read_candles(self._bars, _needs(optimization), lambda _share: None)
+        return await read_candles(self._bars, candles_of(optimization), lambda _share: None)
 
 
-def _needs(optimization: Optimization) -> CandleNeeds:
+def candles_of(optimization: Optimization) -> CandleNeeds:
+    """Return the candles that all trials of an optimization need together."""
     timeframe = optimization.timeframe
     strategies = strategies_at_ends(optimization.definition, search_of(optimization).space, timeframe)
     return CandleNeeds(

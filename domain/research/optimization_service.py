@@ -10,12 +10,14 @@ from domain.events.idempotency import reserve
 from domain.jobs.queue import add_job, notify_workers
 from domain.model.jobs import Job, JobKind
 from domain.model.optimizations import Optimization, OptimizationObjective
+from domain.model.users import Plan
 from domain.optimization.folds import folds_of
 from domain.optimization.limits import trials_error
-from domain.optimization.search import search_of
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_service import BacktestRequest, BacktestService, closed_end
+from domain.research.candle_needs import excess_of
+from domain.research.optimization_candles import candles_of
 from domain.rules.costs import fee_percent
 from domain.strategies.errors import DefinitionError
 from domain.users.activity import record_activity
@@ -114,7 +116,7 @@ class OptimizationService:
             other_markets=tuple(markets[1:]),
             settings=backtest.settings,
         )
-        errors += _search_errors(optimization)
+        errors += _search_errors(optimization, user.plan)
         if errors:
             raise InputErrors(errors)
         return optimization
@@ -128,7 +130,7 @@ def _trials_errors(request: OptimizationRequest, most: int) -> list[InputError]:
     return [InputError(code, message, ("input", "trials"))]
 
 
-def _search_errors(optimization: Optimization) -> list[InputError]:
+def _search_errors(optimization: Optimization, plan: Plan) -> list[InputError]:
     """Return what is wrong with a search whose backtest is right."""
     errors = []
     try:
@@ -136,7 +138,9 @@ def _search_errors(optimization: Optimization) -> list[InputError]:
     except InputError as error:
         errors.append(InputError(error.code, error.message, ("input", *(error.path or ()))))
     try:
-        search_of(optimization)
+        excess = excess_of(candles_of(optimization), plan)
+        if excess is not None:
+            errors.append(InputError(ErrorCode.LIMIT_REACHED, excess, (*_BACKTEST, "from")))
     except InputErrors as found:
         errors += [InputError(error.code, error.message, (*_BACKTEST, *(error.path or ()))) for error in found.errors]
     return errors

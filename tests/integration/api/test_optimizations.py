@@ -240,6 +240,20 @@ async def test_nonsense_is_refused_where_it_stands(
     assert (await api.run(LIST))["viewer"]["optimizations"] == {"totalCount": 0, "nodes": []}
 
 
+async def test_a_search_whose_longest_period_needs_too_many_candles_is_refused(api: Api) -> None:
+    """The default needs few; the plan is asked for what the trials need."""
+    most = STANDARD_PLAN.max_backtest_candles
+    slow = {"name": "slow", "default": "12", "min": "10", "max": "5000"}
+    definition = {**DEFINITION, "parameters": [DEFINITION["parameters"][0], slow]}
+    minutes = timedelta(minutes=most - 1_000)
+    period = {"timeframe": "M1", "from": (END - minutes).isoformat(), "definition": definition}
+    payload = await run(api, backtest=period)
+    (error,) = payload["errors"]
+    assert (error["code"], error["path"]) == ("LIMIT_REACHED", ["input", "backtest", "from"])
+    assert f"Your plan allows {most:,}." in error["message"]
+    assert (await run(api, backtest=period | {"definition": DEFINITION}))["errors"] == []
+
+
 async def test_all_errors_of_a_request_come_at_once(api: Api) -> None:
     payload = await run(api, trials=0, backtest={"market": "sandbox:NO/USDT", "slippageBps": "-1"})
     assert {tuple(error["path"]) for error in payload["errors"]} == {
