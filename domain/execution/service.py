@@ -26,6 +26,7 @@ from domain.rules.bracket_request import BracketRequest, validate_bracket, valid
 from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
 from domain.rules.order_request import OrderRequest, validate_order
 from domain.rules.protected_position import new_protection
+from domain.users.identity_lock import lock_user
 
 ANSWER_WITHIN_SECONDS = 2.0
 _LOCAL_READ_SECONDS = 0.8
@@ -84,6 +85,7 @@ class OrderService:
                 return placed
         given = request if bracket is None and trail is None else (request, bracket, trail)
         async with self._database.transaction() as transaction:
+            await lock_user(transaction, user_id)  # an erasure waits for the order, or is seen here
             known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, given, order.id)
             if known is None:
                 await self._validate(transaction, user_id, request, bracket, trail)
