@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import strawberry
@@ -68,7 +69,8 @@ QUERY = """mutation ($how: String!) { act(how: $how) { thing { name } requested
 
 
 async def act(how: str):  # noqa: ANN201
-    return await SCHEMA.execute(QUERY, {"how": how})
+    context = SimpleNamespace(reset_loaders=lambda: None)  # nothing is loaded here
+    return await SCHEMA.execute(QUERY, {"how": how}, context)
 
 
 async def test_a_payload_holds_domain_objects_or_errors() -> None:
