@@ -56,6 +56,17 @@ class TrialCall:
     parameters: Mapping[str, Decimal]
 
 
+def trial_call(
+    plan: TrialPlan, candles: Sequence[MarketCandles], fold: Fold, parameters: Mapping[str, Decimal]
+) -> TrialCall:
+    """Return the call of a trial with the candles of its fold, and those that warm it up, alone."""
+    try:
+        warm_up = compile_definition(plan.definition, parameters, plan.timeframe).warm_up
+    except InputErrors:
+        warm_up = 0  # the trial's result says what is wrong
+    return TrialCall(plan, [one.between(fold.start, fold.end, warm_up) for one in candles], fold, parameters)
+
+
 def answer_trial(call: TrialCall, on_progress: Callable[[float], None]) -> TrialResult:
     """Return the result of a trial, in a process of a compute pool."""
     return run_trial(call.plan, call.candles, call.fold, call.parameters, on_progress)

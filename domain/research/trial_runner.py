@@ -2,13 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from domain.backtest.market_bars import MarketCandles
 from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
@@ -17,19 +15,17 @@ from domain.jobs.handler import JobFailed
 from domain.model.optimizations import ClaimedTrial, Optimization, Trial, TrialResult
 from domain.optimization.folds import folds_of
 from domain.optimization.search import search_of
-from domain.optimization.trial import TrialCall, answer_trial, trial_plan
+from domain.optimization.trial import answer_trial, trial_call, trial_plan
 from domain.ports.bus import MessageBus
 from domain.ports.parameter_sampler import ParameterSampler
 from domain.ports.unit_of_work import Database
 from domain.research.compute_pool import ComputationCrashed, ComputationEnded, ComputePool
+from domain.research.trial_candles import LoadCandles, TrialCandles
 
 TRIALS_TOPIC: Final = "trials"
 """Where runners and jobs learn that a trial has ended, or that there are new ones (an empty message)."""
 MOST_ATTEMPTS: Final = 3
 """A trial that has ended this many workers isn't given to another one."""
-
-LoadCandles = Callable[[Optimization], Awaitable[Sequence[MarketCandles]]]
-"""Returns the stored candles that the trials of an optimization need; raises `Unavailable`."""
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +59,7 @@ class TrialRunner:
         self._database = database
         self._bus = bus
         self._sampler = sampler
-        self._load_candles = load_candles
+        self._candles = TrialCandles(load_candles)
         self._pool = pool
         self._name = name
         self._options = options or TrialOptions()
@@ -71,8 +67,6 @@ class TrialRunner:
         self._wakeups = [Wakeup() for _ in range(self._options.slots)]
         self._at_work: set[tuple[UUID, int]] = set()
         """The optimization and number of each trial that runs here, of all slots."""
-        self._loaded: tuple[UUID, Sequence[MarketCandles]] | None = None
-        """The candles of the optimization that was worked on last."""
 
     async def run(self) -> None:
         """Run trials until cancelled; those that then run are given back."""
@@ -98,8 +92,7 @@ class TrialRunner:
         try:
             async with self._database.read_only() as reading:
                 running = await reading.optimizations.list_running()
-            if not running:
-                self._loaded = None  # the candles of a search may be many
+            self._candles.keep({optimization.id for optimization in running})
             for optimization in running:
                 claimed = await self._claim(optimization)
                 if claimed is not None:
@@ -182,8 +175,8 @@ class TrialRunner:
             log.error("trial %d of optimization %s has ended %d workers", trial.number, optimization.id, MOST_ATTEMPTS)
             return TrialResult(message="The trial was given up: each worker that ran it came to an end.")
         try:
-            candles, fold = await self._candles(optimization), folds_of(optimization)[trial.fold]
-            call = TrialCall(trial_plan(optimization), candles, fold, trial.parameters)
+            candles, fold = await self._candles.read(optimization), folds_of(optimization)[trial.fold]
+            call = trial_call(trial_plan(optimization), candles, fold, trial.parameters)
             self._counts.candles["trial"] += sum(one.count(fold.start, fold.end) for one in candles)
             return await self._pool.run(answer_trial, call, lambda _share: None)
         except Unavailable:
@@ -199,11 +192,6 @@ class TrialRunner:
             log.exception("trial %d of optimization %s could not be run", trial.number, optimization.id)
             return TrialResult(message="The trial could not be run: a fault of the engine, which its log describes.")
         return None
-
-    async def _candles(self, optimization: Optimization) -> Sequence[MarketCandles]:
-        if self._loaded is None or self._loaded[0] != optimization.id:
-            self._loaded = optimization.id, await self._load_candles(optimization)
-        return self._loaded[1]
 
     async def _release(self, optimization_id: UUID, number: int, *, was_tried: bool) -> None:
         """Give the trial back, if the database can be reached; otherwise its lease lapses."""

@@ -8,7 +8,7 @@ from domain.backtest.market_bars import MarketCandles
 from domain.core.background import BackgroundTasks
 from domain.model.optimizations import Fold, Trial, TrialResult
 from domain.optimization.search import Search
-from domain.optimization.trial import TrialCall, TrialPlan, answer_trial
+from domain.optimization.trial import TrialPlan, answer_trial, trial_call
 from domain.ports.parameter_sampler import ParameterSampler
 from domain.research.compute_pool import ComputePool
 
@@ -45,7 +45,7 @@ async def search_locally(
                 if parameters is None:
                     break
                 trials[number] = Trial(number, search.fold_of(number), parameters)
-                call = TrialCall(local.plan, local.candles, local.folds[trials[number].fold], parameters)
+                call = trial_call(local.plan, local.candles, local.folds[trials[number].fold], parameters)
                 running[tasks.start(pool.run(answer_trial, call, lambda _share: None))] = number
             if not running:
                 return [trials[number] for number in sorted(trials)]

@@ -12,7 +12,8 @@ from domain.model.jobs import Job, JobKind
 from domain.model.optimizations import Optimization
 from domain.ports.bus import MessageBus
 from domain.research.compute_pool import ComputePool, OnProgress
-from domain.research.trial_runner import LoadCandles, TrialOptions, TrialRunner
+from domain.research.trial_candles import LoadCandles
+from domain.research.trial_runner import TrialOptions, TrialRunner
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase

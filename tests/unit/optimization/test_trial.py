@@ -15,7 +15,7 @@ from domain.model.definitions import Sizing, StrategyDefinition, StrategyParamet
 from domain.model.markets import Timeframe
 from domain.model.optimizations import Fold, OptimizationObjective
 from domain.optimization.folds import walk_forward_folds
-from domain.optimization.trial import TrialPlan, run_trial
+from domain.optimization.trial import TrialPlan, answer_trial, run_trial, trial_call
 from domain.rules.costs import TradingCosts
 from tests.support.backtests import START, a_spot_market, bars_of
 
@@ -115,3 +115,12 @@ def test_an_exception_of_the_progress_ends_the_trial() -> None:
 
     with pytest.raises(InterruptedError):
         run_trial(PLAN, of_market(walk()), folds_of()[0], VALUES, stop)
+
+
+@pytest.mark.parametrize("rule", [DEFINITION.enter_long, 'sma(close, fast) > tf("4h").sma(close, 3)'])
+def test_the_candles_of_a_fold_alone_lead_to_the_same_result(rule: str) -> None:
+    plan, candles = replace(PLAN, definition=replace(DEFINITION, enter_long=rule)), of_market(walk())
+    for fold in folds_of(3):
+        call = trial_call(plan, candles, fold, VALUES)
+        assert len(call.candles[0].bars) < len(candles[0].bars)
+        assert answer_trial(call, lambda _share: None) == run_trial(plan, candles, fold, VALUES)
