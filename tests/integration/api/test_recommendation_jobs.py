@@ -1,6 +1,6 @@
 """Recommendations from the first question to the answer: a job in a real process, over candles on a real database."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,21 +14,21 @@ from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.recommendations import WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
-from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.research.candle_loader import CandleLoader
+from domain.research.compute_pool import ComputationCrashed, ComputePool, OnProgress
 from domain.research.recommendation_candidates import definition_hash
 from domain.research.recommendation_handler import RecommendationHandler
 from domain.research.recommendation_service import PAUSE, RecommendationService
 from domain.research.recommendation_task import AnalysisTask, evaluate_all
 from domain.strategies.templates import TEMPLATES
 from domain.trading.strategies import StrategyRequest
-from infra.clock import SystemClock
 from infra.postgres.candle_series import PostgresBars
 from infra.runtime.compute_pool import ProcessPool
 from tests.support.api import Api
 from tests.support.backtest_jobs import store_waves, waves
 from tests.support.backtests import bars_of
 from tests.support.candles import random_candles
+from tests.support.optimizations import ThreadPool
 from tests.support.orders import BTC, a_market
 
 QUERY = """{ viewer { strategyRecommendations(market: "sandbox:BTC/USDT", timeframe: H1) {
@@ -58,26 +58,18 @@ def with_templates(api: Api, templates: TemplateCatalogue = CATALOGUE) -> None:
     object.__setattr__(api.services, "recommendations", service)
 
 
-class EtherIsAway:
-    """A venue that answers about one market and not about the other."""
+class LosingPool(ThreadPool):
+    """Loses what is computed with the candles of another market, and computes the others."""
 
-    async def fetch_candles(self, market: MarketSymbol, *_arguments: object) -> list[Candle]:
-        if market == ETH:
-            raise VenueUnreachable("no route")
-        return []
-
-    def venue_now(self) -> datetime:
-        return SystemClock().now()
+    async def run(self, function: Callable[..., Any], argument: Any, on_progress: OnProgress) -> Any:
+        if argument.candles.bars.candles.others:
+            raise ComputationCrashed("status -9")
+        return await super().run(function, argument, on_progress)
 
 
-def runner(
-    api: Api,
-    processes: ProcessPool,
-    source: MarketDataSource | None = None,
-    templates: TemplateCatalogue = CATALOGUE,
-) -> JobRunner:
+def runner(api: Api, processes: ComputePool, templates: TemplateCatalogue = CATALOGUE) -> JobRunner:
     database, harness = api.database, api.harness
-    candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: source, harness.clock)
+    candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: None, harness.clock)
     handler = RecommendationHandler(database, candles, processes, templates, harness.clock)
     return JobRunner(database, harness.bus, harness.clock, "worker", [handler])
 
@@ -160,14 +152,16 @@ async def test_what_cannot_be_evaluated_is_left_out_and_not_tried_at_each_questi
 
 
 @pytest.mark.parametrize("others", [2, 0])
-async def test_what_may_pass_is_no_finding_that_users_share(api: Api, processes: ProcessPool, others: int) -> None:
-    """A venue that doesn't answer about one market says nothing about a strategy."""
+async def test_what_may_pass_is_no_finding_that_users_share(api: Api, others: int) -> None:
+    """A process that the system ends says nothing about a strategy."""
     templates = TemplateCatalogue(CATALOGUE.templates[:others])
     with_templates(api, templates)
     elsewhere = StrategyDefinition(sizing=MINE.sizing, enter_long='market("ETH/USDT").close > 1')
     await api.services.strategies.create(api.harness.user.id, StrategyRequest("elsewhere", None, elsewhere), None)
     now = api.harness.clock.now()
-    await store_waves(api.database, candles_until(now))
+    for market in (BTC, ETH):
+        start = Timeframe.H1.open_time(now) - COUNT * Timeframe.H1.duration
+        await store_waves(api.database, waves(market, COUNT, start))
     earlier = WalkForwardAnalysis(
         BTC, Timeframe.H1, definition_hash(elsewhere), now - timedelta(days=60), None, "as before"
     )
@@ -175,12 +169,10 @@ async def test_what_may_pass_is_no_finding_that_users_share(api: Api, processes:
         await transaction.market_data.save_markets([replace(a_market(), symbol=ETH, base="ETH")])
         await transaction.recommendations.save_analyses([earlier])
     await recommended(api)
-    source: Any = EtherIsAway()
-    await runner(api, processes, source, templates).work_once()
+    await runner(api, LosingPool(), templates).work_once()
     assert await analyses(api, elsewhere) == [earlier]
     (job,) = await jobs(api)
-    reason = "aren't stored, and sandbox doesn't answer. Try again later."
-    assert job["message"].endswith(reason)
+    assert "The analysis was lost: its process came to an end" in job["message"]
     if others:
         assert job["status"] == "SUCCEEDED"
         assert job["message"].startswith("2 strategies were evaluated on sandbox:BTC/USDT 1h. 1 was not: ")
