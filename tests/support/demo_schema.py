@@ -127,6 +127,9 @@ class Context:
 
         return {"Product": item}
 
+    def reset_loaders(self) -> None:
+        """Nothing is loaded here."""
+
 
 @strawberry.type
 class Product(Node):
