@@ -1,6 +1,7 @@
 """Mail over SMTP (RFC 5321) by aiosmtplib: the domain's port `MailTransport`."""
 
 import re
+from contextlib import suppress
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import localtime
@@ -13,6 +14,8 @@ from domain.ports.mail import MailNotSent
 from infra.mail_server import SmtpServer, SmtpTls
 
 MAX_REASON_CHARACTERS: Final = 300
+GOODBYE_SECONDS: Final = 2.0
+_FAILURES: Final = (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError)
 _ADDRESS: Final = re.compile(r"\S+@\S+")
 
 
@@ -23,22 +26,30 @@ class SmtpTransport:
         self._server = server
 
     async def send(self, message: MailMessage) -> None:
-        server = self._server
+        client = self._client()
         try:
-            await aiosmtplib.send(
-                self._mail(message),
-                hostname=server.host,
-                port=server.port,
-                username=server.user,
-                password=server.password,
-                use_tls=server.tls is SmtpTls.TLS,
-                start_tls=server.tls is SmtpTls.STARTTLS,
-                # Without it the machine's own name is looked up, which may take as long as its DNS likes.
-                local_hostname=server.sender.domain,
-                timeout=server.timeout_seconds,
-            )
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
+            await client.connect()
+            await client.send_message(self._mail(message))
+            await _quit(client)
+        except _FAILURES as error:
             raise MailNotSent(_reason(error)) from None
+        finally:
+            # The library's own context manager would first ask a server that doesn't answer to say goodbye.
+            client.close()
+
+    def _client(self) -> aiosmtplib.SMTP:
+        server = self._server
+        return aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.user,
+            password=server.password,
+            use_tls=server.tls is SmtpTls.TLS,
+            start_tls=server.tls is SmtpTls.STARTTLS,
+            # Without it the machine's own name is looked up, which may take as long as its DNS likes.
+            local_hostname=server.sender.domain,
+            timeout=server.timeout_seconds,
+        )
 
     def _mail(self, message: MailMessage) -> EmailMessage:
         mail = EmailMessage()
@@ -51,6 +62,12 @@ class SmtpTransport:
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
         mail.set_content(message.text)
         return mail
+
+
+async def _quit(client: aiosmtplib.SMTP) -> None:
+    """Say goodbye to the server, which has taken the mail already, whatever it answers."""
+    with suppress(*_FAILURES):
+        await client.quit(timeout=GOODBYE_SECONDS)
 
 
 def _reason(error: Exception) -> str:

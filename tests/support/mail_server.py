@@ -72,7 +72,7 @@ class LoopbackMailServer:
     def settings(self) -> SmtpServer:
         """How an engine reaches it."""
         sender = mail_address("r3edge <noreply@example.com>")
-        return SmtpServer(self.host, self.port, SmtpTls.NONE, None, None, sender, timeout_seconds=20.0)
+        return SmtpServer(self.host, self.port, SmtpTls.NONE, None, None, sender, timeout_seconds=600.0)
 
     def texts(self, recipient: str) -> list[str]:
         """Return the texts of the mails to an address, oldest first."""
