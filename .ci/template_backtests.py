@@ -28,7 +28,7 @@ from domain.backtest.result import BacktestResult  # noqa: E402
 from domain.core.clock import from_milliseconds  # noqa: E402  # found by the path above
 from domain.indicators.candle_arrays import CandleArrays  # noqa: E402
 from domain.model.definitions import Sizing, StrategyDefinition  # noqa: E402
-from domain.model.markets import Market, MarketSymbol, Timeframe  # noqa: E402
+from domain.model.markets import Timeframe  # noqa: E402
 from domain.model.strategy_templates import StrategyTemplate  # noqa: E402
 from domain.rules.costs import TradingCosts  # noqa: E402
 from domain.strategies.compiled import CompiledStrategy, compile_definition  # noqa: E402
@@ -36,23 +36,12 @@ from domain.strategies.templates import TEMPLATES  # noqa: E402
 from infra.candle_files.column_reader import read_tables  # noqa: E402
 from infra.candle_files.formats import FileFormat, FileOptions  # noqa: E402
 from infra.cli.backtest_picture import backtest_picture  # noqa: E402
+from tests.support.orders import a_market  # noqa: E402
 
 PAGE: Final = ROOT / "docs" / "templates.md"
 PICTURES: Final = ROOT / "docs" / "pictures"
 D = Decimal
-MARKET: Final = Market(
-    MarketSymbol("sandbox", "BTC/USDT"),
-    base="BTC",
-    quote="USDT",
-    active=True,
-    price_increment=D("0.01"),
-    quantity_increment=D("0.00001"),
-    minimum_quantity=D("0.00001"),
-    maximum_quantity=D(9_000),
-    minimum_notional=D(5),
-    maker_fee=D("0.001"),
-    taker_fee=D("0.001"),
-)
+MARKET: Final = a_market()
 """The sandbox's market, as the engine stores it."""
 COSTS: Final = TradingCosts.of_percents(D("0.1"), D("0.1"), D(5))
 EQUITY: Final = D(10_000)

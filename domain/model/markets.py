@@ -66,6 +66,11 @@ class Timeframe(StrEnum):
         """Return when the candle that contains `at` opens, in UTC: a week's on Monday, a day's at midnight."""
         return at - (at - _FIRST_MONDAY) % _DURATIONS[self]
 
+    def next_open_time(self, at: datetime) -> datetime:
+        """Return when the first candle opens at `at` or later."""
+        opened = self.open_time(at)
+        return opened if opened == at else opened + self.duration
+
     def divides(self, longer: "Timeframe") -> bool:
         """Return whether a whole number, more than one, of candles of this timeframe makes one of `longer`."""
         return self.seconds < longer.seconds and longer.seconds % self.seconds == 0

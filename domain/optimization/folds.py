@@ -25,8 +25,8 @@ def walk_forward_folds(start: datetime, end: datetime, timeframe: Timeframe, cou
     """
     if not 1 <= count <= MAXIMUM_FOLDS:
         raise _invalid(f"walkForwardFolds is {count}; it must be between 1 and {MAXIMUM_FOLDS}.")
-    first = _next_open(start, timeframe)
-    candles = max((_next_open(end, timeframe) - first) // timeframe.duration, 0)
+    first = timeframe.next_open_time(start)
+    candles = max((timeframe.next_open_time(end) - first) // timeframe.duration, 0)
     judged = candles // (IN_SAMPLE_RATIO + count)
     if judged < MINIMUM_CANDLES:
         needed = MINIMUM_CANDLES * (IN_SAMPLE_RATIO + count)
@@ -51,11 +51,6 @@ def folds_of(optimization: Optimization) -> tuple[Fold, ...]:
     """Return the folds of a stored optimization."""
     start, end = optimization.period_start, optimization.period_end
     return walk_forward_folds(start, end, optimization.timeframe, optimization.folds)
-
-
-def _next_open(at: datetime, timeframe: Timeframe) -> datetime:
-    opened = timeframe.open_time(at)
-    return opened if opened == at else opened + timeframe.duration
 
 
 def _invalid(message: str) -> InputError:

@@ -16,7 +16,7 @@ from domain.market_data.history_download import PAGE, Gap, HistoryDownloader, sp
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.ports.unit_of_work import Database
-from domain.research.candle_needs import CandleNeeds, CandleRequest, next_open
+from domain.research.candle_needs import CandleNeeds, CandleRequest
 from domain.research.compute_pool import OnProgress
 
 MAX_FETCHED: Final = 200_000
@@ -213,7 +213,7 @@ def _notes(
     needs: CandleNeeds, loaded: Sequence[MarketCandles], gaps: Mapping[CandleRequest, list[Span]]
 ) -> Iterator[str]:
     for request, spans in gaps.items():
-        start = next_open(request.timeframe, request.start)
+        start = request.timeframe.next_open_time(request.start)
         yield from _missing(request, [(max(first, start), until) for first, until in spans if until > start])
     for one in loaded:
         yield from _cold(needs.own(one.market), one.bars)

@@ -25,7 +25,7 @@ class CandleRequest:
     def first(self) -> datetime:
         """When the first candle of the warm-up opens, or would have."""
         possible = (self.start - BEFORE_ALL_MARKETS) // self.timeframe.duration
-        return next_open(self.timeframe, self.start - min(self.warm_up, possible) * self.timeframe.duration)
+        return self.timeframe.next_open_time(self.start - min(self.warm_up, possible) * self.timeframe.duration)
 
     @property
     def count(self) -> int:
@@ -111,9 +111,3 @@ def other_candles(strategies: Sequence[CompiledStrategy], timeframe: Timeframe) 
         for key in compiled.sources:
             found[key] = max(found.get(key, 0), compiled.candles_before(key, timeframe))
     return found
-
-
-def next_open(timeframe: Timeframe, moment: datetime) -> datetime:
-    """Return when the first candle opens at that moment or later."""
-    opened = timeframe.open_time(moment)
-    return opened if opened == moment else opened + timeframe.duration

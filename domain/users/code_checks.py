@@ -63,5 +63,4 @@ def _is_usable(code: EmailCode | None, purposes: frozenset[CodePurpose], signed_
 
 
 def _code_hash(code: str) -> bytes:
-    # Half of a surrogate pair, which no code has, can't be written as UTF-8.
-    return credential_hash(code.strip().encode(errors="replace").decode())
+    return credential_hash(code.strip())

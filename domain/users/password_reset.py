@@ -13,6 +13,7 @@ from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.code_checks import MailLimits, code_rejected, find_code, take_code
+from domain.users.new_passwords import store_password
 from domain.users.password_hashing import HashQueue
 from domain.users.tokens import credential_hash, new_email_code
 from domain.users.user_mails import UserMails
@@ -85,8 +86,7 @@ class PasswordResetService:
         user = await transaction.users.get(user_id)
         if user is None or user.email != code.email:
             raise code_rejected()
-        await transaction.users.set_password(user_id, new_hash)
-        ended = await transaction.users.revoke_other_login_sessions(user_id, None, now)
+        ended = await store_password(transaction, user_id, new_hash, None, now)
         is_first_proof = code.purpose is CodePurpose.PASSWORD_RESET and user.email_verified_at is None
         proved_at = now if is_first_proof else user.email_verified_at
         if revoke_api_keys or is_first_proof:
@@ -95,8 +95,6 @@ class PasswordResetService:
         if is_first_proof:
             await transaction.two_factors.delete(user_id)
             await transaction.users.set_email(user_id, user.email, now)
-        await transaction.mails.withdraw(user_id, [MailKind.PASSWORD_RESET, MailKind.EMAIL_CHANGE])
-        await transaction.email_codes.revoke(user_id, [*_PURPOSES, CodePurpose.EMAIL_CHANGE])
         await self._mails.notify(
             transaction, MailKind.PASSWORD_CHANGED, replace(user, email_verified_at=proved_at), now
         )

@@ -9,7 +9,7 @@ from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_cur
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
-from domain.model.mail import CodePurpose, MailKind
+from domain.model.mail import MailKind
 from domain.model.trading_state import TradingState
 from domain.model.users import Device, Identity, LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -18,6 +18,7 @@ from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.identity_lock import lock_identity
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.new_passwords import store_password
 from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
 from domain.users.profile import ProfileChanges, normalise_profile, with_profile
@@ -219,7 +220,8 @@ class UserService:
             if change is not None:
                 if change.verified_hash != stored_hash:
                     raise current_password_rejected("currentPassword")
-                ended = await _set_password(transaction, identity, change.new_hash, now)
+                keep = identity.credential_id if identity.is_login_session else None
+                ended = await store_password(transaction, user_id, change.new_hash, keep, now)
                 await self._mails.notify(transaction, MailKind.PASSWORD_CHANGED, user, now)
             if revoke_api_keys:
                 ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
@@ -274,17 +276,6 @@ class UserService:
         await record_activity(transaction, self._ids, now, user.id, action, subject)
         ended = await transaction.users.revoke_surplus_login_sessions(user.id, self._maximum_login_sessions, now)
         return SignedIn(user, token, session.expires_at), ended
-
-
-async def _set_password(transaction: UnitOfWork, identity: Identity, new_hash: str, now: datetime) -> list[UUID]:
-    """Store the new password's hash, revoke the other login sessions and all open codes; return the sessions' ids."""
-    await transaction.users.set_password(identity.user.id, new_hash)
-    # Who knew the old password may have asked for any of these.
-    await transaction.mails.withdraw(identity.user.id, [MailKind.PASSWORD_RESET, MailKind.EMAIL_CHANGE])
-    purposes = [CodePurpose.PASSWORD_RESET, CodePurpose.OPERATOR_RESET, CodePurpose.EMAIL_CHANGE]
-    await transaction.email_codes.revoke(identity.user.id, purposes)
-    keep = identity.credential_id if identity.is_login_session else None
-    return await transaction.users.revoke_other_login_sessions(identity.user.id, keep, now)
 
 
 def _rejected() -> InputError:

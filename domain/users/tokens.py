@@ -34,6 +34,6 @@ def credential_hash(credential: str) -> bytes:
     """Return the SHA-256 of a credential.
 
     A fast hash is right here: a credential has 256 random bits, so there is nothing to guess (OWASP, Session
-    Management).
+    Management). Half of a surrogate pair, which no credential has, can't be written as UTF-8.
     """
-    return hashlib.sha256(credential.encode()).digest()
+    return hashlib.sha256(credential.encode(errors="replace")).digest()

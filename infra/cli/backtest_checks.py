@@ -1,6 +1,6 @@
 """Runs and prints the bias checks of `r3edge backtest --checks`."""
 
-import asyncio
+from functools import partial
 
 from rich.table import Table
 
@@ -9,31 +9,17 @@ from domain.backtest.monte_carlo import MINIMUM_TRIPS
 from domain.model.backtests import BacktestChecks, LookAheadCheck, Quantiles, WarmUpCheck
 from infra.cli.backtest_run import StoredBacktest
 from infra.cli.backtest_tables import result_console
-from infra.cli.progress import ProgressReporter
+from infra.cli.progress import ProgressReporter, compute_in_thread
 
 _STEPS = 100
 
 
 async def run_checks(ran: StoredBacktest, seed: int, progress: ProgressReporter) -> BacktestChecks:
-    """Return the checks of a backtest, computed in a thread that ends at its next progress if the command does."""
-    is_stopped, done = False, 0
+    """Return the checks of a backtest, computed in a thread."""
     progress.start("checking", _STEPS)
-
-    def on_progress(share: float) -> None:
-        nonlocal done
-        if is_stopped:
-            raise InterruptedError
-        reached = int(share * _STEPS)
-        progress.advance(reached - done)
-        done = reached
-
-    def check() -> BacktestChecks:
-        return checks.run_checks(ran.plan, ran.markets, ran.start, ran.result, seed, on_progress)
-
-    try:
-        return await asyncio.to_thread(check)
-    finally:
-        is_stopped = True
+    return await compute_in_thread(
+        progress, partial(checks.run_checks, ran.plan, ran.markets, ran.start, ran.result, seed)
+    )
 
 
 def print_checks(found: BacktestChecks) -> None:

@@ -1,8 +1,7 @@
 """Runs a backtest for `r3edge backtest`, over stored candles, with or without a running engine."""
 
-import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from domain.backtest.engine import NoBars, UnsupportedDefinition, run_markets
 from domain.backtest.market_bars import MarketBars
@@ -13,7 +12,7 @@ from domain.core.errors import InputErrors
 from domain.strategies.compiled import compile_definition
 from infra.cli.arguments import BadArgument
 from infra.cli.backtest_request import BacktestRequest, check_request
-from infra.cli.progress import ProgressReporter
+from infra.cli.progress import ProgressReporter, compute_in_thread
 from infra.cli.stored_candles import load_candles
 from infra.settings import Settings
 
@@ -51,32 +50,10 @@ async def run_stored_backtest(
         request.settings.risk_limits,
     )
     markets, start = tuple(MarketBars.of(candles) for candles in stored.markets), to_milliseconds(request.start)
+    progress.start("trading", max(len(market.bars) for market in markets))
     try:
-        result = await _run(plan, markets, start, progress)
+        result = await compute_in_thread(progress, partial(run_markets, plan, markets, start))
     except (UnsupportedDefinition, NoBars) as error:
         raise BadArgument(str(error)) from None
+    progress.reach(1)
     return StoredBacktest(result, plan, markets, start)
-
-
-async def _run(
-    plan: BacktestPlan, markets: Sequence[MarketBars], start: int, progress: ProgressReporter
-) -> BacktestResult:
-    """Run in a thread, so that the command can be stopped; then the thread ends at its next progress."""
-    is_stopped, done, count = False, 0, max(len(market.bars) for market in markets)
-    progress.start("trading", count)
-
-    def on_progress(share: float) -> None:
-        nonlocal done
-        if is_stopped:
-            raise InterruptedError
-        reached = int(share * count)
-        if reached - done >= count // 100:
-            progress.advance(reached - done)
-            done = reached
-
-    try:
-        result = await asyncio.to_thread(run_markets, plan, markets, start, on_progress)
-    finally:
-        is_stopped = True
-    progress.advance(count - done)
-    return result

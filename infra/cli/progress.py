@@ -1,12 +1,16 @@
 """Shows the progress of a long command: a bar in a terminal, otherwise a line every few seconds."""
 
+import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+T = TypeVar("T")
 
 LINE_EVERY_SECONDS = 5.0
 _WHOLE = 10
@@ -40,6 +44,12 @@ class ProgressReporter:
             self._printed = now
             self.print_line(self._state(now - self._started))
 
+    def reach(self, share: float) -> None:
+        """Advance to a share of the task, from 0 to 1; steps of less than a hundredth are left to later ones."""
+        rows = int(share * self._total) - self._done
+        if rows >= self._total // 100 or share >= 1:
+            self.advance(rows)
+
     def print_line(self, text: str) -> None:
         """Print a line, above the bar if there is one."""
         self._console.print(Text(text), soft_wrap=True)
@@ -63,6 +73,24 @@ def show_progress(console: Console | None = None) -> Iterator[ProgressReporter]:
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True))
     with Progress(TextColumn("{task.description}"), *columns, console=console) as bar:
         yield ProgressReporter(console, bar)
+
+
+async def compute_in_thread(progress: ProgressReporter, compute: Callable[[Callable[[float], None]], T]) -> T:
+    """Return what `compute` does, in a thread that ends at its next progress if the command is stopped.
+
+    `compute` is given what it has to call with the share of the task that it has reached.
+    """
+    is_stopped = False
+
+    def on_progress(share: float) -> None:
+        if is_stopped:
+            raise InterruptedError
+        progress.reach(share)
+
+    try:
+        return await asyncio.to_thread(compute, on_progress)
+    finally:
+        is_stopped = True
 
 
 def rate(count: int, seconds: float, unit: str = "rows") -> str:

@@ -9,7 +9,7 @@ from domain.backtest.market_bars import MarketCandles
 from domain.core.clock import from_milliseconds
 from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.research.candle_loader import NoCandles, read_candles
-from domain.research.candle_needs import CandleNeeds, CandleRequest, next_open, other_candles
+from domain.research.candle_needs import CandleNeeds, CandleRequest, other_candles
 from domain.strategies.compiled import CompiledStrategy
 from infra.cli.arguments import BadArgument, unknown_name
 from infra.cli.backtest_request import BacktestRequest
@@ -68,24 +68,16 @@ async def load_candles(
             other_candles(strategies, request.timeframe),
             request.settings.detail_timeframe,
         )
-        expected, done = needs.count, 0
-        progress.start("reading candles", expected)
-
-        def on_progress(share: float) -> None:
-            nonlocal done
-            reached = int(share * expected)
-            progress.advance(reached - done)
-            done = reached
-
+        progress.start("reading candles", needs.count)
         try:
-            found = await read_candles(_ConnectionBars(connection), needs, on_progress)
+            found = await read_candles(_ConnectionBars(connection), needs, progress.reach)
         except NoCandles as error:
             named = "" if error.key is None else f"the rules name {error.key}; "
             raise BadArgument(
                 f"{named}no {error.request.name} are stored of that time; fetch them: {_backfill(error.request)}"
             ) from None
         for each in needs.requests:
-            start = next_open(each.timeframe, each.start)
+            start = each.timeframe.next_open_time(each.start)
             gaps = await stored.candle_gaps(
                 each.market, each.timeframe, start, max(start, each.timeframe.open_time(each.end))
             )

@@ -35,6 +35,12 @@ def waves(market: MarketSymbol = BTC, count: int = HOURS, start: datetime = STAR
     return candles
 
 
+def backtest_input(start: datetime, end: datetime, **changes: object) -> dict[str, object]:
+    """Return the input of `backtestRun` on the hourly candles of BTC, with other fields; what is None isn't given."""
+    given = {"market": str(BTC), "timeframe": "H1", "from": start.isoformat(), "to": end.isoformat(), **changes}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 async def store_waves(database: PostgresDatabase, candles: list[Candle]) -> None:
     async with database.transaction() as transaction:
         await transaction.market_data.save_markets([a_market()])

@@ -20,7 +20,7 @@ from domain.strategies.compiled import compile_definition
 from infra.postgres.candle_series import PostgresBars
 from infra.runtime.compute_pool import ProcessPool
 from tests.support.api import Api
-from tests.support.backtest_jobs import HOURS, START, backtest_runner, store_waves, waves
+from tests.support.backtest_jobs import HOURS, START, backtest_input, backtest_runner, store_waves, waves
 from tests.support.orders import BTC, a_market
 
 ETH = MarketSymbol("sandbox", "ETH/USDT")
@@ -84,11 +84,7 @@ async def store(api: Api, candles: list[Candle]) -> None:
 
 
 def asked(**changes: object) -> dict[str, object]:
-    given = {
-        "definition": DEFINITION, "market": str(BTC), "timeframe": "H1", "from": FIRST.isoformat(),
-        "to": END.isoformat(), **changes,
-    }  # fmt: skip
-    return {name: value for name, value in given.items() if value is not None}
+    return backtest_input(FIRST, END, **{"definition": DEFINITION, **changes})
 
 
 async def run(api: Api, **changes: object) -> dict[str, Any]:

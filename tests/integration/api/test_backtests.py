@@ -23,7 +23,7 @@ from infra.postgres.repositories.jobs import PostgresJobs
 from infra.runtime.compute_pool import ProcessPool
 from resolvers.ids import decode_id, encode_id
 from tests.support.api import Api
-from tests.support.backtest_jobs import HOURS, START, backtest_runner, store_waves, waves
+from tests.support.backtest_jobs import HOURS, START, backtest_input, backtest_runner, store_waves, waves
 from tests.support.orders import BTC, a_market
 from tests.support.trading import new_strategy, new_version
 
@@ -58,11 +58,7 @@ async def processes() -> AsyncIterator[ProcessPool]:
 
 
 def asked(**changes: object) -> dict[str, object]:
-    given = {
-        "definition": DEFINITION, "market": str(BTC), "timeframe": "H1", "from": FIRST.isoformat(),
-        "to": END.isoformat(), **changes,
-    }  # fmt: skip
-    return {name: value for name, value in given.items() if value is not None}
+    return backtest_input(FIRST, END, **{"definition": DEFINITION, **changes})
 
 
 async def run(api: Api, **changes: object) -> dict[str, Any]:
