@@ -2,8 +2,8 @@
 
 GraphQL's own errors quote the value that is wrong, and the whole object that it stands in. Here they are made from a
 copy in which each text of type String or ID, each value of an unknown field, and everything of the wrong shape is
-replaced by a word for its kind. Only a single value in the place of a decimal, time, enum or market is quoted, and a
-whole number that is too large for an Int.
+replaced by a word for its kind. Only a single value in the place of a decimal, time, enum or market is quoted, a
+boolean in the place of a Boolean, and a whole number that is too large for an Int.
 """
 
 import re
@@ -57,6 +57,11 @@ _LITERALS: Final[dict[type[ValueNode], str]] = {
     ListValueNode: "a list",
     ObjectValueNode: "an object",
 }
+_JSON_TYPES: Final = {int: GraphQLInt, bool: GraphQLBoolean}
+_LITERAL_TYPES: Final[dict[type[ValueNode], GraphQLScalarType]] = {
+    IntValueNode: GraphQLInt,
+    BooleanValueNode: GraphQLBoolean,
+}
 _VALUE_TOKEN: Final = re.compile(r"\b(String|BlockString|Int|Float|sequence:|found:) (['\"]).*\2", re.DOTALL)
 _NAME_TOKEN: Final = re.compile(r"\bName (['\"]).*\1", re.DOTALL)
 
@@ -99,7 +104,7 @@ def redact_value(value: Any, expected: GraphQLInputType | None) -> Any:  # noqa:
     if isinstance(kind, GraphQLInputObjectType) and isinstance(value, dict):
         types = {name: field.type for name, field in kind.fields.items()}
         return {name: redact_value(item, types.get(name)) for name, item in value.items()}
-    if value is None or (not isinstance(value, dict | list) and _may_quote(kind, is_whole=type(value) is int)):
+    if value is None or (not isinstance(value, dict | list) and _may_quote(kind, _JSON_TYPES.get(type(value)))):
         return value
     return HIDDEN if isinstance(value, str) and _holds_text(kind) else _Placeholder(value)
 
@@ -113,7 +118,7 @@ def redact_literal(node: ValueNode, expected: GraphQLInputType | None) -> ValueN
         types = {name: field.type for name, field in kind.fields.items()}
         return ObjectValueNode(fields=tuple(_redact_field(field, types) for field in node.fields), loc=node.loc)
     is_single = not isinstance(node, ListValueNode | ObjectValueNode)
-    is_quotable = is_single and _may_quote(kind, is_whole=isinstance(node, IntValueNode))
+    is_quotable = is_single and _may_quote(kind, _LITERAL_TYPES.get(type(node)))
     if is_quotable or isinstance(node, NullValueNode | VariableNode):
         return node
     if isinstance(node, ListValueNode | ObjectValueNode) and is_enum_type(kind):
@@ -165,15 +170,16 @@ def _holds_text(kind: GraphQLType | None) -> bool:
     return kind is None or (isinstance(kind, GraphQLScalarType) and kind.name in _TEXT_TYPES)
 
 
-def _may_quote(kind: GraphQLType | None, *, is_whole: bool) -> bool:
-    """Return whether an error may quote a single value in the place of this type.
+def _may_quote(kind: GraphQLType | None, given: GraphQLScalarType | None) -> bool:
+    """Return whether an error may quote a single value, of type `given`, in the place of a type.
 
-    A whole number in the place of an Int can only be too large.
+    A whole number in the place of an Int can only be too large, and a boolean in the place of a Boolean is right: a
+    placeholder would be named as a further fault.
     """
     if kind is None or isinstance(kind, GraphQLInputObjectType):
         return False
     if isinstance(kind, GraphQLScalarType) and kind.name in _BUILT_IN_TYPES:
-        return is_whole and kind.name == GraphQLInt.name
+        return given is not None and kind.name == given.name
     return True
 
 

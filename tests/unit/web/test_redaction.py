@@ -202,3 +202,15 @@ def test_the_error_still_says_where_the_fault_is_and_what_would_be_right(
 )
 def test_a_mistake_in_the_document_is_still_named(documents: Documents, query: str, text: str) -> None:
     assert text in rejection(documents, query)
+
+
+@pytest.mark.parametrize("fault", ["level: 1", "reason: 1"])
+def test_a_right_boolean_beside_a_fault_is_no_fault(documents: Documents, fault: str) -> None:
+    halt = "tradingHalt(id: 1, input: %s) { errors { code } }"
+    literal = rejection(documents, f"mutation {{ {halt % f'{{cancelOrders: true, {fault}}}'} }}")
+    name, value = fault.split(": ")
+    given = {"cancelOrders": True, name: int(value)}
+    variable = rejection(documents, f"mutation($v: TradingHaltInput) {{ {halt % '$v'} }}", {"v": given})
+    for text in (literal, variable):
+        assert text
+        assert "Boolean" not in text
