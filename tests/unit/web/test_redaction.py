@@ -205,7 +205,7 @@ def test_a_mistake_in_the_document_is_still_named(documents: Documents, query: s
 
 
 @pytest.mark.parametrize("fault", ["level: 1", "reason: 1"])
-def test_a_right_boolean_beside_a_fault_is_no_fault(documents: Documents, fault: str) -> None:
+def test_a_right_boolean_is_no_fault_where_another_value_is_wrong(documents: Documents, fault: str) -> None:
     halt = "tradingHalt(id: 1, input: %s) { errors { code } }"
     literal = rejection(documents, f"mutation {{ {halt % f'{{cancelOrders: true, {fault}}}'} }}")
     name, value = fault.split(": ")
