@@ -15,6 +15,7 @@ BENCHES = (
     "fill_to_frame",
     "candle_import",
     "candle_page",
+    "equity_history",
     "compression",
     "volume_profile",
     "indicators",

@@ -1,6 +1,6 @@
 """The port of stored equity, and of what the limits on losses are measured from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -39,9 +39,19 @@ class EquityRepository(Protocol):
         """Delete the points of an account or trading session that are later than `at`."""
         ...
 
-    async def delete_old(self, thinned_before: datetime, deleted_before: datetime, most: int) -> int:
+    async def history(
+        self, subject_id: UUID, intervals: Sequence[tuple[datetime, datetime]]
+    ) -> tuple[StoredEquity | None, list[StoredEquity]]:
+        """Return the last point before the first interval, and the last one of each interval (start, end), in order.
+
+        The end is no part of an interval; an interval without a point is left out. There must be an interval.
+        """
+        ...
+
+    async def delete_old(self, hourly_before: datetime, daily_before: datetime, most: int) -> int:
         """Delete up to `most` points, and return how many; never the newest of an account or trading session.
 
-        Of those before `thinned_before` the last of each hour stays, and none of those before `deleted_before`.
+        Of those before `hourly_before` the last of each hour stays, and of those before `daily_before` the last of
+        each day (UTC).
         """
         ...

@@ -87,8 +87,7 @@ class EquityRecorder:
             await self._record_sessions(transaction, ledger)
         self._totals = dict(ledger.totals)
         self._due_at = self._clock.monotonic() + EVERY_SECONDS
-        held = {currency for currency, amount in ledger.totals.items() if amount}
-        self._rests = held <= {ledger.account.currency}
+        self._rests = standing.rests
         return True
 
     async def _record_sessions(self, transaction: UnitOfWork, ledger: AccountLedger) -> None:

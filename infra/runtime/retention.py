@@ -24,7 +24,7 @@ EQUITY_POINTS_KEPT: Final = timedelta(days=7)
 """How long all points of equity are kept; after that the last of each hour."""
 
 HOURLY_EQUITY_KEPT: Final = timedelta(days=400)
-"""How long the last point of each hour is kept."""
+"""How long the last point of each hour is kept; after that the last of each day, for good."""
 
 RECOMMENDATIONS_KEPT: Final = timedelta(days=30)
 """How long the results of a strategy on a market are kept that nobody has had computed again."""

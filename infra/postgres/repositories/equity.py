@@ -1,6 +1,6 @@
 """Stored equity in PostgreSQL, and what the limits on losses are measured from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -45,22 +45,32 @@ ORDER BY closed_at DESC, id DESC LIMIT $2"""
 CLOSED_OF_ACCOUNT = CLOSED_RESULTS.format(owner="account_id")
 CLOSED_OF_SESSION = CLOSED_RESULTS.format(owner="trading_session_id")
 SAVE = """
-INSERT INTO equity_points (subject_id, account_id, at, equity, deposited, peak) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO equity_points
+    (subject_id, account_id, at, equity, deposited, peak, growth, highest_growth, rests, unpriced)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (subject_id, at) DO NOTHING"""
 DELETE_LATER = "DELETE FROM equity_points WHERE subject_id = $1 AND at > $2"
 SAVE_WORTHS = """
 UPDATE account_transfers SET worth = given.worth FROM unnest($1::uuid[], $2::numeric[]) AS given (id, worth)
 WHERE account_transfers.id = given.id"""
+# Looked up interval by interval: an interval of a day may have 1,440 points, of which one is wanted.
+HISTORY = """
+SELECT found.* FROM unnest($2::timestamptz[], $3::timestamptz[]) AS interval (starts, ends) CROSS JOIN LATERAL (
+    SELECT * FROM equity_points WHERE subject_id = $1 AND at >= starts AND at < ends ORDER BY at DESC LIMIT 1
+) AS found ORDER BY at"""
+LAST_BEFORE = "SELECT * FROM equity_points WHERE subject_id = $1 AND at < $2 ORDER BY at DESC LIMIT 1"
 # The newest point of each subject has none after it, and so is in neither part.
 DELETE_OLD = """
 DELETE FROM equity_points USING (
     SELECT subject_id, at FROM (
         SELECT subject_id, at, lead(at) OVER (PARTITION BY subject_id ORDER BY at) AS following
         FROM equity_points WHERE at >= $1::timestamptz - interval '30 days' AND at < $1
-    ) AS recent WHERE date_trunc('hour', following) = date_trunc('hour', at)
+    ) AS recent WHERE date_trunc('hour', following, 'UTC') = date_trunc('hour', at, 'UTC')
     UNION
-    SELECT subject_id, at FROM equity_points AS old WHERE at < $2
-        AND EXISTS (SELECT 1 FROM equity_points AS later WHERE later.subject_id = old.subject_id AND later.at > old.at)
+    SELECT subject_id, at FROM (
+        SELECT subject_id, at, lead(at) OVER (PARTITION BY subject_id ORDER BY at) AS following
+        FROM equity_points WHERE at >= $2::timestamptz - interval '30 days' AND at < $2
+    ) AS old WHERE date_trunc('day', following, 'UTC') = date_trunc('day', at, 'UTC')
     LIMIT $3
 ) AS superfluous WHERE equity_points.subject_id = superfluous.subject_id AND equity_points.at = superfluous.at"""
 
@@ -98,20 +108,42 @@ class PostgresEquity(Repository):
         return [ClosedResult(row["realized_profit"], row["closed_at"]) for row in rows]
 
     async def save(self, point: StoredEquity, worths: Mapping[UUID, Decimal]) -> None:
-        values = (point.subject_id, point.account_id, point.at, point.equity, point.deposited, point.peak)
-        await self._connection.execute(SAVE, *values)
+        amounts = (point.equity, point.deposited, point.peak)
+        state = (point.growth, point.highest_growth, point.rests, list(point.unpriced))
+        await self._connection.execute(SAVE, point.subject_id, point.account_id, point.at, *amounts, *state)
         if worths:
             await self._connection.execute(SAVE_WORTHS, list(worths), list(worths.values()))
 
     async def delete_later(self, subject_id: UUID, at: datetime) -> None:
         await self._connection.execute(DELETE_LATER, subject_id, at)
 
-    async def delete_old(self, thinned_before: datetime, deleted_before: datetime, most: int) -> int:
-        answer = await self._connection.execute(DELETE_OLD, thinned_before, deleted_before, most)
+    async def history(
+        self, subject_id: UUID, intervals: Sequence[tuple[datetime, datetime]]
+    ) -> tuple[StoredEquity | None, list[StoredEquity]]:
+        before = await self._connection.fetchrow(LAST_BEFORE, subject_id, intervals[0][0])
+        starts, ends = [start for start, _ in intervals], [end for _, end in intervals]
+        rows = await self._connection.fetch(HISTORY, subject_id, starts, ends)
+        return _point(before), [_stored_equity(row) for row in rows]
+
+    async def delete_old(self, hourly_before: datetime, daily_before: datetime, most: int) -> int:
+        answer = await self._connection.execute(DELETE_OLD, hourly_before, daily_before, most)
         return int(answer.rpartition(" ")[2])
 
 
 def _point(row: Record | None) -> StoredEquity | None:
-    if row is None:
-        return None
-    return StoredEquity(row["subject_id"], row["account_id"], row["at"], row["equity"], row["deposited"], row["peak"])
+    return None if row is None else _stored_equity(row)
+
+
+def _stored_equity(row: Record) -> StoredEquity:
+    return StoredEquity(
+        subject_id=row["subject_id"],
+        account_id=row["account_id"],
+        at=row["at"],
+        equity=row["equity"],
+        deposited=row["deposited"],
+        peak=row["peak"],
+        growth=row["growth"],
+        highest_growth=row["highest_growth"],
+        rests=row["rests"],
+        unpriced=tuple(row["unpriced"]),
+    )

@@ -1,7 +1,7 @@
 """The cost of an operation: one for each object that it may load, by the page sizes that it requests."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from graphql import (
@@ -28,6 +28,8 @@ from graphql.execution.values import VariableValues, get_argument_values
 from domain.core.pagination import DEFAULT_PAGE, MAX_SERIES_PAGE
 from domain.market_data.analytics import DEFAULT_TIMES
 from domain.model.depth_views import DepthLevels
+from domain.model.equity import EquityInterval
+from domain.portfolio.equity_history import DEFAULT_INTERVALS
 
 PLAIN_LIST_SIZE: Final = 10
 """How many items a list without paging is assumed to have."""
@@ -35,7 +37,7 @@ PLAIN_LIST_SIZE: Final = 10
 SIZE_ARGUMENTS: Final = ("first", "last", "points", "bins")
 """The arguments with the size of a list; an object that is computed from so many items costs that much more."""
 
-COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels"}
+COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels", "interval"}
 
 NO_PAGE: Final = -1
 """The page size inside an object that is no page."""
@@ -87,8 +89,8 @@ class _Cost:
         size = _size(values)
         if type_.name.endswith("Connection"):
             return 1 + self.selections(node.selection_set, type_, _default_page(field) if size is None else size)
-        books = _book_size(values)
-        item_cost = 1 + self.selections(node.selection_set, type_, NO_PAGE if books is None else books)
+        inner = _interval_count(values) or _book_size(values)
+        item_cost = 1 + self.selections(node.selection_set, type_, NO_PAGE if inner is None else inner)
         if not is_list_type(get_nullable_type(field.type)):
             return item_cost + _source_size(field, size) + max(_named(field, values) - 1, 0)
         if page != NO_PAGE:
@@ -157,6 +159,17 @@ def _size(values: Mapping[str, object]) -> int | None:
         return _bounded((end - start) // timedelta(seconds=max(every, 1)) + 1)
     sizes = [size for name in SIZE_ARGUMENTS if isinstance(size := values.get(name), int)]
     return _bounded(max(sizes)) if sizes else None
+
+
+def _interval_count(values: Mapping[str, object]) -> int | None:
+    """Return how many intervals the period of an equity history has, by which its points are counted."""
+    interval, start, end = values.get("interval"), values.get("from"), values.get("to")
+    if not isinstance(interval, EquityInterval):
+        return None
+    if not isinstance(start, datetime):
+        return DEFAULT_INTERVALS
+    until = end if isinstance(end, datetime) else datetime.now(UTC)
+    return _bounded((until - start) // interval.duration + 1)
 
 
 def _book_size(values: Mapping[str, object]) -> int | None:

@@ -346,3 +346,23 @@ async def test_users_and_login_sessions_from_before_there_was_mail_are_as_they_w
     assert (found.email_verified_at, found.two_factor_enabled_at) == (None, None)
     assert (found.time_zone, found.locale, found.report_currency, found.notify_sign_in) == ("UTC", "en", None, True)
     assert [(each.id, each.address, each.user_agent) for each in login_sessions] == [(session, None, None)]
+
+
+async def test_points_of_equity_from_before_returns_were_stored_get_their_time_weighted_return(
+    empty_database_dsn: str,
+) -> None:
+    await upgrade(empty_database_dsn, "0052")
+    connection = await asyncpg.connect(empty_database_dsn)
+    await connection.execute("ALTER TABLE equity_points DROP CONSTRAINT equity_points_account_id_fkey")
+    subject = uuid4()
+    for minute, (equity, deposited) in enumerate([(1000, 1000), (1100, 1000), (5100, 5000), (4845, 5000), (0, 5000)]):
+        await connection.execute(
+            "INSERT INTO equity_points VALUES ($1, $1, $2, $3, $4, 0)",
+            subject, datetime(2026, 1, 1, 0, minute, tzinfo=UTC), equity, deposited,
+        )  # fmt: skip
+    await migrate(empty_database_dsn)
+    rows = await connection.fetch("SELECT growth, highest_growth FROM equity_points ORDER BY at")
+    await connection.close()
+    assert [(round(row["growth"], 6), round(row["highest_growth"], 6)) for row in rows] == [
+        (1, 1), (1.1, 1.1), (1.1, 1.1), (1.045, 1.1), (0, 1.1),
+    ]  # fmt: skip

@@ -199,14 +199,47 @@ async def test_a_position_that_was_held_for_days_and_has_just_closed_at_a_loss_s
     assert codes(await harness.place("again")) == ["COOL_DOWN"]
 
 
-async def test_old_points_are_thinned_to_one_an_hour_and_the_newest_stays(harness: OrderHarness) -> None:
+async def test_old_points_are_thinned_to_one_an_hour_then_a_day_and_the_newest_stays(
+    harness: OrderHarness,
+) -> None:
     start = datetime(2026, 3, 1, 10, tzinfo=UTC)
-    for minute in (0, 1, 59, 60, 61, 150):
+    for minute in (-1440, 0, 1, 59, 60, 61, 150):
         await put(harness, start + timedelta(minutes=minute), 1, 1)
     async with harness.database.transaction() as transaction:
         day = timedelta(days=1)
         assert await transaction.equity.delete_old(start + day, start - day, 100) == 3
         assert await transaction.equity.delete_old(start + day, start + day, 100) == 2
+        assert await transaction.equity.delete_old(start + day, start + day, 100) == 0
+        _, days = await transaction.equity.history(harness.account.id, [(start - 2 * day, start), (start, start + day)])
+    assert [each.at for each in days] == [start - day, start + timedelta(minutes=150)]
+
+
+async def test_points_say_what_has_no_price_and_whether_the_account_rests(harness: OrderHarness) -> None:
+    await move(harness, 1000)
+    await recorder(harness).record()
     point = await last(harness)
     assert point is not None
-    assert point.at == start + timedelta(minutes=150)
+    assert (point.rests, point.unpriced) == (True, ())
+    await move(harness, 3, "AIRDROP")
+    await recorder(harness).record()
+    point = await last(harness)
+    assert point is not None
+    assert (point.rests, point.unpriced) == (False, ("AIRDROP",))
+
+
+async def test_the_return_follows_trades_and_no_payments(harness: OrderHarness, venue: ScriptedVenue) -> None:
+    await harness.start()
+    await move(harness, 1000)
+    await recorder(harness).record()
+    await harness.place("in")
+    out = await harness.limit("out", "90", side=OrderSide.SELL)
+    venue.fill(out.client_order_id, 1, "90")
+    await harness.until(out.id, "FILLED")
+    await recorder(harness).record()
+    await move(harness, 5000)
+    await recorder(harness).record()
+    point = await last(harness)
+    assert point is not None
+    assert (point.equity, point.deposited) == (5990, 6000)
+    assert round(point.return_percent, 9) == -1
+    assert round(point.drawdown_percent, 9) == 1

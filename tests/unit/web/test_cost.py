@@ -89,3 +89,20 @@ def test_a_list_below_another_costs_ten_items_where_no_size_is_asked_for() -> No
 def test_what_is_computed_from_a_market_costs_what_it_is_made_of(field: str, expected: int) -> None:
     fragment = "fragment B on MarketDepthSnapshot { bids { price } }" if "...B" in field else ""
     assert cost(f'{{ market(symbol: "sandbox:BTC/USDT") {{ {field} }} }} {fragment}', ENGINE) == 1 + expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "points"),
+    [
+        ("", 365),
+        ("(interval: MINUTE)", 365),
+        (f"({A_DAY})", 2),
+        (f"(interval: HOUR, {A_DAY})", 25),
+        (f"(interval: MINUTE, {A_DAY})", 1000),
+        ('(from: "0001-01-01T00:00:00Z")', 1000),
+    ],
+)
+def test_an_equity_history_costs_a_point_for_each_interval(arguments: str, points: int) -> None:
+    history = f"equityHistory{arguments} {{ currency points {{ at }} }}"
+    query = f'{{ node(id: "a") {{ ... on Account {{ {history} }} }} }}'
+    assert cost(query, ENGINE) == 1 + 1 + points
