@@ -1,6 +1,8 @@
 """The settings: defaults that need nothing, then a TOML file, the environment (`R3EDGE_*`) and the command line."""
 
+import difflib
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
@@ -275,6 +277,11 @@ class Settings(BaseSettings):
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # the command line's options, checked by pydantic
     """Return the settings, those of `overrides` that are not None above all; raises `BadSettings`."""
     _check_environment()
+    return settings_in_spite_of_unknown(**overrides)
+
+
+def settings_in_spite_of_unknown(**overrides: Any) -> Settings:  # noqa: ANN401  # as above
+    """Return the settings as `load_settings` does, whatever else stands in the environment; raises `BadSettings`."""
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)
@@ -284,11 +291,33 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # the command 
         raise BadSettings([f"R3EDGE_CONFIG: {error}"]) from None
 
 
+def is_secret(name: str) -> bool:
+    """Return whether a setting by that name holds what nobody else may know."""
+    field = Settings.model_fields.get(name.lower())
+    return field is not None and "SecretStr" in str(field.annotation)
+
+
+def unknown_variables() -> list[str]:
+    """Return a sentence for each variable of the environment that looks like a setting, and is none."""
+    known = sorted(
+        {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG", "R3EDGE_REQUIRE_ALL"}
+    )
+    return [
+        f"{name} is not a setting; {_nearest(name, known)}"
+        for name in sorted(os.environ)
+        if name.startswith("R3EDGE_") and name not in known
+    ]
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    own = {setting.removeprefix("R3EDGE_"): setting for setting in known}
+    near = difflib.get_close_matches(name.removeprefix("R3EDGE_"), own, 1, cutoff=0.75)
+    return f"did you mean {own[near[0]]}?" if near else f"there are {', '.join(known)}"
+
+
 def _check_environment() -> None:
-    known = {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG", "R3EDGE_REQUIRE_ALL"}
-    unknown = sorted(name for name in os.environ if name.startswith("R3EDGE_") and name not in known)
-    if unknown:
-        raise BadSettings([f"{name} is not a setting; there are {', '.join(sorted(known))}" for name in unknown])
+    if unknown := unknown_variables():
+        raise BadSettings(unknown)
     file = os.environ.get("R3EDGE_CONFIG")
     if file and not Path(file).is_file():
         raise BadSettings([f"R3EDGE_CONFIG: there is no file {file}"])
@@ -298,5 +327,5 @@ def _describe(details: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
     name = str(details["loc"][0]) if details["loc"] else ""
     message = str(details["msg"]).removeprefix("Value error, ")
     if name not in Settings.model_fields:
-        return message if not name else f"{name} is not a setting; there are {', '.join(sorted(Settings.model_fields))}"
+        return message if not name else f"{name} is not a setting; {_nearest(name, sorted(Settings.model_fields))}"
     return f"R3EDGE_{name.upper()}: {message}. It may be: {Settings.model_fields[name].description}"

@@ -37,6 +37,17 @@ class SmtpTransport:
             # The library's own context manager would first ask a server that doesn't answer to say goodbye.
             client.close()
 
+    async def reach(self) -> None:
+        """Connect and sign in without sending anything; raises `MailNotSent` saying why the server refuses."""
+        client = self._client()
+        try:
+            await client.connect()
+            await _quit(client)
+        except _FAILURES as error:
+            raise MailNotSent(_reason(error)) from None
+        finally:
+            client.close()
+
     def _client(self) -> aiosmtplib.SMTP:
         server = self._server
         return aiosmtplib.SMTP(

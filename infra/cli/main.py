@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from infra.cli.backfill import backfill
 from infra.cli.backtest import backtest
+from infra.cli.doctor import doctor
 from infra.cli.exit_codes import INTERRUPTED, USAGE_ERROR
 from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
@@ -38,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
 )
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
-for command in (serve, migrate, sandbox, backfill, backtest, optimize, halt, resume):
+for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, halt, resume):
     app.command()(command)
 for name, commands in {
     "schema": schema_app,

@@ -60,6 +60,14 @@ class ClientSession:
     closed: asyncio.Event = field(default_factory=asyncio.Event)
     _callbacks: list[Callable[[], None]] = field(default_factory=list)
 
+    def member_version(self) -> str | None:
+        """Return the version of a connected member, such as 5.5.0; None if it is not known."""
+        for connection in self.client._connection_manager.active_connections.values():  # noqa: SLF001  # no public way
+            if connection.server_version > 0:
+                major, rest = divmod(connection.server_version, 10_000)
+                return f"{major}.{rest // 100}.{rest % 100}"
+        return None
+
     def on_disconnect(self, callback: Callable[[], None]) -> None:
         """Call `callback` once when the connection is lost, or at once if it is lost already."""
         if self.closed.is_set():

@@ -50,7 +50,7 @@ async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
     """
     connection = await connect(dsn)
     try:
-        present = await _present(Connection(connection))
+        present = await present_revision(Connection(connection))
         applied = [] if present == head() else await upgrade(dsn)
         await ensure_partitions(Connection(connection), months_ahead)
     finally:
@@ -65,7 +65,7 @@ async def is_up_to_date(pool: Pool) -> bool:
     """
     with translate_driver_errors():
         async with pool.acquire(timeout=5) as connection:
-            return await _present(Connection(connection)) == head()
+            return await present_revision(Connection(connection)) == head()
 
 
 @cache
@@ -86,7 +86,8 @@ def _revision(file: Path) -> str:
     return found.group(1)
 
 
-async def _present(connection: Connection) -> str | None:
+async def present_revision(connection: Connection) -> str | None:
+    """Return the revision of the database's schema; None if it has none. Raises `DatabaseIsNewer`."""
     if await connection.fetchval("SELECT to_regclass('alembic_version') IS NULL"):
         return None
     revision: str | None = await connection.fetchval("SELECT version_num FROM alembic_version")

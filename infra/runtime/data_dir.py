@@ -53,9 +53,9 @@ class DataDir:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(lock, MOST_PURPOSE_BYTES, 0).decode(errors="replace") or ENGINE
+            present = _read_holder(lock)
             os.close(lock)
-            raise DataDirInUse(folder, holder) from None
+            raise DataDirInUse(folder, present) from None
         except OSError as error:  # a file system without locks, such as some network folders
             os.close(lock)
             raise DataDirUnusable(folder, f"it can't be locked ({error.strerror}); choose a local folder") from None
@@ -99,6 +99,27 @@ class DataDir:
     def release(self) -> None:
         """Release the folder for another engine."""
         os.close(self._lock)
+
+
+def holder(folder: Path) -> str | None:
+    """Return who runs on a data directory, by its name for itself; None if nobody does. Nothing is made or held."""
+    try:
+        file = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read_holder(file)
+    except OSError:  # a file system without locks
+        return None
+    finally:
+        os.close(file)
+    return None
+
+
+def _read_holder(lock: int) -> str:
+    return os.pread(lock, MOST_PURPOSE_BYTES, 0).decode(errors="replace") or ENGINE
 
 
 @contextmanager

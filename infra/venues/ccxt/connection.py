@@ -115,6 +115,12 @@ class VenueConnection:
         self._account_exchanges.add(exchange)
         return exchange
 
+    async def reach(self) -> None:
+        """Reach the venue and measure its clock, without loading its markets; raises `VenueUnreachable`."""
+        async with self._lock:
+            await self._load_class()
+            await self._measure()
+
     async def measure_clock(self) -> None:
         """Measure the venue's clock now: it has refused a request for its time. Raises `VenueUnreachable`."""
         await self._measure()

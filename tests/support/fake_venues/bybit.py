@@ -26,7 +26,7 @@ class FakeBybit(FakeVenue):
         for path, handle in {
             "/v5/market/time": lambda _: _result({"timeSecond": str(self.now_ms() // 1000)}, self.now_ms()),
             "/v5/market/instruments-info": lambda _: _result({"category": "spot", "list": [_INSTRUMENT]}),
-            "/v5/user/query-api": lambda _: _result({"id": "1", "unified": 0, "uta": 1}),
+            "/v5/user/query-api": lambda _: _result(self._key()),
             "/v5/account/info": lambda _: _result({"unifiedMarginStatus": 6, "marginMode": "REGULAR_MARGIN"}),
             "/v5/order/realtime": self._open,
             "/v5/order/history": self._ended,
@@ -37,6 +37,11 @@ class FakeBybit(FakeVenue):
         self.rest(app, "POST", self.place_path, self._place)
         self.rest(app, "POST", self.cancel_path, self._cancel)
         app.router.add_get("/v5/private", self.on_socket)
+
+    def _key(self) -> Json:
+        wallet = ["AccountTransfer", *(["Withdraw"] if self.keys_may_withdraw else [])]
+        permissions = {"Spot": ["SpotTrade"], "Wallet": wallet, "ContractTrade": []}
+        return {"id": "1", "unified": 0, "uta": 1, "readOnly": 0, "permissions": permissions, "ips": ["*"]}
 
     def _place(self, params: Json) -> Json:
         if len(params["orderLinkId"]) > 36:

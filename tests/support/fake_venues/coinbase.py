@@ -42,6 +42,7 @@ class FakeCoinbase(FakeVenue):
             f"{_API}/orders/historical/batch": self._listed,
             f"{_API}/orders/historical/fills": self._fills,
             f"{_API}/accounts": lambda _: {"accounts": self._accounts(), "has_next": False, "cursor": ""},
+            f"{_API}/key_permissions": lambda _: self._permissions(),
         }.items():
             self.rest(app, "GET", path, handle)
         app.router.add_get(f"{_API}/orders/historical/{{id}}", self._one)
@@ -51,6 +52,9 @@ class FakeCoinbase(FakeVenue):
 
     def _products(self, params: Json) -> Json:
         return {"products": [] if params.get("product_type") == "FUTURE" else [_PRODUCT]}
+
+    def _permissions(self) -> Json:
+        return {"can_view": True, "can_trade": True, "can_transfer": self.keys_may_withdraw, "portfolio_uuid": "1"}
 
     def _place(self, params: Json) -> Json:
         ((kind, terms),) = params["order_configuration"].items()

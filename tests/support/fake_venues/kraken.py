@@ -44,6 +44,7 @@ class FakeKraken(FakeVenue):
             "ClosedOrders": self._closed,
             "TradesHistory": self._trades,
             "BalanceEx": self._balances,
+            "GetApiKeyInfo": lambda _: _result({"permissions": self._permissions()}),
             "GetWebSocketsToken": lambda _: _result({"token": "token", "expires": 900}),
         }.items():
             self.rest(app, "POST", f"/0/private/{name}", self._signed(handle))
@@ -59,6 +60,9 @@ class FakeKraken(FakeVenue):
             return answer
 
         return with_nonce
+
+    def _permissions(self) -> list[str]:
+        return ["query-funds", "modify-trades", *(["withdraw-funds"] if self.keys_may_withdraw else [])]
 
     def _place(self, params: Json) -> Json:
         client_id = params["cl_ord_id"]

@@ -33,7 +33,11 @@ class FakeOkx(FakeVenue):
         self.rest(app, "GET", "/api/v5/trade/orders-pending", self._open)
         self.rest(app, "GET", "/api/v5/trade/fills-history", self._fills)
         self.rest(app, "GET", "/api/v5/account/balance", lambda _: _data(self._balance_row()))
+        self.rest(app, "GET", "/api/v5/account/config", lambda _: _data({"perm": self._permissions(), "ip": ""}))
         app.router.add_get("/ws/v5/private", self.on_socket)
+
+    def _permissions(self) -> str:
+        return "read_only,trade,withdraw" if self.keys_may_withdraw else "read_only,trade"
 
     def _place(self, params: Json) -> Json:
         if not params["clOrdId"].isalnum() or len(params["clOrdId"]) > 32:

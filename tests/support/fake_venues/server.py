@@ -93,6 +93,7 @@ class FakeVenue:
     refuse_streams: bool = False
     ignore_streams: bool = False
     clock_ahead_ms: int = 0
+    keys_may_withdraw: bool = False
 
     ccxt_id = ""
     market_id = ""

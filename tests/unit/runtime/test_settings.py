@@ -166,9 +166,12 @@ def test_an_unknown_name_is_reported_wherever_it_stands(monkeypatch: pytest.Monk
     file = tmp_path / "r3edge.toml"
     file.write_text("prot = 1\n")
     monkeypatch.setenv("R3EDGE_CONFIG", str(file))
-    assert error_message().startswith("prot is not a setting; there are allowed_hosts, allowed_origins, ")
+    assert error_message().startswith("prot is not a setting; did you mean port?")
     monkeypatch.setenv("R3EDGE_PROT", "1")
-    assert error_message().startswith("R3EDGE_PROT is not a setting; there are R3EDGE_ALLOWED_HOSTS, ")
+    assert error_message().startswith("R3EDGE_PROT is not a setting; did you mean R3EDGE_PORT?")
+    monkeypatch.delenv("R3EDGE_PROT")
+    monkeypatch.setenv("R3EDGE_COLOUR", "1")
+    assert error_message().startswith("R3EDGE_COLOUR is not a setting; there are R3EDGE_ALLOWED_HOSTS, ")
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"\xff\xfe", None])

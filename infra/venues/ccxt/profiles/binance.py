@@ -1,12 +1,14 @@
 """Binance: https://developers.binance.com/docs/binance-spot-api-docs/errors."""
 
 from collections.abc import Iterator, Mapping
+from operator import methodcaller
 from typing import Any
 
 from domain.model.orders import OrderType, TimeInForce
 from domain.model.venue_abilities import AmendAbility
 from infra.venues.ccxt.conversion import CcxtValue, MarketRules, OrderReading
 from infra.venues.ccxt.profiles.fill_pages import BINANCE_PAGE, by_time
+from infra.venues.ccxt.profiles.key_rights import KeyRightsQuery, binance_rights
 from infra.venues.ccxt.profiles.lookups import by_request
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
 from infra.venues.ccxt.profiles.verdicts import ErrorTable, VenueError, Verdict, same, text
@@ -84,4 +86,5 @@ PROFILE = VenueProfile(
         "recvWindow": RECEIVE_WINDOW_MS,
         "warnOnFetchOpenOrdersWithoutSymbol": False,
     },
+    key_rights=KeyRightsQuery(methodcaller("sapiGetAccountApiRestrictions"), binance_rights),
 )

@@ -15,6 +15,7 @@ from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import BalanceReport, FillReport, OrderReport
 from infra.venues.ccxt.conversion import CcxtValue, MarketRules, OrderReading, decimal, number, positive, required
 from infra.venues.ccxt.profiles.fill_pages import BYBIT_PAGE, by_week
+from infra.venues.ccxt.profiles.key_rights import KeyRightsQuery, bybit_rights
 from infra.venues.ccxt.profiles.lookups import in_lists
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
 from infra.venues.ccxt.profiles.user_streams import (
@@ -178,4 +179,5 @@ PROFILE = VenueProfile(
     streams=(methodcaller("watch_orders"), methodcaller("watch_my_trades"), methodcaller("watch_balance")),
     market_rules=market_rules,
     options={"recvWindow": RECEIVE_WINDOW_MS, "fetchMarkets": {"types": ["spot"]}},
+    key_rights=KeyRightsQuery(methodcaller("privateGetV5UserQueryApi"), bybit_rights),
 )

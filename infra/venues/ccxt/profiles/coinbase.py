@@ -15,6 +15,7 @@ from domain.ports.execution_client import OrderReport
 from infra.venues.ccxt.conversion import CcxtValue, OrderReading, decimal, number
 from infra.venues.ccxt.order_arguments import OrderArguments
 from infra.venues.ccxt.profiles.fill_pages import COINBASE_PAGE, by_cursor
+from infra.venues.ccxt.profiles.key_rights import KeyRightsQuery, coinbase_rights
 from infra.venues.ccxt.profiles.lookups import by_paging
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
 from infra.venues.ccxt.profiles.user_streams import (
@@ -140,4 +141,5 @@ PROFILE = VenueProfile(
     placing=_market_buy_in_base,
     # ccxt's default lists wallets, without what orders hold.
     options={"fetchBalance": "v3PrivateGetBrokerageAccounts"},
+    key_rights=KeyRightsQuery(methodcaller("v3PrivateGetBrokerageKeyPermissions"), coinbase_rights),
 )

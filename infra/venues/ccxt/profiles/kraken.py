@@ -12,6 +12,7 @@ from domain.model.venue_abilities import AmendAbility
 from infra.venues.ccxt.conversion import CcxtValue, OrderReading
 from infra.venues.ccxt.order_arguments import OrderArguments
 from infra.venues.ccxt.profiles.fill_pages import by_offset
+from infra.venues.ccxt.profiles.key_rights import KeyRightsQuery, kraken_rights
 from infra.venues.ccxt.profiles.kraken_streams import kraken_streams
 from infra.venues.ccxt.profiles.lookups import in_lists
 from infra.venues.ccxt.profiles.profile import VenueProfile
@@ -83,4 +84,5 @@ PROFILE = VenueProfile(
     streams=(methodcaller("watch_orders"), methodcaller("watch_balance")),
     placing=_with_deadline,
     serial_requests=True,
+    key_rights=KeyRightsQuery(methodcaller("privatePostGetApiKeyInfo"), kraken_rights),
 )

@@ -15,6 +15,7 @@ from domain.model.venue_abilities import AmendAbility
 from domain.ports.execution_client import BalanceReport, FillReport, OrderReport
 from infra.venues.ccxt.conversion import CcxtValue, OrderReading, decimal, number, positive, required
 from infra.venues.ccxt.profiles.fill_pages import OKX_PAGE, by_bill
+from infra.venues.ccxt.profiles.key_rights import KeyRightsQuery, okx_rights
 from infra.venues.ccxt.profiles.lookups import by_request
 from infra.venues.ccxt.profiles.profile import OrderFills, VenueProfile
 from infra.venues.ccxt.profiles.user_streams import (
@@ -153,4 +154,5 @@ PROFILE = VenueProfile(
     streams=(methodcaller("watch_orders"), methodcaller("watch_balance")),
     options={"createOrder": "privatePostTradeOrder", "fetchMarkets": {"types": ["spot"]}},
     deadline_header="expTime",
+    key_rights=KeyRightsQuery(methodcaller("privateGetAccountConfig"), okx_rights),
 )

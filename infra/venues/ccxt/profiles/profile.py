@@ -10,6 +10,7 @@ from domain.model.venue_abilities import AmendAbility, ReportSource
 from infra.venues.ccxt.conversion import NO_MARKET_RULES, CcxtStructure, CcxtValue, MarketRules, OrderReading
 from infra.venues.ccxt.order_arguments import OrderArguments
 from infra.venues.ccxt.profiles.fill_pages import FillPages
+from infra.venues.ccxt.profiles.key_rights import KeyRightsQuery
 from infra.venues.ccxt.profiles.user_streams import ReaderFactory
 from infra.venues.ccxt.profiles.verdicts import ErrorTable
 
@@ -80,6 +81,9 @@ class VenueProfile:
 
     deadline_header: str | None = None
     """The header by which the venue drops a request that arrives too late, in milliseconds since 1970."""
+
+    key_rights: KeyRightsQuery | None = None
+    """How the venue is asked what a key may do; None if it doesn't say."""
 
     serial_requests: bool = False
     """Whether the venue takes the requests of a key in the order of their numbers alone."""

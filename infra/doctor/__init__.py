@@ -1,0 +1,1 @@
+"""Checks an installation from outside: `r3edge doctor`."""

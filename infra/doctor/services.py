@@ -1,0 +1,89 @@
+"""Checks the services that the engine may use: the cache's members, the sandbox exchanges, the mail server."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.core.errors import Unavailable
+from domain.ports.mail import MailNotSent
+from domain.ports.market_data import VenueUnreachable
+from infra.clock import SystemClock
+from infra.doctor.findings import Finding, error, ok, skipped
+from infra.runtime.sandbox_process import SandboxAddress, find_running_sandbox
+from infra.runtime.venues import SANDBOX, shared_mirror, shared_sandbox
+from infra.settings import Settings
+from infra.smtp import SmtpTransport
+from infra.venues.sandbox_admin import SandboxAdmin
+
+
+async def check_cache(settings: Settings, limit_seconds: float) -> Sequence[Finding]:
+    """Return whether a member of the cluster lets this node in, and its version."""
+    name = "cache"
+    if not settings.hazelcast_members:
+        return [skipped(name, "cache and bus live in the engine's own process")]
+    from infra.hazelcast.client import HazelcastConnection, HazelcastOptions  # noqa: PLC0415  # half a second to load
+
+    members = ", ".join(settings.hazelcast_members)
+    connection = HazelcastConnection(
+        HazelcastOptions(list(settings.hazelcast_members), settings.hazelcast_cluster), SystemClock()
+    )
+    await connection.start()
+    try:
+        async with asyncio.timeout(limit_seconds):
+            connected = await connection.session()
+        version = connected.member_version()
+    except TimeoutError:
+        advice = (
+            "start Hazelcast 5; compare R3EDGE_HAZELCAST_MEMBERS and R3EDGE_HAZELCAST_CLUSTER with its configuration"
+        )
+        message = f"no member of the cluster {settings.hazelcast_cluster} lets us in at {members}"
+        return [error(name, message, advice)]
+    finally:
+        await connection.close()
+    return [ok(name, f"the cluster {settings.hazelcast_cluster} at {members} answers (Hazelcast {version})")]
+
+
+async def check_sandboxes(settings: Settings, limit_seconds: float) -> Sequence[Finding]:
+    """Return whether the sandbox exchanges answer, and take the administrator's token."""
+    checks = [_sandbox(SANDBOX, "R3EDGE_SANDBOX", shared_sandbox(settings), settings, limit_seconds)]
+    if settings.mirror_venue is not None:
+        mirror = shared_mirror(settings)
+        checks.append(_sandbox(settings.mirror_venue, "R3EDGE_MIRROR_SANDBOX", mirror, settings, limit_seconds))
+    return await asyncio.gather(*checks)
+
+
+async def _sandbox(
+    venue: str, setting: str, shared: SandboxAddress | None, settings: Settings, limit_seconds: float
+) -> Finding:
+    name = f"venue.{venue}"
+    folder = settings.data_dir.expanduser().absolute() / venue
+    address = shared or (find_running_sandbox(folder) if folder.exists() else None)
+    if address is None:
+        return skipped(name, "the engine starts it with itself")
+    admin = SandboxAdmin(address.url, address.token)
+    try:
+        async with asyncio.timeout(limit_seconds):
+            await admin.currencies()
+    except (VenueUnreachable, TimeoutError) as failure:
+        reason = str(failure) or f"no answer within {limit_seconds:g} s"
+        return error(name, f"{address.url}: {reason}", f"start it, or set {setting}_URL to where it listens")
+    except Unavailable:
+        message, advice = f"{address.url} refuses the token", f"set {setting}_TOKEN to what its admin-token says"
+        return error(name, message, advice)
+    finally:
+        await admin.close()
+    return ok(name, f"{address.url} answers and takes the token")
+
+
+async def check_mail(settings: Settings, limit_seconds: float) -> Sequence[Finding]:
+    """Return whether the mail server lets the engine in; no mail is sent."""
+    name, server = "mail", settings.smtp_server
+    if server is None:
+        return [skipped(name, "no mail server is set: no mail is sent, and what needs mail is refused")]
+    where = f"{server.host}:{server.port}"
+    try:
+        await SmtpTransport(replace(server, timeout_seconds=limit_seconds)).reach()
+    except MailNotSent as failure:
+        advice = "compare R3EDGE_SMTP_HOST, _PORT, _TLS, _USER and _PASSWORD with what the server's operator says"
+        return [error(name, f"{where} doesn't let the engine in: {failure}", advice)]
+    return [ok(name, f"{where} lets the engine in ({server.tls.value})")]

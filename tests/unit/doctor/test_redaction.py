@@ -1,0 +1,38 @@
+import base64
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from infra.doctor.findings import error, ok
+from infra.doctor.redaction import HIDDEN, without_secrets
+from infra.settings import Settings, is_secret, load_settings
+
+SECRETS = sorted(name for name in Settings.model_fields if is_secret(name))
+
+
+def test_every_secret_setting_is_known_as_one() -> None:
+    assert SECRETS == [
+        "database_url", "mirror_sandbox_token", "previous_secret_keys", "sandbox_token", "secret_key", "smtp_password",
+    ]  # fmt: skip
+    assert is_secret("SECRET_KEY")
+    assert not is_secret("port")
+
+
+@given(password=st.text("abc%é0", min_size=3, max_size=8), key=st.binary(min_size=32, max_size=32))
+def test_no_secret_of_the_settings_is_printed_whatever_a_library_repeats(password: str, key: bytes) -> None:
+    encoded = base64.b64encode(key).decode()
+    settings = Settings.model_construct(
+        database_url=SecretStr(f"postgresql://ada:{password.replace('%', '%25')}@db/r3edge"),
+        secret_key=SecretStr(encoded),
+        smtp_password=SecretStr(password),
+        previous_secret_keys=(SecretStr(encoded),),
+    )
+    found = without_secrets([error("mail", f"535 {password} is bad", f"use {encoded}")], settings)
+    assert found == [error("mail", f"535 {HIDDEN} is bad", f"use {HIDDEN}")]
+
+
+def test_what_holds_no_secret_stays_as_it_is() -> None:
+    found = [ok("database", "db:5432/r3edge answers")]
+    assert without_secrets(found, load_settings(database_url="postgresql://u:p@db/r3edge")) == found
+    assert without_secrets(found, None) == found
