@@ -55,7 +55,7 @@ class LogFormat(StrEnum):
 
 
 class RegistrationMode(StrEnum):
-    """Who may register."""
+    """Who may register without an invitation."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -126,7 +126,7 @@ class Settings(BaseSettings):
         "start",
     )
     registration: RegistrationMode = Field(
-        RegistrationMode.OPEN, description="open, or closed: nobody may register but the first user"
+        RegistrationMode.OPEN, description="open, or closed: nobody may register but the first user and who is invited"
     )
     registrations_per_hour: int = Field(
         100, ge=0, le=1_000_000, description="how many users may be registered from one address in an hour"

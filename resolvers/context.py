@@ -10,7 +10,7 @@ from domain.core.errors import Forbidden, Unauthenticated
 from domain.market_data.feed_limit import FeedReader
 from domain.model.drift import BacktestDrift
 from domain.model.trading import TradingSession
-from domain.model.users import ApiScope, Device, Identity, User
+from domain.model.users import ApiScope, Device, Identity, User, UserRole
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
@@ -107,6 +107,12 @@ class RequestContext:
         """The user whose private data this operation may read; None if there is none."""
         return self.identity.user.id if self.identity and self.identity.may(ApiScope.READ) else None
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether this operation may read what operators alone may."""
+        identity = self.identity
+        return identity is not None and identity.user.role is UserRole.OPERATOR and identity.may(ApiScope.ADMIN)
+
     def require(self, scope: ApiScope) -> Identity:
         """Return the caller's identity. Raises `Unauthenticated` if there is none, `Forbidden` without the scope."""
         if self.identity is None:
@@ -114,6 +120,13 @@ class RequestContext:
         if not self.identity.may(scope):
             raise Forbidden(f"This API key lacks the scope {scope.value}.")
         return self.identity
+
+    def require_operator(self) -> Identity:
+        """Return the caller's identity; raises as `require` without ADMIN, and `Forbidden` for who is no operator."""
+        identity = self.require(ApiScope.ADMIN)
+        if not self.is_operator:
+            raise Forbidden("Only an operator can do this.")
+        return identity
 
     def require_user(self, scope: ApiScope) -> User:
         """Return the user of the request. Raises as `require`."""

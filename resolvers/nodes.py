@@ -38,6 +38,11 @@ class NodeContext(Protocol):
         ...
 
     @property
+    def is_operator(self) -> bool:
+        """Whether this operation may read what operators alone may."""
+        ...
+
+    @property
     def node_loaders(self) -> Mapping[str, NodeLoader]:
         """The loader of an object by its key, for each type name."""
         ...
@@ -78,6 +83,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "Activity": query_loader(context, lambda reading, user, key: reading.users.get_activity(user, key)),
         "ApiKey": query_loader(context, _api_key),
         "LoginSession": lambda key: _login_session(context, key),
+        "Invitation": lambda key: _invitation(context, key),
     }
 
 
@@ -116,6 +122,14 @@ async def _login_session(context: NodeContext, key: str) -> object | None:
     async with context.reads.read_only() as reading:
         sessions = await reading.users.login_sessions(user_id, context.services.clock.now())
     return next((session for session in sessions if session.id == session_id), None)
+
+
+async def _invitation(context: NodeContext, key: str) -> object | None:
+    invitation_id = _uuid(key)
+    if invitation_id is None or not context.is_operator:
+        return None
+    async with context.reads.read_only() as reading:
+        return await reading.invitations.get(invitation_id)
 
 
 async def _engine(context: NodeContext, key: str) -> object | None:

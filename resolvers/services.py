@@ -34,6 +34,7 @@ from domain.trading.trading_sessions import TradingSessionService
 from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
 from domain.users.email_addresses import EmailService
+from domain.users.invitations import InvitationService
 from domain.users.password_reset import PasswordResetService
 from domain.users.service import UserService
 from domain.users.two_factor import TwoFactorService
@@ -43,12 +44,16 @@ ENGINE_KEY = "engine"
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """This node: its version, when it started, whether all its parts work, and whether the engine sends mail."""
+    """This node: its version, when it started, whether all its parts work, and whether the engine sends mail.
+
+    `app_url` is the web page that links with codes open.
+    """
 
     version: str
     started_at: datetime
     is_healthy: Callable[[], Awaitable[bool]]
     sends_mail: bool = False
+    app_url: str | None = None
 
     @property
     def id(self) -> str:
@@ -67,6 +72,7 @@ class Services:
     clock: Clock
     engine: EngineInfo
     users: UserService
+    invitations: InvitationService
     emails: EmailService
     password_resets: PasswordResetService
     two_factor: TwoFactorService

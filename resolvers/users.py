@@ -11,7 +11,7 @@ from domain.model.events import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
 from domain.users.profile import ProfileChanges
-from domain.users.service import SignedIn
+from domain.users.sign_in import SignedIn
 from domain.users.two_factor import NewSecret
 from resolvers.context import RequestContext
 from resolvers.lists import TimeOrder, list_page, owned_by
@@ -61,9 +61,12 @@ async def activity(
     return await list_page(context.lists.activity, scope, owned_by(user, filter), page, order)
 
 
-async def register(context: RequestContext, email: str, password: str, display_name: str | None) -> SignedIn:
+async def register(
+    context: RequestContext, email: str, password: str, display_name: str | None, invitation_code: str | None
+) -> SignedIn:
     """Register a user and sign them in."""
-    return await context.services.users.register(email, password, display_name, context.address, context.device)
+    client = (context.address, context.device)
+    return await context.services.users.register(email, password, display_name, *client, invitation_code)
 
 
 async def login(context: RequestContext, email: str, password: str, two_factor_code: str | None) -> SignedIn:

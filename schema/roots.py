@@ -29,19 +29,21 @@ from schema.strategies.mutations import StrategyMutation
 from schema.strategies.queries import StrategyQuery
 from schema.trading.mutations import TradingMutation
 from schema.users.email_mutations import EmailMutation
+from schema.users.invitations import InvitationMutation, InvitationQuery
 from schema.users.mutations import UserMutation
 from schema.users.queries import UserQuery
 from schema.users.two_factor_mutations import TwoFactorMutation
 
 
 @strawberry.type(description="All queries. Private data is below `viewer`, or found with `node`.")
-class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery): ...
+class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery, InvitationQuery): ...
 
 
 @strawberry.type(description="All mutations. Errors in the input are in the `errors` of the payload.")
 class Mutation(
     UserMutation,
     EmailMutation,
+    InvitationMutation,
     TwoFactorMutation,
     DataExportMutation,
     AccountMutation,

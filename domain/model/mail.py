@@ -19,9 +19,12 @@ class MailKind(StrEnum):
     SIGN_IN = "SIGN_IN"
     TWO_FACTOR_ENABLED = "TWO_FACTOR_ENABLED"
     TWO_FACTOR_DISABLED = "TWO_FACTOR_DISABLED"
+    INVITATION = "INVITATION"
 
 
-CODE_KINDS: Final = frozenset({MailKind.EMAIL_VERIFICATION, MailKind.EMAIL_CHANGE, MailKind.PASSWORD_RESET})
+CODE_KINDS: Final = frozenset(
+    {MailKind.EMAIL_VERIFICATION, MailKind.EMAIL_CHANGE, MailKind.PASSWORD_RESET, MailKind.INVITATION}
+)
 """The mails that have a code, for which somebody waits; the others are notices."""
 
 
@@ -29,7 +32,8 @@ CODE_KINDS: Final = frozenset({MailKind.EMAIL_VERIFICATION, MailKind.EMAIL_CHANG
 class Mail:
     """A mail in the outbox; `attempts` counts the tries to send it, the present one too.
 
-    Without `user_id` it goes to the user who has the address when it is sent, and to nobody if no user has it.
+    Without `user_id` it goes to the user who has the address when it is sent, and to nobody if no user has it; an
+    invitation goes to somebody who is no user yet.
     """
 
     id: UUID

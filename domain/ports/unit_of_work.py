@@ -14,6 +14,7 @@ from domain.ports.drift import DriftRepository
 from domain.ports.equity import EquityRepository
 from domain.ports.event_log import EventLog
 from domain.ports.idempotency import IdempotencyRepository
+from domain.ports.invitations import InvitationRepository
 from domain.ports.jobs import JobRepository
 from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
@@ -63,6 +64,11 @@ class UnitOfWork(Protocol):
     @property
     def email_codes(self) -> EmailCodeRepository:
         """The codes that mails to users contain."""
+        ...
+
+    @property
+    def invitations(self) -> InvitationRepository:
+        """Invitations of new users."""
         ...
 
     @property

@@ -15,18 +15,16 @@ from domain.model.users import User
 from domain.ports.unit_of_work import UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
-from domain.users.tokens import credential_hash, new_email_code
+from domain.users.tokens import credential_hash, new_email_code, new_invitation_code
 
 EMAIL_CODE_LIFE: Final = timedelta(hours=24)
 RESET_CODE_LIFE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _CodeMail:
-    """A mail with a code: `action` is the name of its link for the web page, `mutation` what takes the code."""
+class _CodeText:
+    """The text around a code: `action` is the name of its link for the web page, `mutation` what takes the code."""
 
-    purpose: CodePurpose
-    life: timedelta
     subject: str
     opening: str
     ending: str
@@ -35,40 +33,64 @@ class _CodeMail:
 
 
 @dataclass(frozen=True, slots=True)
+class _CodeMail:
+    """A mail with a code."""
+
+    purpose: CodePurpose
+    life: timedelta
+    text: _CodeText
+
+
+@dataclass(frozen=True, slots=True)
 class _Notice:
     subject: str
     text: str
 
 
+INVITATION_ACTION: Final = "user-register"
+
 _CODE_MAILS: Final = {
     MailKind.EMAIL_VERIFICATION: _CodeMail(
         CodePurpose.EMAIL_VERIFICATION,
         EMAIL_CODE_LIFE,
-        "Confirm your email address",
-        "Somebody, hopefully you, registered with this email address. Confirm that it is yours",
-        "If it wasn't you, do nothing.",
-        "email-verify",
-        "emailVerify",
+        _CodeText(
+            "Confirm your email address",
+            "Somebody, hopefully you, registered with this email address. Confirm that it is yours",
+            "If it wasn't you, do nothing.",
+            "email-verify",
+            "emailVerify",
+        ),
     ),
     MailKind.EMAIL_CHANGE: _CodeMail(
         CodePurpose.EMAIL_CHANGE,
         EMAIL_CODE_LIFE,
-        "Confirm your new email address",
-        "A user, hopefully you, wants to sign in with this email address from now on. Confirm that it is yours",
-        "If it wasn't you, do nothing.",
-        "email-verify",
-        "emailVerify",
+        _CodeText(
+            "Confirm your new email address",
+            "A user, hopefully you, wants to sign in with this email address from now on. Confirm that it is yours",
+            "If it wasn't you, do nothing.",
+            "email-verify",
+            "emailVerify",
+        ),
     ),
     MailKind.PASSWORD_RESET: _CodeMail(
         CodePurpose.PASSWORD_RESET,
         RESET_CODE_LIFE,
-        "Reset your password",
-        "Somebody, hopefully you, has forgotten the password of this email address. Set a new one",
-        "If it wasn't you, do nothing: your password stays as it is.",
-        "password-reset",
-        "passwordReset",
+        _CodeText(
+            "Reset your password",
+            "Somebody, hopefully you, has forgotten the password of this email address. Set a new one",
+            "If it wasn't you, do nothing: your password stays as it is.",
+            "password-reset",
+            "passwordReset",
+        ),
     ),
 }
+_INVITATION: Final = _CodeText(
+    "You are invited to r3edge",
+    "An operator of an r3edge engine invites you to register there with this email address. Do so",
+    "If you don't want to, do nothing: nobody has registered you.",
+    INVITATION_ACTION,
+    "userRegister",
+)
 _NOTICES: Final = {
     MailKind.EMAIL_CHANGE_REQUESTED: _Notice(
         "A new email address was asked for",
@@ -112,6 +134,8 @@ class UserMailComposer:
 
     async def compose(self, transaction: UnitOfWork, mail: Mail) -> MailMessage | None:
         """See `domain.mail.sender.MailComposer`."""
+        if mail.kind is MailKind.INVITATION:
+            return await self._compose_invitation(transaction, mail)
         user = await _receiver(transaction, mail)
         if user is None:
             return None
@@ -129,14 +153,33 @@ class UserMailComposer:
         expires_at = now + code_mail.life
         stored = EmailCode(user.id, code_mail.purpose, mail.recipient, now, expires_at)
         await transaction.email_codes.add(stored, credential_hash(code))
-        text = self._code_text(code_mail, code, _shown(expires_at, user))
-        return MailMessage(mail.id, mail.recipient, code_mail.subject, text)
+        text = self._code_text(code_mail.text, code, _shown(expires_at, user))
+        return MailMessage(mail.id, mail.recipient, code_mail.text.subject, text)
 
-    def _code_text(self, mail: _CodeMail, code: str, until: str) -> str:
+    async def _compose_invitation(self, transaction: UnitOfWork, mail: Mail) -> MailMessage | None:
+        invitation = await transaction.invitations.open_of_email(mail.recipient, self._clock.now())
+        if (
+            invitation is None or invitation.created_at != mail.created_at
+        ):  # it has ended, or a newer mail has a newer one
+            return None
+        code = new_invitation_code(self._tokens)
+        await transaction.invitations.add_code(invitation.id, credential_hash(code), sent_by_mail=True)
+        until = f"{invitation.expires_at:%Y-%m-%d %H:%M} (UTC)"
+        return MailMessage(mail.id, mail.recipient, _INVITATION.subject, self._code_text(_INVITATION, code, until))
+
+    def _code_text(self, mail: _CodeText, code: str, until: str) -> str:
         by_hand = f"with this code, which {mail.mutation} takes:\n\n{code}"
-        # What follows the # isn't sent to any server, so that the code stands in no log.
-        link = f"by this link:\n\n{self._app_url}#{mail.action}={code}\n\nor {by_hand}" if self._app_url else by_hand
+        url = code_link(self._app_url, mail.action, code)
+        link = by_hand if url is None else f"by this link:\n\n{url}\n\nor {by_hand}"
         return f"Hello,\n\n{mail.opening} {link}\n\nIt can be used once, until {until}.\n\n{mail.ending}\n"
+
+
+def code_link(app_url: str | None, action: str, code: str) -> str | None:
+    """Return the link with which the web page at `app_url` gets a code; None without a page.
+
+    What follows the # isn't sent to any server, so that the code stands in no log.
+    """
+    return f"{app_url}#{action}={code}" if app_url else None
 
 
 async def _receiver(transaction: UnitOfWork, mail: Mail) -> User | None:

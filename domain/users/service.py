@@ -1,8 +1,6 @@
-"""Registration, login and logout, and changes of a user's name and password."""
+"""Registration, login and logout, and changes of a user's profile and password."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import Enum
 from uuid import UUID
 
 from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_current
@@ -10,44 +8,23 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
 from domain.model.mail import MailKind
-from domain.model.trading_state import TradingState
-from domain.model.users import Device, Identity, LoginSession, User, UserRole
-from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.ports.users import TokenSource
+from domain.model.users import Device, Identity, LoginSession, User
+from domain.ports.unit_of_work import Database
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.identity_lock import lock_identity
-from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.login_throttle import LoginThrottle
 from domain.users.new_passwords import store_password
 from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
 from domain.users.profile import ProfileChanges, normalise_profile, with_profile
-from domain.users.tokens import credential_hash, new_login_token
+from domain.users.registration import Registrar
+from domain.users.sign_in import SignedIn, SignIn
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 from domain.users.user_mails import UserMails
 
-LOGIN_SESSION_LIFE = timedelta(days=30)
-MAXIMUM_LOGIN_SESSIONS = 100
-"""How many live login sessions a user may have; one more login revokes the oldest."""
-
 SIGN_IN_SECONDS = 8.0
 """A sign-in that takes longer creates no login session: its client has likely given up (an operation has 10 s)."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A user and the token of a new login session, which is never shown again."""
-
-    user: User
-    token: str
-    expires_at: datetime
-
-
-class Registration(Enum):
-    """Who may register: anybody, or nobody after the first user."""
-
-    OPEN = "open"
-    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,58 +43,51 @@ class UserService:
         database: Database,
         authenticator: Authenticator,
         throttle: LoginThrottle,
-        registrations: RegistrationLimit,
+        registrar: Registrar,
         hashing: HashQueue,
         passwords: PasswordCheck,
         mails: UserMails,
         second_factor: SecondFactor,
-        tokens: TokenSource,
+        sign_in: SignIn,
         clock: Clock,
         ids: IdGenerator,
-        registration: Registration = Registration.OPEN,
-        maximum_login_sessions: int = MAXIMUM_LOGIN_SESSIONS,
     ) -> None:
         self._database = database
         self._authenticator = authenticator
         self._throttle = throttle
-        self._registrations = registrations
+        self._registrar = registrar
         self._hashing = hashing
         self._passwords = passwords
         self._mails = mails
         self._second_factor = second_factor
-        self._tokens = tokens
+        self._sign_in = sign_in
         self._clock = clock
         self._ids = ids
-        self._registration = registration
-        self._maximum_login_sessions = maximum_login_sessions
 
     async def register(
-        self, email: str, password: str, display_name: str | None, address: str, device: Device | None = None
+        self,
+        email: str,
+        password: str,
+        display_name: str | None,
+        address: str,
+        device: Device | None = None,
+        invitation_code: str | None = None,
     ) -> SignedIn:
         """Create a user and sign them in; the very first user becomes the operator.
 
         Raises `InputError`: INVALID (email, name), PASSWORD_TOO_WEAK, EMAIL_TAKEN, UNSUPPORTED (registration is
-        closed); `RateLimited` if too many users are registered from the address.
+        closed), CREDENTIALS_REJECTED (the invitation); `RateLimited` if too many users are registered from the address.
         """
         started = self._clock.monotonic()
         email = validate_email(email)
         validate_password(password)
         name = normalise_name(display_name, "displayName") if display_name is not None else None
-        await self._registrations.count(address)
+        new = await self._registrar.admit(email, name, invitation_code, address)
         password_hash = await self._hashing.hash(address, password)
-        now = self._clock.now()
-        user = User(self._ids.next_id(), email, name, now, UserRole.USER, "standard", TradingState.ACTIVE)
         self._check_duration(started)
         async with self._database.transaction() as transaction:
-            added = await transaction.users.add(user, password_hash)
-            stored = await transaction.users.get(user.id)
-            if self._registration is Registration.CLOSED and (stored is None or stored.role is not UserRole.OPERATOR):
-                # Checked before the email: a stranger mustn't learn who is registered here.
-                raise InputError(ErrorCode.UNSUPPORTED, "Registration is closed on this server.", ("input",))
-            if not added or stored is None:
-                raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
-            signed_in, _ = await self._sign_in(transaction, stored, "userRegister", device)
-            await self._mails.add(transaction, MailKind.EMAIL_VERIFICATION, email, now, user.id)
+            user = await self._registrar.add(transaction, new, password_hash)
+            signed_in, _ = await self._sign_in.open_session(transaction, user, "userRegister", device)
         self._throttle.remember(address, email)
         return signed_in
 
@@ -157,8 +127,8 @@ class UserService:
             if verdict in {Verdict.NOT_ENABLED, Verdict.RIGHT}:
                 if new_hash is not None:
                     await transaction.users.set_password(user.id, new_hash)
-                await self._report_sign_in(transaction, user, device)
-                signed_in, ended = await self._sign_in(transaction, user, "userLogin", device)
+                await self._sign_in.report(transaction, user, device)
+                signed_in, ended = await self._sign_in.open_session(transaction, user, "userLogin", device)
         if verdict is Verdict.MISSING:
             raise two_factor_required()
         if verdict is Verdict.WRONG:
@@ -255,27 +225,6 @@ class UserService:
             await record_activity(transaction, self._ids, now, user_id, "loginSessionsRevoke", ("User", str(user_id)))
         await self._authenticator.revoke(ended)
         return len(ended)
-
-    async def _report_sign_in(self, transaction: UnitOfWork, user: User, device: Device | None) -> None:
-        """Send a mail about a sign-in from a device that is new, unless the user doesn't want it."""
-        if device is None or not user.notify_sign_in or not self._mails.is_configured:
-            return
-        if not await transaction.users.has_signed_in_from(user.id, device):
-            now = self._clock.now()
-            await self._mails.notify(transaction, MailKind.SIGN_IN, user, now, f"from {device.address}")
-
-    async def _sign_in(
-        self, transaction: UnitOfWork, user: User, action: str, device: Device | None
-    ) -> tuple[SignedIn, list[UUID]]:
-        """Create a login session; return it with the ids of the oldest sessions, which were revoked to make room."""
-        now = self._clock.now()
-        token = new_login_token(self._tokens)
-        session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE, device)
-        await transaction.users.add_login_session(session, credential_hash(token))
-        subject = ("LoginSession", str(session.id))
-        await record_activity(transaction, self._ids, now, user.id, action, subject)
-        ended = await transaction.users.revoke_surplus_login_sessions(user.id, self._maximum_login_sessions, now)
-        return SignedIn(user, token, session.expires_at), ended
 
 
 def _rejected() -> InputError:

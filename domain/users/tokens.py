@@ -1,4 +1,4 @@
-"""Generates and hashes the tokens of login sessions, the secrets of API keys and webhooks, and the codes of mails."""
+"""Generates and hashes the secrets of credentials and webhooks, and the codes of mails and invitations."""
 
 import hashlib
 
@@ -8,6 +8,7 @@ LOGIN_PREFIX = "r3s_"
 API_KEY_PREFIX = "r3k_"
 WEBHOOK_PREFIX = "r3w_"
 EMAIL_CODE_PREFIX = "r3m_"
+INVITATION_PREFIX = "r3i_"
 
 
 def new_login_token(source: TokenSource) -> str:
@@ -28,6 +29,11 @@ def new_webhook_secret(source: TokenSource) -> str:
 def new_email_code(source: TokenSource) -> str:
     """Return a new code for a mail."""
     return EMAIL_CODE_PREFIX + source.next_token()
+
+
+def new_invitation_code(source: TokenSource) -> str:
+    """Return a new code of an invitation."""
+    return INVITATION_PREFIX + source.next_token()
 
 
 def credential_hash(credential: str) -> bytes:

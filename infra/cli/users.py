@@ -3,6 +3,8 @@
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -12,11 +14,38 @@ from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from domain.users.invitations import NewInvitation
     from infra.runtime.backends import Backends
 
+
+class InvitedRole(StrEnum):
+    """The role that an invited user has."""
+
+    USER = "user"
+    OPERATOR = "operator"
+
+
+Role = Annotated[InvitedRole, typer.Option("--role", help="What the invited becomes.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=90, help="For how many days the invitation is valid.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@user_app.command("invite")
+def invite(email: str, role: Role = InvitedRole.USER, days: Days = 7, data_dir: DataDirectory = None) -> None:
+    """Let somebody register, also while registration is closed; without a mail server the code is printed."""
+    from domain.users.mail_composer import INVITATION_ACTION, code_link  # noqa: PLC0415  # other commands start without
+
+    settings = _settings(data_dir)
+    made = run_command(invite_user(settings, email, role, timedelta(days=days)))
+    until = f"{made.invitation.expires_at:%Y-%m-%d %H:%M} (UTC)"
+    if made.code is None:
+        print(f"{made.invitation.email} gets a mail with an invitation, valid until {until}")
+        return
+    link = code_link(settings.app_url, INVITATION_ACTION, made.code)
+    print("\n".join(filter(None, (link, made.code))))
+    print(f"\nGive it to {made.invitation.email}: the mutation userRegister takes the code, once, until {until}.")
 
 
 @user_app.command("promote")
@@ -54,6 +83,19 @@ def erase(email: str, *, yes: Yes = False, data_dir: DataDirectory = None) -> No
     if not run_command(erase_user(settings, email)):
         _end_unknown(email)
     print(f"{email} is erased")
+
+
+async def invite_user(settings: Settings, email: str, role: InvitedRole, life: timedelta) -> "NewInvitation":
+    """Invite an email; ends with an error if somebody has it."""
+    from domain.model.users import UserRole  # noqa: PLC0415  # other commands start without
+    from domain.users.invitations import InvitationService  # noqa: PLC0415  # as above
+    from domain.users.user_mails import UserMails  # noqa: PLC0415  # as above
+    from infra.security import RandomTokens  # noqa: PLC0415  # as above
+
+    async with _backends(settings) as backends:
+        mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
+        service = InvitationService(backends.database, mails, RandomTokens(), backends.clock, backends.ids)
+        return await service.invite_by_machine(email, UserRole[role.name], backends.clock.now() + life)
 
 
 async def promote_user(settings: Settings, email: str) -> bool:

@@ -25,6 +25,7 @@ from infra.postgres.repositories.equity import PostgresEquity
 from infra.postgres.repositories.event_log import APPEND, PostgresEventLog, event_params
 from infra.postgres.repositories.halts import PostgresHalts
 from infra.postgres.repositories.idempotency import PostgresIdempotency
+from infra.postgres.repositories.invitations import PostgresInvitations
 from infra.postgres.repositories.jobs import PostgresJobs
 from infra.postgres.repositories.leases import PostgresLeases
 from infra.postgres.repositories.list_tables import PostgresLists
@@ -82,6 +83,10 @@ class PostgresTransaction:
     @cached_property
     def email_codes(self) -> PostgresEmailCodes:
         return PostgresEmailCodes(self._connection)
+
+    @cached_property
+    def invitations(self) -> PostgresInvitations:
+        return PostgresInvitations(self._connection)
 
     @cached_property
     def idempotency(self) -> PostgresIdempotency:

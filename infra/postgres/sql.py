@@ -10,7 +10,7 @@ A statement of its own for each combination, rather than `$1 IS NULL OR …`, le
 
 
 def where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
-    """Return ` WHERE …` (at least one condition must have values) and its arguments in order."""
+    """Return ` WHERE …` and its arguments in order; an empty text if no condition has values."""
     texts: list[str] = []
     arguments: list[object] = []
     for text, *values in conditions:
@@ -18,4 +18,4 @@ def where(conditions: Sequence[Condition]) -> tuple[str, list[object]]:
             first = len(arguments) + 1
             texts.append(text.format(*(f"${first + offset}" for offset in range(len(values)))))
             arguments.extend(values)
-    return " WHERE " + " AND ".join(texts), arguments
+    return (" WHERE " + " AND ".join(texts) if texts else ""), arguments

@@ -35,11 +35,14 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
 from domain.users.code_checks import MailLimits
 from domain.users.email_addresses import EmailService
+from domain.users.invitations import InvitationService
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
-from domain.users.service import Registration, UserService
+from domain.users.registration import Registrar, Registration
+from domain.users.service import UserService
+from domain.users.sign_in import SignIn
 from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
 from infra.runtime.backends import Backends
@@ -113,19 +116,27 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     passwords = PasswordCheck(database, throttle, hashing)
     second_factor = SecondFactor(container.vault, clock)
     mails, mail_limits = UserMails(ids, is_configured=settings.smtp_host is not None), MailLimits(backends.cache)
+    registrar = Registrar(
+        database,
+        RegistrationLimit(backends.cache, settings.registrations_per_hour),
+        mail_limits,
+        mails,
+        clock,
+        ids,
+        Registration(settings.registration.value),
+    )
     users = UserService(
         database,
         container.authenticator,
         throttle,
-        RegistrationLimit(backends.cache, settings.registrations_per_hour),
+        registrar,
         hashing,
         passwords,
         mails,
         second_factor,
-        tokens,
+        SignIn(mails, tokens, clock, ids),
         clock,
         ids,
-        Registration(settings.registration.value),
     )
     orders = OrderService(database, hub, clock, ids, container.order_notifier, container.venues.abilities)
     signals = SignalService(database, hub, bus, clock, ids)
@@ -135,6 +146,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         clock=clock,
         engine=engine_info,
         users=users,
+        invitations=InvitationService(database, mails, tokens, clock, ids),
         emails=EmailService(database, mails, mail_limits, passwords, clock, ids),
         password_resets=PasswordResetService(
             database, container.authenticator, mails, mail_limits, hashing, clock, ids

@@ -36,7 +36,7 @@ OPTIMIZATIONS_KEPT: Final = 100
 """How many optimizations of a user are kept with their trials: the newest ones."""
 
 MAILS_KEPT: Final = timedelta(days=30)
-"""How long it is kept that a mail was sent or given up."""
+"""How long it is kept that a mail was sent or given up, and what became of an invitation."""
 
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
@@ -83,7 +83,8 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.recommendations.delete_before(now - RECOMMENDATIONS_KEPT, ROWS_AT_ONCE),
                 await transaction.optimizations.delete_old(OPTIMIZATIONS_KEPT, ROWS_AT_ONCE),
                 await transaction.mails.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE)
-                + await transaction.email_codes.delete_expired(now, ROWS_AT_ONCE),
+                + await transaction.email_codes.delete_expired(now, ROWS_AT_ONCE)
+                + await transaction.invitations.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE),
                 await transaction.data_exports.delete_expired(now, ROWS_AT_ONCE),
             )
         if not any(deleted):
@@ -92,8 +93,8 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     if any(purged):
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
-            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails and codes, "
-            "%d exports"
+            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails, codes and "
+            "invitations, %d exports"
         )
         log.info(message, *purged)
     return purged

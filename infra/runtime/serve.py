@@ -144,6 +144,7 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
         container.backends.clock.now(),
         is_ready,
         settings.smtp_host is not None,
+        settings.app_url,
     )
     registry = CollectorRegistry()
     MarketDataMetrics(registry, container.hub, feeds)

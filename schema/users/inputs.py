@@ -18,6 +18,10 @@ class UserRegisterInput:
     display_name: str | None = strawberry.field(
         default=None, description="The name to display, of 1 to 100 printable characters."
     )
+    invitation_code: str | None = strawberry.field(
+        default=None,
+        description="The code of an invitation of this email address. Required while registration is closed.",
+    )
 
 
 @strawberry.input(description="The credentials of a user.")

@@ -90,10 +90,14 @@ class UserMutation:
     @mutation(
         UserRegisterPayload,
         scope=None,
-        description="Register a new user and sign in. The first user becomes an operator.",
+        description="Register a new user and sign in. The first user becomes an operator. While registration is "
+        "closed, everybody else needs the code of an invitation: UNSUPPORTED without one. A code that is used, "
+        "expired, withdrawn or for another email address is CREDENTIALS_REJECTED.",
     )
     async def user_register(self, info: Info, input: Annotated[UserRegisterInput, INPUT]) -> Fields:
-        signed = await users.register(info.context, input.email, input.password, input.display_name)
+        signed = await users.register(
+            info.context, input.email, input.password, input.display_name, input.invitation_code
+        )
         return {"user": signed.user, "token": signed.token, "expires_at": signed.expires_at}
 
     @mutation(

@@ -32,10 +32,13 @@ PRIVATE_NODES: Final = {
     "TradingSession", "User",
 }  # fmt: skip
 
+OPERATOR_NODES: Final = {"Invitation"}
+"""What belongs to no user, and operators alone may see."""
+
 QUERIES: Final = {
     "node": "by id", "nodes": "by id", "viewer": "private", "engine": "public", "venues": "public",
     "market": "public", "markets": "public", "indicators": "public", "strategyTemplates": "public",
-    "strategyValidate": "public",
+    "strategyValidate": "public", "invitations": "operators",
 }  # fmt: skip
 
 VIEWER: Final = {
@@ -53,6 +56,8 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
     "userErase": ("ADMIN", ()),
+    "userInvite": ("ADMIN", ()),
+    "invitationWithdraw": ("ADMIN", ()),
     "userDataExport": ("ADMIN", ()),
     "twoFactorSetup": ("ADMIN", ()),
     "twoFactorEnable": ("ADMIN", ()),
@@ -112,6 +117,9 @@ LOGIN_ONLY: Final = {
     "signalWebhookRotate",
 }
 """What no API key may, whatever its scope."""
+
+OPERATOR_ONLY: Final = {"userInvite", "invitationWithdraw"}
+"""What nobody but an operator may."""
 
 SUBSCRIPTIONS: Final = {
     "marketDepth": "public", "ticker": "public", "trades": "public", "candles": "public", "tickers": "public",

@@ -73,6 +73,9 @@ class Matrix:
     own_ids: dict[str, str]
     """Ids of things that those who ask have themselves, by the names of inputs."""
 
+    invitation: str
+    """The global id of an invitation."""
+
     ids: dict[str, list[str]] = field(default_factory=dict)
     """The victim's global ids by type."""
 
@@ -129,6 +132,12 @@ class Matrix:
             if found:
                 self.findings.append(f"{role.name} finds the victim's {type_name}")
 
+        invitation = rules.selection(rules.SCHEMA.type_map["Invitation"], 0)
+        document = f"query($id: ID!) {{ node(id: $id) {{ ... on Invitation {{ {invitation} }} }} }}"
+        found = await self.answer(role, document, id=self.invitation)
+        if (found["data"]["node"] is not None) != role.is_operator:
+            self.findings.append(f"{role.name} gets {found} for an invitation, which operators alone may see")
+
     async def _viewer(self, role: Role) -> None:
         user = rules.SCHEMA.type_map["User"]
         result = await self.answer(role, f"{{ viewer {{ {rules.selection(user)} }} }}")
@@ -148,10 +157,12 @@ class Matrix:
 
     async def _public(self, role: Role) -> None:
         for name, kind in rules.QUERIES.items():
-            if kind == "public":
-                definition = rules.fields_of("Query")[name]
-                (call,) = rules.calls(name, name, definition, 1)
-                await self.answer(role, f"{{ {call} }}")
+            if kind not in {"public", "operators"}:
+                continue
+            (call,) = rules.calls(name, name, rules.fields_of("Query")[name], 1)
+            result = await self.answer(role, f"{{ {call} }}")
+            if kind == "operators" and (result["data"][name] is not None) != role.is_operator:
+                self.findings.append(f"{role.name} gets {result} from {name}, which is for operators alone")
 
     async def _mutations(self, role: Role) -> None:
         for name, (scope, types) in rules.MUTATIONS.items():
@@ -192,7 +203,8 @@ class Matrix:
         if role.scope is None:
             expected = "UNAUTHENTICATED"
         elif rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope) or (
-            name in rules.LOGIN_ONLY and not role.is_signed_in
+            (name in rules.LOGIN_ONLY and not role.is_signed_in)
+            or (name in rules.OPERATOR_ONLY and not role.is_operator)
         ):
             expected = "FORBIDDEN"
         else:
@@ -339,7 +351,9 @@ async def seeded(api: Api) -> Matrix:
     assert await report_worker(api.database, lambda: {BTC: a_market()}).work_once()
     await harness.kill()  # it writes when it is done reconciling, say
     roles = await _roles(api)
-    matrix = Matrix(api, victim, roles, await _own_ids(api, roles))
+    invited = await api.services.invitations.invite_by_machine("invited@example.com", UserRole.USER, None)
+    invitation = encode_id("Invitation", invited.invitation.id)
+    matrix = Matrix(api, victim, roles, await _own_ids(api, roles), invitation)
     await matrix.look()
     # What a mutation is tried on is the first of its type: an order that could be cancelled, not one that is filled.
     matrix.ids["Order"].sort(key=lambda order_id: order_id != encode_id("Order", resting.id))

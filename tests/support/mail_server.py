@@ -82,7 +82,7 @@ class LoopbackMailServer:
     def codes(self, recipient: str) -> list[str]:
         """Return the codes in the mails to an address, oldest first."""
         words = (word for text in self.texts(recipient) for word in text.split())
-        return [word for word in words if word.startswith("r3m_")]
+        return [word for word in words if word.startswith(("r3m_", "r3i_"))]
 
 
 @asynccontextmanager

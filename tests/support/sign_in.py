@@ -16,11 +16,14 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import REVOKED_TOPIC, Authenticator
 from domain.users.code_checks import MailLimits
 from domain.users.email_addresses import EmailService
+from domain.users.invitations import InvitationService
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
-from domain.users.service import MAXIMUM_LOGIN_SESSIONS, Registration, UserService
+from domain.users.registration import Registrar, Registration
+from domain.users.service import UserService
+from domain.users.sign_in import MAXIMUM_LOGIN_SESSIONS, SignIn
 from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
 from infra.clock import TimeOrderedIds
@@ -73,17 +76,18 @@ class SignInNode:
     def __post_init__(self) -> None:
         self.authenticator = Authenticator(self.database, self.cache, self.bus, self.clock)
         throttle = LoginThrottle(self.cache, self.clock, self._wait)
-        registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
         tokens = RandomTokens()
         database, authenticator, clock = self.database, self.authenticator, self.clock
         hashing = HashQueue(self.hasher)
         passwords = self.passwords = PasswordCheck(database, throttle, hashing)
         mails, limits = UserMails(IDS, is_configured=self.sends_mail), MailLimits(self.cache)
         second_factor = SecondFactor(self.vault, clock)
-        guards = (throttle, registrations, hashing, passwords, mails, second_factor, tokens)
-        self.users = UserService(
-            database, authenticator, *guards, clock, IDS, self.registration, self.maximum_login_sessions
-        )
+        registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
+        registrar = Registrar(database, registrations, limits, mails, clock, IDS, self.registration)
+        sign_in = SignIn(mails, tokens, clock, IDS, self.maximum_login_sessions)
+        guards = (throttle, registrar, hashing, passwords, mails, second_factor, sign_in)
+        self.users = UserService(database, authenticator, *guards, clock, IDS)
+        self.invitations = InvitationService(database, mails, tokens, clock, IDS)
         self.two_factor = TwoFactorService(database, second_factor, self.vault, passwords, mails, tokens, clock, IDS)
         self.emails = EmailService(database, mails, limits, passwords, clock, IDS)
         self.resets = PasswordResetService(database, authenticator, mails, limits, hashing, clock, IDS)

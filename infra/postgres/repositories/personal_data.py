@@ -33,6 +33,9 @@ ERASE: Final = (
         SELECT email FROM users WHERE id = $1 UNION ALL SELECT recipient FROM mails AS other WHERE other.user_id = $1)
         AND NOT EXISTS (SELECT FROM users WHERE email = mails.recipient AND id <> $1)""",
     "DELETE FROM email_codes WHERE user_id = $1",
+    "DELETE FROM invitations WHERE user_id = $1 OR email = (SELECT email FROM users WHERE id = $1)",
+    """UPDATE invitations SET withdrawn_at = now()
+        WHERE invited_by = $1 AND accepted_at IS NULL AND withdrawn_at IS NULL""",
     "DELETE FROM recovery_codes WHERE user_id = $1",
     "DELETE FROM two_factors WHERE user_id = $1",
     "DELETE FROM login_sessions WHERE user_id = $1",
@@ -76,9 +79,9 @@ EXPORTED: Final = {
     **dict.fromkeys(
         (
             "accounts", "account_transfers", "activities", "api_keys", "backtest_drifts", "backtests", "fills",
-            "idempotency", "jobs", "login_sessions", "mails", "optimizations", "orders", "position_intents",
-            "position_protections", "positions", "recommendation_runs", "reports", "signal_webhooks", "signals",
-            "strategies", "strategy_versions", "trading_sessions", "user_events",
+            "idempotency", "invitations", "jobs", "login_sessions", "mails", "optimizations", "orders",
+            "position_intents", "position_protections", "positions", "recommendation_runs", "reports",
+            "signal_webhooks", "signals", "strategies", "strategy_versions", "trading_sessions", "user_events",
         ),
         _OF_USER,
     ),

@@ -34,6 +34,8 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "twoFactorDisable": "two_factor_disabled",
     "recoveryCodesReplace": "recovery_codes_replaced",
     "userErase": "user_erased",
+    "userInvite": "user_invited",
+    "invitationWithdraw": "invitation_withdrawn",
     "userPromote": "user_promoted",
     "userDataExport": "data_export_requested",
     "passwordResetRequest": "password_reset_requested",
@@ -123,6 +125,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "User": "subject_user_id",  # the user_id of a line is whose event it is
     "LoginSession": "login_session_id",
     "ApiKey": "api_key_id",
+    "Invitation": "invitation_id",
     "Account": "account_id",
     "Strategy": "strategy_id",
     "TradingSession": "trading_session_id",

@@ -36,7 +36,7 @@ def test_every_field_node_mutation_and_subscription_is_classified() -> None:
     assert set(rules.fields_of("Subscription")) == set(rules.SUBSCRIPTIONS)
     assert set(rules.fields_of("User")) == rules.VIEWER
     nodes = {member.name for member in rules.SCHEMA.get_possible_types(rules.SCHEMA.type_map["Node"])}
-    assert nodes == rules.PRIVATE_NODES | rules.PUBLIC_NODES
+    assert nodes == rules.PRIVATE_NODES | rules.PUBLIC_NODES | rules.OPERATOR_NODES
 
 
 def test_every_mutation_declares_the_scope_of_the_table() -> None:

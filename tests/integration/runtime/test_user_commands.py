@@ -1,5 +1,6 @@
 """`r3edge user`: what an operator does for users at the machine, without the API."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from domain.core.errors import InputError
 from domain.core.pagination import KeysetPage
 from domain.model.users import TwoFactor, UserRole
-from infra.cli.users import erase_user, make_reset_code, promote_user, remove_two_factor
+from infra.cli.users import InvitedRole, erase_user, invite_user, make_reset_code, promote_user, remove_two_factor
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
@@ -51,6 +52,23 @@ async def test_an_operator_promotes_resets_and_erases_by_email_and_it_is_in_the_
     assert await erase_user(settings, "ada@example.com")
     assert await pool.fetchval("SELECT count(*) FROM users WHERE email LIKE '%ada%'") == 0
     assert await pool.fetchval("SELECT detail FROM activities WHERE action = 'userErase'") == "by an operator"
+
+
+async def test_the_operator_of_the_machine_invites_and_gets_the_code_if_no_mail_is_sent(
+    pool: Pool, settings: Settings, tmp_path: Path, database_dsn: str
+) -> None:
+    made = await invite_user(settings, " ADA@example.com", InvitedRole.OPERATOR, timedelta(days=2))
+    assert made.code is not None
+    assert (made.invitation.email, made.invitation.role) == ("ada@example.com", UserRole.OPERATOR)
+    assert timedelta(days=1) < made.invitation.expires_at - made.invitation.created_at <= timedelta(days=2)
+
+    sends = load_settings(
+        data_dir=tmp_path, database_url=database_dsn, smtp_host="127.0.0.1", mail_sender="r3edge <noreply@example.com>"
+    )
+    assert (await invite_user(sends, "ada@example.com", InvitedRole.USER, timedelta(days=2))).code is None
+    mail = await pool.fetchrow("SELECT kind, recipient, user_id FROM mails")
+    assert tuple(mail) == ("INVITATION", "ada@example.com", None)
+    assert await pool.fetchval("SELECT count(*) FROM invitations WHERE withdrawn_at IS NULL") == 1
 
 
 async def test_nobody_by_that_email_and_what_is_no_email_are_errors(pool: Pool, settings: Settings) -> None:

@@ -8,7 +8,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.users import ApiScope, Device, Identity, User
 from domain.users.code_checks import MAILS_TO_ONE_EMAIL_PER_HOUR, WRONG_CODES_PER_HOUR
 from domain.users.mail_composer import EMAIL_CODE_LIFE, RESET_CODE_LIFE
-from domain.users.service import SignedIn
+from domain.users.sign_in import SignedIn
 from domain.users.user_mails import NOTICES_PER_HOUR
 from infra.postgres.pool import Pool
 from tests.support.mailing import MailNode

@@ -5,7 +5,7 @@ import pytest
 from domain.core.errors import ErrorCode, InputError, Unauthenticated
 from domain.model.users import ApiScope, UserRole
 from domain.personal_data.erasure import Erasure, ErasureService
-from domain.users.service import Registration
+from domain.users.registration import Registration
 from domain.users.two_factor import SecondFactor
 from infra.postgres.pool import Pool
 from tests.support.mailing import MailNode

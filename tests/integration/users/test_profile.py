@@ -6,7 +6,7 @@ import pytest
 from domain.core.errors import InputErrors
 from domain.model.users import Device, Identity
 from domain.users.profile import ProfileChanges
-from domain.users.service import SignedIn
+from domain.users.sign_in import SignedIn
 from tests.support.mailing import MailNode
 from tests.support.sign_in import SignInNode
 

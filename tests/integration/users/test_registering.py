@@ -7,7 +7,7 @@ from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.core.pagination import KeysetPage
 from domain.model.events import UserEvent, UserEventKind
 from domain.model.users import Activity, User, UserRole
-from domain.users.service import Registration
+from domain.users.registration import Registration
 from infra.postgres.pool import Pool
 from tests.support.sign_in import SignInNode
 

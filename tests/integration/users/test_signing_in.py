@@ -8,7 +8,8 @@ import pytest
 from domain.core.changes import UNCHANGED
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
 from domain.model.users import ApiScope, Identity
-from domain.users.service import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SIGN_IN_SECONDS, SignedIn
+from domain.users.service import SIGN_IN_SECONDS
+from domain.users.sign_in import LOGIN_SESSION_LIFE, MAXIMUM_LOGIN_SESSIONS, SignedIn
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.pool import Pool
 from infra.runtime.retention import purge_expired

@@ -7,7 +7,7 @@ import pytest
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited, Unavailable
 from domain.core.pagination import KeysetPage
 from domain.model.users import ApiScope, Identity, User
-from domain.users.service import SignedIn
+from domain.users.sign_in import SignedIn
 from domain.users.two_factor import MOST_FAILURES, RECOVERY_CODES, reset_two_factor
 from domain.users.user_mails import UserMails
 from infra.postgres.pool import Pool
