@@ -55,6 +55,17 @@ class Loaders:
         return DataLoader(load)
 
     @cached_property
+    def position_tags(self) -> DataLoader[UUID, str | None]:
+        """The tag of each position."""
+
+        async def load(ids: list[UUID]) -> list[str | None]:
+            async with self._reads.read_only() as reading:
+                found = await reading.profit.tags(ids)
+            return [found.get(position_id) for position_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
     def strategies(self) -> DataLoader[UUID, Strategy | None]:
         """Strategies by id."""
         return self._by_id(lambda reading, ids: reading.strategies.get_many(ids))

@@ -26,6 +26,7 @@ from domain.research.optimization_service import OptimizationService
 from domain.research.recommendation_service import RecommendationService
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
+from domain.trading.position_tags import PositionTagService
 from domain.trading.protection_requests import ProtectionService
 from domain.trading.signal_requests import SignalService
 from domain.trading.signal_webhooks import SignalWebhookService
@@ -89,6 +90,7 @@ class Services:
     trading_sessions: TradingSessionService
     orders: OrderService
     positions: PositionService
+    position_tags: PositionTagService
     protection: ProtectionService
     signals: SignalService
     signal_webhooks: SignalWebhookService

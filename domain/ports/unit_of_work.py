@@ -24,6 +24,7 @@ from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.personal_data import DataExports, PersonalData
 from domain.ports.positions import PositionRepository
+from domain.ports.profit import ProfitRepository
 from domain.ports.protection import ProtectionRepository
 from domain.ports.recommendations import RecommendationRepository
 from domain.ports.reports import PriceRepository, ReportRepository
@@ -94,6 +95,11 @@ class UnitOfWork(Protocol):
     @property
     def equity(self) -> EquityRepository:
         """Stored points of equity, and what losses are measured from."""
+        ...
+
+    @property
+    def profit(self) -> ProfitRepository:
+        """What closed positions have earned, and their tags."""
         ...
 
     @property

@@ -47,13 +47,19 @@ def normalise_profile(changes: ProfileChanges) -> ProfileChanges:
             parts = (language.lower(), script.title(), region.upper())
             locale = "-".join(part for part in parts if part)
     if isinstance(currency, str):
-        currency = currency.strip().upper()
-        if not _CURRENCY.fullmatch(currency):
-            message = f"{_quoted(currency)} is not a currency such as EUR or USDT."
+        currency = currency_code(currency)
+        if currency is None:
+            message = f"{_quoted(str(changes.report_currency))} is not a currency such as EUR or USDT."
             errors.append(InputError(ErrorCode.INVALID, message, ("input", "reportCurrency")))
     if errors:
         raise InputErrors(errors)
     return replace(changes, locale=locale, report_currency=currency)
+
+
+def currency_code(text: str) -> str | None:
+    """Return the code of a currency in upper case; None if it can be none."""
+    code = text.strip().upper()
+    return code if _CURRENCY.fullmatch(code) else None
 
 
 def with_profile(user: User, changes: ProfileChanges) -> User:

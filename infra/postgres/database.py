@@ -38,6 +38,7 @@ from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.personal_data import PostgresPersonalData
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
+from infra.postgres.repositories.profit import PostgresProfit
 from infra.postgres.repositories.protection import PostgresProtection
 from infra.postgres.repositories.recommendations import PostgresRecommendations
 from infra.postgres.repositories.reports import PostgresReports
@@ -107,6 +108,10 @@ class PostgresTransaction:
     @cached_property
     def equity(self) -> PostgresEquity:
         return PostgresEquity(self._connection)
+
+    @cached_property
+    def profit(self) -> PostgresProfit:
+        return PostgresProfit(self._connection)
 
     @cached_property
     def strategies(self) -> PostgresStrategies:

@@ -25,6 +25,7 @@ from domain.research.recommendation_service import RecommendationService
 from domain.strategies.templates import BUILT_IN
 from domain.trading.close_requests import PositionService
 from domain.trading.halts import HaltService
+from domain.trading.position_tags import PositionTagService
 from domain.trading.protection_requests import ProtectionService
 from domain.trading.signal_requests import SignalService
 from domain.trading.signal_webhooks import SignalWebhookService
@@ -172,6 +173,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         ),
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
+        position_tags=PositionTagService(database, clock, ids),
         protection=ProtectionService(database, hub, bus, ids, container.venues.abilities),
         signals=signals,
         signal_webhooks=SignalWebhookService(database, tokens, clock, ids),

@@ -14,6 +14,7 @@ from resolvers import accounts, filters, trading
 from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
 from schema.accounts.equity import EquityHistoryField
+from schema.accounts.profit import AccountProfitField
 from schema.common.arguments import OrderBy, connection_field
 from schema.common.filters import OfStrategy, session_filter
 from schema.common.node import Node, instance_of
@@ -148,7 +149,7 @@ AccountTransferConnection = connection(AccountTransfer, "transfers")
 
 
 @strawberry.type(description="An account with which a user trades at a venue.")
-class Account(Node, AccountFacts, HaltFields, EquityHistoryField, OrderLists, PositionLists):
+class Account(Node, AccountFacts, HaltFields, EquityHistoryField, AccountProfitField, OrderLists, PositionLists):
     is_type_of = instance_of(domain.Account)
 
     @strawberry.field(

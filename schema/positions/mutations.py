@@ -9,7 +9,7 @@ import strawberry
 from domain.model.protection import ProtectAt, ProtectionRules
 from domain.model.users import ApiScope
 from domain.trading.protection_requests import PositionProtectRequest
-from resolvers import orders, positions
+from resolvers import orders, positions, profit
 from schema.common.errors import user_error
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
@@ -77,6 +77,18 @@ class PositionProtectInput:
         return PositionProtectRequest(position_id, rules, self.protect_at or ProtectAt.BEST)
 
 
+@strawberry.input(description="The tag of a position.")
+class PositionTagInput:
+    tag: str | None = strawberry.field(
+        description="The tag, of 1 to 50 printable characters, such as `breakout`. Null removes it."
+    )
+
+
+@strawberry.type(description="The result of `positionTag`.")
+class PositionTagPayload(Payload):
+    position: Position | None = strawberry.field(description="The position. Null if there are errors.")
+
+
 @strawberry.type(description="The result of `positionProtect`.")
 class PositionProtectPayload(Payload):
     position: Position | None = strawberry.field(description="The position. Null if there are errors.")
@@ -125,3 +137,19 @@ class PositionMutation:
         order = await positions.close(info.context, position_id, input.quantity, input.idempotency_key)
         error = None if order is None else orders.order_error(order)
         return {"order": order, "errors": [user_error(error)] if error else []}
+
+    @mutation(
+        PositionTagPayload,
+        scope=ApiScope.TRADE,
+        description=(
+            "Give a position a tag, a word of the user's by which profit is grouped, or take it away. The position can "
+            "be open or closed."
+        ),
+    )
+    async def position_tag(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the position.")],
+        input: Annotated[PositionTagInput, INPUT],
+    ) -> Fields:
+        return {"position": await profit.set_tag(info.context, decode_uuid(id, "Position", ("id",)), input.tag)}

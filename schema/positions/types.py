@@ -8,7 +8,7 @@ import strawberry
 from domain.core.money import rounded
 from domain.model import trading as domain
 from domain.model.orders import OrderRole
-from resolvers import markets, positions, trading
+from resolvers import markets, positions, profit, trading
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.rounded import rounded_field
@@ -109,6 +109,13 @@ class PositionFacts:
 )
 class Position(Node, PositionFacts, OrderLists):
     is_type_of = instance_of(domain.Position)
+
+    @strawberry.field(
+        graphql_type=str | None,
+        description="The tag that the user gave the position by `positionTag`. Null if it has none.",
+    )
+    async def tag(parent: strawberry.Parent[domain.Position], info: Info) -> object:
+        return await profit.tag(info.context, parent)
 
     @strawberry.field(
         graphql_type=list[PositionProtection] | None,

@@ -7,6 +7,7 @@ import strawberry
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
 from resolvers import data_exports, nodes, users
+from schema.accounts.profit import UserProfitField
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info
@@ -126,7 +127,7 @@ ActivityConnection = connection(Activity, "activities")
 
 
 @strawberry.type(description="A user of this engine, with everything that belongs to them.")
-class User(Node, HaltFields, ViewerLists):
+class User(Node, HaltFields, UserProfitField, ViewerLists):
     is_type_of = instance_of(domain.User)
 
     email: str = strawberry.field(description="The email address, in lower case.")

@@ -46,7 +46,7 @@ VIEWER: Final = {
     "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role",
     "plan", "tradingState", "eventCursor",
     "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
-    "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts",
+    "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts", "profitSummary",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -94,6 +94,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "orderAmend": ("TRADE", ("Order",)),
     "positionProtect": ("TRADE", ("Position",)),
     "positionClose": ("TRADE", ("Position",)),
+    "positionTag": ("TRADE", ("Position",)),
     "orderCancel": ("TRADE", ("Order",)),
     "ordersCancel": ("TRADE", ("Account",)),
     "backtestRun": ("READ", ("StrategyVersion",)),

@@ -29,6 +29,8 @@ from domain.core.pagination import DEFAULT_PAGE, MAX_SERIES_PAGE
 from domain.market_data.analytics import DEFAULT_TIMES
 from domain.model.depth_views import DepthLevels
 from domain.model.equity import EquityInterval
+from domain.model.profit import ProfitPeriod
+from domain.performance.profit_groups import DEFAULT_PARTS, shortest
 from domain.portfolio.equity_history import DEFAULT_INTERVALS
 
 PLAIN_LIST_SIZE: Final = 10
@@ -37,7 +39,7 @@ PLAIN_LIST_SIZE: Final = 10
 SIZE_ARGUMENTS: Final = ("first", "last", "points", "bins")
 """The arguments with the size of a list; an object that is computed from so many items costs that much more."""
 
-COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels", "interval"}
+COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels", "interval", "period"}
 
 NO_PAGE: Final = -1
 """The page size inside an object that is no page."""
@@ -162,14 +164,20 @@ def _size(values: Mapping[str, object]) -> int | None:
 
 
 def _interval_count(values: Mapping[str, object]) -> int | None:
-    """Return how many intervals the period of an equity history has, by which its points are counted."""
-    interval, start, end = values.get("interval"), values.get("from"), values.get("to")
-    if not isinstance(interval, EquityInterval):
+    """Return how many parts a period is divided into, by which the items in its lists are counted."""
+    interval, period, grouping = values.get("interval"), values.get("period"), values.get("by")
+    groups = 1 if grouping is None else PLAIN_LIST_SIZE
+    if isinstance(interval, EquityInterval):
+        length, default = interval.duration, DEFAULT_INTERVALS
+    elif isinstance(period, ProfitPeriod):
+        length, default = shortest(period), DEFAULT_PARTS
+    else:
         return None
+    start, end = values.get("from"), values.get("to")
     if not isinstance(start, datetime):
-        return DEFAULT_INTERVALS
+        return _bounded(default * groups)
     until = end if isinstance(end, datetime) else datetime.now(UTC)
-    return _bounded((until - start) // interval.duration + 1)
+    return _bounded(((until - start) // length + 1) * groups)
 
 
 def _book_size(values: Mapping[str, object]) -> int | None:
