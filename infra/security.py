@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -49,14 +49,19 @@ class RandomTokens:
 class HmacLinks:
     """Tokens of 16 bytes of id, 8 of expiry and a HMAC-SHA-256 of both, in base64 for URLs."""
 
-    def __init__(self, key: bytes) -> None:
-        self._key = hmac.digest(key, _LINK_PURPOSE, "sha256")
+    def __init__(self, key: bytes, kind: str) -> None:
+        # Of each kind of object with a key of its own, so that no link opens another door.
+        self._key = hmac.digest(hmac.digest(key, _LINK_PURPOSE, "sha256"), kind.encode(), "sha256")
 
     def sign(self, object_id: UUID, expires_at: datetime) -> str:
         payload = object_id.bytes + int(expires_at.timestamp()).to_bytes(_EXPIRY_BYTES, "big")
         return base64.urlsafe_b64encode(payload + hmac.digest(self._key, payload, "sha256")).rstrip(b"=").decode()
 
     def verify(self, token: str, now: datetime) -> UUID | None:
+        signed = self.read(token)
+        return signed[0] if signed is not None and now < signed[1] else None
+
+    def read(self, token: str) -> tuple[UUID, datetime] | None:
         try:
             data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:  # no base64, or not even ASCII
@@ -65,7 +70,7 @@ class HmacLinks:
         if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256"), signature):
             return None
         expires = int.from_bytes(payload[-_EXPIRY_BYTES:], "big")
-        return UUID(bytes=payload[:-_EXPIRY_BYTES]) if now.timestamp() < expires else None
+        return UUID(bytes=payload[:-_EXPIRY_BYTES]), datetime.fromtimestamp(expires, UTC)
 
 
 class Argon2Hasher:

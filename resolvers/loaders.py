@@ -14,7 +14,7 @@ from domain.model.jobs import Job
 from domain.model.optimizations import Optimization, Trial, TrialResult
 from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
-from domain.model.reports import PerformanceMetrics, ReportResult, RoundTrip
+from domain.model.reports import PerformanceMetrics, ReportFile, ReportResult, RoundTrip
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, SignalWebhook, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
@@ -300,6 +300,17 @@ class Loaders:
         async def load(ids: list[UUID]) -> list[ReportResult | None]:
             async with self._reads.read_only() as reading:
                 return [await reading.reports.get_result(report_id) for report_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def report_files(self) -> DataLoader[UUID, list[ReportFile]]:
+        """Complete files of reports by the report's id."""
+
+        async def load(ids: list[UUID]) -> list[list[ReportFile]]:
+            async with self._reads.read_only() as reading:
+                files = await reading.report_files.of_reports(ids)
+            return [[file for file in files if file.report_id == report_id] for report_id in ids]
 
         return DataLoader(load)
 

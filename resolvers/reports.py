@@ -1,14 +1,29 @@
 """Reports."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 from domain.core.pagination import CursorScope, Page
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
-from domain.model.reports import EquityPoint, PerformanceMetrics, Report, ReportResult, ReportScope, RoundTrip
+from domain.model.markets import MarketSymbol
+from domain.model.reports import (
+    EquityPoint,
+    PerformanceMetrics,
+    Report,
+    ReportFormat,
+    ReportResult,
+    ReportScope,
+    RoundTrip,
+)
+from domain.model.statistics import Figure
 from domain.model.strategies import Strategy
 from domain.model.trading import Account, TradingSession
 from domain.model.users import ApiScope, User
+from domain.performance.statistics.catalogue import figures
 from domain.ports.lists import ReportFilter
 from domain.reports.request import ReportRequest
 from resolvers.context import RequestContext
@@ -16,6 +31,18 @@ from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
 from resolvers.performance import curve_points, round_trip_page
+
+REPORT_PATH: Final = "/reports/"
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadLink:
+    """A file of a report, and the path of a link to it that is good for a short time."""
+
+    format: ReportFormat
+    url: str
+    bytes: int
+    expires_at: datetime
 
 
 async def user_reports(
@@ -64,6 +91,28 @@ async def round_trips(context: RequestContext, report: Report, page: PageArgumen
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
     result = await _result(context, report)
     return round_trip_page(report.id, () if result is None else result.round_trips, page)
+
+
+async def downloads(context: RequestContext, report: Report) -> list[DownloadLink]:
+    """Return links to the files of the report; none until the job has succeeded."""
+    service = context.services.report_downloads
+    links = ((file, service.link(file)) for file in await context.loaders.report_files.load(report.id))
+    return [
+        DownloadLink(file.format, f"{REPORT_PATH}{token}", file.size_bytes, expires_at)
+        for file, (token, expires_at) in links
+    ]
+
+
+async def benchmark(context: RequestContext, report: Report) -> MarketSymbol | None:
+    """Return the market that the report is compared with; None if there is none, or until the job has succeeded."""
+    result = await _result(context, report)
+    return None if result is None or result.benchmark is None else result.benchmark.market
+
+
+async def report_figures(context: RequestContext, report: Report) -> Sequence[Figure]:
+    """Return the figures beside the metrics; none until the job has succeeded."""
+    result = await _result(context, report)
+    return () if result is None else await asyncio.to_thread(figures, result)
 
 
 async def generate(context: RequestContext, request: ReportRequest, idempotency_key: str | None) -> Report:

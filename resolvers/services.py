@@ -19,6 +19,7 @@ from domain.personal_data.erasure import ErasureService
 from domain.personal_data.exports import DataExportService
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
+from domain.reports.downloads import ReportDownloads
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
 from domain.research.drift_service import DriftService
@@ -98,6 +99,7 @@ class Services:
     halts: HaltService
     jobs: JobService
     reports: ReportService
+    report_downloads: ReportDownloads
     backtests: BacktestService
     recommendations: RecommendationService
     optimizations: OptimizationService

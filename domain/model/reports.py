@@ -150,12 +150,48 @@ class PerformanceMetrics:
 
 
 @dataclass(frozen=True, slots=True)
+class PricePoint:
+    """The price of a market at a time, in quote per base."""
+
+    at: datetime
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkPrices:
+    """The market that a report is compared with, and its prices, oldest first."""
+
+    market: MarketSymbol
+    prices: tuple[PricePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportResult:
     """The result of a report. The equity curve is complete; `downsample` it to show it."""
 
     metrics: PerformanceMetrics
     equity_curve: tuple[EquityPoint, ...]
     round_trips: tuple[RoundTrip, ...]
+    benchmark: BenchmarkPrices | None = None
+
+
+class ReportFormat(StrEnum):
+    """The format of a report's file."""
+
+    HTML = "HTML"
+    CSV = "CSV"
+    PARQUET = "PARQUET"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFile:
+    """A complete file of a report; `run_id` is that of its pieces."""
+
+    id: UUID
+    report_id: UUID
+    format: ReportFormat
+    run_id: UUID
+    size_bytes: int
 
 
 class ReportScope(StrEnum):
@@ -169,7 +205,10 @@ class ReportScope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report on the period from `from_` (included) to `to` (not included)."""
+    """A report on the period from `from_` (included) to `to` (not included).
+
+    `benchmark` is the market that it is compared with; None: the one that was traded, if there is just one.
+    """
 
     id: UUID
     user_id: UUID
@@ -179,3 +218,4 @@ class Report:
     to: datetime
     created_at: datetime
     job_id: UUID
+    benchmark: MarketSymbol | None = None

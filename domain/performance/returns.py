@@ -8,7 +8,8 @@ ends with its equity less that payment.
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
 
@@ -46,8 +47,27 @@ def drawdowns(index: Sequence[float]) -> list[float]:
     return [fall * 100 if fall > NEGLIGIBLE else 0.0 for fall in falls]
 
 
+@dataclass(frozen=True, slots=True)
+class DailyReturn:
+    """The return of a UTC day as a fraction; the first day begins with the curve, and the last ends with it."""
+
+    start: datetime
+    end: datetime
+    value: float
+
+    @property
+    def date(self) -> date:
+        """The day."""
+        return self.start.astimezone(UTC).date()
+
+
 def daily_returns(curve: Sequence[EquityPoint], index: Sequence[float]) -> list[float]:
-    """Return the return of every UTC day of the curve, as fractions.
+    """Return the return of every UTC day of the curve, as fractions; see `dated_returns`."""
+    return [day.value for day in dated_returns(curve, index)]
+
+
+def dated_returns(curve: Sequence[EquityPoint], index: Sequence[float]) -> list[DailyReturn]:
+    """Return the return of every UTC day of the curve.
 
     The first day begins with the curve and the last ends with it, so that they may be shorter. A day without a point
     has the equity of the point before. Days on which nothing was invested are left out. `index` is the curve's
@@ -56,12 +76,13 @@ def daily_returns(curve: Sequence[EquityPoint], index: Sequence[float]) -> list[
     if not curve:
         return []
     times = [point.at for point in curve]
-    closes = [bisect_right(times, moment) - 1 for moment in _day_ends(curve[0].at, curve[-1].at)]
+    ends = _day_ends(curve[0].at, curve[-1].at)
+    closes = [bisect_right(times, moment) - 1 for moment in ends]
     returns = []
-    for opening, closing in pairwise([0, *closes]):
+    for (start, end), (opening, closing) in zip(pairwise([curve[0].at, *ends]), pairwise([0, *closes]), strict=True):
         invested = any(point.equity > 0 for point in curve[opening : closing + 1])
         if invested and index[opening] > 0:
-            returns.append(index[closing] / index[opening] - 1)
+            returns.append(DailyReturn(start, end, index[closing] / index[opening] - 1))
     return returns
 
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from domain.core.archive import Archive
 from domain.core.clock import Clock, IdGenerator
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.data_exports import DataExport
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
-from domain.personal_data.archive import Archive
 from domain.ports.unit_of_work import Database, UnitOfWork
 
 EXPORTS_KEPT: Final = timedelta(days=7)

@@ -87,6 +87,10 @@ class DownloadLinks(Protocol):
         """Return a token for this object, in characters that a URL takes as they are."""
         ...
 
+    def read(self, token: str) -> tuple[UUID, datetime] | None:
+        """Return the object of a token and when it expires or did; None if the token is forged."""
+        ...
+
     def verify(self, token: str, now: datetime) -> UUID | None:
         """Return the object of a token; None if it is forged or its time is over."""
         ...

@@ -27,6 +27,7 @@ from domain.ports.positions import PositionRepository
 from domain.ports.profit import ProfitRepository
 from domain.ports.protection import ProtectionRepository
 from domain.ports.recommendations import RecommendationRepository
+from domain.ports.report_files import ReportFiles
 from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.signal_webhooks import SignalWebhookRepository
 from domain.ports.strategies import StrategyRepository
@@ -135,6 +136,11 @@ class UnitOfWork(Protocol):
     @property
     def jobs(self) -> JobRepository:
         """Jobs, queued, running and ended."""
+        ...
+
+    @property
+    def report_files(self) -> ReportFiles:
+        """The files of reports."""
         ...
 
     @property

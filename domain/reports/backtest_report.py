@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.core.errors import ErrorCode, InputError
 from domain.model.backtests import BacktestOutcome
 from domain.model.jobs import JobStatus
+from domain.model.markets import MarketSymbol
 from domain.model.reports import PerformanceMetrics, Report, ReportNote, ReportNoteCode, ReportResult
 from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.compute import EmptyReport
@@ -47,6 +48,12 @@ async def backtest_result(reading: UnitOfWork, report: Report) -> ReportResult:
     if outcome is None:
         raise EmptyReport("The backtest is gone.")
     return ReportResult(_with_notes(outcome), outcome.equity_curve, outcome.round_trips)
+
+
+async def backtest_market(reading: UnitOfWork, report: Report) -> MarketSymbol | None:
+    """Return the market of the backtest of a report, if it is just one."""
+    backtest = await reading.backtests.get(report.user_id, report.scope_id)
+    return backtest.market if backtest is not None and len(backtest.markets) == 1 else None
 
 
 def _with_notes(outcome: BacktestOutcome) -> PerformanceMetrics:

@@ -1,27 +1,48 @@
-"""Computes requested reports as jobs."""
+"""Computes requested reports as jobs, and makes their files."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
+from domain.backtest.monte_carlo import monte_carlo
 from domain.core.clock import Clock
 from domain.core.pagination import TimeKeysetPage
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.jobs import Job, JobKind
 from domain.model.markets import Market, MarketSymbol
-from domain.model.reports import Report, ReportResult, ReportScope
+from domain.model.report_documents import ReportDocument
+from domain.model.reports import Report, ReportFile, ReportResult, ReportScope
 from domain.performance.fills_ledger import ReportData, unpriced_markets
+from domain.performance.statistics.catalogue import figures
+from domain.ports.orders import OrderFilter
 from domain.ports.reports import PastCandles
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.reports.backtest_report import backtest_result
+from domain.reports.backtest_report import backtest_market, backtest_result
+from domain.reports.benchmark import BenchmarkReader
 from domain.reports.compute import EmptyReport, ReportComputer, compute_in_thread, with_excursions
+from domain.reports.file_maker import ReportFileMaker
 from domain.reports.price_source import MARKS_PER_MARKET, timeframe_of
+from domain.reports.titles import report_title
 
-READ: Final = 0.5
+READ: Final = 0.3
 """The progress after reading the input."""
+COMPUTED: Final = 0.5
+"""The progress after computing; files are made after that."""
 
 Markets = Callable[[], Mapping[MarketSymbol, Market]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Computed:
+    """A result, the market that was traded if there is just one, and which fills its files list, and how many."""
+
+    report: Report
+    result: ReportResult
+    traded: MarketSymbol | None
+    selections: list[OrderFilter]
+    fills: int
 
 
 class ReportHandler:
@@ -32,37 +53,73 @@ class ReportHandler:
 
     kind = JobKind.REPORT
 
-    def __init__(self, database: Database, clock: Clock, markets: Markets, history: PastCandles | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        markets: Markets,
+        files: ReportFileMaker,
+        history: PastCandles | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._markets = markets
+        self._files = files
         self._history = history
 
     async def run(self, run: JobRun) -> JobOutcome:
         """Compute the report of the job."""
         try:
-            report, result = await self._computed(run)
+            computed = await self._computed(run)
         except EmptyReport as reason:
             raise JobFailed(str(reason)) from None
+        report = computed.report
+        benchmark = BenchmarkReader(self._database, self._history)
+        result = replace(computed.result, benchmark=await benchmark.read(report, computed.traded))
+        run.report(COMPUTED)
+        files = await self._make_files(run, replace(computed, result=result))
 
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
             await transaction.reports.set_result(report.id, result)
+            await transaction.report_files.complete(report.id, files)
             return [NewEvent(report.user_id, self._clock.now(), UserEventKind.REPORT, report)]
 
         return JobOutcome(f"{result.metrics.round_trips} round trips", store)
 
-    async def _computed(self, run: JobRun) -> tuple[Report, ReportResult]:
+    async def _make_files(self, run: JobRun, computed: _Computed) -> list[ReportFile]:
+        report, result = computed.report, computed.result
+        async with self._database.read_only() as reading:
+            title = await report_title(reading, report)
+        start = result.metrics.start_equity
+        document = ReportDocument(
+            report,
+            result,
+            title,
+            await asyncio.to_thread(figures, result),
+            await asyncio.to_thread(monte_carlo, result.round_trips, start) if start > 0 else None,
+            self._clock.now(),
+        )
+        return await self._files.make(
+            document,
+            computed.selections,
+            computed.fills,
+            lambda part: run.report(COMPUTED + (1 - COMPUTED) * part),
+        )
+
+    async def _computed(self, run: JobRun) -> _Computed:
         async with self._database.read_only() as reading:
             report = await reading.reports.get_report_for_job(run.job.id)
             if report is not None and report.scope is ReportScope.BACKTEST:
-                return report, await backtest_result(reading, report)
+                result, traded = await backtest_result(reading, report), await backtest_market(reading, report)
+                return _Computed(report, result, traded, [], 0)
         report, data = await self._read(run.job)
         if await self._fetch_prices(data):
             report, data = await self._read(run.job)
         async with self._database.read_only() as reading:
             data = await with_excursions(reading.prices, data)
         run.report(READ)
-        return report, await compute_in_thread(data)
+        traded = next(iter(data.traded)) if len(data.traded) == 1 else None
+        return _Computed(report, await compute_in_thread(data), traded, [fills_of(report)], len(data.fills))
 
     async def _read(self, job: Job) -> tuple[Report, ReportData]:
         async with self._database.snapshot() as snapshot:
@@ -81,3 +138,10 @@ class ReportHandler:
         page = TimeKeysetPage(limit=MARKS_PER_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
         await asyncio.gather(*(self._history.candles(market, timeframe, page) for market in markets))
         return bool(markets)
+
+
+def fills_of(report: Report) -> OrderFilter:
+    """Return which fills a report of an account or of a trading session lists."""
+    if report.scope is ReportScope.ACCOUNT:
+        return OrderFilter(account_id=report.scope_id, start=report.from_, end=report.to)
+    return OrderFilter(trading_session_id=report.scope_id, start=report.from_, end=report.to)

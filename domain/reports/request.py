@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
+from domain.model.markets import MarketSymbol
 from domain.model.reports import ReportScope
 
 
@@ -12,13 +13,15 @@ from domain.model.reports import ReportScope
 class ReportRequest:
     """What a report is about; `start` None is the beginning of what it is about, `end` None is now.
 
-    A report of a backtest is about all of its period.
+    A report of a backtest is about all of its period. It is compared with the `benchmark`, or with the market that was
+    traded if there is just one.
     """
 
     scope: ReportScope
     scope_id: UUID
     start: datetime | None = None
     end: datetime | None = None
+    benchmark: MarketSymbol | None = None
 
 
 def nothing_to_report() -> InputError:

@@ -1,5 +1,6 @@
 """Accepts requests for reports; `domain.reports.handler` computes them."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from domain.core.errors import ErrorCode, InputError
 from domain.events.idempotency import reserve
 from domain.jobs.queue import add_job, notify_workers
 from domain.model.jobs import Job, JobKind
+from domain.model.markets import Market, MarketSymbol
 from domain.model.reports import Report, ReportScope
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -19,11 +21,17 @@ EARLIEST = datetime(2009, 1, 1, tzinfo=UTC)
 """Before the first trade of any market."""
 
 
+MarketLookup = Callable[[MarketSymbol], Market | None]
+
+
 class ReportService:
     """Accepts requests for reports."""
 
-    def __init__(self, database: Database, bus: MessageBus, clock: Clock, ids: IdGenerator) -> None:
+    def __init__(
+        self, database: Database, market: MarketLookup, bus: MessageBus, clock: Clock, ids: IdGenerator
+    ) -> None:
         self._database = database
+        self._market = market
         self._bus = bus
         self._clock = clock
         self._ids = ids
@@ -33,6 +41,9 @@ class ReportService:
 
         Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED if the user has too many open jobs.
         """
+        if request.benchmark is not None and self._market(request.benchmark) is None:
+            message = f"There is no market {request.benchmark}; `markets` lists all of them."
+            raise InputError(ErrorCode.NOT_FOUND, message, ("input", "benchmark"))
         now = self._clock.now()
         report_id, job_id = self._ids.next_id(), self._ids.next_id()
         async with self._database.transaction() as transaction:
@@ -44,7 +55,9 @@ class ReportService:
                 if found is not None:
                     return found
             start, end = await _period(transaction, user_id, request, now)
-            report = Report(report_id, user_id, request.scope, request.scope_id, start, end, now, job_id)
+            report = Report(
+                report_id, user_id, request.scope, request.scope_id, start, end, now, job_id, request.benchmark
+            )
             job = Job(job_id, user_id, JobKind.REPORT, now, result_type="Report", result_id=report_id)
             await add_job(transaction, job)
             await transaction.reports.add_report(report)

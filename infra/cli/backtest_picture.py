@@ -15,7 +15,7 @@ from domain.backtest.result import BacktestResult, SimulatedFill
 from domain.model.order_side import OrderSide
 from domain.model.reports import PerformanceMetrics
 from infra.cli.arguments import BadArgument
-from infra.cli.picture_axes import TimeAxis, ValueAxis, linear_axis, price_axis, written
+from infra.report_files.axes import TimeAxis, ValueAxis, linear_axis, price_axis, written
 
 WIDTH: Final = 1000
 LEFT, RIGHT, TOP, GAP = 64, 984, 76, 34

@@ -41,6 +41,7 @@ from infra.postgres.repositories.prices import PostgresPrices
 from infra.postgres.repositories.profit import PostgresProfit
 from infra.postgres.repositories.protection import PostgresProtection
 from infra.postgres.repositories.recommendations import PostgresRecommendations
+from infra.postgres.repositories.report_files import PostgresReportFiles
 from infra.postgres.repositories.reports import PostgresReports
 from infra.postgres.repositories.signal_webhooks import PostgresSignalWebhooks
 from infra.postgres.repositories.strategies import PostgresStrategies
@@ -76,6 +77,10 @@ class PostgresTransaction:
     @cached_property
     def two_factors(self) -> PostgresTwoFactors:
         return PostgresTwoFactors(self._connection)
+
+    @cached_property
+    def report_files(self) -> PostgresReportFiles:
+        return PostgresReportFiles(self._connection)
 
     @cached_property
     def mails(self) -> PostgresMails:

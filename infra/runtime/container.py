@@ -17,6 +17,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.personal_data.erasure import Erasure, ErasureService
 from domain.personal_data.exports import DataExportService
+from domain.reports.downloads import ReportDownloads
 from domain.reports.service import ReportService
 from domain.research.backtest_service import BacktestService
 from domain.research.drift_service import DriftService
@@ -72,7 +73,8 @@ class Container:
     authenticator: Authenticator
     hasher: Argon2Hasher
     templates: TemplateCatalogue
-    links: HmacLinks
+    export_links: HmacLinks
+    report_links: HmacLinks
     deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
     work_counts: WorkCounts = field(default_factory=WorkCounts)
 
@@ -96,7 +98,8 @@ def build_container(
         authenticator,
         Argon2Hasher(),
         templates,
-        HmacLinks(key),
+        HmacLinks(key, "exports"),
+        HmacLinks(key, "reports"),
     )
 
 
@@ -152,7 +155,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         password_resets=PasswordResetService(
             database, container.authenticator, mails, mail_limits, hashing, clock, ids
         ),
-        data_exports=DataExportService(database, container.links, bus, clock, ids),
+        data_exports=DataExportService(database, container.export_links, bus, clock, ids),
         erasure=ErasureService(
             database,
             Erasure(database, container.authenticator, bus, clock, ids),
@@ -180,7 +183,8 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),
         halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
         jobs=JobService(database, bus, clock, ids),
-        reports=ReportService(database, bus, clock, ids),
+        reports=ReportService(database, hub.catalogue.get, bus, clock, ids),
+        report_downloads=ReportDownloads(database, container.report_links, clock),
         backtests=backtests,
         drift=DriftService(database, bus, clock, ids),
         recommendations=RecommendationService(database, container.templates, bus, clock, ids),

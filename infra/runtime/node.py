@@ -16,6 +16,7 @@ from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
 from domain.personal_data.export_handler import ExportHandler
+from domain.reports.file_maker import ReportFileMaker
 from domain.reports.handler import ReportHandler
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
@@ -28,6 +29,7 @@ from domain.trading.dependencies import TradingDependencies
 from domain.trading.trader import Trader
 from domain.users.mail_composer import UserMailComposer
 from infra.postgres.candle_series import PostgresBars
+from infra.report_files.writer import ReportFileWriter
 from infra.runtime.compute_pool import MAX_SECONDS, ProcessPool
 from infra.runtime.container import Container
 from infra.runtime.retention import purge_expired_hourly
@@ -135,6 +137,7 @@ def _report_runner(container: Container, name: str) -> JobRunner:
         backends.database,
         backends.clock,
         lambda: {market.symbol: market for market in catalogue.all()},
+        ReportFileMaker(backends.database, ReportFileWriter(), backends.ids),
         history=MarketHistory(backends.database, container.hub, container.venues, backends.bus, backends.clock),
     )
     return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], counts=container.work_counts)

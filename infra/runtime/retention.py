@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, idempotency keys, alerts, points of equity, research, mails, exports."""
+"""Deletes expired rows: ended credentials, idempotency keys, alerts, points of equity, research, mails, files."""
 
 import asyncio
 import logging
@@ -38,6 +38,9 @@ OPTIMIZATIONS_KEPT: Final = 100
 MAILS_KEPT: Final = timedelta(days=30)
 """How long it is kept that a mail was sent or given up, and what became of an invitation."""
 
+REPORT_FILES_KEPT: Final = timedelta(days=90)
+"""How long the files of a report are kept; its figures stay."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
@@ -55,6 +58,7 @@ class Purged(NamedTuple):
     optimizations: int
     mails: int
     data_exports: int
+    report_files: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -86,6 +90,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 + await transaction.email_codes.delete_expired(now, ROWS_AT_ONCE)
                 + await transaction.invitations.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE),
                 await transaction.data_exports.delete_expired(now, ROWS_AT_ONCE),
+                await transaction.report_files.delete_before(now - REPORT_FILES_KEPT, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
@@ -94,7 +99,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
             "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails, codes and "
-            "invitations, %d exports"
+            "invitations, %d exports, files of %d reports"
         )
         log.info(message, *purged)
     return purged

@@ -26,6 +26,7 @@ from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.venues import VenueMetrics
+from infra.report_files.page import POLICY
 from infra.runtime.backends import Backends, database, open_backends
 from infra.runtime.container import Container, build_container, build_services
 from infra.runtime.credential_watcher import close_revoked_connections
@@ -42,11 +43,13 @@ from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
 from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
-from infra.web.downloads import ExportRoute
+from infra.web.downloads import DownloadRoute, export_download, report_download
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
 from infra.web.signal_hooks import SignalHookRoute
 from resolvers.context import RequestContext
+from resolvers.data_exports import EXPORT_PATH
+from resolvers.reports import REPORT_PATH
 from resolvers.services import EngineInfo, Services
 from schema import build_schema
 
@@ -184,7 +187,11 @@ def _app(settings: Settings, container: Container, services: Services, registry:
     web = web_settings(settings)
     if Role.WEB not in settings.roles:
         return build_health_app(lambda: pending_dependencies(container, settings), registry, web)
-    routes = [SignalHookRoute(services.webhook_receiver), ExportRoute(services.data_exports)]
+    routes = [
+        SignalHookRoute(services.webhook_receiver),
+        DownloadRoute(EXPORT_PATH, export_download(services.data_exports)),
+        DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY)),
+    ]
     return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry, routes)
 
 

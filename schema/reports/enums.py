@@ -1,9 +1,8 @@
 """The enums of reports."""
 
-from enum import StrEnum
-
 from domain.model import reports as domain
-from domain.model.reports import PositionSide
+from domain.model.reports import PositionSide, ReportFormat
+from domain.model.statistics import FigureGroup, FigureUnit
 from schema.common.enums import describe_enum
 
 describe_enum(
@@ -42,18 +41,39 @@ describe_enum(
 )
 
 
-class ReportFormat(StrEnum):
-    HTML = "HTML"
-    CSV = "CSV"
-    PARQUET = "PARQUET"
-
-
 describe_enum(
     ReportFormat,
     "The file formats of a report.",
     {
         "HTML": "A page with charts, for reading.",
-        "CSV": "Tables as comma-separated text, for spreadsheets.",
-        "PARQUET": "Tables with typed columns, for data analysis.",
+        "CSV": "A zip archive of tables as comma-separated text, for spreadsheets.",
+        "PARQUET": "A zip archive of tables with typed columns, for data analysis.",
+    },
+)
+
+
+describe_enum(
+    FigureGroup,
+    "What a figure of a report is about.",
+    {
+        "RETURN": "The returns of days, months and years.",
+        "RATIO": "Return in relation to risk.",
+        "RISK": "The distribution of the daily returns.",
+        "DRAWDOWN": "Falls below the highest value so far.",
+        "TRADE": "The positions that were closed.",
+        "BENCHMARK": "The returns beside those of the benchmark.",
+    },
+)
+
+describe_enum(
+    FigureUnit,
+    "The unit of a figure of a report.",
+    {
+        "PERCENT": "The value is in percent.",
+        "RATIO": "The value is a number without a unit.",
+        "COUNT": "The value is a whole number.",
+        "DAYS": "The value is in days.",
+        "SECONDS": "The value is in seconds.",
+        "AMOUNT": "The value is an amount of the report's currency.",
     },
 )

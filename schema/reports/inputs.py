@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from domain.model import reports as domain
+from domain.model.markets import MarketSymbol
 from domain.reports.request import ReportRequest
 from schema.common.node import decode_uuid
 
@@ -52,6 +53,12 @@ class ReportGenerateInput:
             "backtest."
         ),
     )
+    benchmark: MarketSymbol | None = strawberry.field(
+        default=None,
+        description=(
+            "The market to compare with, on any venue. The default is the market that was traded, if it is just one."
+        ),
+    )
     idempotency_key: str | None = strawberry.field(
         default=None,
         description=(
@@ -68,4 +75,4 @@ class ReportGenerateInput:
             (entry, text) for entry, text in given if text is not None and text is not strawberry.UNSET
         )
         scope_id = decode_uuid(scope_text, type_name, ("input", "scope", name))
-        return ReportRequest(scope, scope_id, self.from_, self.to)
+        return ReportRequest(scope, scope_id, self.from_, self.to, self.benchmark)

@@ -6,8 +6,11 @@ from typing import Annotated, Any
 
 import strawberry
 
+from domain.core.money import rounded
 from domain.model import reports as domain
 from domain.model.orders import OrderRole
+from domain.model.reports import ReportFormat
+from domain.model.statistics import Figure, FigureGroup, FigureUnit
 from resolvers import markets, reports
 from resolvers.pagination import PageArguments
 from schema.common.arguments import connection_field
@@ -16,7 +19,6 @@ from schema.common.pagination import connection
 from schema.common.rounded import rounded_field
 from schema.common.types import Info, lazy
 from schema.jobs.types import Job
-from schema.reports.enums import ReportFormat
 from schema.reports.metrics import PerformanceMetrics
 
 
@@ -82,13 +84,36 @@ ReportScope: Any = Annotated[
 ]
 
 
+@strawberry.type(description="A figure of a report beside its metrics.")
+class ReportFigure:
+    name: str = strawberry.field(description="The name of the figure, for programs. It never changes.")
+    label: str = strawberry.field(description="The name of the figure, for people.")
+    group: FigureGroup = strawberry.field(description="What the figure is about.")
+    unit: FigureUnit = strawberry.field(description="The unit of the value.")
+    definition: str = strawberry.field(description="How the figure is computed, and whose definition it is.")
+
+    @strawberry.field(
+        graphql_type=float | None,
+        description="The value. Null if it has no meaning, and if the unit is AMOUNT.",
+    )
+    def value(parent: strawberry.Parent[Figure]) -> object:
+        return None if isinstance(parent.value, Decimal) else parent.value
+
+    @strawberry.field(
+        graphql_type=Decimal | None,
+        description="The value in the report's currency. Null if it has no meaning, and if the unit isn't AMOUNT.",
+    )
+    def amount(parent: strawberry.Parent[Figure]) -> object:
+        return rounded(parent.value) if isinstance(parent.value, Decimal) else None
+
+
 @strawberry.type(description="A file of a report.")
 class ReportDownload:
     format: ReportFormat = strawberry.field(description="The format of the file.")
     url: str = strawberry.field(
         description=(
-            "The address of the file. It is signed and valid for a short time, because a browser sends no token with "
-            "it."
+            "The address of the file, relative to that of the API, to be fetched by GET. It is signed and valid for "
+            "ten minutes, because a browser sends no token with it; each request makes a new one."
         )
     )
     bytes: int = strawberry.field(description="The size of the file in bytes.")
@@ -151,9 +176,30 @@ class Report(Node, ReportFacts):
     ) -> object:
         return await reports.round_trips(info.context, parent, page)
 
-    @strawberry.field(description="The files of the report. Always empty, because the engine doesn't make files yet.")
-    def downloads(self) -> list[ReportDownload]:
-        return []
+    @strawberry.field(
+        graphql_type=list[ReportFigure],
+        description="The figures beside `metrics`, each with its definition. Empty until the job has succeeded. "
+        "Without a benchmark the figures about one are left out.",
+    )
+    async def figures(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.report_figures(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=lazy("markets.types", "Market") | None,
+        description="The market that the report is compared with. Null if there is none, if the venue no longer lists "
+        "it, and until the job has succeeded.",
+    )
+    async def benchmark(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        market = await reports.benchmark(info.context, parent)
+        return None if market is None else markets.market(info.context, market)
+
+    @strawberry.field(
+        graphql_type=list[ReportDownload],
+        description="The files of the report. Empty until the job has succeeded, and 90 days after the report was "
+        "requested.",
+    )
+    async def downloads(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.downloads(info.context, parent)
 
 
 ReportConnection = connection(Report, "reports")

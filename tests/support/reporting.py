@@ -10,15 +10,17 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderStatus
 from domain.model.reports import Report, ReportResult, ReportScope
 from domain.model.trading import AccountTransfer, Balance, TransferKind
+from domain.reports.file_maker import ReportFileMaker
 from domain.reports.handler import ReportHandler
 from domain.reports.request import ReportRequest
 from domain.reports.service import ReportService
-from infra.clock import SystemClock
+from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
+from infra.report_files.writer import ReportFileWriter
 from tests.support.fill_ledgers import BUY, MARKETS
 from tests.support.orders import BTC, D
 from tests.support.trading import World, new_id
@@ -30,7 +32,9 @@ END = START + timedelta(days=1)
 def report_worker(
     database: PostgresDatabase, markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS
 ) -> JobRunner:
-    handler = ReportHandler(database, SystemClock(), markets)
+    handler = ReportHandler(
+        database, SystemClock(), markets, ReportFileMaker(database, ReportFileWriter(), TimeOrderedIds())
+    )
     return JobRunner(database, EmbeddedBus(), SystemClock(), "one", [handler])
 
 

@@ -99,6 +99,8 @@ NOT_EXPORTED: Final = {
     "data_exports": "archives of such data",
     "email_codes": "hashes of secrets",
     "recovery_codes": "hashes of secrets",
+    "report_file_pieces": "files made of the user's reports",
+    "report_files": "files made of the user's reports",
     "two_factors": "a sealed secret",
     "user_event_heads": "the number of the last row of user_events",
 }

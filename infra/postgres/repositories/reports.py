@@ -6,15 +6,16 @@ import msgspec
 from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
+from domain.model.markets import MarketSymbol
 from domain.model.reports import Report, ReportResult, ReportScope
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value, to_json
 
 SELECT_REPORT = """
-SELECT id, user_id, scope, scope_id, period_start, period_end, created_at, job_id FROM reports"""
+SELECT id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark FROM reports"""
 INSERT_REPORT = """
-INSERT INTO reports (id, user_id, scope, scope_id, period_start, period_end, created_at, job_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"""
+INSERT INTO reports (id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
 REPORT = SELECT_REPORT + " WHERE id = $1 AND user_id = $2"
 REPORT_OF_JOB = SELECT_REPORT + " WHERE job_id = $1"
 SET_RESULT = "UPDATE reports SET result = $2 WHERE id = $1"
@@ -64,6 +65,7 @@ def report_from_row(row: Record) -> Report:
         to=row["period_end"],
         created_at=row["created_at"],
         job_id=row["job_id"],
+        benchmark=None if row["benchmark"] is None else MarketSymbol.parse(row["benchmark"]),
     )
 
 
@@ -77,4 +79,5 @@ def _report_params(report: Report) -> tuple[object, ...]:
         report.to,
         report.created_at,
         report.job_id,
+        None if report.benchmark is None else str(report.benchmark),
     )

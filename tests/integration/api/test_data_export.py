@@ -15,7 +15,8 @@ from domain.personal_data.export_handler import ExportHandler
 from domain.personal_data.exports import LINK_LIFE
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.personal_data import EXPORTED, NOT_EXPORTED
-from infra.web.downloads import ExportRoute
+from infra.web.downloads import DownloadRoute, export_download
+from resolvers.data_exports import EXPORT_PATH
 from tests.support.api import Api
 from tests.support.authorisation_matrix import MARK, seeded
 
@@ -32,7 +33,7 @@ async def make_export(api: Api) -> None:
 
 
 async def fetch(api: Api, path: str, method: str = "GET") -> httpx.Response:
-    app = Starlette(routes=[ExportRoute(api.services.data_exports)])
+    app = Starlette(routes=[DownloadRoute(EXPORT_PATH, export_download(api.services.data_exports))])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
         return await client.request(method, path)
 
@@ -73,8 +74,8 @@ async def test_an_export_has_every_row_of_the_user_and_none_of_anybody_else(api:
 
 async def test_every_table_with_rows_of_users_is_exported_or_left_out_for_a_reason(pool: Pool) -> None:
     found = await pool.fetch(
-        "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' "
-        "AND column_name IN ('user_id', 'account_id', 'trading_session_id', 'optimization_id', 'export_id')"
+        "SELECT DISTINCT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name "
+        "IN ('user_id', 'account_id', 'trading_session_id', 'optimization_id', 'export_id', 'report_id')"
     )
     names = {row["table_name"] for row in found if not row["table_name"].startswith("user_events_")}
     assert names | {"users", "halts"} == EXPORTED.keys() | NOT_EXPORTED.keys()

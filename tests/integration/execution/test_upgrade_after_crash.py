@@ -217,7 +217,7 @@ async def test_an_upgrade_that_is_killed_before_and_during_the_recovery_is_gone_
 
 async def check_report(harness: OrderHarness, order: Order) -> None:
     """See that the one order is all that the account has won or lost since it was opened with 1000 USDT."""
-    service = ReportService(harness.database, harness.bus, harness.clock, harness.ids)
+    service = ReportService(harness.database, lambda _market: None, harness.bus, harness.clock, harness.ids)
     request = ReportRequest(ReportScope.ACCOUNT, harness.account.id, None, harness.clock.now() + timedelta(seconds=1))
     report = await service.generate(harness.user.id, request, None)
     assert harness.markets.listed is not None

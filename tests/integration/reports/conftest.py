@@ -6,6 +6,7 @@ from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
+from tests.support.fill_ledgers import MARKETS
 from tests.support.trading import World, stored_world
 
 
@@ -17,4 +18,4 @@ async def world(pool: Pool) -> World:
 
 @pytest.fixture
 def service(database: PostgresDatabase) -> ReportService:
-    return ReportService(database, EmbeddedBus(), SystemClock(), TimeOrderedIds())
+    return ReportService(database, MARKETS.get, EmbeddedBus(), SystemClock(), TimeOrderedIds())

@@ -10,7 +10,7 @@ SECOND = timedelta(seconds=1)
 
 
 def test_a_link_is_good_until_its_time_and_for_its_object_alone() -> None:
-    links, object_id = HmacLinks(bytes(32)), uuid4()
+    links, object_id = HmacLinks(bytes(32), "exports"), uuid4()
     token = links.sign(object_id, NOW)
     assert links.verify(token, NOW - SECOND) == object_id
     assert links.verify(token, NOW) is None
@@ -18,14 +18,14 @@ def test_a_link_is_good_until_its_time_and_for_its_object_alone() -> None:
 
 
 def test_a_link_that_is_changed_in_any_character_is_worthless() -> None:
-    links = HmacLinks(bytes(32))
+    links = HmacLinks(bytes(32), "exports")
     token = links.sign(uuid4(), NOW + SECOND)
     for place, character in enumerate(token):
         other = "A" if character != "A" else "B"
         assert links.verify(token[:place] + other + token[place + 1 :], NOW) is None
-    assert HmacLinks(bytes(31) + b"1").verify(token, NOW) is None
+    assert HmacLinks(bytes(31) + b"1", "exports").verify(token, NOW) is None
 
 
 @pytest.mark.parametrize("token", ["", "A", "AAAA", "=", "é", "../../etc/passwd", "A" * 75, "A" * 10_000, "\0"])
 def test_what_is_no_link_is_worthless(token: str) -> None:
-    assert HmacLinks(bytes(32)).verify(token, NOW) is None
+    assert HmacLinks(bytes(32), "exports").verify(token, NOW) is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.cli.picture_axes import MOST_TIMES, TimeAxis, linear_axis, price_axis, written
+from infra.report_files.axes import MOST_TIMES, TimeAxis, linear_axis, price_axis, written
 
 START = int(datetime(2016, 7, 1, tzinfo=UTC).timestamp()) * 1000
 

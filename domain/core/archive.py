@@ -44,8 +44,12 @@ class Archive:
 
     def write(self, lines: Iterable[str]) -> None:
         """Write lines into the present file."""
+        self.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes into the present file."""
         assert self._file is not None
-        self._file.write("".join(f"{line}\n" for line in lines).encode())
+        self._file.write(data)
 
     def close(self) -> None:
         """Write the end of the archive."""

@@ -1,0 +1,95 @@
+"""Makes the files of a report while its job runs, in pieces, so that many fills take no more memory than few."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from domain.core.clock import IdGenerator
+from domain.model.orders import Fill
+from domain.model.report_documents import ReportDocument
+from domain.model.reports import ReportFile, ReportFormat
+from domain.ports.orders import OrderFilter
+from domain.ports.report_files import ReportWriter, TableWriter
+from domain.ports.unit_of_work import Database
+
+FILLS_AT_ONCE: Final = 5_000
+PIECE_BYTES: Final = 256 * 1024
+
+Progress = Callable[[float], None]
+
+
+class ReportFileMaker:
+    """Writes the files of reports, and stores their pieces."""
+
+    def __init__(
+        self, database: Database, writer: ReportWriter, ids: IdGenerator, fills_at_once: int = FILLS_AT_ONCE
+    ) -> None:
+        self._database = database
+        self._writer = writer
+        self._ids = ids
+        self._fills_at_once = fills_at_once
+
+    async def make(
+        self, document: ReportDocument, selections: list[OrderFilter], fills: int, progress: Progress
+    ) -> list[ReportFile]:
+        """Return the files, whose pieces are stored; `selections` are those of the fills, of which there are so many.
+
+        They are complete once `ReportFiles.complete` has stored so.
+        """
+        run = _Run(self._database, document.report.id, self._ids.next_id())
+        page = await asyncio.to_thread(self._writer.page, document)
+        files = [await run.stored(self._ids.next_id(), ReportFormat.HTML, page)]
+        writers = {
+            kind: await asyncio.to_thread(self._writer.tables, document, kind)
+            for kind in (ReportFormat.CSV, ReportFormat.PARQUET)
+        }
+        done = 0
+        for selection in selections:
+            after: Fill | None = None
+            while True:
+                async with self._database.read_only() as reading:
+                    rows = await reading.orders.fills_page(
+                        document.report.user_id, selection, after, self._fills_at_once
+                    )
+                for kind, writer in writers.items():
+                    await asyncio.to_thread(writer.add_fills, rows)
+                    await run.store_pending(kind, writer)
+                done += len(rows)
+                progress(min(done / max(fills, 1), 1.0))
+                if len(rows) < self._fills_at_once:
+                    break
+                after = rows[-1]
+        for kind, writer in writers.items():
+            await asyncio.to_thread(writer.close)
+            files.append(await run.stored(self._ids.next_id(), kind, writer.take()))
+        return files
+
+
+class _Run:
+    """What one run of the job has stored so far."""
+
+    def __init__(self, database: Database, report_id: UUID, run_id: UUID) -> None:
+        self._database = database
+        self._report_id = report_id
+        self._run_id = run_id
+        self._pieces: dict[ReportFormat, int] = {}
+        self._bytes: dict[ReportFormat, int] = {}
+
+    async def store_pending(self, format: ReportFormat, writer: TableWriter) -> None:
+        """Store what a writer has written, once it is enough for a piece."""
+        if writer.pending_bytes >= PIECE_BYTES:
+            await self._store(format, writer.take())
+
+    async def stored(self, file_id: UUID, format: ReportFormat, data: bytes) -> ReportFile:
+        """Store the end of a file, and return the file."""
+        for start in range(0, len(data), PIECE_BYTES):
+            await self._store(format, data[start : start + PIECE_BYTES])
+        return ReportFile(file_id, self._report_id, format, self._run_id, self._bytes.get(format, 0))
+
+    async def _store(self, format: ReportFormat, data: bytes) -> None:
+        number = self._pieces.get(format, 0)
+        async with self._database.transaction() as transaction:
+            await transaction.report_files.add_piece(self._report_id, self._run_id, format, number, data)
+        self._pieces[format] = number + 1
+        self._bytes[format] = self._bytes.get(format, 0) + len(data)
