@@ -81,6 +81,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "DataExport": query_loader(context, lambda reading, user, key: reading.data_exports.get(user, key)),
         "Report": query_loader(context, lambda reading, user, key: reading.reports.get_report(user, key)),
         "Activity": query_loader(context, lambda reading, user, key: reading.users.get_activity(user, key)),
+        "PlanChange": query_loader(context, lambda reading, user, key: reading.plans.get_change(user, key)),
         "ApiKey": query_loader(context, _api_key),
         "LoginSession": lambda key: _login_session(context, key),
         "Invitation": lambda key: _invitation(context, key),

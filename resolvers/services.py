@@ -38,6 +38,7 @@ from domain.users.api_keys import ApiKeyService
 from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
 from domain.users.password_reset import PasswordResetService
+from domain.users.plans import PlanService
 from domain.users.service import UserService
 from domain.users.two_factor import TwoFactorService
 
@@ -81,6 +82,7 @@ class Services:
     erasure: ErasureService
     data_exports: DataExportService
     api_keys: ApiKeyService
+    plans: PlanService
     venues: VenueDirectory
     markets: MarketDataHub
     market_history: MarketHistory

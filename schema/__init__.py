@@ -10,6 +10,7 @@ import schema.jobs.enums
 import schema.markets.enums
 import schema.optimizations.enums
 import schema.orders.enums
+import schema.plans.enums
 import schema.positions.enums
 import schema.reports.enums
 import schema.trading.enums

@@ -22,6 +22,9 @@ from schema.markets.subscriptions import MarketSubscription
 from schema.optimizations.mutations import OptimizationMutation
 from schema.orders.mutations import OrderMutation
 from schema.personal_data.mutations import DataExportMutation
+from schema.plans.mutations import PlanMutation
+from schema.plans.queries import PlanQuery
+from schema.plans.types import PlanLimitError
 from schema.positions.mutations import PositionMutation
 from schema.positions.subscriptions import PositionSubscription
 from schema.reports.mutations import ReportMutation
@@ -36,7 +39,9 @@ from schema.users.two_factor_mutations import TwoFactorMutation
 
 
 @strawberry.type(description="All queries. Private data is below `viewer`, or found with `node`.")
-class Query(NodeQuery, UserQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery, InvitationQuery): ...
+class Query(
+    NodeQuery, UserQuery, PlanQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery, InvitationQuery
+): ...
 
 
 @strawberry.type(description="All mutations. Errors in the input are in the `errors` of the payload.")
@@ -46,6 +51,7 @@ class Mutation(
     InvitationMutation,
     TwoFactorMutation,
     DataExportMutation,
+    PlanMutation,
     AccountMutation,
     StrategyMutation,
     TradingMutation,
@@ -67,7 +73,7 @@ SCHEMA: Final = EngineSchema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    types=[InputError],
+    types=[InputError, PlanLimitError],
     config=StrawberryConfig(scalar_map=SCALARS),
 )
 """The public schema."""

@@ -1,8 +1,14 @@
-"""Suggestions for misspelt names."""
+"""Names: suggestions for misspelt ones, and the API's spelling."""
 
+import re
 from collections.abc import Iterable
 
 _TINY, _SHORT, _LONG = 3, 6, 9
+
+
+def camel_case(name: str) -> str:
+    """Return the API's name of a field."""
+    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
 
 
 def closest_match(name: str, names: Iterable[str]) -> str | None:

@@ -29,7 +29,7 @@ from domain.ports.execution_client import ExecutionClient, NotSent
 from domain.ports.leases import Lease, StaleLease
 from domain.ports.orders import NO_CONDITIONS, MarketView, PlacingConditions, StaleOrder, StepConditions
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.risk.plan import most_active_without_race
+from domain.risk import plan
 from domain.rules.order_lifecycle import Transition
 
 Decision = Callable[[Order], Awaitable[Transition]]
@@ -253,8 +253,8 @@ class AccountContext:
                 async with self.database.transaction() as unit_of_work:
                     for new in orders:
                         if step := sent.get(new.order.id):
-                            halts, most = step.forbidden_by(ANY_HALT), most_active_without_race()
-                            conditions = PlacingConditions(lease, self.book.limits, halts, most)
+                            halts = step.forbidden_by(ANY_HALT)
+                            conditions = PlacingConditions(lease, self.book.limits, halts, plan.PLACED_AT_ONCE)
                             place_decided_order(unit_of_work, step, new.reservation, conditions)
                     self._uncommitted += sent.values()
         except StaleOrder:

@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.core.clock import IdGenerator
 from domain.execution.order_steps import OrderStep, write_steps
 from domain.model.orders import CancelCode, Order, OrderStatus
-from domain.model.users import PlanUsage
+from domain.model.plans import PlanUsage
 from domain.ports.idempotency import KeyReservation
 from domain.ports.orders import OrderFilter, PlacingConditions
 from domain.ports.unit_of_work import UnitOfWork

@@ -5,18 +5,16 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
-from domain.core.pagination import KeysetPage
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.jobs import Job, JobStatus
+from domain.model.plans import Entitlement
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
-from domain.users.identity_lock import lock_user
+from domain.users.entitlements import require_room
 
 JOBS_TOPIC: Final = "jobs"
 """Where workers learn of a new job (an empty message), and of one that was cancelled (its id)."""
-
-_OPEN: Final = (JobStatus.QUEUED, JobStatus.RUNNING)
 
 
 async def add_job(transaction: UnitOfWork, job: Job) -> None:
@@ -24,18 +22,7 @@ async def add_job(transaction: UnitOfWork, job: Job) -> None:
 
     Publish to `JOBS_TOPIC` after the commit (`notify_workers`).
     """
-    # The user's row is locked, so that two concurrent requests are counted one after the other.
-    await lock_user(transaction, job.user_id)
-    user = await transaction.users.get(job.user_id)
-    assert user is not None
-    most = user.plan.max_open_jobs
-    unfinished = await transaction.jobs.list_page(job.user_id, KeysetPage(limit=most), _OPEN)
-    if len(unfinished) >= most:
-        message = (
-            f"At most {most} of your jobs can wait or run at a time (plan {user.plan.name}); wait until one has ended, "
-            "or cancel one."
-        )
-        raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+    await require_room(transaction, job.user_id, Entitlement.OPEN_JOBS)
     await transaction.jobs.add(job)
     transaction.events.append([NewEvent(job.user_id, job.created_at, UserEventKind.JOB, job, job.status.value)])
 

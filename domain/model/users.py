@@ -1,10 +1,11 @@
-"""Users, their plans and credentials, and their activity."""
+"""Users, their credentials, and their activity."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.model.plans import STANDARD_PLAN, Plan
 from domain.model.trading_state import TradingState
 
 
@@ -27,48 +28,6 @@ ALL_SCOPES = frozenset(ApiScope)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The limits of the users who have this plan; `requests_per_minute` and `max_subscriptions` aren't enforced yet."""
-
-    name: str
-    max_trading_sessions: int
-    max_active_orders: int
-    max_subscriptions: int
-    requests_per_minute: int
-    max_open_jobs: int
-    max_running_jobs: int
-    max_optimization_trials: int
-    max_backtest_candles: int
-
-
-STANDARD_PLAN = Plan(
-    "standard",
-    max_trading_sessions=20,
-    max_active_orders=1_000,
-    max_subscriptions=100,
-    requests_per_minute=1_200,
-    max_open_jobs=20,
-    max_running_jobs=2,
-    max_optimization_trials=1_000,
-    max_backtest_candles=2_000_000,
-)
-PLANS = {STANDARD_PLAN.name: STANDARD_PLAN}
-
-
-def plan_by_name(name: str) -> Plan:
-    """Return the plan of that name; the standard one if there is none of that name any more."""
-    return PLANS.get(name, STANDARD_PLAN)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanUsage:
-    """A user's plan, and how many orders of the user are active on all accounts, but for one that is being placed."""
-
-    plan: Plan
-    active_orders: int
-
-
-@dataclass(frozen=True, slots=True)
 class User:
     """A user; `email` is lower case and unique."""
 
@@ -77,7 +36,6 @@ class User:
     display_name: str | None
     created_at: datetime
     role: UserRole
-    plan_name: str
     trading_state: TradingState
     email_verified_at: datetime | None = None
     """When the user proved that the email is theirs; None if they haven't."""
@@ -93,10 +51,8 @@ class User:
     notify_sign_in: bool = True
     """Whether a sign-in from a device that is new causes a mail."""
 
-    @property
-    def plan(self) -> Plan:
-        """The plan by its name."""
-        return plan_by_name(self.plan_name)
+    plan: Plan = STANDARD_PLAN
+    """The plan that the user has at present."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedStatus, Market, MarketSymbol, Trade
 from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Fill, Order, OrderRole, OrderStatus, OrderType
+from domain.model.plans import PlanUsage
 from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.model.trading_state import TradingState
-from domain.model.users import PlanUsage
 from domain.ports.idempotency import KeyReservation
 from domain.ports.leases import Lease
 
@@ -101,13 +101,13 @@ class PlacingConditions:
     """What the decision about a new order counted on, and what its commit compares.
 
     `lease` is held; the account has the `limits`; no halt that concerns the order is in one of the states `unless`; and
-    the user has at most `most_active` active orders.
+    the user's plan allows at least `placed_at_once` more active orders.
     """
 
     lease: Lease
     limits: str
     unless: Sequence[TradingState]
-    most_active: int
+    placed_at_once: int
 
 
 class OrderRepository(Protocol):

@@ -61,6 +61,10 @@ class TradingSessionRepository(Protocol):
         """Return the account's trading sessions that are not final, oldest first."""
         ...
 
+    async def markets_of_user(self, user_id: UUID) -> list[MarketSymbol]:
+        """Return the markets of the user's live trading sessions, each once."""
+        ...
+
     async def count_live(self, user_id: UUID) -> int:
         """Return how many of the user's trading sessions are not final."""
         ...

@@ -23,6 +23,7 @@ from domain.ports.market_data import MarketDataRepository, MarketHistoryReposito
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.personal_data import DataExports, PersonalData
+from domain.ports.plans import PlanRepository
 from domain.ports.positions import PositionRepository
 from domain.ports.profit import ProfitRepository
 from domain.ports.protection import ProtectionRepository
@@ -61,6 +62,11 @@ class UnitOfWork(Protocol):
     @property
     def mails(self) -> MailOutbox:
         """The mails to users that wait to be sent."""
+        ...
+
+    @property
+    def plans(self) -> PlanRepository:
+        """Plans, which user has which, and what is used of them by the day."""
         ...
 
     @property

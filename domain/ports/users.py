@@ -44,7 +44,7 @@ class UserRepository(Protocol):
         ...
 
     async def update(self, user: User) -> None:
-        """Store profile, plan and role."""
+        """Store profile and role."""
         ...
 
     async def set_email(self, user_id: UUID, email: str, verified_at: datetime | None) -> bool:

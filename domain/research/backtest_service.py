@@ -16,8 +16,8 @@ from domain.model.backtests import DEFAULT_SETTINGS, Backtest, RunSettings
 from domain.model.definitions import StrategyDefinition
 from domain.model.jobs import Job, JobKind
 from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.plans import Entitlement
 from domain.model.trading import ParameterValue
-from domain.model.users import Plan
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
@@ -29,6 +29,7 @@ from domain.strategies.compiled import compile_definition
 from domain.strategies.parameter_values import all_parameter_values, parameter_value_errors
 from domain.strategies.validation import unsupported_errors, validate
 from domain.users.activity import record_activity
+from domain.users.entitlements import use_up
 
 MarketLookup = Callable[[MarketSymbol], Market | None]
 
@@ -56,6 +57,15 @@ class BacktestRequest:
     def markets(self) -> tuple[MarketSymbol, ...]:
         """All markets, in the order of the request."""
         return (self.market, *self.other_markets)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidatedBacktest:
+    """What a request asks for, the markets it is run on, and the candles that it needs."""
+
+    definition: StrategyDefinition
+    markets: list[Market]
+    needs: CandleNeeds
 
 
 class BacktestService:
@@ -86,8 +96,11 @@ class BacktestService:
                 found = await transaction.backtests.get(user_id, earlier_id) if earlier_id else None
                 if found is not None:
                     return found
-            definition, markets = await self.validate(transaction, user_id, request)
-            backtest = _backtest(request, definition, markets, (backtest_id, user_id, job_id), now)
+            validated = await self.validate(transaction, user_id, request)
+            ids = (backtest_id, user_id, job_id)
+            backtest = _backtest(request, validated.definition, validated.markets, ids, now)
+            daily, path = Entitlement.BACKTEST_CANDLES_PER_DAY, ("input", "from")
+            await use_up(transaction, user_id, daily, validated.needs.count, path)
             await add_job(
                 transaction,
                 Job(job_id, user_id, JobKind.BACKTEST, now, result_type="Backtest", result_id=backtest_id),
@@ -97,10 +110,8 @@ class BacktestService:
         await notify_workers(self._bus)
         return backtest
 
-    async def validate(
-        self, transaction: UnitOfWork, user_id: UUID, request: BacktestRequest
-    ) -> tuple[StrategyDefinition, list[Market]]:
-        """Return what is to be run, and on which markets; raises `InputErrors` with all errors of the request."""
+    async def validate(self, transaction: UnitOfWork, user_id: UUID, request: BacktestRequest) -> "ValidatedBacktest":
+        """Return what is to be run; raises `InputErrors` with all errors of the request."""
         errors = [
             *_number_errors(request),
             *_period_errors(request, self._clock.now()),
@@ -112,13 +123,15 @@ class BacktestService:
         if isinstance(definition, InputError):
             raise InputErrors([definition, *errors])
         errors += _definition_errors(definition, request)
-        if not errors:
-            user = await transaction.users.get(user_id)
-            assert user is not None
-            errors += self._candle_errors(definition, markets, request, user.plan)
         if errors:
             raise InputErrors(errors)
-        return definition, markets
+        needs, errors = self._candle_needs(definition, markets, request)
+        excess = excess_of(needs, await transaction.plans.of_user(user_id))
+        if excess is not None:
+            errors.append(InputError(ErrorCode.LIMIT_REACHED, excess, ("input", "from")))
+        if errors:
+            raise InputErrors(errors)
+        return ValidatedBacktest(definition, markets, needs)
 
     def _listed(self, request: BacktestRequest, errors: list[InputError]) -> list[Market]:
         """Return the markets of the request, and add an error for each that can't be traded with the first."""
@@ -138,19 +151,20 @@ class BacktestService:
                 errors.append(InputError(ErrorCode.INVALID, message, path))
         return markets
 
-    def _candle_errors(
-        self, definition: StrategyDefinition, markets: Sequence[Market], request: BacktestRequest, plan: Plan
-    ) -> Iterator[InputError]:
-        """Yield what is wrong with the candles of a request that is right by itself."""
+    def _candle_needs(
+        self, definition: StrategyDefinition, markets: Sequence[Market], request: BacktestRequest
+    ) -> tuple[CandleNeeds, list[InputError]]:
+        """Return the candles of a request that is right by itself, and an error for each market that isn't listed."""
         values = {value.name: value.value for value in request.parameters}
         compiled = compile_definition(definition, values, request.timeframe)
         others = other_candles([compiled], request.timeframe)
         definition_path = ("input", "definition" if request.definition is not None else "strategyVersion")
+        errors = []
         for name in sorted({key.market for key in others if key.market is not None}):
             symbol = MarketSymbol(request.market.venue, name)
             if self._market_lookup(symbol) is None:
                 message = f"The rules name {symbol}, which isn't listed."
-                yield InputError(ErrorCode.NOT_FOUND, message, definition_path)
+                errors.append(InputError(ErrorCode.NOT_FOUND, message, definition_path))
         needs = CandleNeeds(
             tuple(markets),
             request.timeframe,
@@ -160,9 +174,7 @@ class BacktestService:
             others,
             request.settings.detail_timeframe,
         )
-        excess = excess_of(needs, plan)
-        if excess is not None:
-            yield InputError(ErrorCode.LIMIT_REACHED, excess, ("input", "from"))
+        return needs, errors
 
 
 async def _definition(

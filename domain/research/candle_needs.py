@@ -7,7 +7,7 @@ from datetime import datetime
 from domain.indicators.candle_arrays import SeriesKey
 from domain.market_data.history_download import BEFORE_ALL_MARKETS
 from domain.model.markets import Market, MarketSymbol, Timeframe
-from domain.model.users import Plan
+from domain.model.plans import Plan
 from domain.strategies.compiled import CompiledStrategy
 
 

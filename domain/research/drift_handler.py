@@ -20,9 +20,9 @@ from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
 from domain.model.markets import Market
 from domain.model.orders import Fill, OrderRole, OrderStatus
+from domain.model.plans import Plan
 from domain.model.reports import RoundTrip
 from domain.model.trading import NO_LIMITS, RiskLimits, Signal, TradingSession
-from domain.model.users import Plan
 from domain.performance.drift import ComparedRuns, drift_of
 from domain.performance.round_trips import RoundTripInput, round_trips
 from domain.ports.orders import OrderFilter

@@ -10,7 +10,7 @@ from domain.events.idempotency import reserve
 from domain.jobs.queue import add_job, notify_workers
 from domain.model.jobs import Job, JobKind
 from domain.model.optimizations import Optimization, OptimizationObjective
-from domain.model.users import Plan
+from domain.model.plans import Entitlement, Plan
 from domain.optimization.folds import folds_of
 from domain.optimization.limits import trials_error
 from domain.ports.bus import MessageBus
@@ -21,6 +21,7 @@ from domain.research.optimization_candles import candles_of
 from domain.rules.costs import fee_percent
 from domain.strategies.errors import DefinitionError
 from domain.users.activity import record_activity
+from domain.users.entitlements import use_up
 
 ACTION: Final = "optimizationRun"
 _BACKTEST: Final = ("input", "backtest")
@@ -65,6 +66,8 @@ class OptimizationService:
                 if found is not None:
                     return found
             optimization = await self._validated(transaction, (optimization_id, user_id, job_id), request)
+            candles, path = candles_of(optimization).count * optimization.trials, (*_BACKTEST, "from")
+            await use_up(transaction, user_id, Entitlement.BACKTEST_CANDLES_PER_DAY, candles, path)
             now = optimization.created_at
             await add_job(
                 transaction,
@@ -81,24 +84,23 @@ class OptimizationService:
     ) -> Optimization:
         """Return the optimization; raises `InputErrors` with all errors of the request."""
         optimization_id, user_id, job_id = ids
-        user = await transaction.users.get(user_id)
-        assert user is not None
-        errors = _trials_errors(request, user.plan.max_optimization_trials)
+        plan = await transaction.plans.of_user(user_id)
+        errors = _trials_errors(request, plan.max_optimization_trials)
         if request.backtest.settings.checks:
             message = "A search makes no checks; run its best parameters as a backtest with checks."
             errors.append(InputError(ErrorCode.INVALID, message, (*_BACKTEST, "checks")))
         try:
-            definition, markets = await self._backtests.validate(transaction, user_id, request.backtest)
+            validated = await self._backtests.validate(transaction, user_id, request.backtest)
         except InputErrors as found:
             raise InputErrors([*map(_under_backtest, found.errors), *errors]) from None
-        backtest, now = request.backtest, self._clock.now()
+        backtest, markets, now = request.backtest, validated.markets, self._clock.now()
         optimization = Optimization(
             id=optimization_id,
             user_id=user_id,
             job_id=job_id,
             created_at=now,
             strategy_version_id=backtest.strategy_version_id,
-            definition=definition,
+            definition=validated.definition,
             parameters=backtest.parameters,
             market=markets[0],
             timeframe=backtest.timeframe,
@@ -116,7 +118,7 @@ class OptimizationService:
             other_markets=tuple(markets[1:]),
             settings=backtest.settings,
         )
-        errors += _search_errors(optimization, user.plan)
+        errors += _search_errors(optimization, plan)
         if errors:
             raise InputErrors(errors)
         return optimization

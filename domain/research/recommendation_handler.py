@@ -13,9 +13,9 @@ from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
 from domain.model.markets import Market, Timeframe
+from domain.model.plans import Plan
 from domain.model.recommendations import RecommendationRun, WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
-from domain.model.users import Plan
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
 from domain.research.candle_loader import CandleLoader, NoCandles

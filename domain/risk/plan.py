@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from domain.model.orders import Order, RiskCode, RiskDenial
-from domain.model.users import PLANS, PlanUsage
+from domain.model.plans import PlanUsage
 
 PLACED_AT_ONCE = 200
 """How many orders of one user may be placed at once, each by a transaction that doesn't see the others."""
@@ -14,11 +14,6 @@ def may_race(usage: PlanUsage, placed: int = 1) -> bool:
     return usage.active_orders + placed - 1 + PLACED_AT_ONCE > usage.plan.max_active_orders
 
 
-def most_active_without_race() -> int:
-    """Return up to how many active orders of a user no plan's limit can be exceeded by what is placed at once."""
-    return min(plan.max_active_orders for plan in PLANS.values()) - PLACED_AT_ONCE
-
-
 def plan_limit(order: Order, usage: PlanUsage) -> tuple[RiskDenial, ...]:
     """PLAN_LIMIT if the user would have more active orders than the plan allows.
 
@@ -27,5 +22,8 @@ def plan_limit(order: Order, usage: PlanUsage) -> tuple[RiskDenial, ...]:
     limit, actual = usage.plan.max_active_orders, usage.active_orders + 1
     if actual <= limit or order.reduce_only or order.replaces_id is not None:
         return ()
-    message = f"This would be active order number {actual:,} on all your accounts; your plan allows {limit:,}."
+    message = (
+        f"This would be active order number {actual:,} on all your accounts; your plan {usage.plan.name} allows "
+        f"{limit:,}. Cancel one first; the operator of this engine can give you another plan."
+    )
     return (RiskDenial(RiskCode.PLAN_LIMIT, message, limit=Decimal(limit), actual=Decimal(actual)),)

@@ -14,6 +14,7 @@ from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.model.orders import OrderRole
+from domain.model.plans import Entitlement
 from domain.model.trading import (
     Account,
     ParameterValue,
@@ -36,6 +37,7 @@ from domain.strategies.validation import sizing_errors, unsupported_errors
 from domain.trading.session_intents import withdraw_close
 from domain.trading.session_transactions import cancel_session_orders
 from domain.users.activity import record_activity
+from domain.users.entitlements import require_room
 from domain.users.identity_lock import lock_user
 
 """How many markets one trading session may trade."""
@@ -130,12 +132,19 @@ class TradingSessionService:
         return session
 
     async def resume(self, user_id: UUID, session_id: UUID) -> TradingSession:
-        """Resume a paused trading session: entries are possible again from the next closed candle on."""
+        """Resume a paused trading session: entries are possible again from the next closed candle on.
+
+        Raises LIMIT_REACHED if the user's plan has shrunk below what the user has.
+        """
         async with self._database.transaction() as transaction:
+            await lock_user(transaction, user_id)  # before any row of the user's, as when a session starts
             session = await self._get_owned(transaction, user_id, session_id)
             if session.status in {TradingSessionStatus.RUNNING, TradingSessionStatus.STARTING}:
                 return session
             _expect(session, TradingSessionStatus.PAUSED, action="resumed")
+            # Within a plan that has shrunk nothing that trades is ended, and nothing that rests begins to trade again.
+            await require_room(transaction, user_id, Entitlement.TRADING_SESSIONS, 0, ("id",))
+            await require_room(transaction, user_id, Entitlement.MARKETS, 0, ("id",))
             has_run = session.last_candle_at is not None
             status = TradingSessionStatus.RUNNING if has_run else TradingSessionStatus.STARTING
             session = replace(session, status=status, status_reason=None, status_code=None)
@@ -186,10 +195,10 @@ class TradingSessionService:
         errors += validate_limits(request.risk, ("input", "risk")) if request.risk else []
         if errors:
             raise InputErrors(errors)
-        most = user.plan.max_trading_sessions
-        if await transaction.trading_sessions.count_live(user.id) >= most:
-            message = f"Your plan allows {most} trading sessions at once; stop one first."
-            raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+        await require_room(transaction, user.id, Entitlement.TRADING_SESSIONS)
+        added = set(request.markets).difference(await transaction.trading_sessions.markets_of_user(user.id))
+        path = ("input", "markets" if request.other_markets else "market")
+        await require_room(transaction, user.id, Entitlement.MARKETS, len(added), path)
 
     def _other_market_errors(self, definition: StrategyDefinition, request: TradingSessionRequest) -> list[InputError]:
         """Return an error for each market that the rules name and the venue doesn't list."""

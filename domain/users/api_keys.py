@@ -7,15 +7,15 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
 from domain.core.time import expiry_error
 from domain.core.validation import normalise_name
+from domain.model.plans import Entitlement
 from domain.model.users import ApiKey, ApiScope, Identity
 from domain.ports.unit_of_work import Database
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
+from domain.users.entitlements import require_room
 from domain.users.identity_lock import lock_identity
 from domain.users.tokens import credential_hash, new_api_secret
-
-MAXIMUM_API_KEYS = 100
 
 
 class ApiKeyService:
@@ -52,9 +52,7 @@ class ApiKeyService:
         key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at)
         async with self._database.transaction() as transaction:
             await lock_identity(transaction, identity, now)
-            if len(await transaction.users.api_keys(identity.user.id)) >= MAXIMUM_API_KEYS:
-                message = f"A user has at most {MAXIMUM_API_KEYS} API keys; revoke one first."
-                raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+            await require_room(transaction, identity.user.id, Entitlement.API_KEYS)
             await transaction.users.add_api_key(key, credential_hash(secret))
             subject = ("ApiKey", str(key.id))
             await record_activity(transaction, self._ids, now, identity.user.id, "apiKeyCreate", subject, name)

@@ -76,7 +76,7 @@ class Registrar:
         """
         now, email, invited = self._clock.now(), new.email, new.invitation
         role = UserRole.USER if invited is None else invited.invitation.role
-        user = User(self._ids.next_id(), email, new.display_name, now, role, "standard", TradingState.ACTIVE)
+        user = User(self._ids.next_id(), email, new.display_name, now, role, TradingState.ACTIVE)
         added = await transaction.users.add(user, password_hash)
         stored = await transaction.users.get(user.id)
         is_first = stored is not None and stored.role is UserRole.OPERATOR and role is not UserRole.OPERATOR

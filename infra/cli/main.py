@@ -15,6 +15,7 @@ from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
 from infra.cli.migrate import migrate
 from infra.cli.optimize import optimize
+from infra.cli.plans import plan_app
 from infra.cli.sandbox import sandbox
 from infra.cli.serve import serve
 from infra.cli.strategies import strategy_app
@@ -44,6 +45,7 @@ for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, h
 for name, commands in {
     "schema": schema_app,
     "user": user_app,
+    "plan": plan_app,
     "import": import_app,
     "strategy": strategy_app,
 }.items():

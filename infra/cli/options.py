@@ -38,7 +38,7 @@ def _run(work: Coroutine[None, None, _Result]) -> _Result:
     # Not at the top: a command that only checks its options, or prints its help, starts without them.
     import uvloop  # noqa: PLC0415
 
-    from domain.core.errors import InputError  # noqa: PLC0415
+    from domain.core.errors import InputError, InputErrors  # noqa: PLC0415
     from domain.ports.market_data import VenueUnreachable  # noqa: PLC0415
     from infra.cli.arguments import BadArgument  # noqa: PLC0415
     from infra.runtime.errors import STARTUP_ERRORS  # noqa: PLC0415
@@ -46,7 +46,7 @@ def _run(work: Coroutine[None, None, _Result]) -> _Result:
 
     try:
         return uvloop.run(_until_stopped(work))
-    except (BadArgument, BadStrategyFile, InputError) as error:
+    except (BadArgument, BadStrategyFile, InputError, InputErrors) as error:
         _end(error, USAGE_ERROR)
     except (*STARTUP_ERRORS, VenueUnreachable) as error:
         _end(error, FAILED)

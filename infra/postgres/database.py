@@ -36,6 +36,7 @@ from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.personal_data import PostgresPersonalData
+from infra.postgres.repositories.plans import PostgresPlans
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.prices import PostgresPrices
 from infra.postgres.repositories.profit import PostgresProfit
@@ -65,6 +66,10 @@ class PostgresTransaction:
     @cached_property
     def users(self) -> PostgresUsers:
         return PostgresUsers(self._connection)
+
+    @cached_property
+    def plans(self) -> PostgresPlans:
+        return PostgresPlans(self._connection)
 
     @cached_property
     def personal_data(self) -> PostgresPersonalData:

@@ -42,6 +42,7 @@ from domain.users.login_throttle import LoginThrottle, RegistrationLimit
 from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
+from domain.users.plans import PlanService
 from domain.users.registration import Registrar, Registration
 from domain.users.service import UserService
 from domain.users.sign_in import SignIn
@@ -164,6 +165,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         ),
         two_factor=TwoFactorService(database, second_factor, container.vault, passwords, mails, tokens, clock, ids),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
+        plans=PlanService(database, clock, ids),
         venues=container.venues,
         markets=hub,
         market_history=history,

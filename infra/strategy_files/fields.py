@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from domain.core.money import parse_decimal, plain
-from domain.core.text import closest_match
+from domain.core.text import camel_case, closest_match
 from infra.strategy_files.documents import Number
 from infra.strategy_files.errors import FieldError, quoted
 
@@ -48,11 +48,6 @@ def written_fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  # any datacla
         if content != _default(field):
             written[camel_case(field.name)] = _written(content)
     return written
-
-
-def camel_case(name: str) -> str:
-    """Return the API's name of a field."""
-    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
 
 
 def _default(field: Field[Any]) -> object:

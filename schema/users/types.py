@@ -6,57 +6,15 @@ import strawberry
 
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
-from resolvers import data_exports, nodes, users
+from resolvers import data_exports, nodes, plans, users
 from schema.accounts.profit import UserProfitField
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info
 from schema.engine.types import HaltFields
 from schema.personal_data.types import DataExport
+from schema.plans.types import EntitlementUsage, Plan, PlanChange
 from schema.users.lists import ViewerLists
-
-
-@strawberry.type(description="The limits that apply to a user.")
-class Plan:
-    name: str = strawberry.field(description="The name of the plan.")
-    max_trading_sessions: int = strawberry.field(
-        description="The greatest number of trading sessions that can be active at the same time."
-    )
-    max_active_orders: int = strawberry.field(
-        description=(
-            "The greatest number of orders that can be active at the same time, on all accounts together. One more is "
-            "denied with PLAN_LIMIT, unless it is reduce-only or takes the place of another."
-        )
-    )
-    max_subscriptions: int = strawberry.field(
-        description=(
-            "The greatest number of subscriptions on one connection. Not enforced yet: the limits of the engine apply."
-        )
-    )
-    requests_per_minute: int = strawberry.field(
-        description="The greatest number of requests within one minute. Not enforced yet: the limits of the engine "
-        "apply."
-    )
-    max_open_jobs: int = strawberry.field(
-        description=(
-            "The greatest number of jobs that can wait or run at the same time. One more is refused with LIMIT_REACHED."
-        )
-    )
-    max_running_jobs: int = strawberry.field(
-        description=(
-            "The greatest number of jobs that run at the same time, counted for reports, backtests and optimizations "
-            "each on their own. Further jobs wait."
-        )
-    )
-    max_optimization_trials: int = strawberry.field(
-        description="The greatest number of trials of one optimization. More are refused with LIMIT_REACHED."
-    )
-    max_backtest_candles: int = strawberry.field(
-        description=(
-            "The greatest number of candles of one backtest: those of all its markets, of the detail timeframe, of "
-            "what the rules name, and those that warm up the strategy. More are refused with LIMIT_REACHED."
-        )
-    )
 
 
 @strawberry.type(
@@ -151,7 +109,7 @@ class User(Node, HaltFields, UserProfitField, ViewerLists):
     )
     created_at: datetime = strawberry.field(description="When the user registered.")
     role: domain.UserRole = strawberry.field(description="The role of the user on this engine.")
-    plan: Plan = strawberry.field(description="The limits that apply to the user.")
+    plan: Plan = strawberry.field(description="The plan that the user has now: the limits that apply to the user.")
     trading_state: TradingState = strawberry.field(
         description="What halts allow the user to do. A halt of the engine is not counted here: see `User.halts`."
     )
@@ -159,6 +117,21 @@ class User(Node, HaltFields, UserProfitField, ViewerLists):
     @strawberry.field(graphql_type=NotificationSettings, description="What the user receives mails about.")
     def notifications(parent: strawberry.Parent[domain.User]) -> object:
         return parent
+
+    @strawberry.field(
+        graphql_type=list[EntitlementUsage] | None,
+        description="How much of the plan the user uses, one item for each entitlement that is counted.",
+    )
+    async def plan_usage(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await plans.usage(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[PlanChange] | None,
+        description="The decisions about which plan the user has, past and scheduled, the last decision first: the "
+        "newest 100. The list is empty if the user has always had the default plan.",
+    )
+    async def plan_changes(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await plans.changes(info.context, parent)
 
     @strawberry.field(
         graphql_type=DataExport | None,

@@ -28,8 +28,8 @@ SCHEMA: Final = build_schema().graphql_schema
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
     "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "DataExport", "Fill", "Job", "LoginSession",
-    "Optimization", "Order", "Position", "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion",
-    "TradingSession", "User",
+    "Optimization", "Order", "PlanChange", "Position", "Report", "Signal", "SignalWebhook", "Strategy",
+    "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 OPERATOR_NODES: Final = {"Invitation"}
@@ -38,13 +38,13 @@ OPERATOR_NODES: Final = {"Invitation"}
 QUERIES: Final = {
     "node": "by id", "nodes": "by id", "viewer": "private", "engine": "public", "venues": "public",
     "market": "public", "markets": "public", "indicators": "public", "strategyTemplates": "public",
-    "strategyValidate": "public", "invitations": "operators",
+    "strategyValidate": "public", "invitations": "operators", "plans": "operators",
 }  # fmt: skip
 
 VIEWER: Final = {
     "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "dataExport", "displayName",
     "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role",
-    "plan", "tradingState", "eventCursor",
+    "plan", "planUsage", "planChanges", "tradingState", "eventCursor",
     "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
     "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts", "profitSummary",
 }  # fmt: skip
@@ -59,6 +59,11 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userInvite": ("ADMIN", ()),
     "invitationWithdraw": ("ADMIN", ()),
     "userDataExport": ("ADMIN", ()),
+    "planCreate": ("ADMIN", ()),
+    "planUpdate": ("ADMIN", ()),
+    "planArchive": ("ADMIN", ()),
+    "userPlanChange": ("ADMIN", ()),
+    "userPlanChangeCancel": ("ADMIN", ("PlanChange",)),
     "twoFactorSetup": ("ADMIN", ()),
     "twoFactorEnable": ("ADMIN", ()),
     "twoFactorDisable": ("ADMIN", ()),
@@ -119,7 +124,10 @@ LOGIN_ONLY: Final = {
 }
 """What no API key may, whatever its scope."""
 
-OPERATOR_ONLY: Final = {"userInvite", "invitationWithdraw"}
+OPERATOR_ONLY: Final = {
+    "userInvite", "invitationWithdraw", "planCreate", "planUpdate", "planArchive", "userPlanChange",
+    "userPlanChangeCancel",
+}  # fmt: skip
 """What nobody but an operator may."""
 
 SUBSCRIPTIONS: Final = {

@@ -13,8 +13,9 @@ from typing import Any
 from graphql import ExecutionResult, get_named_type, is_required_argument
 
 from domain.model.orders import OrderStatus
+from domain.model.plans import STANDARD_PLAN, PlanChange, PlanChangeSource
 from domain.model.trading import AccountTransfer, TransferKind
-from domain.model.users import STANDARD_PLAN, ApiScope, LoginSession, User, UserRole
+from domain.model.users import ApiScope, LoginSession, User, UserRole
 from domain.users.authentication import Authenticator
 from infra.embedded.cache import EmbeddedCache
 from resolvers.context import RequestContext
@@ -169,6 +170,8 @@ class Matrix:
             if scope == "anybody":
                 continue
             for ids in self._targets(types):
+                if role.is_operator and name in rules.OPERATOR_ONLY:
+                    continue  # an operator may
                 if role.is_operator and ids.get("id", "") in {*self.ids["User"], encode_id("Engine", ENGINE_KEY)}:
                     continue  # an operator may halt anybody, and the engine
                 await self._revive(role)
@@ -202,8 +205,9 @@ class Matrix:
         payload = result["data"][name] if result["data"] else None
         if role.scope is None:
             expected = "UNAUTHENTICATED"
-        elif rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope) or (
-            (name in rules.LOGIN_ONLY and not role.is_signed_in)
+        elif (
+            rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope)
+            or (name in rules.LOGIN_ONLY and not role.is_signed_in)
             or (name in rules.OPERATOR_ONLY and not role.is_operator)
         ):
             expected = "FORBIDDEN"
@@ -337,6 +341,8 @@ async def seeded(api: Api) -> Matrix:
         await transaction.trading_sessions.add_signal(signal)
         login_session = LoginSession(harness.ids.next_id(), victim.id, now, now, in_an_hour)
         await transaction.users.add_login_session(login_session, b"hash of the victim's token")
+        change = PlanChange(harness.ids.next_id(), victim.id, None, now, now, PlanChangeSource.OPERATOR, f"{MARK} plan")
+        await transaction.plans.add_change(change)
     context = api.context(victim)
     for call in (
         f'apiKeyCreate(input: {{name: "{MARK} key", scopes: [READ]}})',

@@ -25,7 +25,6 @@ def a_user(**changes: Any) -> User:
         display_name=None,
         created_at=datetime.now(UTC),
         role=UserRole.USER,
-        plan_name="standard",
         trading_state=TradingState.ACTIVE,
     )
     return replace(user, **changes)

@@ -9,13 +9,15 @@ import asyncpg
 from domain.model.trading_state import TradingState
 from domain.model.users import ApiKey, ApiScope, Device, LoginSession, User, UserRole
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.plans import PLAN_OF_USER, plan_from_json
 
 USER_COLUMNS = (
     "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
-    "users.plan_name, users.email_verified_at, users.time_zone, users.locale, users.report_currency, "
+    "users.email_verified_at, users.time_zone, users.locale, users.report_currency, "
     "users.notify_sign_in, "
     "(SELECT enabled_at FROM two_factors WHERE two_factors.user_id = users.id) AS two_factor_enabled_at, "
-    "halt_state('USER', users.id) AS trading_state"
+    "halt_state('USER', users.id) AS trading_state, "
+    f"{PLAN_OF_USER.format('users.id')} AS plan"
 )
 """What `user_from_row` reads; named so that they can be selected together with a credential's columns."""
 
@@ -140,7 +142,6 @@ def user_from_row(row: asyncpg.Record) -> User:
         display_name=row["display_name"],
         created_at=row["user_created_at"],
         role=UserRole(row["role"]),
-        plan_name=row["plan_name"],
         trading_state=TradingState(row["trading_state"]),
         email_verified_at=row["email_verified_at"],
         two_factor_enabled_at=row["two_factor_enabled_at"],
@@ -148,6 +149,7 @@ def user_from_row(row: asyncpg.Record) -> User:
         locale=row["locale"],
         report_currency=row["report_currency"],
         notify_sign_in=row["notify_sign_in"],
+        plan=plan_from_json(row["plan"]),
     )
 
 

@@ -9,7 +9,6 @@ from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
 from domain.model.jobs import ClaimedJob, Job, JobStatus, OpenJobs
-from domain.model.users import PLANS, STANDARD_PLAN
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.columns import members_by_value
 
@@ -26,23 +25,22 @@ CLAIMABLE: Final = """
 RUNNING_JOBS: Final = """(
     SELECT count(*) FROM jobs WHERE jobs.user_id = users.id AND kind = ANY($1::text[])
         AND status = 'RUNNING' AND lease_until >= statement_timestamp())"""
-MOST_RUNNING_JOBS: Final = """
-    coalesce((SELECT most FROM unnest($2::text[], $3::int[]) AS plan (name, most) WHERE name = users.plan_name), $4)"""
+MOST_RUNNING_JOBS: Final = "(SELECT max_running_jobs FROM plans WHERE name = plan_of(users.id))"
 # The row of the user is locked until the claim is committed: who claims next counts it.
 NEXT_USER: Final = f"""
 SELECT users.id FROM users
-WHERE users.id IN (SELECT jobs.user_id FROM jobs WHERE {CLAIMABLE}) AND users.id <> ALL($5::uuid[])
+WHERE users.id IN (SELECT jobs.user_id FROM jobs WHERE {CLAIMABLE}) AND users.id <> ALL($2::uuid[])
     AND {RUNNING_JOBS} < {MOST_RUNNING_JOBS}
 ORDER BY {RUNNING_JOBS},
     (SELECT max(jobs.started_at) FROM jobs WHERE jobs.user_id = users.id AND kind = ANY($1::text[])) NULLS FIRST,
     (SELECT jobs.id FROM jobs WHERE jobs.user_id = users.id AND {CLAIMABLE} ORDER BY jobs.id LIMIT 1)
 LIMIT 1 FOR NO KEY UPDATE OF users SKIP LOCKED"""
 CLAIM_OF_USER: Final = f"""
-UPDATE jobs SET status = 'RUNNING', worker = $6, lease_until = statement_timestamp() + $7 * interval '1 second',
+UPDATE jobs SET status = 'RUNNING', worker = $3, lease_until = statement_timestamp() + $4 * interval '1 second',
     started_at = statement_timestamp(), attempts = attempts + 1
 WHERE id = (
     SELECT jobs.id FROM jobs JOIN users ON users.id = jobs.user_id
-    WHERE jobs.user_id = $5 AND {CLAIMABLE} AND {RUNNING_JOBS} < {MOST_RUNNING_JOBS}
+    WHERE jobs.user_id = $2 AND {CLAIMABLE} AND {RUNNING_JOBS} < {MOST_RUNNING_JOBS}
     ORDER BY jobs.id LIMIT 1 FOR UPDATE OF jobs SKIP LOCKED
 )
 RETURNING {JOB_COLUMNS}, attempts"""
@@ -64,11 +62,6 @@ UPDATE jobs SET status = $2, message = $3, finished_at = $4, worker = NULL, leas
 WHERE id = $1 AND status IN ('QUEUED', 'RUNNING')
 RETURNING {JOB_COLUMNS}"""
 
-_PLAN_LIMITS: Final = (
-    list(PLANS),
-    [plan.max_running_jobs for plan in PLANS.values()],
-    STANDARD_PLAN.max_running_jobs,
-)
 _STATUSES: Final = members_by_value(JobStatus)
 
 
@@ -81,11 +74,11 @@ class PostgresJobs(Repository):
     async def claim(self, kinds: Sequence[str], worker: str, lease_seconds: float) -> ClaimedJob | None:
         passed: list[UUID] = []
         while True:
-            user_id = await self._connection.fetchval(NEXT_USER, kinds, *_PLAN_LIMITS, passed)
+            user_id = await self._connection.fetchval(NEXT_USER, kinds, passed)
             if user_id is None:
                 return None
             # A statement of its own sees what others claimed before the user was locked.
-            row = await self._connection.fetchrow(CLAIM_OF_USER, kinds, *_PLAN_LIMITS, user_id, worker, lease_seconds)
+            row = await self._connection.fetchrow(CLAIM_OF_USER, kinds, user_id, worker, lease_seconds)
             if row is not None:
                 return ClaimedJob(job_from_row(row), row["attempts"])
             passed.append(user_id)

@@ -64,7 +64,7 @@ _KEY_PARAMS = 4
 _NEW_LEASE = _KEY + _KEY_PARAMS
 _NEW_UNLESS = _NEW_LEASE + _LEASE_PARAMS
 _NEW_LIMITS = _NEW_UNLESS + 1
-_MOST_ACTIVE = _NEW_LIMITS + 1
+_PLACED_AT_ONCE = _NEW_LIMITS + 1
 _NEW_IS_HELD = IS_HELD.format(*(f"${_NEW_LEASE + place}" for place in range(_LEASE_PARAMS)))
 _USER, _ACCOUNT, _SESSION = (order_placeholder(name) for name in ("user_id", "account_id", "trading_session_id"))
 # The rows of user and account are locked, as by foreign keys, but before they are read: the user may just be erased.
@@ -81,13 +81,14 @@ account AS (
         AND EXISTS (SELECT FROM account)
         AND NOT EXISTS (SELECT FROM idempotency
             WHERE idempotency.user_id = {_USER} AND operation = ${_KEY} AND key = ${_KEY + 1})
-        AND (SELECT count(*) FROM orders AS other WHERE other.user_id = {_USER} AND {IS_ACTIVE}) <= ${_MOST_ACTIVE}
+        AND (SELECT count(*) FROM orders AS other WHERE other.user_id = {_USER} AND {IS_ACTIVE})
+            <= (SELECT max_active_orders FROM plans WHERE name = plan_of({_USER})) - ${_PLACED_AT_ONCE}::integer
     ON CONFLICT (account_id, client_order_id) DO NOTHING RETURNING id
 ), reserved AS (
     INSERT INTO idempotency (user_id, operation, key, input_hash, result_id, at)
     SELECT {_USER}, ${_KEY}, ${_KEY + 1}, ${_KEY + 2}, added.id, ${_KEY + 3} FROM added
 )"""
-ADD_ORDER_ONCE = f"""{_ADD_ORDER}, {append_statement(_MOST_ACTIVE + 1, "WHERE EXISTS (SELECT FROM added)")}
+ADD_ORDER_ONCE = f"""{_ADD_ORDER}, {append_statement(_PLACED_AT_ONCE + 1, "WHERE EXISTS (SELECT FROM added)")}
 SELECT EXISTS (SELECT FROM added)"""
 ADD_ORDER_ROW_ONCE = f"{_ADD_ORDER} SELECT id FROM added"
 
@@ -129,7 +130,7 @@ class OrderInsertStatement:
             *lease_params(conditions.lease),
             list(conditions.unless),
             conditions.limits,
-            conditions.most_active,
+            conditions.placed_at_once,
         )
 
 

@@ -10,7 +10,7 @@ from asyncpg import Record
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
-from domain.model.users import PlanUsage, plan_by_name
+from domain.model.plans import PlanUsage
 from domain.ports.idempotency import KeyReservation
 from domain.ports.orders import (
     NO_CONDITIONS,
@@ -30,6 +30,7 @@ from infra.postgres.repositories.order_updates import (
     OrderUpdateStatement,
     write_rows,
 )
+from infra.postgres.repositories.plans import PLAN_OF_USER, plan_from_json
 from infra.postgres.repositories.risk_snapshot import SELECT_RISK_SNAPSHOT, risk_snapshot_from_row, risk_snapshot_params
 from infra.postgres.rows.columns import members_by_value
 from infra.postgres.rows.halts import applies_to
@@ -91,7 +92,7 @@ PLAN_LOCKS = 1_886_151_022
 """The class of the advisory locks under which orders are counted for a user's plan."""
 
 # The statement doesn't see the row that it inserts.
-_USAGE = f"""(SELECT plan_name FROM users WHERE users.id = {{user}}) AS plan_name,
+_USAGE = f"""{PLAN_OF_USER.format("{user}")} AS plan,
     (SELECT count(*) FROM orders AS other WHERE other.user_id = {{user}} AND other.id <> {{orders}} AND {IS_ACTIVE})
     AS active_orders"""
 ADD = f"{INSERT_ORDER} RETURNING {_USAGE.format(user='orders.user_id', orders='orders.id')}"
@@ -359,4 +360,4 @@ def _user_conditions(user_id: UUID, conditions: list[Condition]) -> list[Conditi
 
 
 def _plan_usage_from_row(row: Record) -> PlanUsage:
-    return PlanUsage(plan_by_name(row["plan_name"]), row["active_orders"])
+    return PlanUsage(plan_from_json(row["plan"]), row["active_orders"])

@@ -49,6 +49,8 @@ ERASE: Final = (
     "DELETE FROM reports WHERE user_id = $1",
     "DELETE FROM data_exports WHERE user_id = $1",
     "DELETE FROM jobs WHERE user_id = $1",
+    "DELETE FROM plan_changes WHERE user_id = $1",
+    "DELETE FROM plan_uses WHERE user_id = $1",
     "DELETE FROM user_events WHERE user_id = $1 AND order_id IS NULL",
     """UPDATE activities SET detail = NULL WHERE detail IS NOT NULL AND (
         user_id = $1 OR subject_id IN (SELECT $1::text UNION ALL SELECT id::text FROM accounts WHERE user_id = $1
@@ -81,8 +83,9 @@ EXPORTED: Final = {
         (
             "accounts", "account_transfers", "activities", "api_keys", "backtest_drifts", "backtests", "fills",
             "idempotency", "invitations", "jobs", "login_sessions", "mails", "optimizations", "orders",
-            "position_intents", "position_protections", "positions", "recommendation_runs", "reports",
-            "signal_webhooks", "signals", "strategies", "strategy_versions", "trading_sessions", "user_events",
+            "plan_changes", "plan_uses", "position_intents", "position_protections", "positions",
+            "recommendation_runs", "reports", "signal_webhooks", "signals", "strategies", "strategy_versions",
+            "trading_sessions", "user_events",
         ),
         _OF_USER,
     ),

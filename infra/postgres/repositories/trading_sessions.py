@@ -34,6 +34,9 @@ GET_UNLOCKED_FOR_UPDATE = (
 )
 LIST_LIVE = SELECT_TRADING_SESSION + f" WHERE account_id = $1 AND {IS_LIVE} ORDER BY id"
 COUNT_LIVE = f"SELECT count(*) FROM trading_sessions WHERE user_id = $1 AND {IS_LIVE}"
+MARKETS_OF_USER = f"""
+SELECT market FROM trading_sessions WHERE user_id = $1 AND {IS_LIVE}
+UNION SELECT unnest(other_markets) FROM trading_sessions WHERE user_id = $1 AND {IS_LIVE}"""
 GET_MANY = SELECT_TRADING_SESSION + " WHERE id = ANY($1::uuid[])"
 MARKETS_IN_USE = f"""
 SELECT market FROM trading_sessions WHERE {IS_LIVE}
@@ -90,6 +93,9 @@ class PostgresTradingSessions(Repository):
 
     async def list_live(self, account_id: UUID) -> list[TradingSession]:
         return [trading_session_from_row(row) for row in await self._connection.fetch(LIST_LIVE, account_id)]
+
+    async def markets_of_user(self, user_id: UUID) -> list[MarketSymbol]:
+        return sorted(market_symbol(row["market"]) for row in await self._connection.fetch(MARKETS_OF_USER, user_id))
 
     async def count_live(self, user_id: UUID) -> int:
         return int(await self._connection.fetchval(COUNT_LIVE, user_id))

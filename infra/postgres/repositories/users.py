@@ -14,8 +14,8 @@ _FIRST_USER_LOCK = 7_235_843_403
 
 _SELECT = f"SELECT {USER_COLUMNS}, users.password_hash FROM users"
 _INSERT = """
-INSERT INTO users (id, email, display_name, created_at, role, plan_name, password_hash)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (email) DO NOTHING RETURNING id
+INSERT INTO users (id, email, display_name, created_at, role, password_hash)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING RETURNING id
 """
 SELECT_ACTIVITY = "SELECT id, user_id, at, action, subject_type, subject_id, detail FROM activities"
 
@@ -25,7 +25,7 @@ class PostgresUsers(CredentialRepository):
 
     async def add(self, user: User, password_hash: str) -> bool:
         role = user.role if await self._any_user_exists() else UserRole.OPERATOR
-        values = (user.id, user.email, user.display_name, user.created_at, role, user.plan_name)
+        values = (user.id, user.email, user.display_name, user.created_at, role)
         return await self._connection.fetchval(_INSERT, *values, password_hash) is not None
 
     async def _any_user_exists(self) -> bool:
@@ -60,9 +60,9 @@ class PostgresUsers(CredentialRepository):
 
     async def update(self, user: User) -> None:
         await self._connection.execute(
-            "UPDATE users SET display_name = $2, plan_name = $3, role = $4, time_zone = $5, locale = $6, "
-            "report_currency = $7, notify_sign_in = $8 WHERE id = $1",
-            *(user.id, user.display_name, user.plan_name, user.role),
+            "UPDATE users SET display_name = $2, role = $3, time_zone = $4, locale = $5, report_currency = $6, "
+            "notify_sign_in = $7 WHERE id = $1",
+            *(user.id, user.display_name, user.role),
             *(user.time_zone, user.locale, user.report_currency, user.notify_sign_in),
         )
 

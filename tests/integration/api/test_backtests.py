@@ -15,7 +15,7 @@ from domain.backtest.result import BacktestResult
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.jobs import Job
 from domain.model.markets import Timeframe
-from domain.model.users import STANDARD_PLAN
+from domain.model.plans import STANDARD_PLAN
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 from infra.postgres.candle_series import PostgresBars

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from domain.jobs.runner import JobRunner, RunnerOptions
-from domain.model.users import STANDARD_PLAN
+from domain.model.plans import STANDARD_PLAN
 from domain.research.candle_loader import CandleLoader
 from domain.research.optimization_candles import OptimizationCandles
 from domain.research.optimization_handler import OptimizationHandler

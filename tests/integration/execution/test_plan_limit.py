@@ -2,19 +2,18 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
-from domain.model import users
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order
 from domain.model.trading import Account
 from domain.risk import plan
 from infra.postgres.repositories.orders import LOCK_PLAN, PLAN_LOCKS
 from tests.support.order_harness import OrderHarness, open_order_harness
+from tests.support.plans import set_limits
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.trading import new_account
 from tests.support.waiting import read_until
@@ -23,8 +22,8 @@ MOST = 5
 
 
 @pytest.fixture(autouse=True)
-def _small_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(users.PLANS, "standard", replace(users.STANDARD_PLAN, max_active_orders=MOST))
+async def _small_plan(harness: OrderHarness) -> None:
+    await set_limits(harness.pool, max_active_orders=MOST)
 
 
 def codes(order: Order) -> list[str]:
@@ -45,7 +44,10 @@ async def test_one_order_too_many_is_denied_and_never_sent_until_another_ends(
     resting = [await harness.limit(f"resting-{number}") for number in range(MOST)]
     denied = await harness.limit("denied")
     assert (codes(denied), denied.denials[0].limit, denied.denials[0].actual) == (["PLAN_LIMIT"], MOST, MOST + 1)
-    assert denied.denials[0].message == "This would be active order number 6 on all your accounts; your plan allows 5."
+    assert denied.denials[0].message == (
+        "This would be active order number 6 on all your accounts; your plan standard allows 5. "
+        "Cancel one first; the operator of this engine can give you another plan."
+    )
     assert await harness.kinds(denied.id) == ["PENDING", "DENIED"]
     assert (await harness.limit("denied")).id == denied.id
     assert venue.sent == MOST
@@ -53,12 +55,10 @@ async def test_one_order_too_many_is_denied_and_never_sent_until_another_ends(
     assert codes(await harness.limit("one more")) == []
 
 
-async def test_what_reduces_a_position_and_what_takes_the_place_of_an_order_passes(
-    harness: OrderHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_reduces_a_position_and_what_takes_the_place_of_an_order_passes(harness: OrderHarness) -> None:
     await harness.start()
     await harness.place("in")
-    monkeypatch.setitem(users.PLANS, "standard", replace(users.STANDARD_PLAN, max_active_orders=0))
+    await set_limits(harness.pool, max_active_orders=0)
     assert codes(await harness.place("more")) == ["PLAN_LIMIT"]
     assert codes(await harness.place("out", side=OrderSide.SELL, reduce_only=True)) == []
 

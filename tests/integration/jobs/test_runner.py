@@ -13,7 +13,7 @@ from domain.jobs.queue import JobService, add_job, notify_workers
 from domain.jobs.runner import MOST_ATTEMPTS, JobRunner, RunnerOptions
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.jobs import Job, JobKind, JobStatus
-from domain.model.users import STANDARD_PLAN
+from domain.model.plans import STANDARD_PLAN
 from domain.ports.unit_of_work import UnitOfWork
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus

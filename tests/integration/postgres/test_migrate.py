@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from domain.model.plans import STANDARD_PLAN
 from infra.postgres.connection import Connection
 from infra.postgres.migrate import head, is_up_to_date, migrate, upgrade
 from infra.postgres.partitions import ensure_months
@@ -323,6 +324,23 @@ async def test_jobs_from_before_users_took_turns_are_still_claimed(empty_databas
     await connection.close()
     assert claimed is not None
     assert (claimed.job.id, claimed.attempts) == (job, 1)
+
+
+async def test_users_from_before_plans_were_rows_have_the_default_plan_with_the_limits_of_before(
+    empty_database_dsn: str,
+) -> None:
+    await upgrade(empty_database_dsn, "0052")
+    connection = await asyncpg.connect(empty_database_dsn)
+    user, at = uuid4(), datetime(2026, 5, 1, 12, 7, tzinfo=UTC)
+    await connection.execute(
+        "INSERT INTO users (id, email, password_hash, created_at, role, plan_name)"
+        " VALUES ($1, 'a@example.com', 'hash', $2, 'USER', 'standard')", user, at,
+    )  # fmt: skip
+    await migrate(empty_database_dsn)
+    found = await PostgresUsers(Connection(connection)).get(user)
+    await connection.close()
+    assert found is not None
+    assert found.plan == STANDARD_PLAN
 
 
 async def test_users_and_login_sessions_from_before_there_was_mail_are_as_they_were(empty_database_dsn: str) -> None:

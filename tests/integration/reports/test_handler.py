@@ -13,8 +13,8 @@ from domain.model.events import UserEventKind
 from domain.model.jobs import JobStatus
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderStatus
+from domain.model.plans import STANDARD_PLAN
 from domain.model.reports import ReportScope
-from domain.model.users import STANDARD_PLAN
 from domain.reports.request import ReportRequest
 from domain.reports.service import EARLIEST, ReportService
 from infra.clock import SystemClock

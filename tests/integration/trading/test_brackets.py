@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,7 +9,6 @@ from uuid import UUID
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, InputErrors
-from domain.model import users
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderRole, OrderStatus, OrderType, TimeInForce
 from domain.model.protection import ExitLevel, PositionProtection, ProtectAt, ProtectionRules
@@ -18,6 +16,7 @@ from domain.model.trading import Account, Position
 from domain.rules.bracket_request import BracketRequest
 from domain.rules.order_request import OrderRequest
 from domain.trading.protection_requests import PositionProtectRequest
+from tests.support.plans import set_limits
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
 from tests.support.waiting import read_until
@@ -90,17 +89,15 @@ async def test_what_an_order_buys_is_sold_at_the_first_level_that_is_reached(
     assert sold.filled_quantity <= QUANTITY
 
 
-async def test_an_order_beyond_the_plan_is_denied_and_leaves_nothing_to_watch(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_order_beyond_the_plan_is_denied_and_leaves_nothing_to_watch(node: TradingNode) -> None:
     account = await node.account()
     await node.until_reconciled(account)
-    monkeypatch.setitem(users.PLANS, "standard", replace(users.STANDARD_PLAN, max_active_orders=0))
+    await set_limits(node.pool, max_active_orders=0)
     bracket = BracketRequest(stop_loss=TWO)
     denied = await buy(node, account, bracket)
     assert [denial.code.value for denial in denied.denials] == ["PLAN_LIMIT"]
     await read_until(lambda: protections(node, account), lambda now: not now, "its protection has ended")
-    monkeypatch.undo()
+    await set_limits(node.pool, max_active_orders=1_000)
     assert (await buy(node, account, bracket, "within")).status is OrderStatus.FILLED
 
 
@@ -151,7 +148,8 @@ async def test_an_open_position_is_protected_and_the_protection_changed_and_take
 
 
 async def test_a_protection_set_by_a_node_whose_clock_of_the_venue_is_behind_counts_nothing_from_before_the_position(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+    node: TradingNode,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     account = await node.account()
     await node.until_reconciled(account)

@@ -10,10 +10,10 @@ import pytest
 from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.model.definitions import Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import MarketSymbol, Timeframe
-from domain.model.trading import Account, ParameterValue, RiskLimits, TradingSession
+from domain.model.trading import Account, ParameterValue, RiskLimits, TradingSession, TradingSessionStatus
 from domain.model.trading import TradingSessionStatusCode as Code
-from domain.model.users import PLANS
 from domain.trading.trading_sessions import TradingSessionRequest
+from tests.support.plans import set_limits
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, strategy
 
@@ -109,10 +109,8 @@ async def test_a_plan_allows_so_many_sessions(node: TradingNode) -> None:
     assert refused.value.code is ErrorCode.LIMIT_REACHED
 
 
-async def test_sessions_started_at_once_on_several_accounts_stay_within_the_plan(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(PLANS, "standard", replace(PLANS["standard"], max_trading_sessions=2))
+async def test_sessions_started_at_once_on_several_accounts_stay_within_the_plan(node: TradingNode) -> None:
+    await set_limits(node.pool, max_trading_sessions=2)
     accounts = [await node.account() for _ in range(6)]
     starts = [node.start_session(account, strategy(enter_long="close < 0")) for account in accounts]
     outcomes = await asyncio.gather(*starts, return_exceptions=True)
@@ -154,3 +152,34 @@ async def test_a_session_that_is_paused_while_it_waits_for_candles_stays_paused_
     await node.trading_sessions.stop(node.user.id, session.id, close_position=False)
     stopped = await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     assert stopped.status_code is Code.STOPPED_BY_USER
+
+
+async def test_a_plan_that_shrinks_ends_nothing_and_lets_nothing_begin(node: TradingNode) -> None:
+    account = await node.account()
+    rests, runs = [await node.session(account, strategy(enter_long="close < 0")) for _ in range(2)]
+    await node.trading_sessions.pause(node.user.id, rests.id)
+    await set_limits(node.pool, max_trading_sessions=1)
+    with pytest.raises(InputError) as refused:
+        await node.trading_sessions.resume(node.user.id, rests.id)
+    assert refused.value.code is ErrorCode.LIMIT_REACHED
+    assert "allows 1 trading sessions that are live at once; you use 2." in refused.value.message
+    with pytest.raises(InputError, match="allows 1 trading sessions"):
+        await node.start_session(account, strategy())
+    async with node.database.read_only() as reading:
+        stored = await reading.trading_sessions.get(node.user.id, runs.id)
+    assert stored is not None
+    assert stored.status is TradingSessionStatus.RUNNING
+    await node.trading_sessions.stop(node.user.id, runs.id, close_position=False)
+    await node.until(runs, lambda now: now.status.value == "STOPPED", "it stops")
+    assert (await node.trading_sessions.resume(node.user.id, rests.id)).status is TradingSessionStatus.RUNNING
+
+
+async def test_markets_of_all_live_sessions_are_counted_each_once(node: TradingNode) -> None:
+    account = await node.account()
+    await node.start_session(account, strategy(enter_long="close < 0"))
+    await set_limits(node.pool, max_markets=1)
+    await node.start_session(account, strategy(enter_long="close < 0"))
+    await set_limits(node.pool, max_markets=0)
+    with pytest.raises(InputError, match="allows 0 markets in live trading sessions; you use 1") as refused:
+        await node.start_session(account, strategy())
+    assert (refused.value.code, refused.value.path) == (ErrorCode.LIMIT_REACHED, ("input", "market"))

@@ -1,18 +1,17 @@
 """Signals that users submit: acted on once as those of candles, whatever the session does and however it ends."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
-from domain.model import users
 from domain.model.definitions import ExitDistance, OrderStyle
 from domain.model.orders import OrderStatus, OrderType
 from domain.model.trading import Signal, SignalAction, TradingSession
 from domain.trading.halts import HaltRequest
 from domain.trading.signal_requests import SignalRequest
+from tests.support.plans import set_limits
 from tests.support.trading import new_id
 from tests.support.trading_node import NEVER, TradingNode, strategy
 
@@ -113,14 +112,12 @@ async def test_a_halt_denies_a_submitted_entry_as_that_of_a_candle(node: Trading
     assert await node.summary(session) == ["ENTER_LONG", "ENTRY DENIED TRADING_HALTED"]
 
 
-async def test_an_entry_beyond_the_plan_is_denied_and_the_next_one_within_it_trades(
-    node: TradingNode, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_entry_beyond_the_plan_is_denied_and_the_next_one_within_it_trades(node: TradingNode) -> None:
     session = await quiet_session(node)
-    monkeypatch.setitem(users.PLANS, "standard", replace(users.STANDARD_PLAN, max_active_orders=0))
+    await set_limits(node.pool, max_active_orders=0)
     assert not (await submit(node, session, ENTER)).missed
     await node.until_summarised(session, "ENTRY DENIED PLAN_LIMIT")
-    monkeypatch.undo()
+    await set_limits(node.pool, max_active_orders=1_000)
     await submit(node, session, ENTER)
     await node.until_summarised(session, "ENTRY FILLED")
 

@@ -7,7 +7,7 @@ import pytest
 
 from domain.core.pagination import KeysetPage
 from domain.model.jobs import ClaimedJob, Job, JobStatus
-from domain.model.users import STANDARD_PLAN
+from domain.model.plans import STANDARD_PLAN
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.jobs import PostgresJobs
