@@ -143,6 +143,11 @@ class Settings(BaseSettings):
         (),
         description="addresses or networks of reverse proxies whose X-Forwarded-For is believed, such as 10.0.0.0/8",
     )
+    metrics_token: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="what /metrics asks for as bearer token, 16 characters or more; without it everybody may read it",
+    )
     max_connections: int = Field(
         10_000, ge=16, le=1_000_000, description="connections of clients that are held at once, 16 to 1000000"
     )

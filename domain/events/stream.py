@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.wakeup import Wakeup
+from domain.events.follower_counts import FollowerCounts
 from domain.model.events import EventCursor, UserEvent, decode_event_cursor, encode_event_cursor, events_topic
 from domain.ports.bus import BusSubscription, MessageBus
 from domain.ports.unit_of_work import Database
@@ -26,6 +27,7 @@ class EventLogReader:
         self._bus = bus
         self._clock = clock
         self._poll_seconds = poll_seconds
+        self.followers = FollowerCounts()
 
     async def head(self, user_id: UUID) -> EventCursor:
         """Return the cursor after the newest event of the user's log."""
@@ -51,7 +53,13 @@ class EventLogReader:
     def follow(self, start: EventCursor, *, orders_only: bool) -> "EventSubscription":
         """Subscribe to all events after `start`."""
         return EventSubscription(
-            self._database, self._bus, self._clock, start, self._poll_seconds, orders_only=orders_only
+            self._database,
+            self._bus,
+            self._clock,
+            start,
+            self._poll_seconds,
+            orders_only=orders_only,
+            counts=self.followers,
         )
 
     async def _check_age(self, cursor: EventCursor, head: EventCursor) -> None:
@@ -79,7 +87,9 @@ class EventSubscription:
         poll_seconds: float,
         *,
         orders_only: bool,
+        counts: FollowerCounts,
     ) -> None:
+        self._counts = counts
         self._database = database
         self._bus = bus
         self._clock = clock
@@ -92,6 +102,7 @@ class EventSubscription:
         self._wakeup = Wakeup()
         self._subscription: BusSubscription | None = None
         self._cursor: str | None = None
+        self._is_up_to_date = False
 
     @property
     def cursor(self) -> str | None:
@@ -111,6 +122,7 @@ class EventSubscription:
             self._subscription = await self._bus.subscribe(
                 events_topic(self._user_id), lambda _message: self._wakeup.set(), self._wakeup.set
             )
+            self._counts.open += 1
         while not self._pending:
             await self._read_with_retry()
             if not self._pending:
@@ -122,8 +134,9 @@ class EventSubscription:
     async def aclose(self) -> None:
         """Stop listening."""
         if self._subscription is not None:
-            await self._subscription.close()
-            self._subscription = None
+            subscription, self._subscription = self._subscription, None
+            self._counts.open -= 1
+            await subscription.close()
 
     async def _read_with_retry(self) -> None:
         """Read; the database may be unreachable for a while, as during a fail-over."""
@@ -142,8 +155,11 @@ class EventSubscription:
             events = await reading.events.read_after(
                 self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
             )
+        was_up_to_date, self._is_up_to_date = self._is_up_to_date, len(events) < PAGE
         if not events:
             return
+        if was_up_to_date:
+            self._counts.observe(events, self._clock.now())
         if not self._orders_only and events[0].sequence != self._sequence + 1:
             raise _cursor_too_old(EventCursor(self._user_id, events[-1].sequence, events[-1].at))
         self._sequence, self._at = events[-1].sequence, events[-1].at

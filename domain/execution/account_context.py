@@ -335,7 +335,7 @@ class AccountContext:
             self.order_cache.put(step.after, step.trade_ids)
             self.book.put_order(step.after)
             self.book.put_positions(step.positions)
-            self.notifier.publish(step.after)
+            self.notifier.publish(step.after, step.before)
 
     def market(self, symbol: MarketSymbol) -> Market:
         """Return the market; one without filters if its venue doesn't list it, or not any more."""

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 from uuid import UUID
 
+from domain.execution.order_counts import OrderCounts
 from domain.model.orders import Order
 from domain.model.trading import Account
 from domain.ports.bus import MessageBus, commands_topic
@@ -42,6 +43,7 @@ class OrderNotifier:
     """Notifies an account's executor of commands, and callers of changes of an order."""
 
     def __init__(self, bus: MessageBus) -> None:
+        self.counts = OrderCounts()
         self._bus = bus
         self._listeners: dict[UUID, CommandListener] = {}
         self._placers: dict[UUID, OrderPlacer] = {}
@@ -104,13 +106,14 @@ class OrderNotifier:
             order_id = command.id if isinstance(command, Order) else command
             await self._bus.publish(commands_topic(account_id), b"" if order_id is None else order_id.bytes)
 
-    def publish(self, order: Order) -> None:
-        """Hand a committed order to all callers that wait for it on this node.
+    def publish(self, order: Order, before: Order | None = None) -> None:
+        """Hand a committed order to all callers that wait for it on this node; `before` is as an executor knew it.
 
         Every change that an account's executor commits passes here, on the node that holds the account; so does the
         cancel of an order that wasn't sent yet, on the node that committed it. New orders and requested cancels are
         commands, and go by `notify_executor`.
         """
+        self.counts.count(order, before)
         for waiter in self._waiters.pop(order.id, ()):
             if not waiter.done():
                 waiter.set_result(order)

@@ -20,6 +20,7 @@ from domain.ports.leases import LeaseRepository
 from domain.ports.lists import Lists
 from domain.ports.mail import EmailCodeRepository, MailOutbox
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
+from domain.ports.monitoring import MonitoringRepository
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.personal_data import DataExports, PersonalData
@@ -197,6 +198,11 @@ class UnitOfWork(Protocol):
     @property
     def lists(self) -> Lists:
         """The lists that are paged and counted."""
+        ...
+
+    @property
+    def monitoring(self) -> MonitoringRepository:
+        """Figures over all users, for those who watch the engine."""
         ...
 
     @property

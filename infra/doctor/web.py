@@ -94,6 +94,9 @@ def check_encryption(settings: Settings) -> Sequence[Finding]:
 def _unencrypted(settings: Settings) -> Iterator[Finding]:
     if not is_local(settings.host) and not settings.trusted_proxies:
         advice = "listen on 127.0.0.1 behind a proxy that speaks TLS, and name it in R3EDGE_TRUSTED_PROXIES"
+        if settings.metrics_token is None:
+            message = f"everybody who reaches {settings.host}:{settings.port} may read /metrics"
+            yield warning("web.metrics", message, "set R3EDGE_METRICS_TOKEN")
         yield warning("tls.api", f"tokens and passwords reach {settings.host}:{settings.port} in clear text", advice)
     for name, url in (
         ("sandbox_url", settings.sandbox_url),

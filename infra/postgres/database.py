@@ -17,6 +17,7 @@ from domain.ports.leases import StaleLease
 from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
+from infra.postgres.pool_use import PoolUse
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.backtests import PostgresBacktests
 from infra.postgres.repositories.data_exports import PostgresDataExports
@@ -32,6 +33,7 @@ from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.mails import PostgresEmailCodes, PostgresMails
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
+from infra.postgres.repositories.monitoring import PostgresMonitoring
 from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
@@ -51,7 +53,7 @@ from infra.postgres.repositories.transfers import PostgresTransfers
 from infra.postgres.repositories.two_factors import PostgresTwoFactors
 from infra.postgres.repositories.users import PostgresUsers
 from infra.postgres.rows.event_lines import log_events
-from infra.postgres.transaction_connection import TransactionConnection, acquire, release
+from infra.postgres.transaction_connection import PooledConnection, TransactionConnection, acquire, release
 
 _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
@@ -192,6 +194,10 @@ class PostgresTransaction:
         return PostgresLists(self._connection)
 
     @cached_property
+    def monitoring(self) -> PostgresMonitoring:
+        return PostgresMonitoring(self._connection)
+
+    @cached_property
     def leases(self) -> PostgresLeases:
         return PostgresLeases(self._connection, self._clock)
 
@@ -211,6 +217,7 @@ class PostgresDatabase:
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
         self._notifier = EventNotifier(bus)
+        self.use = PoolUse(pool)
         self._read_slots: asyncio.Semaphore | None = None
         self._write_slots: asyncio.Semaphore | None = None
 
@@ -229,6 +236,10 @@ class PostgresDatabase:
         """Return once listeners have been notified of everything that was committed; doesn't close the pool."""
         await self._notifier.close()
 
+    async def _acquire(self) -> PooledConnection:
+        with self.use.waiting():
+            return await acquire(self._pool, self._acquire_timeout_seconds)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[PostgresTransaction]:
         async with self._slot(self._write_slots, "written to"), self._transaction() as transaction:
@@ -237,7 +248,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[PostgresTransaction]:
         # The transaction begins with the first statement.
-        driver = await acquire(self._pool, self._acquire_timeout_seconds)
+        driver = await self._acquire()
         connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds)
         try:
             transaction = PostgresTransaction(connection, self._clock)
@@ -260,7 +271,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresTransaction]:
         async with self._slot(self._read_slots, "read from"):
-            driver = await acquire(self._pool, self._acquire_timeout_seconds)
+            driver = await self._acquire()
             connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds, _SNAPSHOT)
             try:
                 yield PostgresTransaction(connection, self._clock)
@@ -287,7 +298,7 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[PostgresTransaction]:
-        driver = await acquire(self._pool, self._acquire_timeout_seconds)
+        driver = await self._acquire()
         try:
             transaction = PostgresTransaction(Connection(driver), self._clock)
             yield transaction

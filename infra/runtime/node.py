@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from domain.core.errors import Unavailable
 from domain.jobs.handler import JobHandler
@@ -26,6 +27,7 @@ from domain.research.optimization_handler import OptimizationHandler
 from domain.research.recommendation_handler import RecommendationHandler
 from domain.research.trial_runner import TrialOptions, TrialRunner
 from domain.trading.dependencies import TradingDependencies
+from domain.trading.situation_monitor import SituationMonitor
 from domain.trading.trader import Trader
 from domain.users.mail_composer import UserMailComposer
 from infra.postgres.candle_series import PostgresBars
@@ -52,19 +54,28 @@ def node_name(container: Container) -> str:
     return f"{socket.gethostname()}:{container.backends.ids.next_id().hex[-12:]}"
 
 
-@asynccontextmanager
-async def run_roles(container: Container, settings: Settings, name: str) -> AsyncGenerator[FeedManager | None]:
-    """Run the roles of the settings while the block runs; give the feeds if this node collects, else None."""
+@dataclass(slots=True)
+class RunningRoles:
+    """What runs on this node and is of use to others; None is what its roles don't have."""
+
     feeds: FeedManager | None = None
+    trader: Trader | None = None
+    situation: SituationMonitor | None = None
+
+
+@asynccontextmanager
+async def run_roles(container: Container, settings: Settings, name: str) -> AsyncGenerator["RunningRoles"]:
+    """Run the roles of the settings while the block runs."""
+    running = RunningRoles()
     async with AsyncExitStack() as stack:
         if Role.COLLECTOR in settings.roles:
-            feeds = _feeds(container, settings, name)
-            await feeds.start()
-            stack.push_async_callback(feeds.close)
+            running.feeds = _feeds(container, settings, name)
+            await running.feeds.start()
+            stack.push_async_callback(running.feeds.close)
         if Role.TRADER in settings.roles:
-            trader = _trader(container, settings, name)
-            await trader.start()
-            stack.push_async_callback(trader.close)
+            running.trader = _trader(container, settings, name)
+            await running.trader.start()
+            stack.push_async_callback(running.trader.close)
         if Role.WORKER in settings.roles:
             pool = ProcessPool(settings.worker_processes, most_seconds=MAX_SECONDS)
             stack.push_async_callback(pool.close)
@@ -80,11 +91,13 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
                 stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
             monitor = JobQueueMonitor(container.backends.database, container.work_counts)
             stack.push_async_callback(_background(monitor.run()))
+            running.situation = SituationMonitor(container.backends.database)
+            stack.push_async_callback(_background(running.situation.run()))
             stack.push_async_callback(_background(_create_partitions(container)))
             stack.push_async_callback(
                 _background(purge_expired_hourly(container.backends.database, container.backends.clock))
             )
-        yield feeds
+        yield running
 
 
 async def pending_dependencies(container: Container, settings: Settings) -> Sequence[str]:

@@ -16,16 +16,10 @@ import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.users import Device
 from infra.listening import listen_error
 from infra.logging import configure_logging
-from infra.metrics.bus import BusMetrics
-from infra.metrics.jobs import JobMetrics
-from infra.metrics.mail import MailMetrics
-from infra.metrics.market_data import MarketDataMetrics
-from infra.metrics.venues import VenueMetrics
 from infra.report_files.page import POLICY
 from infra.runtime.backends import Backends, database, open_backends
 from infra.runtime.container import Container, build_container, build_services
@@ -33,7 +27,8 @@ from infra.runtime.credential_watcher import close_revoked_connections
 from infra.runtime.data_dir import DataDir
 from infra.runtime.errors import STARTUP_ERRORS, StartupError
 from infra.runtime.loop_monitor import LoopMonitor
-from infra.runtime.node import node_name, pending_dependencies, run_roles
+from infra.runtime.metrics import build_registry
+from infra.runtime.node import RunningRoles, node_name, pending_dependencies, run_roles
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
 from infra.security import hash_keys, reseal_credentials, reseal_secrets
@@ -131,14 +126,14 @@ async def _run_node(
         await reseal_secrets(backends.database, container.vault)
     await hash_keys(backends.database, container.vault)
     try:
-        async with run_roles(container, settings, node_name(container)) as feeds:
-            await _listen(settings, container, feeds, stopping)
+        async with run_roles(container, settings, node_name(container)) as roles:
+            await _listen(settings, container, roles, stopping)
     finally:
         await hub.close()
         container.hasher.close()
 
 
-async def _listen(settings: Settings, container: Container, feeds: FeedManager | None, stopping: asyncio.Event) -> None:
+async def _listen(settings: Settings, container: Container, roles: RunningRoles, stopping: asyncio.Event) -> None:
     async def is_ready() -> bool:
         return not await pending_dependencies(container, settings)
 
@@ -149,13 +144,9 @@ async def _listen(settings: Settings, container: Container, feeds: FeedManager |
         settings.smtp_host is not None,
         settings.app_url,
     )
-    registry = CollectorRegistry()
-    MarketDataMetrics(registry, container.hub, feeds)
-    VenueMetrics(registry, container.venues)
-    BusMetrics(registry, container.backends.bus)
-    MailMetrics(registry, container.deliveries)
-    JobMetrics(registry, container.work_counts)
-    app = _app(settings, container, build_services(container, settings, engine_info), registry)
+    services = build_services(container, settings, engine_info)
+    registry = build_registry(container, roles, services.events.followers)
+    app = _app(settings, container, services, registry)
     backends = container.backends
     async with close_revoked_connections(
         backends.database, backends.bus, backends.clock, container.authenticator, app.state.connections
@@ -205,6 +196,7 @@ def web_settings(settings: Settings) -> WebSettings:
         allowed_origins=settings.allowed_origins,
         allowed_hosts=(*settings.allowed_hosts, settings.host),
         trusted_proxies=settings.trusted_proxies,
+        metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
         max_connections=settings.max_connections,
         max_connections_per_address=settings.max_connections_per_address,
     )

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -26,6 +26,7 @@ from infra.web.http.handler import GraphQLHttpHandler
 from infra.web.http.hosts import AllowedHosts, AllowedHostsMiddleware
 from infra.web.http.negotiation import prefers_html
 from infra.web.metrics import WebMetrics
+from infra.web.metrics_endpoint import metrics_endpoint
 from infra.web.operations import Operations
 from infra.web.settings import WebSettings
 from infra.web.websocket.connection import WebSocketConnection
@@ -90,7 +91,12 @@ def build_app(
             await connections.close_all()
             await operations.aclose()
 
-    all_routes = [_GraphQLRoute(endpoint), *_pages(settings), *_health_routes(readiness, registry), *(routes or [])]
+    all_routes = [
+        _GraphQLRoute(endpoint),
+        *_pages(settings),
+        *_health_routes(readiness, registry, settings),
+        *(routes or []),
+    ]
     app = Starlette(routes=all_routes, middleware=_middleware(settings, metrics), lifespan=run)
     app.state.connections = connections
     app.state.limits = ConnectionLimits(settings, metrics)
@@ -102,7 +108,9 @@ def build_app(
 def build_health_app(readiness: Readiness, registry: CollectorRegistry, settings: WebSettings) -> Starlette:
     """Return the application of a node that serves no API: health and metrics only."""
     metrics = WebMetrics(registry)
-    app = Starlette(routes=[*_health_routes(readiness, registry)], middleware=_connection_middleware(settings, metrics))
+    app = Starlette(
+        routes=[*_health_routes(readiness, registry, settings)], middleware=_connection_middleware(settings, metrics)
+    )
     app.state.connections = ConnectionRegistry(metrics)
     app.state.limits = ConnectionLimits(settings, metrics)
     return app
@@ -129,7 +137,7 @@ def _pages(settings: WebSettings) -> list[BaseRoute]:
     return [Route("/", root), *graphiql_routes()] if settings.graphiql else []
 
 
-def _health_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Route]:
+def _health_routes(readiness: Readiness, registry: CollectorRegistry, settings: WebSettings) -> list[Route]:
     """Return `/healthz` (200 if the process runs), `/readyz` (503 with what is missing, or 200) and `/metrics`."""
 
     async def healthz(_request: Request) -> Response:
@@ -140,9 +148,7 @@ def _health_routes(readiness: Readiness, registry: CollectorRegistry) -> list[Ro
         status = {"status": "ready"} if not missing else {"status": "not ready", "missing": missing}
         return JSONResponse(status, 503 if missing else 200, {"cache-control": "no-store"})
 
-    async def metrics(_request: Request) -> Response:
-        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
-
+    metrics = metrics_endpoint(registry, settings.metrics_token)
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 

@@ -1,6 +1,6 @@
 """The web server's settings; the composition root fills them from the engine's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class WebSettings:
 
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks of proxies whose `X-Forwarded-For` is believed."""
+
+    metrics_token: str | None = field(default=None, repr=False)
+    """What `/metrics` asks for as a bearer token; None lets everybody read it."""
 
     max_connections: int = 10_000
     max_connections_per_address: int = 2_000

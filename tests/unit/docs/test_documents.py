@@ -8,10 +8,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from domain.core.errors import ErrorCode, FaultCode
+from domain.events.follower_counts import FollowerCounts
+from domain.execution.order_counts import OrderCounts
 from domain.jobs.counts import WorkCounts
 from domain.mail.sender import DeliveryCounts
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
+from domain.model.monitoring import TradingSituation
 from domain.model.order_transitions import LEGAL
 from domain.model.orders import OrderEventKind, RiskCode
 from domain.model.users import ApiScope
@@ -19,13 +22,17 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.bus import BusMetrics
+from infra.metrics.database import DatabaseMetrics
+from infra.metrics.events import EventMetrics
 from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
+from infra.metrics.trading import TradingMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.rows.event_lines import ACTIVITY_LINES, JOB_LINES, ORDER_LINES, OTHER_LINES, TRADING_SESSION_LINES
 from infra.runtime.loop_monitor import LoopMonitor
+from infra.runtime.metrics import build_info
 from infra.settings import Role, Settings
 from infra.venues.registry import Venues
 from infra.web.metrics import WebMetrics
@@ -64,6 +71,10 @@ def all_metrics() -> dict[str, str]:
     LoopMonitor(registry)
     MailMetrics(registry, DeliveryCounts())
     JobMetrics(registry, WorkCounts())
+    TradingMetrics(registry, OrderCounts(), TradingSituation, lambda: 0, ())
+    DatabaseMetrics(registry, {})
+    EventMetrics(registry, FollowerCounts())
+    build_info(registry)
     return {each.name + ("_total" if each.type == "counter" else ""): each.type for each in registry.collect()}
 
 

@@ -13,7 +13,8 @@ SECRETS = sorted(name for name in Settings.model_fields if is_secret(name))
 
 def test_every_secret_setting_is_known_as_one() -> None:
     assert SECRETS == [
-        "database_url", "mirror_sandbox_token", "previous_secret_keys", "sandbox_token", "secret_key", "smtp_password",
+        "database_url", "metrics_token", "mirror_sandbox_token", "previous_secret_keys", "sandbox_token", "secret_key",
+        "smtp_password",
     ]  # fmt: skip
     assert is_secret("SECRET_KEY")
     assert not is_secret("port")

@@ -80,7 +80,8 @@ def statuses(findings: Sequence[Finding]) -> dict[str, Status]:
     ("settings", "warned"),
     [
         ({}, []),
-        ({"host": "0.0.0.0"}, ["tls.api"]),
+        ({"host": "0.0.0.0"}, ["web.metrics", "tls.api"]),
+        ({"host": "0.0.0.0", "metrics_token": "0123456789abcdef"}, ["tls.api"]),
         ({"host": "0.0.0.0", "trusted_proxies": "10.0.0.0/8"}, []),
         ({"sandbox_url": "http://sandbox:1", "sandbox_token": "x"}, ["tls.sandbox_url"]),
         ({"sandbox_url": "http://127.0.0.1:1", "sandbox_token": "x"}, []),

@@ -69,6 +69,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "registrations_per_hour": ("5", 5),
         "allowed_hosts": ("api.example.com,*.example.org", ("api.example.com", "*.example.org")),
         "trusted_proxies": ("10.0.0.0/8,2001:db8::1", ("10.0.0.0/8", "2001:db8::1")),
+        "metrics_token": ("0123456789abcdef", None),
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
         "max_feeds_per_venue": ("20", 20),

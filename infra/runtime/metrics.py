@@ -1,0 +1,47 @@
+"""Registers all metrics of a node."""
+
+import importlib.metadata
+import platform
+
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+
+from domain.events.follower_counts import FollowerCounts
+from infra.metrics.bus import BusMetrics
+from infra.metrics.database import DatabaseMetrics
+from infra.metrics.events import EventMetrics
+from infra.metrics.jobs import JobMetrics
+from infra.metrics.mail import MailMetrics
+from infra.metrics.market_data import MarketDataMetrics
+from infra.metrics.trading import TradingMetrics
+from infra.metrics.venues import VenueMetrics
+from infra.runtime.container import Container
+from infra.runtime.node import RunningRoles
+
+
+def build_registry(container: Container, roles: RunningRoles, followers: FollowerCounts) -> CollectorRegistry:
+    """Return a registry with the metrics of a node but for those of its web server, which adds its own."""
+    registry = CollectorRegistry()
+    backends, trader, situation = container.backends, roles.trader, roles.situation
+    build_info(registry)
+    ProcessCollector(registry=registry)
+    MarketDataMetrics(registry, container.hub, roles.feeds)
+    VenueMetrics(registry, container.venues)
+    TradingMetrics(
+        registry,
+        container.order_notifier.counts,
+        lambda: None if situation is None else situation.situation,
+        lambda: 0 if trader is None else len(trader.accounts),
+        container.venues.names(),
+    )
+    EventMetrics(registry, followers)
+    DatabaseMetrics(registry, {"main": backends.database.use, "leases": backends.lease_database.use})
+    BusMetrics(registry, backends.bus)
+    MailMetrics(registry, container.deliveries)
+    JobMetrics(registry, container.work_counts)
+    return registry
+
+
+def build_info(registry: CollectorRegistry) -> None:
+    """Register which version runs, on which Python."""
+    info = Gauge("r3edge_build_info", "1, by what runs.", ["version", "python"], registry=registry)
+    info.labels(importlib.metadata.version("r3edge-engine"), platform.python_version()).set(1)
