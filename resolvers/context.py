@@ -8,6 +8,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.core.errors import Forbidden, Unauthenticated
 from domain.market_data.feed_limit import FeedReader
+from domain.model.administration import UserCounts
 from domain.model.drift import BacktestDrift
 from domain.model.trading import TradingSession
 from domain.model.users import ApiScope, Device, Identity, User, UserRole
@@ -52,6 +53,17 @@ class RequestContext:
         return DataLoader(self.services.drift.drifts)
 
     @cached_property
+    def user_counts(self) -> DataLoader[UUID, UserCounts]:
+        """How much users have, for operators."""
+
+        async def load(ids: list[UUID]) -> list[UserCounts]:
+            async with self.reads.read_only() as reading:
+                found = await reading.administration.counts(ids, self.services.clock.now())
+            return [found[user_id] for user_id in ids]
+
+        return DataLoader(load)
+
+    @cached_property
     def lists(self) -> ListLoaders:
         """The list loaders of this operation."""
         return ListLoaders(self.reads)
@@ -65,6 +77,7 @@ class RequestContext:
         """Forget all that was loaded: the next event of a subscription, or mutation, must see what is stored then."""
         self.__dict__.pop("loaders", None)
         self.__dict__.pop("drifts", None)
+        self.__dict__.pop("user_counts", None)
         self.__dict__.pop("lists", None)
         self.__dict__.pop("node_loaders", None)
 
@@ -112,6 +125,17 @@ class RequestContext:
         """Whether this operation may read what operators alone may."""
         identity = self.identity
         return identity is not None and identity.user.role is UserRole.OPERATOR and identity.may(ApiScope.ADMIN)
+
+    async def is_operator_now(self) -> bool:
+        """Return whether an operator asks, by a credential that may administer.
+
+        It is looked up: what is remembered of a login session may be some seconds old.
+        """
+        if self.identity is None or not self.identity.may(ApiScope.ADMIN):
+            return False
+        async with self.reads.read_only() as reading:
+            user = await reading.users.get(self.identity.user.id)
+        return user is not None and user.role is UserRole.OPERATOR and user.disabled_at is None
 
     def require(self, scope: ApiScope) -> Identity:
         """Return the caller's identity. Raises `Unauthenticated` if there is none, `Forbidden` without the scope."""

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from domain.core.errors import ErrorCode, InputError
+from domain.model.administration import ManagedUser
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltLevel, TradingState
 from domain.model.users import ApiScope, User
@@ -11,7 +12,7 @@ from resolvers.context import RequestContext
 from resolvers.ids import decode_id, uuid_in
 from resolvers.services import ENGINE_KEY
 
-Halted = User | Account | TradingSession
+Halted = User | ManagedUser | Account | TradingSession
 """An object that can be halted, apart from the engine."""
 
 
@@ -59,7 +60,7 @@ async def halt(context: RequestContext, id: str, request: HaltRequest | None) ->
         return await halts.set_halt_of_trading_session(identity.user.id, session_id, request)
     if account_id := uuid_in(id, "Account"):
         return await halts.set_halt_of_account(identity.user.id, account_id, request)
-    if user_id := uuid_in(id, "User"):
+    if user_id := uuid_in(id, "User") or uuid_in(id, "ManagedUser"):
         return await _halt_user(context, user_id, request)
     message = "There is nothing to halt with this id; name a trading session, an account, a user or the engine."
     raise InputError(ErrorCode.NOT_FOUND, message, ("id",))
@@ -78,7 +79,7 @@ def _first(halts: list[Halt]) -> Halt | None:
 
 def _levels(subject: Halted) -> list[tuple[HaltLevel, UUID]]:
     """Return the levels and ids from the user down to the object itself."""
-    if isinstance(subject, User):
+    if isinstance(subject, User | ManagedUser):
         return [(HaltLevel.USER, subject.id)]
     if isinstance(subject, Account):
         return [(HaltLevel.USER, subject.user_id), (HaltLevel.ACCOUNT, subject.id)]

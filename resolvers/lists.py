@@ -11,6 +11,7 @@ from strawberry.dataloader import DataLoader
 
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import CursorScope, Key, KeysetPage, Page, build_page, dated_key, id_key, page_request
+from domain.model.administration import ManagedUser
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Position, TradingSession
 from domain.model.users import User
@@ -64,11 +65,12 @@ class OwnedList(Generic[F]):
     filter: F
 
 
-Parent = User | Account | TradingSession | Position | Strategy | StrategyVersion
+Parent = User | ManagedUser | Account | TradingSession | Position | Strategy | StrategyVersion
 """The owners of lists; a user who may see the object may see its lists."""
 
 _OWNERS: Mapping[type, Owner] = {
     User: Owner.USER,
+    ManagedUser: Owner.USER,
     Account: Owner.ACCOUNT,
     TradingSession: Owner.TRADING_SESSION,
     Position: Owner.POSITION,
@@ -84,7 +86,7 @@ def owned_by(parent: Parent, filter: F) -> OwnedList[F]:
 
 def cursor_owner(parent: Parent) -> str:
     """Return the user whose the object is, as the owner of a cursor."""
-    return str(parent.id if isinstance(parent, User) else parent.user_id)
+    return str(parent.id if isinstance(parent, User | ManagedUser) else parent.user_id)
 
 
 class ListLoader(Generic[T, F]):
@@ -217,3 +219,4 @@ class ListLoaders:
         self.optimizations = ListLoader(reads, lambda lists: lists.optimizations)
         self.reports = ListLoader(reads, lambda lists: lists.reports)
         self.activity = ListLoader(reads, lambda lists: lists.activity)
+        self.users = ListLoader(reads, lambda lists: lists.users)

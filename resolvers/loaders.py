@@ -8,6 +8,7 @@ from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
+from domain.model.administration import ManagedUser
 from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import UserEvent
 from domain.model.jobs import Job
@@ -42,6 +43,11 @@ class Loaders:
     def accounts(self) -> DataLoader[UUID, Account | None]:
         """Accounts by id."""
         return self._by_id(lambda reading, ids: reading.accounts.get_many(ids))
+
+    @cached_property
+    def managed_users(self) -> DataLoader[UUID, ManagedUser | None]:
+        """Users by id, as operators see them."""
+        return self._by_id(lambda reading, ids: reading.administration.users(ids))
 
     @cached_property
     def balances(self) -> DataLoader[UUID, list[Balance]]:

@@ -37,6 +37,10 @@ class NodeContext(Protocol):
         """The user whose private data this operation may read."""
         ...
 
+    async def is_operator_now(self) -> bool:
+        """Return whether an operator asks, by a credential that may administer."""
+        ...
+
     @property
     def is_operator(self) -> bool:
         """Whether this operation may read what operators alone may."""
@@ -65,6 +69,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "Venue": lambda key: _venue(context, key),
         "Market": lambda key: _market(context, key),
         "User": lambda key: _user(context, key),
+        "ManagedUser": lambda key: _managed_user(context, key),
         "Account": owned_loader(context, loaders.accounts.load),
         "AccountTransfer": query_loader(context, lambda reading, user, key: reading.transfers.get(user, key)),
         "Strategy": owned_loader(context, loaders.strategies.load),
@@ -154,6 +159,13 @@ async def _user(context: NodeContext, key: str) -> object | None:
         return None
     async with context.reads.read_only() as reading:
         return await reading.users.get(user_id)
+
+
+async def _managed_user(context: NodeContext, key: str) -> object | None:
+    user_id = _uuid(key)
+    if user_id is None or not await context.is_operator_now():
+        return None
+    return await context.loaders.managed_users.load(user_id)
 
 
 def _uuid(key: str) -> UUID | None:

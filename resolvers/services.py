@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
+from domain.administration.service import UserAdministration
 from domain.core.clock import Clock
 from domain.events.stream import EventLogReader
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
@@ -99,6 +100,7 @@ class Services:
     signal_webhooks: SignalWebhookService
     webhook_receiver: WebhookReceiver
     halts: HaltService
+    administration: UserAdministration
     jobs: JobService
     reports: ReportService
     report_downloads: ReportDownloads

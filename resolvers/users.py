@@ -7,6 +7,7 @@ from domain.core.changes import Unchanged
 from domain.core.errors import Forbidden
 from domain.core.pagination import CursorScope, Page
 from domain.core.time import validate_time_range
+from domain.model.administration import ManagedUser
 from domain.model.events import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
@@ -50,7 +51,7 @@ def is_current(context: RequestContext, session: LoginSession) -> bool:
 
 async def activity(
     context: RequestContext,
-    user: User,
+    user: User | ManagedUser,
     page: PageArguments,
     filter: ActivityFilter,
     order: TimeOrder = TimeOrder.NEWEST_FIRST,

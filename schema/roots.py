@@ -7,6 +7,8 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.accounts.mutations import AccountMutation
 from schema.accounts.subscriptions import AccountSubscription
+from schema.administration.mutations import AdministrationMutation
+from schema.administration.queries import AdministrationQuery
 from schema.analytics.queries import AnalyticsQuery
 from schema.backtests.mutations import BacktestMutation
 from schema.common.engine_schema import EngineSchema
@@ -40,7 +42,15 @@ from schema.users.two_factor_mutations import TwoFactorMutation
 
 @strawberry.type(description="All queries. Private data is below `viewer`, or found with `node`.")
 class Query(
-    NodeQuery, UserQuery, PlanQuery, EngineQuery, MarketQuery, AnalyticsQuery, StrategyQuery, InvitationQuery
+    NodeQuery,
+    UserQuery,
+    PlanQuery,
+    EngineQuery,
+    MarketQuery,
+    AnalyticsQuery,
+    StrategyQuery,
+    InvitationQuery,
+    AdministrationQuery,
 ): ...
 
 
@@ -62,6 +72,7 @@ class Mutation(
     BacktestMutation,
     OptimizationMutation,
     JobMutation,
+    AdministrationMutation,
 ): ...
 
 

@@ -16,6 +16,21 @@ class UserRole(StrEnum):
     OPERATOR = "OPERATOR"
 
 
+class UserStatus(StrEnum):
+    """Whether a user may use the engine; an operator disables and enables."""
+
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"
+
+
+class ActivityAuthor(StrEnum):
+    """Who did something: the user, an operator, or somebody at the engine's machine by the command line."""
+
+    SELF = "SELF"
+    OPERATOR = "OPERATOR"
+    COMMAND_LINE = "COMMAND_LINE"
+
+
 class ApiScope(StrEnum):
     """READ reads; TRADE also places orders and runs strategies; ADMIN also manages keys, credentials and the engine."""
 
@@ -53,6 +68,14 @@ class User:
 
     plan: Plan = STANDARD_PLAN
     """The plan that the user has at present."""
+
+    disabled_at: datetime | None = None
+    """When an operator disabled the user; None if the user isn't disabled."""
+
+    @property
+    def status(self) -> UserStatus:
+        """Whether the user may use the engine."""
+        return UserStatus.ACTIVE if self.disabled_at is None else UserStatus.DISABLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +156,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """Something that a user did: `action` is a mutation's name (`userLogin`), `subject_…` what it was done to."""
+    """Something that a user did, or that was done to the user.
+
+    `action` is a mutation's name (`userLogin`), `subject_…` what it was done to. `author` says who did it; if it was an
+    operator, `operator_id` is which one. `reason` is what an operator gave as the reason.
+    """
 
     id: UUID
     user_id: UUID
@@ -142,3 +169,6 @@ class Activity:
     subject_type: str | None = None
     subject_id: str | None = None
     detail: str | None = None
+    author: ActivityAuthor = ActivityAuthor.SELF
+    operator_id: UUID | None = None
+    reason: str | None = None

@@ -18,9 +18,18 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.identity_lock import lock_identity
+from domain.users.operators import (
+    Administrator,
+    lock_operator,
+    lock_subject,
+    record_administration,
+    require_login,
+    validate_reason,
+)
 from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 
+ACTION: Final = "userErase"
 _PAGE: Final = 100
 
 Guard = Callable[[UnitOfWork, datetime], Awaitable[None]]
@@ -38,10 +47,13 @@ class Erasure:
         self._clock = clock
         self._ids = ids
 
-    async def erase(self, user_id: UUID, action: str, detail: str | None = None, guard: Guard | None = None) -> None:
-        """Erase the user at once and for good; raises CONFLICT while anything of theirs trades.
+    async def erase(
+        self, user_id: UUID, administrator: Administrator | None = None, guard: Guard | None = None
+    ) -> None:
+        """Erase the user at once and for good, for the user or an administrator.
 
-        `guard` is awaited under the lock of the user, before anything is erased.
+        Raises CONFLICT while anything of the user's trades, and for the last operator. `guard` is awaited under the
+        lock of the user, before anything is erased.
         """
         now = self._clock.now()
         async with self._database.transaction() as transaction:
@@ -50,7 +62,10 @@ class Erasure:
                 await guard(transaction, now)
             await _archive(transaction, accounts, now)
             ended = await transaction.personal_data.erase(user_id, now)
-            await record_activity(transaction, self._ids, now, user_id, action, ("User", str(user_id)), detail)
+            if administrator is None:
+                await record_activity(transaction, self._ids, now, user_id, ACTION, ("User", str(user_id)))
+            else:
+                await record_administration(transaction, self._ids, now, administrator, user_id, ACTION)
         await self._authenticator.revoke(ended)
         for account in accounts:
             await self._bus.publish(ACCOUNTS_TOPIC, account.id.bytes)
@@ -63,11 +78,11 @@ class Erasure:
     async def _require_erasable(self, transaction: UnitOfWork, user_id: UUID) -> list[Account]:
         """Return the user's accounts. No order, trading session or account is added until the transaction ends."""
         # Before the user's row, so that of two operators who go at once one waits for the other.
-        is_last_operator = await transaction.personal_data.is_last_operator(user_id)
+        is_last_operator = await transaction.users.is_last_operator(user_id)
         if not await transaction.users.lock(user_id, keep_new_rows_out=True):
             raise Unauthenticated
         if is_last_operator:
-            message = "You are the last operator, and other users are left: make one of them an operator first."
+            message = "This is the last operator, and other users are left: make one of them an operator first."
             raise InputError(ErrorCode.CONFLICT, message)
         accounts = await _accounts(transaction, user_id)
         await transaction.accounts.lock_against_orders(user_id)
@@ -76,15 +91,21 @@ class Erasure:
 
 
 class ErasureService:
-    """Erases users who ask for it themselves."""
+    """Erases users who ask for it themselves, and others for operators."""
 
     def __init__(
-        self, database: Database, erasure: Erasure, passwords: PasswordCheck, second_factor: SecondFactor
+        self,
+        database: Database,
+        erasure: Erasure,
+        passwords: PasswordCheck,
+        second_factor: SecondFactor,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._erasure = erasure
         self._passwords = passwords
         self._second_factor = second_factor
+        self._clock = clock
 
     async def erase(self, identity: Identity, password: str, two_factor_code: str | None) -> None:
         """Erase the user of a login session.
@@ -94,9 +115,34 @@ class ErasureService:
         """
         if not identity.is_login_session:
             raise Forbidden("An API key can't erase its user; sign in to do so.")
+        await self._erase(identity, identity.user.id, password, two_factor_code, None)
+
+    async def erase_other(
+        self, administrator: Administrator, user_id: UUID, password: str, two_factor_code: str | None
+    ) -> None:
+        """Erase a user for an operator, who proves by the own password, and second factor, to be that operator.
+
+        Raises as `erase`; NOT_FOUND, CONFLICT for the operator's self, and `Forbidden` for who is none.
+        """
+        identity = administrator.identity
+        assert identity is not None
+        require_login(identity, "erase users")
+        administrator = replace(administrator, reason=validate_reason(administrator.reason))
+        async with self._database.transaction() as transaction:
+            await lock_subject(transaction, administrator, user_id, self._clock.now())
+        await self._erase(identity, user_id, password, two_factor_code, administrator)
+
+    async def _erase(
+        self,
+        identity: Identity,
+        user_id: UUID,
+        password: str,
+        two_factor_code: str | None,
+        administrator: Administrator | None,
+    ) -> None:
         verified = await self._passwords.verify(identity.user, password, "currentPassword")
         # Before a code of the second factor is used up.
-        await self._erasure.check(identity.user.id)
+        await self._erasure.check(user_id)
         async with self._database.transaction() as transaction:
             verdict = await self._second_factor.verify(transaction, identity.user.id, two_factor_code)
         if verdict is Verdict.MISSING:
@@ -107,8 +153,10 @@ class ErasureService:
         async def guard(transaction: UnitOfWork, now: datetime) -> None:
             if await lock_identity(transaction, identity, now) != verified:
                 raise current_password_rejected("currentPassword")
+            if administrator is not None:
+                await lock_operator(transaction, administrator, now)
 
-        await self._erasure.erase(identity.user.id, "userErase", guard=guard)
+        await self._erasure.erase(user_id, administrator, guard)
 
 
 async def _accounts(transaction: UnitOfWork, user_id: UUID) -> list[Account]:

@@ -202,6 +202,10 @@ class HaltRepository(Protocol):
         """
         ...
 
+    async def lock(self) -> None:
+        """Do what `put` waits for already: for a transaction that locks rows before it puts a halt."""
+        ...
+
     async def put(self, halt: Halt) -> None:
         """Store a halt, replacing the one that its author may have made of the subject before.
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage
+from domain.model.administration import ManagedUser, UserFilter
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol
@@ -33,6 +34,7 @@ class Owner(StrEnum):
     POSITION = "POSITION"
     STRATEGY = "STRATEGY"
     STRATEGY_VERSION = "STRATEGY_VERSION"
+    ENGINE = "ENGINE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +174,11 @@ class Lists(Protocol):
     @property
     def reports(self) -> ListRepository[Report, ReportFilter]:
         """Reports of a user."""
+        ...
+
+    @property
+    def users(self) -> ListRepository[ManagedUser, UserFilter]:
+        """All users of the engine who aren't erased, as operators see them."""
         ...
 
     @property

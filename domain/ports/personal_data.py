@@ -11,13 +11,6 @@ from domain.model.data_exports import DataExport
 class PersonalData(Protocol):
     """Everything that is stored about one user, whatever part of the engine stored it."""
 
-    async def is_last_operator(self, user_id: UUID) -> bool:
-        """Return whether other users are left and none of them is an operator.
-
-        Another who asks the same waits until the transaction ends.
-        """
-        ...
-
     async def erase(self, user_id: UUID, at: datetime) -> list[UUID]:
         """Erase who the user is; return the ids of the login sessions and API keys that ended.
 

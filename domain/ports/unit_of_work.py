@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
+from domain.ports.administration import AdministrationReads
 from domain.ports.backtests import BacktestRepository
 from domain.ports.drift import DriftRepository
 from domain.ports.equity import EquityRepository
@@ -43,6 +44,11 @@ class UnitOfWork(Protocol):
     @property
     def users(self) -> UserRepository:
         """Users, login sessions, API keys, activity."""
+        ...
+
+    @property
+    def administration(self) -> AdministrationReads:
+        """What operators see of users and of the engine."""
         ...
 
     @property

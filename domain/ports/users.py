@@ -59,6 +59,24 @@ class UserRepository(Protocol):
         """Set the role of the user with that email; None if there is none."""
         ...
 
+    async def set_disabled(self, user_id: UUID, at: datetime | None) -> None:
+        """Store since when the user is disabled; None enables the user.
+
+        No credential of a disabled user is found or valid.
+        """
+        ...
+
+    async def lock_operators(self) -> None:
+        """Have everybody who asks the same wait until the transaction ends: operators act one after the other."""
+        ...
+
+    async def is_last_operator(self, user_id: UUID) -> bool:
+        """Return whether the user is the only operator who isn't disabled, while other users are left.
+
+        It locks as `lock_operators` does.
+        """
+        ...
+
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
         """Insert a login session with the SHA-256 of its token."""
         ...

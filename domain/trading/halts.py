@@ -16,11 +16,12 @@ from domain.execution.commands import cancel_halted_orders
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import ENGINE_ID, Halt, HaltAuthor, HaltLevel, TradingState
-from domain.model.users import Identity, User, UserRole
+from domain.model.users import ActivityAuthor, Identity, User, UserRole
 from domain.ports.bus import MessageBus, commands_topic
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.trading.close_requests import close_halted_positions
 from domain.users.activity import record_activity
+from domain.users.operators import Administrator, record_administration, require_operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class HaltService:
             subject = HaltSubject(HaltLevel.TRADING_SESSION, session_id, user_id, session.account_id)
             woken = await self._set_by_user(transaction, subject, user_id, request)
             halted = await transaction.trading_sessions.get(user_id, session_id)
-        await self._wake_executors(woken)
+        await self.wake_executors(woken)
         assert halted is not None
         return halted
 
@@ -96,7 +97,7 @@ class HaltService:
             subject = HaltSubject(HaltLevel.ACCOUNT, account_id, user_id, account_id)
             woken = await self._set_by_user(transaction, subject, user_id, request)
             halted = await transaction.accounts.get(user_id, account_id)
-        await self._wake_executors(woken)
+        await self.wake_executors(woken)
         assert halted is not None
         return halted
 
@@ -115,10 +116,16 @@ class HaltService:
             if is_self:
                 woken = await self._set_by_user(transaction, subject, user_id, request)
             else:
+                await require_operator(transaction, identity)
+                if request is None:
+                    await _require_enabled(transaction, user_id)
                 woken = await self._set(transaction, subject, HaltAuthor.OPERATOR, request)
-                await self._record(transaction, subject, identity.user.id, request)
+                administrator = Administrator(identity, request.reason if request else None)
+                await record_administration(
+                    transaction, self._ids, self._clock.now(), administrator, user_id, _action(request)
+                )
             halted = await transaction.users.get(user_id)
-        await self._wake_executors(woken)
+        await self.wake_executors(woken)
         assert halted is not None
         return halted
 
@@ -127,17 +134,60 @@ class HaltService:
         if identity.user.role is not UserRole.OPERATOR:
             raise Forbidden("Only an operator can halt or resume the engine.")
         async with self._database.transaction() as transaction:
+            await require_operator(transaction, identity)
             woken = await self._set(transaction, ENGINE, HaltAuthor.OPERATOR, request)
             await self._record(transaction, ENGINE, identity.user.id, request)
-        await self._wake_executors(woken)
+        await self.wake_executors(woken)
 
     async def set_halt_by_machine(self, subject: HaltSubject, request: HaltRequest | None) -> None:
-        """Halt or resume anything for the operator of the machine, who needs no user; the activity log has no entry.
+        """Halt or resume anything for the operator of the machine, who needs no user.
 
         The nodes that trade find the halt, since no bus reaches them from here.
         """
         async with self._database.transaction() as transaction:
+            if request is None and subject.level is HaltLevel.USER:
+                await _require_enabled(transaction, subject.id)
             await self._set(transaction, subject, HaltAuthor.OPERATOR, request, at_once=False)
+            if subject.user_id is not None:
+                reason = request.reason if request else None
+                await record_activity(
+                    transaction, self._ids, self._clock.now(), subject.user_id, _action(request), subject.activity,
+                    author=ActivityAuthor.COMMAND_LINE, reason=reason,
+                )  # fmt: skip
+
+    async def halt_disabled_user(
+        self, transaction: UnitOfWork, user_id: UUID, request: HaltRequest, at: datetime
+    ) -> set[UUID]:
+        """Halt the user who is disabled at that time; return the accounts to wake after the commit.
+
+        An operator's halt that holds already goes on to hold after the user is enabled; it forbids what either forbids.
+        """
+        subject = HaltSubject(HaltLevel.USER, user_id, user_id)
+        halts = await transaction.halts.get_many([(subject.level, subject.id)])
+        held = next((halt for halt in halts if halt.by is HaltAuthor.OPERATOR), None)
+        if held is None:
+            return await self._set(transaction, subject, HaltAuthor.OPERATOR, request, since=at)
+        both = HaltRequest(
+            cancel_orders=held.cancel_orders or request.cancel_orders,
+            reduce_only=held.state is TradingState.REDUCING and request.reduce_only,
+            close_positions=held.close_positions or request.close_positions,
+            reason=held.reason,
+        )
+        return await self._set(transaction, subject, HaltAuthor.OPERATOR, both, since=held.since)
+
+    async def resume_enabled_user(self, transaction: UnitOfWork, user_id: UUID, disabled_at: datetime) -> None:
+        """End the halt that was made when the user was disabled, unless an operator has made another one since."""
+        subject = HaltSubject(HaltLevel.USER, user_id, user_id)
+        halts = await transaction.halts.get_many([(subject.level, subject.id)])
+        if any(halt.by is HaltAuthor.OPERATOR and halt.since == disabled_at for halt in halts):
+            now = self._clock.now()
+            ended = await transaction.halts.remove(subject.level, subject.id, HaltAuthor.OPERATOR)
+            transaction.events.append(_events({user_id}, [replace(halt, ended_at=now) for halt in ended], now))
+
+    async def wake_executors(self, account_ids: Iterable[UUID]) -> None:
+        """Have the executors of these accounts look at once."""
+        for account_id in account_ids:
+            await self._bus.publish(commands_topic(account_id), b"")
 
     async def _set_by_user(
         self, transaction: UnitOfWork, subject: HaltSubject, user_id: UUID, request: HaltRequest | None
@@ -154,6 +204,7 @@ class HaltService:
         request: HaltRequest | None,
         *,
         at_once: bool = True,
+        since: datetime | None = None,
     ) -> set[UUID]:
         """Store or delete halts of the subject, with an event for each user concerned; return the accounts to wake."""
         now = self._clock.now()
@@ -165,7 +216,7 @@ class HaltService:
                 level=subject.level,
                 subject_id=subject.id,
                 state=request.state,
-                since=now,
+                since=since or now,
                 by=author,
                 reason=request.reason,
                 cancel_orders=request.cancel_orders,
@@ -173,13 +224,13 @@ class HaltService:
             )
             await transaction.halts.put(halt)
             changed = [halt]
-            woken = await self._carry_out(transaction, subject, halt) if at_once else set()
+            woken = await self._carry_out(transaction, subject, halt, now) if at_once else set()
         users = {subject.user_id} if subject.user_id is not None else await _users_who_trade(transaction)
         transaction.events.append(_events(users, changed, now))
         await _append_event_of_subject(transaction, subject, now)
         return woken
 
-    async def _carry_out(self, transaction: UnitOfWork, subject: HaltSubject, halt: Halt) -> set[UUID]:
+    async def _carry_out(self, transaction: UnitOfWork, subject: HaltSubject, halt: Halt, now: datetime) -> set[UUID]:
         """Request the halt's cancels and closes at once; executors and keepers find what comes at the same time."""
         accounts: list[UUID] | None = None
         if subject.account_id is not None:
@@ -189,22 +240,31 @@ class HaltService:
             accounts = [account.id for account in tradable if account.user_id == subject.user_id]
         woken: set[UUID] = set()
         if halt.cancel_orders:
-            woken |= {order.account_id for order in await cancel_halted_orders(transaction, accounts, halt.since)}
+            woken |= {order.account_id for order in await cancel_halted_orders(transaction, accounts, now)}
         if halt.close_positions:
-            closed = await close_halted_positions(transaction, accounts, self._ids, halt.since)
+            closed = await close_halted_positions(transaction, accounts, self._ids, now)
             woken |= {position.account_id for position in closed}
         return woken
 
     async def _record(
         self, transaction: UnitOfWork, subject: HaltSubject, user_id: UUID, request: HaltRequest | None
     ) -> None:
-        action = "tradingResume" if request is None else "tradingHalt"
         detail = request.reason if request else None
-        await record_activity(transaction, self._ids, self._clock.now(), user_id, action, subject.activity, detail)
+        now = self._clock.now()
+        await record_activity(transaction, self._ids, now, user_id, _action(request), subject.activity, detail)
 
-    async def _wake_executors(self, account_ids: Iterable[UUID]) -> None:
-        for account_id in account_ids:
-            await self._bus.publish(commands_topic(account_id), b"")
+
+def _action(request: HaltRequest | None) -> str:
+    return "tradingResume" if request is None else "tradingHalt"
+
+
+async def _require_enabled(transaction: UnitOfWork, user_id: UUID) -> None:
+    """Raise CONFLICT for a disabled user, whose trading stays halted; the user isn't disabled meanwhile."""
+    await transaction.users.lock(user_id)
+    user = await transaction.users.get(user_id)
+    if user is not None and user.disabled_at is not None:
+        message = "The user is disabled, and nobody looks after the trading: userEnable ends the halt too."
+        raise InputError(ErrorCode.CONFLICT, message, ("id",))
 
 
 async def _resume(transaction: UnitOfWork, subject: HaltSubject, author: HaltAuthor, now: datetime) -> list[Halt]:

@@ -13,6 +13,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.tokens import API_KEY_PREFIX, LOGIN_PREFIX, credential_hash
 
 REVOKED_TOPIC = "credential-revoked"
+RESTORED_TOPIC = "credential-restored"
 CACHE_SECONDS = 5.0
 REMEMBER_SECONDS = 60.0
 """Longer than the life of a cache entry plus the time that a concurrent look-up may take to write one."""
@@ -56,6 +57,21 @@ class Authenticator:
             self.on_revoked(credential_id)
             await self._cache.delete(CacheSpace.LOGIN_SESSIONS, f"id:{credential_id}")
             await self._bus.publish(REVOKED_TOPIC, credential_id.bytes)
+
+    async def restore(self, credential_ids: list[UUID]) -> None:
+        """Have every node take these credentials again, which only rested; call it after the commit."""
+        for credential_id in credential_ids:
+            self.on_restored(credential_id)
+            await self._bus.publish(RESTORED_TOPIC, credential_id.bytes)
+
+    async def forget(self, credential_ids: list[UUID]) -> None:
+        """Have every node look up whose these credentials are again, since the user has changed."""
+        for credential_id in credential_ids:
+            await self._cache.delete(CacheSpace.LOGIN_SESSIONS, f"id:{credential_id}")
+
+    def on_restored(self, credential_id: UUID) -> None:
+        """Forget a revocation."""
+        self._revoked.pop(credential_id, None)
 
     def on_revoked(self, credential_id: UUID) -> None:
         """Remember a revocation for as long as the cache may still have the credential."""

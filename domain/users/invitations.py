@@ -120,7 +120,8 @@ async def find_invitation(reading: UnitOfWork, code: str, email: str, now: datet
     if found.invitation.invited_by is None:
         return found
     inviter = await reading.users.get(found.invitation.invited_by)
-    return found if inviter is not None and inviter.role is UserRole.OPERATOR else None
+    may_invite = inviter is not None and inviter.role is UserRole.OPERATOR and inviter.disabled_at is None
+    return found if may_invite else None
 
 
 def invitation_rejected() -> InputError:

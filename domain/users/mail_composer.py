@@ -119,8 +119,20 @@ _NOTICES: Final = {
         "Two-factor authentication is off",
         "two-factor authentication was turned off: signing in takes your password alone.",
     ),
+    MailKind.USER_DISABLED: _Notice(
+        "You were disabled",
+        "an operator disabled you as a user: nobody can sign in as you, your API keys rest, and your trading is "
+        "halted. Nothing of yours is deleted.",
+    ),
+    MailKind.USER_ENABLED: _Notice(
+        "You were enabled again",
+        "an operator enabled you as a user again: sign in as before. Your API keys are good again.",
+    ),
+    MailKind.ROLE_CHANGED: _Notice("Your role was changed", "an operator changed your role on this server."),
 }
 _NOTICE_END: Final = "If it wasn't you, somebody else may have your account: ask the operator of this server for help."
+_BY_OPERATORS: Final = frozenset({MailKind.USER_DISABLED, MailKind.USER_ENABLED, MailKind.ROLE_CHANGED})
+_BY_OPERATORS_END: Final = "If you don't know why, ask the operator of this server."
 
 
 class UserMailComposer:
@@ -143,7 +155,8 @@ class UserMailComposer:
         if code_mail is None:
             notice = _NOTICES[mail.kind]
             when = " ".join(filter(None, (f"on {_shown(mail.created_at, user)}", mail.detail)))
-            text = f"Hello,\n\n{when} {notice.text}\n\n{_NOTICE_END}\n"
+            ending = _BY_OPERATORS_END if mail.kind in _BY_OPERATORS else _NOTICE_END
+            text = f"Hello,\n\n{when} {notice.text}\n\n{ending}\n"
             return MailMessage(mail.id, mail.recipient, notice.subject, text)
         if mail.kind is MailKind.PASSWORD_RESET and mail.attempts == 1:
             # Who asked isn't known; whom it is about is found here.

@@ -206,7 +206,7 @@ async def require_operator(reading: UnitOfWork, operator: Identity | None) -> No
     if operator is None:
         return
     user = await reading.users.get(operator.user.id)
-    if user is None or user.role is not UserRole.OPERATOR:
+    if user is None or user.role is not UserRole.OPERATOR or user.disabled_at is not None:
         raise Forbidden("Only an operator can see and change plans of users.")
 
 

@@ -19,7 +19,7 @@ from domain.users.password_check import PasswordCheck, current_password_rejected
 from domain.users.password_hashing import HashQueue
 from domain.users.profile import ProfileChanges, normalise_profile, with_profile
 from domain.users.registration import Registrar
-from domain.users.sign_in import SignedIn, SignIn
+from domain.users.sign_in import SignedIn, SignIn, require_enabled
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 from domain.users.user_mails import UserMails
 
@@ -102,7 +102,7 @@ class UserService:
         """Sign in; raises CREDENTIALS_REJECTED, the same for an unknown email and for a wrong password.
 
         Raises TWO_FACTOR_REQUIRED if the password is right and the user has a second factor, CREDENTIALS_REJECTED if
-        that is wrong, and `RateLimited` if too many passwords or codes are tried.
+        that is wrong, USER_DISABLED, and `RateLimited` if too many passwords or codes are tried.
         """
         started = self._clock.monotonic()
         email = normalise_email(email)
@@ -123,6 +123,8 @@ class UserService:
             # A password that was changed since it was verified has revoked all sessions: this one too.
             if await transaction.users.password_hash(user.id, lock=True) != stored_hash:
                 raise _rejected()
+            # Before a code of the second factor is used up.
+            await require_enabled(transaction, user.id)
             verdict = await self._second_factor.verify(transaction, user.id, two_factor_code)
             if verdict in {Verdict.NOT_ENABLED, Verdict.RIGHT}:
                 if new_hash is not None:

@@ -6,11 +6,13 @@ from typing import Final
 from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
+from domain.core.errors import ErrorCode, InputError
 from domain.model.mail import MailKind
 from domain.model.users import Device, LoginSession, User
 from domain.ports.unit_of_work import UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
+from domain.users.identity_lock import lock_user
 from domain.users.tokens import credential_hash, new_login_token
 from domain.users.user_mails import UserMails
 
@@ -48,8 +50,13 @@ class SignIn:
     async def open_session(
         self, transaction: UnitOfWork, user: User, action: str, device: Device | None
     ) -> tuple[SignedIn, list[UUID]]:
-        """Create a login session; return it with the ids of the oldest sessions, which were revoked to make room."""
+        """Create a login session; return it with the ids of the oldest sessions, which were revoked to make room.
+
+        Raises USER_DISABLED. The user is locked: who disables the user at this moment waits, and ends the session.
+        """
         now = self._clock.now()
+        await lock_user(transaction, user.id)
+        user = await require_enabled(transaction, user.id)
         token = new_login_token(self._tokens)
         session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE, device)
         await transaction.users.add_login_session(session, credential_hash(token))
@@ -65,3 +72,13 @@ class SignIn:
         if not await transaction.users.has_signed_in_from(user.id, device):
             now = self._clock.now()
             await self._mails.notify(transaction, MailKind.SIGN_IN, user, now, f"from {device.address}")
+
+
+async def require_enabled(transaction: UnitOfWork, user_id: UUID) -> User:
+    """Return the user, whose row is locked; raises USER_DISABLED."""
+    user = await transaction.users.get(user_id)
+    assert user is not None, "the row is locked"
+    if user.disabled_at is not None:
+        message = "An operator of this server has disabled this user; ask them. Nothing is lost meanwhile."
+        raise InputError(ErrorCode.USER_DISABLED, message, ("input",))
+    return user

@@ -1,21 +1,25 @@
-"""`r3edge user`: changes users, for the operator of the machine."""
+"""`r3edge user`: finds and administers users, for the operator of the machine."""
 
+import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
+from domain.model.users import UserRole, UserStatus
 from infra.cli.exit_codes import FAILED
 from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from domain.users.invitations import NewInvitation
-    from infra.runtime.backends import Backends
+    from domain.users.operators import Administrator
+    from infra.cli.user_actions import UserCommands
+
+T = TypeVar("T")
 
 
 class InvitedRole(StrEnum):
@@ -27,7 +31,12 @@ class InvitedRole(StrEnum):
 
 Role = Annotated[InvitedRole, typer.Option("--role", help="What the invited becomes.")]
 Days = Annotated[int, typer.Option("--days", min=1, max=90, help="For how many days the invitation is valid.")]
+
+Name = Annotated[str, typer.Argument(help="The user's email or id.", metavar="EMAIL", show_default=False)]
+Reason = Annotated[str | None, typer.Option(help="Why; the user sees it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+First = Annotated[int, typer.Option(min=1, max=1_000, help="How many, the newest first.")]
 
 user_app = typer.Typer(help="Users, for the operator of the machine.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -37,7 +46,8 @@ def invite(email: str, role: Role = InvitedRole.USER, days: Days = 7, data_dir: 
     """Let somebody register, also while registration is closed; without a mail server the code is printed."""
     from domain.users.mail_composer import INVITATION_ACTION, code_link  # noqa: PLC0415  # other commands start without
 
-    settings = _settings(data_dir)
+    settings = load_settings(data_dir=data_dir)
+    log_warnings_alone(settings)
     made = run_command(invite_user(settings, email, role, timedelta(days=days)))
     until = f"{made.invitation.expires_at:%Y-%m-%d %H:%M} (UTC)"
     if made.code is None:
@@ -48,126 +58,198 @@ def invite(email: str, role: Role = InvitedRole.USER, days: Days = 7, data_dir: 
     print(f"\nGive it to {made.invitation.email}: the mutation userRegister takes the code, once, until {until}.")
 
 
+@user_app.command("list")
+def list_users(
+    email: Annotated[str | None, typer.Option(help="Only users whose email contains this.")] = None,
+    role: Annotated[UserRole | None, typer.Option(case_sensitive=False, help="Only users with this role.")] = None,
+    status: Annotated[UserStatus | None, typer.Option(case_sensitive=False, help="Only these users.")] = None,
+    plan: Annotated[str | None, typer.Option(help="Only users with this plan.")] = None,
+    first: First = 50,
+    after: Annotated[str | None, typer.Option(help="Only users after the one with this id or email.")] = None,
+    *,
+    as_json: AsJson = False,
+    data_dir: DataDirectory = None,
+) -> None:
+    """List users, the newest first."""
+    from domain.model.administration import UserFilter  # noqa: PLC0415  # other commands start without
+    from infra.cli.user_actions import as_json as plain  # noqa: PLC0415  # as above
+    from infra.cli.user_tables import print_users  # noqa: PLC0415  # as above
+
+    selected = UserFilter(email.strip().lower() if email else None, role, status, plan)
+    users = _run(data_dir, lambda commands: commands.list_users(selected, first, after))
+    if as_json:
+        print(json.dumps([plain(user) for user in users], indent=2))
+    else:
+        print_users(users)
+
+
+@user_app.command("show")
+def show(name: Name, *, as_json: AsJson = False, data_dir: DataDirectory = None) -> None:
+    """Show a user, and how much the user has."""
+    from infra.cli.user_actions import as_json as plain  # noqa: PLC0415  # other commands start without
+    from infra.cli.user_tables import print_user  # noqa: PLC0415  # as above
+
+    user, counts = _run(data_dir, lambda commands: commands.show(name))
+    if as_json:
+        print(json.dumps({**plain(user), "counts": plain(counts)}, indent=2))
+    else:
+        print_user(user, counts)
+
+
+@user_app.command("activity")
+def activity(name: Name, first: First = 50, *, as_json: AsJson = False, data_dir: DataDirectory = None) -> None:
+    """List what a user did, and what was done to the user."""
+    from infra.cli.user_actions import as_json as plain  # noqa: PLC0415  # other commands start without
+    from infra.cli.user_tables import print_activities  # noqa: PLC0415  # as above
+
+    activities = _run(data_dir, lambda commands: commands.activity(name, first))
+    if as_json:
+        print(json.dumps([plain(one) for one in activities], indent=2))
+    else:
+        print_activities(activities)
+
+
+@user_app.command("disable")
+def disable(
+    name: Name,
+    reason: Reason = None,
+    keep_orders: Annotated[bool, typer.Option("--keep-orders", help="Leave open orders open.")] = False,
+    close_positions: Annotated[bool, typer.Option("--close-positions", help="Close all positions.")] = False,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Disable a user: nobody can sign in, API keys rest, and nothing is opened any more."""
+    from domain.trading.halts import HaltRequest  # noqa: PLC0415  # other commands start without
+
+    halt = HaltRequest(not keep_orders, reduce_only=True, close_positions=close_positions)
+
+    async def work(commands: "UserCommands") -> None:
+        await commands.administration.disable(_by(reason), await commands.find(name), halt)
+
+    _run(data_dir, work)
+    print(f"{name} is disabled")
+
+
+@user_app.command("enable")
+def enable(
+    name: Name,
+    reason: Reason = None,
+    keep_halt: Annotated[bool, typer.Option("--keep-halt", help="Leave the trading halted.")] = False,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Enable a disabled user."""
+
+    async def work(commands: "UserCommands") -> None:
+        user_id = await commands.find(name)
+        await commands.administration.enable(_by(reason), user_id, resume_trading=not keep_halt)
+
+    _run(data_dir, work)
+    print(f"{name} is enabled")
+
+
 @user_app.command("promote")
-def promote(email: str, data_dir: DataDirectory = None) -> None:
-    """Make a registered user an operator."""
-    if not run_command(promote_user(_settings(data_dir), email)):
-        _end_unknown(email)
-    print(f"{email} is an operator now")
+def promote(name: Name, reason: Reason = None, data_dir: DataDirectory = None) -> None:
+    """Make a user an operator."""
+    _change_role(name, UserRole.OPERATOR, reason, data_dir)
+    print(f"{name} is an operator now")
+
+
+@user_app.command("demote")
+def demote(name: Name, reason: Reason = None, data_dir: DataDirectory = None) -> None:
+    """Make an operator a user like others."""
+    _change_role(name, UserRole.USER, reason, data_dir)
+    print(f"{name} is no operator any more")
 
 
 @user_app.command("reset-password")
-def reset_password(email: str, data_dir: DataDirectory = None) -> None:
+def reset_password(name: Name, reason: Reason = None, data_dir: DataDirectory = None) -> None:
     """Print a code that sets a user a new password, for one who has forgotten it."""
-    code = run_command(make_reset_code(_settings(data_dir), email))
-    if code is None:
-        _end_unknown(email)
-    print(f"{code}\n\nGive it to {email}: the mutation passwordReset takes it, once, within an hour.")
+
+    async def work(commands: "UserCommands") -> str | None:
+        return (await commands.administration.reset_password(_by(reason), await commands.find(name))).code
+
+    code = _run(data_dir, work)
+    print(f"{code}\n\nGive it to {name}: the mutation passwordReset takes it, once, within an hour.")
 
 
 @user_app.command("reset-two-factor")
-def reset_two_factor(email: str, data_dir: DataDirectory = None) -> None:
+def reset_two_factor(name: Name, reason: Reason = None, data_dir: DataDirectory = None) -> None:
     """Turn two-factor authentication off for a user who has lost the app and the recovery codes."""
-    if not run_command(remove_two_factor(_settings(data_dir), email)):
-        print(f"nobody with two-factor authentication is registered as {email}", file=sys.stderr)
-        raise SystemExit(FAILED)
-    print(f"{email} signs in with the password alone now")
+
+    async def work(commands: "UserCommands") -> None:
+        await commands.administration.reset_two_factor(_by(reason), await commands.find(name))
+
+    _run(data_dir, work)
+    print(f"{name} signs in with the password alone now")
+
+
+@user_app.command("sign-out")
+def sign_out(
+    name: Name,
+    reason: Reason = None,
+    api_keys: Annotated[bool, typer.Option("--api-keys", help="Revoke API keys and webhooks too.")] = False,
+    data_dir: DataDirectory = None,
+) -> None:
+    """End all login sessions of a user, and the connections of their clients."""
+
+    async def work(commands: "UserCommands") -> tuple[int, int]:
+        user_id = await commands.find(name)
+        _, sessions, keys = await commands.administration.sign_out(_by(reason), user_id, revoke_api_keys=api_keys)
+        return sessions, keys
+
+    sessions, keys = _run(data_dir, work)
+    print(f"{name}: {sessions} login sessions ended" + (f", {keys} API keys revoked" if api_keys else ""))
 
 
 @user_app.command("erase")
-def erase(email: str, *, yes: Yes = False, data_dir: DataDirectory = None) -> None:
+def erase(name: Name, reason: Reason = None, *, yes: Yes = False, data_dir: DataDirectory = None) -> None:
     """Erase a user for good; records of trading stay under an id that names nobody."""
-    settings = _settings(data_dir)
     if not yes:
-        typer.confirm(f"Erase {email} for good?", abort=True)
-    if not run_command(erase_user(settings, email)):
-        _end_unknown(email)
-    print(f"{email} is erased")
+        typer.confirm(f"Erase {name} for good?", abort=True)
+    _run(data_dir, lambda commands: commands.erase(name, reason))
+    print(f"{name} is erased")
 
 
 async def invite_user(settings: Settings, email: str, role: InvitedRole, life: timedelta) -> "NewInvitation":
     """Invite an email; ends with an error if somebody has it."""
-    from domain.model.users import UserRole  # noqa: PLC0415  # other commands start without
-    from domain.users.invitations import InvitationService  # noqa: PLC0415  # as above
-    from domain.users.user_mails import UserMails  # noqa: PLC0415  # as above
-    from infra.security import RandomTokens  # noqa: PLC0415  # as above
+    from infra.cli.user_actions import open_user_commands  # noqa: PLC0415  # other commands start without
 
-    async with _backends(settings) as backends:
-        mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
-        service = InvitationService(backends.database, mails, RandomTokens(), backends.clock, backends.ids)
-        return await service.invite_by_machine(email, UserRole[role.name], backends.clock.now() + life)
+    async with open_user_commands(settings) as commands:
+        expires_at = commands.clock.now() + life
+        return await commands.invitations.invite_by_machine(email, UserRole[role.name], expires_at)
 
 
-async def promote_user(settings: Settings, email: str) -> bool:
-    """Make a user an operator; False if nobody has that email."""
-    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
-    from domain.model.users import UserRole  # noqa: PLC0415  # as above
-    from domain.users.activity import record_activity  # noqa: PLC0415  # as above
+def _change_role(name: str, role: UserRole, reason: str | None, data_dir: DataDirectory) -> None:
+    async def work(commands: "UserCommands") -> None:
+        await commands.administration.change_role(_by(reason), await commands.find(name), role)
 
-    async with _backends(settings) as backends, backends.database.transaction() as transaction:
-        user = await transaction.users.set_role(normalise_email(email), UserRole.OPERATOR)
-        if user is None:
-            return False
-        action, now = ("userPromote", ("User", str(user.id)), "by an operator"), backends.clock.now()
-        await record_activity(transaction, backends.ids, now, user.id, *action)
-        return True
+    _run(data_dir, work)
 
 
-async def make_reset_code(settings: Settings, email: str) -> str | None:
-    """Return a new reset code for the user with that email; None if nobody has it."""
-    from domain.users.mail_composer import RESET_CODE_LIFE  # noqa: PLC0415  # other commands start without
-    from domain.users.password_reset import create_reset_code  # noqa: PLC0415  # as above
-    from infra.security import RandomTokens  # noqa: PLC0415  # as above
+def _by(reason: str | None) -> "Administrator":
+    from domain.users.operators import Administrator  # noqa: PLC0415  # other commands start without
 
-    async with _backends(settings) as backends:
-        made_by = (backends.database, RandomTokens(), backends.clock, backends.ids)
-        return await create_reset_code(*made_by, email, RESET_CODE_LIFE)
+    return Administrator(reason=reason)
 
 
-async def remove_two_factor(settings: Settings, email: str) -> bool:
-    """Turn a user's two-factor authentication off; False if nobody with that email has it on."""
-    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
-    from domain.users.two_factor import reset_two_factor as reset  # noqa: PLC0415  # as above
-    from domain.users.user_mails import UserMails  # noqa: PLC0415  # as above
-
-    async with _backends(settings) as backends:
-        mails = UserMails(backends.ids, is_configured=settings.smtp_host is not None)
-        return await reset(backends.database, mails, backends.clock, backends.ids, normalise_email(email))
-
-
-async def erase_user(settings: Settings, email: str) -> bool:
-    """Erase the user with that email; False if nobody has it. Ends with an error while anything of theirs trades."""
-    from domain.core.validation import normalise_email  # noqa: PLC0415  # other commands start without
-    from domain.personal_data.erasure import Erasure  # noqa: PLC0415  # as above
-    from domain.users.authentication import Authenticator  # noqa: PLC0415  # as above
-
-    async with _backends(settings) as backends:
-        async with backends.database.read_only() as reading:
-            found = await reading.users.get_by_email(normalise_email(email))
-        if found is None:
-            return False
-        authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
-        erasure = Erasure(backends.database, authenticator, backends.bus, backends.clock, backends.ids)
-        await erasure.erase(found[0].id, "userErase", "by an operator")
-        return True
-
-
-@asynccontextmanager
-async def _backends(settings: Settings) -> AsyncIterator["Backends"]:
-    from infra.runtime.backends import database, open_backends  # noqa: PLC0415  # other commands start without
-    from infra.runtime.data_dir import held_data_dir  # noqa: PLC0415  # as above
-
-    with held_data_dir(settings) as data_dir:
-        async with database(settings, data_dir) as dsn, open_backends(settings, dsn) as backends:
-            yield backends
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
+def _run(data_dir: DataDirectory, work: "Callable[[UserCommands], Awaitable[T]]") -> T:
+    """Do the work with the users of the settings' database; a user who isn't there ends the command."""
     settings = load_settings(data_dir=data_dir)
     log_warnings_alone(settings)
-    return settings
+    from infra.cli.user_actions import UnknownUser  # noqa: PLC0415  # other commands start without
+
+    try:
+        return run_command(_with_users(settings, work))
+    except UnknownUser as error:
+        _end(error)
 
 
-def _end_unknown(email: str) -> NoReturn:
-    print(f"nobody is registered as {email}", file=sys.stderr)
+async def _with_users(settings: Settings, work: "Callable[[UserCommands], Awaitable[T]]") -> T:
+    from infra.cli.user_actions import open_user_commands  # noqa: PLC0415  # other commands start without
+
+    async with open_user_commands(settings) as commands:
+        return await work(commands)
+
+
+def _end(error: Exception) -> NoReturn:
+    print(error, file=sys.stderr)
     raise SystemExit(FAILED)

@@ -19,6 +19,7 @@ from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.pool_use import PoolUse
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
+from infra.postgres.repositories.administration import PostgresAdministration
 from infra.postgres.repositories.backtests import PostgresBacktests
 from infra.postgres.repositories.data_exports import PostgresDataExports
 from infra.postgres.repositories.drift import PostgresDrift
@@ -80,6 +81,10 @@ class PostgresTransaction:
     @cached_property
     def data_exports(self) -> PostgresDataExports:
         return PostgresDataExports(self._connection)
+
+    @cached_property
+    def administration(self) -> PostgresAdministration:
+        return PostgresAdministration(self._connection)
 
     @cached_property
     def two_factors(self) -> PostgresTwoFactors:

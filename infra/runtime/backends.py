@@ -115,7 +115,7 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
     if settings.database_url is None:
         await migrate(dsn)
     async with AsyncExitStack() as stack:
-        cache, bus = await _cache_and_bus(settings, clock, stack)
+        cache, bus = await open_cache_and_bus(settings, clock, stack)
         size = settings.database_pool_size
         pool = await create_pool(dsn, init_size=min(WARM_CONNECTIONS, size), max_size=size)
         stack.push_async_callback(pool.close)
@@ -133,7 +133,8 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         yield Backends(pool, database, lease_database, cache, bus, clock, ids)
 
 
-async def _cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:
+async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:
+    """Return the cache and the bus that the settings name, until the stack closes."""
     if not settings.hazelcast_members:
         cache, bus = EmbeddedCache(clock), EmbeddedBus()
         stack.push_async_callback(cache.close)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
+from domain.administration.service import UserAdministration
 from domain.events.stream import EventLogReader
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
@@ -130,6 +131,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         ids,
         Registration(settings.registration.value),
     )
+    halts = HaltService(backends.database, bus, clock, ids)  # a halt waits behind no client's orders
     users = UserService(
         database,
         container.authenticator,
@@ -162,6 +164,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
             Erasure(database, container.authenticator, bus, clock, ids),
             passwords,
             second_factor,
+            clock,
         ),
         two_factor=TwoFactorService(database, second_factor, container.vault, passwords, mails, tokens, clock, ids),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
@@ -183,7 +186,8 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         signals=signals,
         signal_webhooks=SignalWebhookService(database, tokens, clock, ids),
         webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),
-        halts=HaltService(backends.database, bus, clock, ids),  # a halt waits behind no client's orders
+        halts=halts,
+        administration=UserAdministration(backends.database, container.authenticator, halts, mails, tokens, clock, ids),
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, hub.catalogue.get, bus, clock, ids),
         report_downloads=ReportDownloads(database, container.report_links, clock),

@@ -11,41 +11,64 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database
-from domain.users.authentication import REVOKED_TOPIC, Authenticator
+from domain.users.authentication import RESTORED_TOPIC, REVOKED_TOPIC, Authenticator
 from infra.web.connections.registry import ConnectionRegistry
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 
+CHECK_SECONDS = 5.0
+"""How often open credentials are looked up, since the command line may change users without a bus that reaches here.
+
+As long as the cache of credentials may take one for valid."""
+
 
 @asynccontextmanager
 async def close_revoked_connections(
-    database: Database, bus: MessageBus, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+    database: Database,
+    bus: MessageBus,
+    clock: Clock,
+    authenticator: Authenticator,
+    connections: ConnectionRegistry,
+    check_seconds: float = CHECK_SECONDS,
 ) -> AsyncGenerator[None]:
     """Close the sockets of revoked credentials while the block runs."""
-    watch = _CredentialWatcher(database, clock, authenticator, connections)
+    watch = _CredentialWatcher(database, clock, authenticator, connections, check_seconds)
     subscription = await bus.subscribe(REVOKED_TOPIC, watch.on_revoked, watch.on_loss)
+    restored = await bus.subscribe(
+        RESTORED_TOPIC, lambda message: authenticator.on_restored(UUID(bytes=message)), watch.on_loss
+    )
     task = asyncio.create_task(watch.run(), name="revocations")
     try:
         yield
     finally:
         await subscription.close()
+        await restored.close()
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
 
 
 class _CredentialWatcher:
-    """Handles revocations from the bus; after a loss of messages it checks every open credential in the database."""
+    """Handles revocations from the bus.
+
+    After a loss of messages, and now and then in any case, it checks every open credential in the database.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, authenticator: Authenticator, connections: ConnectionRegistry
+        self,
+        database: Database,
+        clock: Clock,
+        authenticator: Authenticator,
+        connections: ConnectionRegistry,
+        check_seconds: float,
     ) -> None:
         self._database = database
         self._clock = clock
         self._authenticator = authenticator
         self._connections = connections
+        self._check_seconds = check_seconds
         self._revoked: list[UUID] = []
         self._may_have_missed = False
         self._wakeup = asyncio.Event()
@@ -62,7 +85,11 @@ class _CredentialWatcher:
 
     async def run(self) -> None:
         while True:
-            await self._wakeup.wait()
+            try:
+                async with asyncio.timeout(self._check_seconds):
+                    await self._wakeup.wait()
+            except TimeoutError:
+                self._may_have_missed = True
             self._wakeup.clear()
             if self._may_have_missed:
                 self._may_have_missed = not await self._check_all()
@@ -75,6 +102,8 @@ class _CredentialWatcher:
 
     async def _check_all(self) -> bool:
         open_ids = [UUID(credential_id) for credential_id in self._connections.credentials]
+        if not open_ids:
+            return True
         try:
             async with self._database.read_only() as reading:
                 valid = await reading.users.valid_credential_ids(open_ids, self._clock.now())

@@ -52,6 +52,7 @@ describe_enum(
         "TWO_FACTOR_REQUIRED": (
             "The password is right, and the user has two-factor authentication: sign in with `twoFactorCode` too."
         ),
+        "USER_DISABLED": "The password is right, and an operator has disabled the user: ask them.",
         "STRATEGY_INVALID": "The strategy definition has an error. The error is a `StrategyDefinitionError`, with its "
         "position.",
         "ORDER_DENIED": (

@@ -1,6 +1,6 @@
 """The enums of users."""
 
-from domain.model.users import ApiScope, UserRole
+from domain.model.users import ActivityAuthor, ApiScope, UserRole, UserStatus
 from schema.common.enums import describe_enum
 
 describe_enum(
@@ -9,9 +9,30 @@ describe_enum(
     {
         "USER": "The user manages their own objects.",
         "OPERATOR": (
-            "The user can also halt and resume other users and the engine. The first user is an operator. `r3edge "
-            "user promote` makes other users operators."
+            "The user can also administer other users, and halt and resume them and the engine. The first user is an "
+            "operator. `userRoleChange` and `r3edge user promote` make other users operators."
         ),
+    },
+)
+
+
+describe_enum(
+    UserStatus,
+    "Whether a user may use the engine.",
+    {
+        "ACTIVE": "The user may sign in.",
+        "DISABLED": "An operator disabled the user: nobody can sign in, and API keys and webhooks rest.",
+    },
+)
+
+
+describe_enum(
+    ActivityAuthor,
+    "Who did what an activity reports.",
+    {
+        "SELF": "The user whose activity it is.",
+        "OPERATOR": "An operator, to the user.",
+        "COMMAND_LINE": "Somebody at the engine's machine, to the user, by the command line.",
     },
 )
 

@@ -88,6 +88,14 @@ class UserEraseInput:
         description="The present code of the authenticator app, or a recovery code. Required if the user has "
         "two-factor authentication.",
     )
+    user: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="For operators: the id of another user, who is erased instead, as a `ManagedUser` or a `User`. "
+        "Password and code are the operator's own.",
+    )
+    reason: str | None = strawberry.field(
+        default=None, description="For operators: why the other user is erased, at most 500 characters."
+    )
 
 
 @strawberry.input(description="The API key to create.")

@@ -7,7 +7,7 @@ import strawberry
 
 from domain.model.users import ApiScope
 from domain.users.profile import ProfileChanges
-from resolvers import users
+from resolvers import administration, users
 from schema.common.changes import change, replacement
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
@@ -195,8 +195,12 @@ class UserMutation:
         description="Erase the user at once and for good. Credentials, the email address, names, reports, backtests "
         "and events are deleted. Records of trading stay under an id that names nobody. CONFLICT while a trading "
         "session is live, an order or a position is open, or the user is the last operator. It requires a login "
-        "session: an API key receives the error FORBIDDEN.",
+        "session: an API key receives the error FORBIDDEN. Operators can erase other users too.",
     )
     async def user_erase(self, info: Info, input: Annotated[UserEraseInput, INPUT]) -> Fields:
-        await users.erase(info.context, input.current_password, input.two_factor_code)
+        password, code = input.current_password, input.two_factor_code
+        if input.user is None:
+            await users.erase(info.context, password, code)
+        else:
+            await administration.erase(info.context, input.user, input.reason, password, code)
         return {}

@@ -6,11 +6,11 @@ import strawberry
 
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
-from resolvers import data_exports, nodes, plans, users
+from resolvers import administration, data_exports, nodes, plans, users
 from schema.accounts.profit import UserProfitField
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
-from schema.common.types import Info
+from schema.common.types import Info, lazy
 from schema.engine.types import HaltFields
 from schema.personal_data.types import DataExport
 from schema.plans.types import EntitlementUsage, Plan, PlanChange
@@ -63,15 +63,37 @@ class LoginSession(Node):
         return users.is_current(info.context, parent)
 
 
-@strawberry.type(description="An action of a user.")
+@strawberry.type(description="An action of a user, or of an operator on the user.")
 class Activity(Node):
     is_type_of = instance_of(domain.Activity)
 
-    at: datetime = strawberry.field(description="When the user did it.")
+    at: datetime = strawberry.field(description="When it was done.")
     action: str = strawberry.field(description="The name of the mutation, such as `tradingHalt`.")
-    detail: str | None = strawberry.field(
-        description="Details of the action, such as a name or a reason. Null if there are none."
+    author: domain.ActivityAuthor = strawberry.field(description="Who did it.")
+    reason: str | None = strawberry.field(
+        description="The reason that an operator gave, in the activity of both. Null if none was given."
     )
+
+    @strawberry.field(
+        description="Details of the action, such as a name or a reason. Null if there are none, and to operators in "
+        "what other users did."
+    )
+    def detail(parent: strawberry.Parent[domain.Activity], info: Info) -> str | None:
+        return administration.activity_detail(info.context, parent)
+
+    @strawberry.field(
+        description="The display name of the operator who did it to the user. Null if no operator did, or if the "
+        "operator gave no name."
+    )
+    async def operator_name(parent: strawberry.Parent[domain.Activity], info: Info) -> str | None:
+        return await administration.operator_name(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=lazy("administration.types", "ManagedUser") | None,
+        description="The operator who did it to the user. Null to everybody but operators.",
+    )
+    async def operator(parent: strawberry.Parent[domain.Activity], info: Info) -> object:
+        return await administration.operator(info.context, parent)
 
     @strawberry.field(
         graphql_type=Node | None,

@@ -32,13 +32,14 @@ PRIVATE_NODES: Final = {
     "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
-OPERATOR_NODES: Final = {"Invitation"}
-"""What belongs to no user, and operators alone may see."""
+OPERATOR_NODES: Final = {"Invitation", "ManagedUser"}
+"""What operators alone may see: what belongs to no user, and what they manage of all."""
 
 QUERIES: Final = {
     "node": "by id", "nodes": "by id", "viewer": "private", "engine": "public", "venues": "public",
     "market": "public", "markets": "public", "indicators": "public", "strategyTemplates": "public",
     "strategyValidate": "public", "invitations": "operators", "plans": "operators",
+    "administration": "operators",
 }  # fmt: skip
 
 VIEWER: Final = {
@@ -55,7 +56,13 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userLogin": ("anybody", ()),
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
-    "userErase": ("ADMIN", ()),
+    "userErase": ("ADMIN", ("User",)),
+    "userDisable": ("ADMIN", ("User",)),
+    "userEnable": ("ADMIN", ("User",)),
+    "userRoleChange": ("ADMIN", ("User",)),
+    "userPasswordReset": ("ADMIN", ("User",)),
+    "userTwoFactorReset": ("ADMIN", ("User",)),
+    "userSignOut": ("ADMIN", ("User",)),
     "userInvite": ("ADMIN", ()),
     "invitationWithdraw": ("ADMIN", ()),
     "userDataExport": ("ADMIN", ()),
@@ -111,6 +118,9 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 
 LOGIN_ONLY: Final = {
     "userErase",
+    "userRoleChange",
+    "userPasswordReset",
+    "userTwoFactorReset",
     "userDataExport",
     "apiKeyCreate",
     "emailChange",
@@ -127,6 +137,8 @@ LOGIN_ONLY: Final = {
 OPERATOR_ONLY: Final = {
     "userInvite", "invitationWithdraw", "planCreate", "planUpdate", "planArchive", "userPlanChange",
     "userPlanChangeCancel",
+    "userDisable", "userEnable", "userRoleChange", "userPasswordReset",
+    "userTwoFactorReset", "userSignOut",
 }  # fmt: skip
 """What nobody but an operator may."""
 

@@ -47,6 +47,8 @@ _OPTIMIZATION = (
 _IDENTIFYING = re.compile(r"\d\.\d{4,}|\d{6,}|\d{4}-\d\d-\d\dT.*\.\d{3}")
 """Amounts, counts and times that nobody else has by chance."""
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+
 
 @dataclass
 class Role:
@@ -89,7 +91,14 @@ class Matrix:
         """Try everything, or go on to the first finding, and return what went wrong."""
         before = await self.fingerprint()
         for role in self.roles:
-            for part in (self._nodes, self._viewer, self._public, self._mutations, self._subscriptions):
+            for part in (
+                self._nodes,
+                self._viewer,
+                self._administration,
+                self._public,
+                self._mutations,
+                self._subscriptions,
+            ):
                 await part(role)
                 if to_the_first and self.findings:
                     return self.findings
@@ -156,9 +165,27 @@ class Matrix:
                     document = f"query($c: String) {{ viewer {{ {name}(after: $c) {{ nodes {{ id }} }} }} }}"
                     await self.answer(role, document, c=cursor)
 
+    async def _administration(self, role: Role) -> None:
+        """See that operators alone find users, by a list or an id, and find no more of them than that."""
+        id_ = encode_id("ManagedUser", self.victim.id)
+        depth = rules.DEPTH + 1
+        (field,) = rules.calls("administration", "administration", rules.fields_of("Query")["administration"], depth)
+        by_id = f"node(id: $id) {{ ... on ManagedUser {{ {rules.selection(rules.SCHEMA.type_map['ManagedUser'])} }} }}"
+        for document in (f"{{ {field} }}", f"query($id: ID!) {{ {by_id} }}"):
+            self.cells += 1
+            result = await SCHEMA.execute(document, {"id": id_}, role.context())
+            shown = {"data": result.data, "errors": [public_error(error) for error in result.errors or ()]}
+            found = any(value is not None for value in (shown["data"] or {}).values())
+            if found != role.is_operator:
+                self.findings.append(f"{role.name} {'finds' if found else 'misses'} users by {document[:60]}")
+            # Who it is, and when they registered and did something, is what operators see.
+            seen = {value for value in self._leaks(shown, document) if not _MOMENT.fullmatch(value)}
+            if leaked := seen - {id_, self.victim.email, f"{MARK} name", *self.ids["Activity"]}:
+                self.findings.append(f"{role.name} receives {sorted(leaked)[:3]} of a user by {document[:60]}")
+
     async def _public(self, role: Role) -> None:
         for name, kind in rules.QUERIES.items():
-            if kind not in {"public", "operators"}:
+            if kind not in {"public", "operators"} or name == "administration":  # which `_administration` asks for
                 continue
             (call,) = rules.calls(name, name, rules.fields_of("Query")[name], 1)
             result = await self.answer(role, f"{{ {call} }}")

@@ -8,12 +8,14 @@ from uuid import UUID
 import argon2
 import pytest
 
+from domain.administration.service import UserAdministration
 from domain.ports.bus import MessageBus
 from domain.ports.cache import Cache, CacheSpace
 from domain.ports.unit_of_work import Database
 from domain.ports.users import PasswordHasher
+from domain.trading.halts import HaltService
 from domain.users.api_keys import ApiKeyService
-from domain.users.authentication import REVOKED_TOPIC, Authenticator
+from domain.users.authentication import RESTORED_TOPIC, REVOKED_TOPIC, Authenticator
 from domain.users.code_checks import MailLimits
 from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
@@ -92,6 +94,8 @@ class SignInNode:
         self.emails = EmailService(database, mails, limits, passwords, clock, IDS)
         self.resets = PasswordResetService(database, authenticator, mails, limits, hashing, clock, IDS)
         self.keys = ApiKeyService(self.database, self.authenticator, tokens, self.clock, IDS)
+        self.halts = HaltService(database, self.bus, clock, IDS)
+        self.administration = UserAdministration(database, authenticator, self.halts, mails, tokens, clock, IDS)
 
     async def mark_verified(self, email: str) -> None:
         """Store that the user has proved that the email is theirs."""
@@ -103,6 +107,7 @@ class SignInNode:
     async def listen(self) -> None:
         """Listen for revocations on other nodes, as a running node does."""
         await self.bus.subscribe(REVOKED_TOPIC, self._on_revoked)
+        await self.bus.subscribe(RESTORED_TOPIC, lambda message: self.authenticator.on_restored(UUID(bytes=message)))
 
     def another_node(self) -> "SignInNode":
         """Return another node of the same engine."""

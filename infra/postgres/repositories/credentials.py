@@ -14,7 +14,7 @@ from infra.postgres.repositories.plans import PLAN_OF_USER, plan_from_json
 USER_COLUMNS = (
     "users.id AS user_id, users.email, users.display_name, users.created_at AS user_created_at, users.role, "
     "users.email_verified_at, users.time_zone, users.locale, users.report_currency, "
-    "users.notify_sign_in, "
+    "users.notify_sign_in, users.disabled_at, "
     "(SELECT enabled_at FROM two_factors WHERE two_factors.user_id = users.id) AS two_factor_enabled_at, "
     "halt_state('USER', users.id) AS trading_state, "
     f"{PLAN_OF_USER.format('users.id')} AS plan"
@@ -25,6 +25,7 @@ _SESSION_OF_USER = "login_sessions.id, login_sessions.user_id, login_sessions.cr
 _SESSION = f"{_SESSION_OF_USER}, last_seen_at, expires_at, address, user_agent"
 _KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at"
 _LIVE = "revoked_at IS NULL"
+_MAY_ACT = "users.erased_at IS NULL AND users.disabled_at IS NULL"
 _TABLES = ("login_sessions", "api_keys")
 
 
@@ -49,7 +50,7 @@ class CredentialRepository(Repository):
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
         query = (
             f"SELECT {_SESSION}, {USER_COLUMNS} FROM login_sessions JOIN users ON users.id = login_sessions.user_id "
-            f"WHERE token_hash = $1 AND {_LIVE} AND users.erased_at IS NULL"
+            f"WHERE token_hash = $1 AND {_LIVE} AND {_MAY_ACT}"
         )
         row = await self._connection.fetchrow(query, token_hash)
         return (_login_session_from_row(row), user_from_row(row)) if row is not None else None
@@ -100,8 +101,9 @@ class CredentialRepository(Repository):
     async def valid_credential_ids(self, ids: Sequence[UUID], now: datetime) -> set[UUID]:
         query = (
             f"SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND {_LIVE} AND expires_at > $2 UNION ALL "
-            f"SELECT id FROM api_keys WHERE id = ANY($1::uuid[]) AND {_LIVE} "
-            "AND (expires_at IS NULL OR expires_at > $2)"
+            "SELECT api_keys.id FROM api_keys JOIN users ON users.id = api_keys.user_id "
+            f"WHERE api_keys.id = ANY($1::uuid[]) AND {_LIVE} AND (expires_at IS NULL OR expires_at > $2) "
+            f"AND {_MAY_ACT}"
         )
         return {row["id"] for row in await self._connection.fetch(query, list(ids), now)}
 
@@ -116,7 +118,7 @@ class CredentialRepository(Repository):
     async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
         query = (
             f"SELECT {_KEY}, {USER_COLUMNS} FROM api_keys JOIN users ON users.id = api_keys.user_id "
-            f"WHERE secret_hash = $1 AND {_LIVE} AND users.erased_at IS NULL"
+            f"WHERE secret_hash = $1 AND {_LIVE} AND {_MAY_ACT}"
         )
         row = await self._connection.fetchrow(query, secret_hash)
         return (_api_key_from_row(row), user_from_row(row)) if row is not None else None
@@ -150,6 +152,7 @@ def user_from_row(row: asyncpg.Record) -> User:
         report_currency=row["report_currency"],
         notify_sign_in=row["notify_sign_in"],
         plan=plan_from_json(row["plan"]),
+        disabled_at=row["disabled_at"],
     )
 
 

@@ -43,8 +43,11 @@ class PostgresHalts(Repository):
     async def hold_off(self) -> None:
         await self._connection.execute(SHARE_HALT_LOCK, HALT_LOCK)
 
-    async def put(self, halt: Halt) -> None:
+    async def lock(self) -> None:
         await self._connection.execute(_LOCK, HALT_LOCK)
+
+    async def put(self, halt: Halt) -> None:
+        await self.lock()
         await self._connection.execute(
             PUT,
             *(halt.level, halt.subject_id, halt.state, halt.since, halt.by, halt.reason),

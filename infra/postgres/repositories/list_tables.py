@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
+from domain.model.administration import ManagedUser, UserFilter
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
 from domain.model.optimizations import Optimization
@@ -25,7 +26,7 @@ from domain.ports.lists import (
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.repositories import backtests, jobs, optimizations, reports, strategies, users
+from infra.postgres.repositories import administration, backtests, jobs, optimizations, reports, strategies, users
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.order_conditions import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
@@ -149,6 +150,15 @@ REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_co
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)
 
 
+USERS: Final = ListTable(
+    administration.SELECT_USER,
+    "users",
+    {Owner.ENGINE: "{}::uuid IS NOT NULL"},
+    administration.user_conditions,
+    administration.managed_user_from_row,
+)
+
+
 class PostgresLists:
     """Implements `domain.ports.lists.Lists`."""
 
@@ -206,6 +216,10 @@ class PostgresLists:
     @cached_property
     def reports(self) -> PostgresList[Report, ReportFilter]:
         return PostgresList(self._connection, REPORTS)
+
+    @cached_property
+    def users(self) -> PostgresList[ManagedUser, UserFilter]:
+        return PostgresList(self._connection, USERS)
 
     @cached_property
     def activity(self) -> PostgresList[Activity, ActivityFilter]:

@@ -7,19 +7,11 @@ from uuid import UUID
 
 from infra.postgres.repositories.base import Repository
 
-OPERATOR_LOCK: Final = 7_235_843_407
-"""The advisory lock under which it is decided whether an operator may go."""
-
-IS_LAST_OPERATOR: Final = """
-SELECT EXISTS (SELECT FROM users WHERE id <> $1 AND erased_at IS NULL)
-AND NOT EXISTS (SELECT FROM users WHERE id <> $1 AND erased_at IS NULL AND role = 'OPERATOR')
-"""
-
 # An email that nobody can register: its host has no dot.
 ERASE_USER: Final = """
 UPDATE users SET email = 'erased-' || id || '@invalid', display_name = NULL, password_hash = '', role = 'USER',
     email_verified_at = NULL, time_zone = 'UTC', locale = 'en', report_currency = NULL, notify_sign_in = false,
-    erased_at = $2
+    disabled_at = NULL, erased_at = $2
 WHERE id = $1
 """
 
@@ -52,7 +44,7 @@ ERASE: Final = (
     "DELETE FROM plan_changes WHERE user_id = $1",
     "DELETE FROM plan_uses WHERE user_id = $1",
     "DELETE FROM user_events WHERE user_id = $1 AND order_id IS NULL",
-    """UPDATE activities SET detail = NULL WHERE detail IS NOT NULL AND (
+    """UPDATE activities SET detail = NULL, reason = NULL WHERE (detail IS NOT NULL OR reason IS NOT NULL) AND (
         user_id = $1 OR subject_id IN (SELECT $1::text UNION ALL SELECT id::text FROM accounts WHERE user_id = $1
             UNION ALL SELECT id::text FROM trading_sessions WHERE user_id = $1))""",
     """UPDATE signals SET reason = 'webhook' || substr(reason, 9 + length(name)) FROM signal_webhooks
@@ -123,10 +115,6 @@ FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT att
 
 class PostgresPersonalData(Repository):
     """See `domain.ports.personal_data.PersonalData`."""
-
-    async def is_last_operator(self, user_id: UUID) -> bool:
-        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", OPERATOR_LOCK)
-        return bool(await self._connection.fetchval(IS_LAST_OPERATOR, user_id))
 
     async def erase(self, user_id: UUID, at: datetime) -> list[UUID]:
         ended = [row["id"] for row in await self._connection.fetch(CREDENTIALS, user_id)]

@@ -10,12 +10,13 @@ from infra.postgres.rows.mapper import RowMapper
 
 _WEBHOOKS = RowMapper("signal_webhooks", SignalWebhook, decoders={}, encoders={})
 _LIVE = "revoked_at IS NULL"
+_USER_MAY_ACT = "NOT EXISTS (SELECT FROM users WHERE id = signal_webhooks.user_id AND disabled_at IS NOT NULL)"
 
 INSERT = _WEBHOOKS.insert()
 UPDATE = _WEBHOOKS.update("id", "user_id", "trading_session_id", "created_at")
 GET = _WEBHOOKS.select + " WHERE id = $1 AND user_id = $2"
-GET_BY_SECRET = _WEBHOOKS.select + f" WHERE secret_hash = $1 AND {_LIVE}"
-GET_FOR_UPDATE = _WEBHOOKS.select + f" WHERE id = $1 AND {_LIVE} FOR UPDATE"
+GET_BY_SECRET = _WEBHOOKS.select + f" WHERE secret_hash = $1 AND {_LIVE} AND {_USER_MAY_ACT}"
+GET_FOR_UPDATE = _WEBHOOKS.select + f" WHERE id = $1 AND {_LIVE} AND {_USER_MAY_ACT} FOR UPDATE"
 REVOKE_ALL = f"UPDATE signal_webhooks SET revoked_at = $2 WHERE user_id = $1 AND {_LIVE}"
 LIST_OF_TRADING_SESSIONS = (
     _WEBHOOKS.select + f" WHERE trading_session_id = ANY($1::uuid[]) AND {_LIVE} ORDER BY id DESC"

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.core.pagination import KeysetPage
-from domain.model.users import Activity, User, UserRole
+from domain.model.users import Activity, ActivityAuthor, User, UserRole
 from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_from_row
 
 _FIRST_USER_LOCK = 7_235_843_403
@@ -17,7 +17,18 @@ _INSERT = """
 INSERT INTO users (id, email, display_name, created_at, role, password_hash)
 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (email) DO NOTHING RETURNING id
 """
-SELECT_ACTIVITY = "SELECT id, user_id, at, action, subject_type, subject_id, detail FROM activities"
+OPERATOR_LOCK = 7_235_843_407
+"""The advisory lock under which operators act on users, and it is decided whether one may go."""
+
+IS_LAST_OPERATOR = """
+SELECT EXISTS (SELECT FROM users WHERE id <> $1 AND erased_at IS NULL)
+AND EXISTS (SELECT FROM users WHERE id = $1 AND disabled_at IS NULL AND role = 'OPERATOR')
+AND NOT EXISTS (
+    SELECT FROM users WHERE id <> $1 AND erased_at IS NULL AND disabled_at IS NULL AND role = 'OPERATOR')
+"""
+SELECT_ACTIVITY = (
+    "SELECT id, user_id, at, action, subject_type, subject_id, detail, author, operator_id, reason FROM activities"
+)
 
 
 class PostgresUsers(CredentialRepository):
@@ -83,12 +94,23 @@ class PostgresUsers(CredentialRepository):
         query = f"UPDATE users SET role = $2 WHERE email = $1 RETURNING {USER_COLUMNS}"
         return _user_or_none(await self._connection.fetchrow(query, email, role))
 
+    async def set_disabled(self, user_id: UUID, at: datetime | None) -> None:
+        await self._connection.execute("UPDATE users SET disabled_at = $2 WHERE id = $1", user_id, at)
+
+    async def lock_operators(self) -> None:
+        await self._connection.execute("SELECT pg_advisory_xact_lock($1)", OPERATOR_LOCK)
+
+    async def is_last_operator(self, user_id: UUID) -> bool:
+        await self.lock_operators()
+        return bool(await self._connection.fetchval(IS_LAST_OPERATOR, user_id))
+
     async def add_activity(self, activity: Activity) -> None:
         await self._connection.execute(
-            "INSERT INTO activities (id, user_id, at, action, subject_type, subject_id, detail) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO activities (id, user_id, at, action, subject_type, subject_id, detail, author, operator_id, "
+            "reason) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             *(activity.id, activity.user_id, activity.at, activity.action),
             *(activity.subject_type, activity.subject_id, activity.detail),
+            *(activity.author, activity.operator_id, activity.reason),
         )
 
     async def activity(self, user_id: UUID, page: KeysetPage) -> list[Activity]:
@@ -104,7 +126,10 @@ class PostgresUsers(CredentialRepository):
 def activity_from_row(row: asyncpg.Record) -> Activity:
     """Return the activity in a row of `SELECT_ACTIVITY`."""
     return Activity(
-        row["id"], row["user_id"], row["at"], row["action"], row["subject_type"], row["subject_id"], row["detail"]
+        *(row["id"], row["user_id"], row["at"], row["action"], row["subject_type"], row["subject_id"], row["detail"]),
+        author=ActivityAuthor(row["author"]),
+        operator_id=row["operator_id"],
+        reason=row["reason"],
     )
 
 

@@ -37,6 +37,12 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "userInvite": "user_invited",
     "invitationWithdraw": "invitation_withdrawn",
     "userPromote": "user_promoted",
+    "userDisable": "user_disabled",
+    "userEnable": "user_enabled",
+    "userRoleChange": "user_role_changed",
+    "userPasswordReset": "password_reset_by_operator",
+    "userTwoFactorReset": "two_factor_reset_by_operator",
+    "userSignOut": "user_signed_out",
     "userDataExport": "data_export_requested",
     "passwordResetRequest": "password_reset_requested",
     "passwordReset": "password_reset",
@@ -123,6 +129,7 @@ OTHER_LINES: Mapping[str, int] = {
 
 _SUBJECT_IDS: Mapping[str | None, str] = {
     "User": "subject_user_id",  # the user_id of a line is whose event it is
+    "ManagedUser": "subject_user_id",
     "LoginSession": "login_session_id",
     "ApiKey": "api_key_id",
     "Invitation": "invitation_id",

@@ -9,6 +9,8 @@ from domain.model.users import ApiScope, UserRole
 from domain.personal_data.erasure import Erasure
 from domain.users.authentication import Authenticator
 from infra.embedded.cache import EmbeddedCache
+from resolvers.context import RequestContext
+from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.authorisation_matrix import ADDRESS, MARK, PASSWORD, seeded
 
@@ -52,7 +54,7 @@ async def test_a_user_is_erased_once_nothing_trades_and_leaves_no_text_that_name
     assert set(await texts_with(api, MARK)) > RECORDS, "there is something to erase"
 
     with pytest.raises(InputError) as error:
-        await erasure.erase(victim.id, "userErase")
+        await erasure.erase(victim.id)
     assert error.value.code is ErrorCode.CONFLICT
     assert "1 trading session, 2 open orders, 1 open position" in error.value.message
     assert await pool.fetchval("SELECT erased_at FROM users WHERE id = $1", victim.id) is None
@@ -63,7 +65,7 @@ async def test_a_user_is_erased_once_nothing_trades_and_leaves_no_text_that_name
     }
     for statement in REST:
         await pool.execute(statement)
-    await erasure.erase(victim.id, "userErase")
+    await erasure.erase(victim.id)
 
     assert set(await texts_with(api, MARK)) == RECORDS
     assert await texts_with(api, re.escape(victim.email)) == {}
@@ -75,6 +77,44 @@ async def test_a_user_is_erased_once_nothing_trades_and_leaves_no_text_that_name
     assert others == 2, "nobody else is touched"
     actions = await pool.fetch("SELECT action FROM activities WHERE user_id = $1", victim.id)
     assert "userErase" in {row["action"] for row in actions}
+
+
+async def test_an_operator_erases_another_user_by_the_own_password_and_both_logs_have_it(api: Api) -> None:
+    pool = api.harness.pool
+    authenticator = erasure_of(api)[1]
+    root = await api.services.users.register("root@example.com", PASSWORD, None, ADDRESS)
+    eve = await api.services.users.register("eve@example.com", PASSWORD, "Eve", ADDRESS)
+    async with api.database.transaction() as transaction:
+        await transaction.users.set_role("root@example.com", UserRole.OPERATOR)
+    context = await context_of(api, root.token)
+    stranger = await context_of(api, eve.token)
+    call = (
+        "mutation($user: ID!, $password: String!) { userErase(input: {user: $user, currentPassword: $password, "
+        'reason: "asked by mail"}) { errors { code path } } }'
+    )
+    ids = {"eve": encode_id("ManagedUser", eve.user.id), "root": encode_id("User", root.user.id)}
+
+    assert await api.code(call, stranger, user=ids["root"], password=PASSWORD) == "FORBIDDEN"
+    for user, password, code in (
+        (ids["eve"], "wrong password", "CREDENTIALS_REJECTED"),
+        (ids["root"], PASSWORD, "CONFLICT"),
+        ("nonsense", PASSWORD, "NOT_FOUND"),
+    ):
+        answer = await api.run(call, context, user=user, password=password)
+        assert [error["code"] for error in answer["userErase"]["errors"]] == [code]
+    assert (await api.run(call, context, user=ids["eve"], password=PASSWORD))["userErase"]["errors"] == []
+
+    assert await authenticator.identify(eve.token) is None
+    rows = await pool.fetch("SELECT user_id, author, reason FROM activities WHERE action = 'userErase'")
+    assert {tuple(row) for row in rows} == {
+        (eve.user.id, "OPERATOR", "asked by mail"), (root.user.id, "SELF", "asked by mail"),
+    }  # fmt: skip
+
+
+async def context_of(api: Api, token: str) -> RequestContext:
+    identity = await erasure_of(api)[1].identify(token)
+    assert identity is not None
+    return RequestContext(api.services, identity, ADDRESS)
 
 
 async def test_a_user_erases_themselves_by_the_password_and_is_a_stranger_then(api: Api) -> None:

@@ -148,6 +148,8 @@ async def test_a_resting_stop_survives_a_halt_that_lets_positions_be_reduced(nod
 
 async def test_a_user_cannot_end_the_halt_of_an_operator(node: TradingNode) -> None:
     user, operator = acting_as(node.user, UserRole.USER), acting_as(await node.another_user(), UserRole.OPERATOR)
+    async with node.database.transaction() as transaction:
+        await transaction.users.set_role(operator.user.email, UserRole.OPERATOR)
     await node.halts.set_halt_of_user(operator, node.user.id, HaltRequest(reason="unpaid"))
     with pytest.raises(InputError, match="operator") as refused:
         await node.halts.set_halt_of_user(user, node.user.id, None)

@@ -23,7 +23,7 @@ async def test_of_two_operators_who_go_at_once_one_stays(node: SignInNode, pool:
     await node.users.register("bob@example.com", PASSWORD, None, HERE)
     await pool.execute("UPDATE users SET role = 'OPERATOR' WHERE email IN ($1, $2)", ADA, EVE)
     outcomes = await asyncio.gather(
-        *(erasure_of(node).erase(signed.user.id, "userErase") for signed in operators), return_exceptions=True
+        *(erasure_of(node).erase(signed.user.id) for signed in operators), return_exceptions=True
     )
     (refused,) = [outcome for outcome in outcomes if outcome is not None]
     assert isinstance(refused, InputError)
@@ -34,7 +34,7 @@ async def test_of_two_operators_who_go_at_once_one_stays(node: SignInNode, pool:
 async def test_who_registers_after_all_are_erased_is_no_operator(node: SignInNode) -> None:
     ada = await node.users.register(ADA, PASSWORD, None, HERE)
     assert ada.user.role is UserRole.OPERATOR
-    await erasure_of(node).erase(ada.user.id, "userErase")
+    await erasure_of(node).erase(ada.user.id)
     assert (await node.users.register(EVE, PASSWORD, None, HERE)).user.role is UserRole.USER
     closed = SignInNode(node.database, node.cache, node.bus, node.hasher, node.clock, Registration.CLOSED)
     with pytest.raises(InputError) as refused:
@@ -46,11 +46,11 @@ async def test_an_erased_user_acts_no_more_with_an_identity_that_was_read_before
     ada = await node.users.register(ADA, PASSWORD, None, HERE)
     identity = await node.authenticator.identify(ada.token)
     assert identity is not None
-    await erasure_of(node).erase(ada.user.id, "userErase")
+    await erasure_of(node).erase(ada.user.id)
     for attempt in (
         node.keys.create(identity, "bot", frozenset({ApiScope.ADMIN}), None),
         node.users.update(identity, "Eve"),
-        erasure_of(node).erase(ada.user.id, "userErase"),
+        erasure_of(node).erase(ada.user.id),
     ):
         with pytest.raises(Unauthenticated):
             await attempt
@@ -66,7 +66,9 @@ async def test_a_refused_erasure_uses_no_recovery_code_up(node: SignInNode, pool
         "VALUES ($1, '', now(), now(), 0)",
         ada.user.id,
     )
-    service = ErasureService(node.database, erasure_of(node), node.passwords, SecondFactor(node.vault, node.clock))
+    service = ErasureService(
+        node.database, erasure_of(node), node.passwords, SecondFactor(node.vault, node.clock), node.clock
+    )
     with pytest.raises(InputError) as refused:
         await service.erase(identity, PASSWORD, "A" * 16)
     assert refused.value.code is ErrorCode.CONFLICT
@@ -84,7 +86,7 @@ async def test_an_erasure_clears_the_own_mails_and_nobody_else_s(mail: MailNode,
     identity = await node.authenticator.identify(eve.token)
     assert identity is not None
     await node.emails.request_change(identity, "ada@new.example.org", PASSWORD, HERE)
-    await erasure_of(node).erase(ada.user.id, "userErase")
+    await erasure_of(node).erase(ada.user.id)
     left = await pool.fetch("SELECT kind, recipient FROM mails ORDER BY kind")
     assert [tuple(row) for row in left] == [
         ("EMAIL_CHANGE", "ada@new.example.org"), ("EMAIL_VERIFICATION", EVE), ("PASSWORD_RESET", EVE),

@@ -158,9 +158,9 @@ def test_whatever_is_named_like_a_secret_is_a_text_or_holds_texts() -> None:
     """A secret of another type, such as a number, would be quoted: give it the type String."""
     named = [place for place in PLACES if SECRET_NAME.search(place.path[-1])]
     assert {str(place) for place in named} >= {"userLogin.input.password", "accountCredentialsReplace.input.secret"}
-    counts = [f"{name}.input.limits.maxApiKeys" for name in ("planCreate", "planUpdate")]
-    switches = ["userUpdate.input.revokeApiKeys", "passwordReset.input.revokeApiKeys"]
-    assert sorted(str(place) for place in named if place not in TEXTS + INPUTS) == sorted([*counts, *switches])
+    counts = {f"{name}.input.limits.maxApiKeys" for name in ("planCreate", "planUpdate")}
+    switches = {f"{name}.input.revokeApiKeys" for name in ("userUpdate", "passwordReset", "userSignOut")}
+    assert {str(place) for place in named if place not in TEXTS + INPUTS} == counts | switches
 
 
 LOGIN = "{ userLogin(input: {email: $e, password: $p}) { token } }"

@@ -1,0 +1,1 @@
+"""What operators do to users, and what they see of the engine."""

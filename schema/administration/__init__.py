@@ -1,0 +1,1 @@
+"""What is for operators: users, and what they do to them."""

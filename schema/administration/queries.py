@@ -1,0 +1,63 @@
+"""The field of the query root that is for operators."""
+
+from typing import Annotated
+
+import strawberry
+
+from domain.model.administration import UserFilter
+from domain.model.users import UserRole, UserStatus
+from resolvers import administration
+from resolvers.lists import TimeOrder
+from resolvers.pagination import PageArguments
+from schema.administration.types import ManagedUser, ManagedUserConnection
+from schema.common.arguments import OrderBy, connection_field
+from schema.common.types import Info
+
+
+def user_filter(
+    email: Annotated[
+        str | None,
+        strawberry.argument(description="Only users whose email address contains this text. Case doesn't matter."),
+    ] = None,
+    role: Annotated[UserRole | None, strawberry.argument(description="Only users with this role.")] = None,
+    status: Annotated[
+        UserStatus | None, strawberry.argument(description="Only users who are disabled, or only those who aren't.")
+    ] = None,
+    plan: Annotated[str | None, strawberry.argument(description="Only users who have the plan with this name.")] = None,
+) -> UserFilter:
+    """The filter of the list of users."""
+    return UserFilter(email.strip().lower() if email else None, role, status, plan)
+
+
+@strawberry.type(description="What operators see of the engine and its users.")
+class Administration:
+    @connection_field(
+        ManagedUserConnection | None,
+        description="All users of the engine. Users who were erased aren't included.",
+        filter=user_filter,
+    )
+    async def users(
+        self, info: Info, page: PageArguments, filter: UserFilter, order_by: OrderBy = TimeOrder.NEWEST_FIRST
+    ) -> object:
+        return await administration.users(info.context, page, filter, order_by)
+
+    @strawberry.field(
+        graphql_type=ManagedUser | None, description="The user with this email address. Null if there is none."
+    )
+    async def user(
+        self,
+        info: Info,
+        email: Annotated[str, strawberry.argument(description="The whole email address. Case doesn't matter.")],
+    ) -> object:
+        return await administration.user(info.context, email)
+
+
+@strawberry.type
+class AdministrationQuery:
+    @strawberry.field(
+        graphql_type=Administration | None,
+        description="What operators see of the engine and its users. It needs the scope ADMIN. Everybody else receives "
+        "the error FORBIDDEN.",
+    )
+    async def administration(self, info: Info) -> object:
+        return await administration.administration(info.context)
