@@ -204,6 +204,32 @@ async def reseal_secrets(database: Database, vault: AesVault) -> int:
     return renewed
 
 
+async def reseal_channels(database: Database, vault: AesVault) -> int:
+    """Seal the secrets of all notification channels under the present key; return how many could be opened.
+
+    A channel whose secret no key opens says so when it is used.
+    """
+    async with database.read_only() as reading:
+        channels = await reading.channels.sealed_secrets()
+    renewed = 0
+    for channel in channels:
+        try:
+            secret, previous = (
+                None
+                if sealed is None
+                else vault.seal_secret(vault.unseal_secret(sealed, channel.user_id), channel.user_id)
+                for sealed in (channel.secret, channel.previous_secret)
+            )
+        except ValueError:
+            log.warning("the channel %s was sealed under a key that isn't set", channel.id)
+            continue
+        assert secret is not None, "all of these channels have a secret"
+        async with database.transaction() as transaction:
+            renewed += await transaction.channels.replace_secrets(channel, secret, previous)
+    log.info("sealed the secrets of %d notification channels again, of %d", renewed, len(channels))
+    return renewed
+
+
 async def hash_keys(database: Database, vault: AesVault) -> int:
     """Store the hash of each LIVE account's API key under the present key; return how many accounts share theirs.
 

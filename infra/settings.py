@@ -191,6 +191,14 @@ class Settings(BaseSettings):
         description="the web page that links in mails open, such as https://app.example.com/account; without it mails "
         "have codes alone",
     )
+    webhook_networks: Networks = Field(
+        (),
+        description="networks of one's own that users' notification webhooks may call, by http:// too, such as "
+        "10.0.0.0/8; without it only the internet may be called",
+    )
+    telegram_url: str = Field(
+        "https://api.telegram.org", pattern=r"^https?://[^\s#]+$", description="the server of Telegram's Bot API"
+    )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
     field_suggestions: bool | None = Field(

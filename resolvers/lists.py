@@ -12,6 +12,7 @@ from strawberry.dataloader import DataLoader
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import CursorScope, Key, KeysetPage, Page, build_page, dated_key, id_key, page_request
 from domain.model.administration import ManagedUser
+from domain.model.notifications import NotificationChannel
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Position, TradingSession
 from domain.model.users import User
@@ -65,7 +66,7 @@ class OwnedList(Generic[F]):
     filter: F
 
 
-Parent = User | ManagedUser | Account | TradingSession | Position | Strategy | StrategyVersion
+Parent = User | ManagedUser | Account | TradingSession | Position | Strategy | StrategyVersion | NotificationChannel
 """The owners of lists; a user who may see the object may see its lists."""
 
 _OWNERS: Mapping[type, Owner] = {
@@ -76,6 +77,7 @@ _OWNERS: Mapping[type, Owner] = {
     Position: Owner.POSITION,
     Strategy: Owner.STRATEGY,
     StrategyVersion: Owner.STRATEGY_VERSION,
+    NotificationChannel: Owner.NOTIFICATION_CHANNEL,
 }
 
 
@@ -218,5 +220,6 @@ class ListLoaders:
         self.backtests = ListLoader(reads, lambda lists: lists.backtests)
         self.optimizations = ListLoader(reads, lambda lists: lists.optimizations)
         self.reports = ListLoader(reads, lambda lists: lists.reports)
+        self.channel_deliveries = ListLoader(reads, lambda lists: lists.channel_deliveries)
         self.activity = ListLoader(reads, lambda lists: lists.activity)
         self.users = ListLoader(reads, lambda lists: lists.users)

@@ -83,6 +83,8 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "Fill": query_loader(context, lambda reading, user, key: reading.orders.get_fill(user, key)),
         "Position": query_loader(context, lambda reading, user, key: reading.positions.get(user, key)),
         "SignalWebhook": query_loader(context, lambda reading, user, key: reading.signal_webhooks.get(user, key)),
+        "NotificationChannel": query_loader(context, lambda reading, user, key: reading.channels.get(user, key)),
+        "ChannelDelivery": query_loader(context, lambda reading, user, key: reading.channels.get_delivery(user, key)),
         "DataExport": query_loader(context, lambda reading, user, key: reading.data_exports.get(user, key)),
         "Report": query_loader(context, lambda reading, user, key: reading.reports.get_report(user, key)),
         "Activity": query_loader(context, lambda reading, user, key: reading.users.get_activity(user, key)),

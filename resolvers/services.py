@@ -16,6 +16,7 @@ from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
+from domain.notifications.channels import ChannelService
 from domain.personal_data.erasure import ErasureService
 from domain.personal_data.exports import DataExportService
 from domain.ports.unit_of_work import Database
@@ -84,6 +85,7 @@ class Services:
     data_exports: DataExportService
     api_keys: ApiKeyService
     plans: PlanService
+    channels: ChannelService
     venues: VenueDirectory
     markets: MarketDataHub
     market_history: MarketHistory

@@ -8,6 +8,7 @@ import schema.engine.enums
 import schema.events.enums
 import schema.jobs.enums
 import schema.markets.enums
+import schema.notifications.enums
 import schema.optimizations.enums
 import schema.orders.enums
 import schema.plans.enums

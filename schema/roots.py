@@ -21,6 +21,7 @@ from schema.events.subscriptions import EventSubscription
 from schema.jobs.mutations import JobMutation
 from schema.markets.queries import MarketQuery
 from schema.markets.subscriptions import MarketSubscription
+from schema.notifications.mutations import NotificationMutation
 from schema.optimizations.mutations import OptimizationMutation
 from schema.orders.mutations import OrderMutation
 from schema.personal_data.mutations import DataExportMutation
@@ -73,6 +74,7 @@ class Mutation(
     OptimizationMutation,
     JobMutation,
     AdministrationMutation,
+    NotificationMutation,
 ): ...
 
 

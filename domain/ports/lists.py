@@ -12,6 +12,7 @@ from domain.model.administration import ManagedUser, UserFilter
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol
+from domain.model.notifications import ChannelDelivery
 from domain.model.optimizations import Optimization
 from domain.model.orders import Fill, Order
 from domain.model.reports import Report, ReportScope
@@ -35,6 +36,7 @@ class Owner(StrEnum):
     STRATEGY = "STRATEGY"
     STRATEGY_VERSION = "STRATEGY_VERSION"
     ENGINE = "ENGINE"
+    NOTIFICATION_CHANNEL = "NOTIFICATION_CHANNEL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +181,11 @@ class Lists(Protocol):
     @property
     def users(self) -> ListRepository[ManagedUser, UserFilter]:
         """All users of the engine who aren't erased, as operators see them."""
+        ...
+
+    @property
+    def channel_deliveries(self) -> ListRepository[ChannelDelivery, NoFilter]:
+        """Deliveries of a notification channel."""
         ...
 
     @property

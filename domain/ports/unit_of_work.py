@@ -22,6 +22,7 @@ from domain.ports.lists import Lists
 from domain.ports.mail import EmailCodeRepository, MailOutbox
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
 from domain.ports.monitoring import MonitoringRepository
+from domain.ports.notifications import ChannelRepository
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.personal_data import DataExports, PersonalData
@@ -84,6 +85,11 @@ class UnitOfWork(Protocol):
     @property
     def invitations(self) -> InvitationRepository:
         """Invitations of new users."""
+        ...
+
+    @property
+    def channels(self) -> ChannelRepository:
+        """The notification channels of users, and their deliveries."""
         ...
 
     @property

@@ -21,6 +21,7 @@ from infra.postgres.pool_use import PoolUse
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.administration import PostgresAdministration
 from infra.postgres.repositories.backtests import PostgresBacktests
+from infra.postgres.repositories.channels import PostgresChannels
 from infra.postgres.repositories.data_exports import PostgresDataExports
 from infra.postgres.repositories.drift import PostgresDrift
 from infra.postgres.repositories.equity import PostgresEquity
@@ -105,6 +106,10 @@ class PostgresTransaction:
     @cached_property
     def invitations(self) -> PostgresInvitations:
         return PostgresInvitations(self._connection)
+
+    @cached_property
+    def channels(self) -> PostgresChannels:
+        return PostgresChannels(self._connection)
 
     @cached_property
     def idempotency(self) -> PostgresIdempotency:

@@ -16,6 +16,8 @@ from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
 from domain.model.strategy_templates import TemplateCatalogue
+from domain.notifications.channels import ChannelService
+from domain.notifications.deliverer import ChannelCounts
 from domain.personal_data.erasure import Erasure, ErasureService
 from domain.personal_data.exports import DataExportService
 from domain.reports.downloads import ReportDownloads
@@ -50,6 +52,7 @@ from domain.users.sign_in import SignIn
 from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
 from infra.runtime.backends import Backends
+from infra.runtime.outgoing import Outgoing
 from infra.security import AesVault, Argon2Hasher, HmacLinks, RandomTokens
 from infra.settings import Settings
 from infra.venues.registry import Venues
@@ -77,7 +80,9 @@ class Container:
     templates: TemplateCatalogue
     export_links: HmacLinks
     report_links: HmacLinks
+    outgoing: Outgoing
     deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
+    channel_counts: ChannelCounts = field(default_factory=ChannelCounts)
     work_counts: WorkCounts = field(default_factory=WorkCounts)
 
 
@@ -88,8 +93,12 @@ def build_container(
     key: bytes,
     earlier_keys: Sequence[bytes] = (),
     templates: TemplateCatalogue = BUILT_IN,
+    outgoing: Outgoing | None = None,
 ) -> Container:
-    """Return the container; `key` seals venue credentials, `earlier_keys` still open them."""
+    """Return the container; `key` seals venue credentials, `earlier_keys` still open them.
+
+    Without `outgoing` nothing is sent to notification channels.
+    """
     authenticator = Authenticator(backends.database, backends.cache, backends.bus, backends.clock)
     return Container(
         backends,
@@ -102,6 +111,7 @@ def build_container(
         templates,
         HmacLinks(key, "exports"),
         HmacLinks(key, "reports"),
+        outgoing or Outgoing(),
     )
 
 
@@ -169,6 +179,9 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         two_factor=TwoFactorService(database, second_factor, container.vault, passwords, mails, tokens, clock, ids),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
         plans=PlanService(database, clock, ids),
+        channels=ChannelService(
+            database, container.outgoing.senders, container.outgoing.guard, container.vault, tokens, clock, ids
+        ),
         venues=container.venues,
         markets=hub,
         market_history=history,

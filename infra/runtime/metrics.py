@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from domain.events.follower_counts import FollowerCounts
 from infra.metrics.bus import BusMetrics
+from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics
 from infra.metrics.events import EventMetrics
 from infra.metrics.jobs import JobMetrics
@@ -37,6 +38,7 @@ def build_registry(container: Container, roles: RunningRoles, followers: Followe
     DatabaseMetrics(registry, {"main": backends.database.use, "leases": backends.lease_database.use})
     BusMetrics(registry, backends.bus)
     MailMetrics(registry, container.deliveries)
+    ChannelMetrics(registry, container.channel_counts)
     JobMetrics(registry, container.work_counts)
     return registry
 

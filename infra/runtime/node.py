@@ -16,6 +16,7 @@ from domain.mail.sender import MailSender
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
+from domain.notifications.deliverer import ChannelDeliverer
 from domain.personal_data.export_handler import ExportHandler
 from domain.reports.file_maker import ReportFileMaker
 from domain.reports.handler import ReportHandler
@@ -39,12 +40,15 @@ from infra.security import RandomTokens
 from infra.settings import Role, Settings
 from infra.smtp import SmtpTransport
 from infra.tpe_sampler import TpeSampler
+from resolvers.ids import encode_id
 
 log = logging.getLogger(__name__)
 
 PARTITION_SECONDS = 6 * 3_600.0
 PARTITION_RETRY_SECONDS = 30.0
 MONTHS_AHEAD = 2
+CONNECTIONS_OF_CHANNELS = 2
+"""Reads, and transactions, of all notification channels of a node at once: a burst of events leaves the others room."""
 OPTIMIZATIONS = 32
 """How many optimizations a node looks after at a time; their trials run on all nodes."""
 
@@ -89,6 +93,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
                 stack.push_async_callback(_background(runner.run()))
             if (server := settings.smtp_server) is not None:
                 stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
+            stack.push_async_callback(_background(_channel_deliverer(container, name).run()))
             monitor = JobQueueMonitor(container.backends.database, container.work_counts)
             stack.push_async_callback(_background(monitor.run()))
             running.situation = SituationMonitor(container.backends.database)
@@ -199,6 +204,21 @@ def _mail_sender(container: Container, transport: SmtpTransport, settings: Setti
     backends = container.backends
     composer = UserMailComposer(RandomTokens(), backends.clock, backends.ids, settings.app_url)
     return MailSender(backends.database, transport, composer, backends.clock, container.deliveries)
+
+
+def _channel_deliverer(container: Container, name: str) -> ChannelDeliverer:
+    backends = container.backends
+    most = CONNECTIONS_OF_CHANNELS
+    return ChannelDeliverer(
+        backends.database.with_limits(reads=most, writes=most),
+        container.outgoing.senders,
+        container.vault,
+        backends.clock,
+        backends.ids,
+        name,
+        encode_id,
+        container.channel_counts,
+    )
 
 
 def _candles(container: Container) -> CandleLoader:

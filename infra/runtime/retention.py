@@ -1,4 +1,4 @@
-"""Deletes expired rows: ended credentials, idempotency keys, alerts, points of equity, research, mails, files."""
+"""Deletes expired rows: ended credentials, idempotency keys, alerts, points of equity, research, messages, files."""
 
 import asyncio
 import logging
@@ -41,6 +41,9 @@ MAILS_KEPT: Final = timedelta(days=30)
 REPORT_FILES_KEPT: Final = timedelta(days=90)
 """How long the files of a report are kept; its figures stay."""
 
+DELIVERIES_KEPT: Final = timedelta(days=30)
+"""How long the log of deliveries of notification channels is kept."""
+
 ROWS_AT_ONCE: Final = 1_000
 HOUR_SECONDS: Final = 3_600.0
 RETRY_SECONDS: Final = 60.0
@@ -59,6 +62,7 @@ class Purged(NamedTuple):
     mails: int
     data_exports: int
     report_files: int
+    deliveries: int
 
 
 async def purge_expired_hourly(database: Database, clock: Clock) -> None:
@@ -91,6 +95,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 + await transaction.invitations.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE),
                 await transaction.data_exports.delete_expired(now, ROWS_AT_ONCE),
                 await transaction.report_files.delete_before(now - REPORT_FILES_KEPT, ROWS_AT_ONCE),
+                await transaction.channels.delete_deliveries(now - DELIVERIES_KEPT, ROWS_AT_ONCE),
             )
         if not any(deleted):
             break
@@ -99,7 +104,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
             "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails, codes and "
-            "invitations, %d exports, files of %d reports"
+            "invitations, %d exports, files of %d reports, %d old deliveries"
         )
         log.info(message, *purged)
     return purged

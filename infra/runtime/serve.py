@@ -29,9 +29,10 @@ from infra.runtime.errors import STARTUP_ERRORS, StartupError
 from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.metrics import build_registry
 from infra.runtime.node import RunningRoles, node_name, pending_dependencies, run_roles
+from infra.runtime.outgoing import open_outgoing
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
-from infra.security import hash_keys, reseal_credentials, reseal_secrets
+from infra.security import hash_keys, reseal_channels, reseal_credentials, reseal_secrets
 from infra.settings import Role, Settings
 from infra.strategy_plugins import load_templates
 from infra.venues.registry import Venues
@@ -120,10 +121,18 @@ async def _run_node(
         settings.max_feeds_per_venue,
     )
     await hub.start()
-    container = build_container(backends, all_venues, hub, key, settings.earlier_keys, load_templates())
+    async with open_outgoing(settings, backends.clock) as outgoing:
+        templates = load_templates()
+        container = build_container(backends, all_venues, hub, key, settings.earlier_keys, templates, outgoing)
+        await _run_container(settings, container, stopping)
+
+
+async def _run_container(settings: Settings, container: Container, stopping: asyncio.Event) -> None:
+    backends, hub = container.backends, container.hub
     if settings.earlier_keys:
         await reseal_credentials(backends.database, container.vault)
         await reseal_secrets(backends.database, container.vault)
+        await reseal_channels(backends.database, container.vault)
     await hash_keys(backends.database, container.vault)
     try:
         async with run_roles(container, settings, node_name(container)) as roles:

@@ -6,12 +6,13 @@ import strawberry
 
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
-from resolvers import administration, data_exports, nodes, plans, users
+from resolvers import administration, channels, data_exports, nodes, plans, users
 from schema.accounts.profit import UserProfitField
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info, lazy
 from schema.engine.types import HaltFields
+from schema.notifications.types import NotificationChannel
 from schema.personal_data.types import DataExport
 from schema.plans.types import EntitlementUsage, Plan, PlanChange
 from schema.users.lists import ViewerLists
@@ -172,6 +173,13 @@ class User(Node, HaltFields, UserProfitField, ViewerLists):
     )
     async def recovery_codes_left(parent: strawberry.Parent[domain.User], info: Info) -> object:
         return await users.recovery_codes_left(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[NotificationChannel] | None,
+        description="The notification channels of the user, oldest first.",
+    )
+    async def notification_channels(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await channels.channels(info.context, parent)
 
     @strawberry.field(graphql_type=list[ApiKey], description="The valid API keys, newest first.")
     async def api_keys(parent: strawberry.Parent[domain.User], info: Info) -> object:

@@ -15,14 +15,19 @@ from strawberry.extensions import ParserCache, ValidationCache
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
+from domain.model.notifications import ChannelKind
 from domain.model.orders import Fill, Order
 from domain.model.strategies import StrategyVersion
 from domain.model.trading import Position, TradingSession
 from domain.model.users import ApiScope, Identity, User
 from infra.embedded.cache import EmbeddedCache
+from infra.outgoing.addresses import AddressGuard
+from infra.outgoing.http import OutgoingHttp
+from infra.outgoing.webhook import WebhookSender
 from infra.postgres.database import PostgresDatabase, PostgresTransaction
 from infra.runtime.backends import Backends
 from infra.runtime.container import build_container, build_services
+from infra.runtime.outgoing import Outgoing
 from infra.settings import Settings
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
@@ -212,7 +217,9 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
     await hub.start()
     base = Backends(harness.pool, database, database, cache, harness.bus, harness.clock, harness.ids)
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
-    services = build_services(build_container(base, venues, hub, bytes(32)), Settings(), facts)
+    http = OutgoingHttp(AddressGuard(["127.0.0.0/8"]))
+    outgoing = Outgoing({ChannelKind.WEBHOOK: WebhookSender(http, harness.clock)}, http.guard)
+    services = build_services(build_container(base, venues, hub, bytes(32), outgoing=outgoing), Settings(), facts)
     try:
         # Nobody here collects, so there is nothing to wait for.
         past = MarketHistory(database, hub, venues, harness.bus, harness.clock, wait_seconds=0)
@@ -221,6 +228,7 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
         await store_credential(database, harness.user)
         yield Api(harness, replace(services, **own), database)
     finally:
+        await http.close()
         await hub.close()
         await venues.close()
         await database.close()

@@ -27,9 +27,9 @@ SCHEMA: Final = build_schema().graphql_schema
 
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
-    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "DataExport", "Fill", "Job", "LoginSession",
-    "Optimization", "Order", "PlanChange", "Position", "Report", "Signal", "SignalWebhook", "Strategy",
-    "StrategyVersion", "TradingSession", "User",
+    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "ChannelDelivery", "DataExport", "Fill", "Job",
+    "LoginSession", "NotificationChannel", "Optimization", "Order", "PlanChange", "Position", "Report", "Signal",
+    "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 OPERATOR_NODES: Final = {"Invitation", "ManagedUser"}
@@ -44,10 +44,10 @@ QUERIES: Final = {
 
 VIEWER: Final = {
     "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "dataExport", "displayName",
-    "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role",
-    "plan", "planUsage", "planChanges", "tradingState", "eventCursor",
-    "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders", "fills", "positions", "jobs",
-    "reports", "backtests", "optimizations", "strategyRecommendations", "activity", "halt", "halts", "profitSummary",
+    "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role", "plan", "planUsage", "planChanges",
+    "tradingState", "eventCursor", "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders",
+    "fills", "positions", "jobs", "reports", "backtests", "optimizations", "strategyRecommendations", "activity",
+    "halt", "halts", "profitSummary", "notificationChannels",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -111,6 +111,11 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "ordersCancel": ("TRADE", ("Account",)),
     "backtestRun": ("READ", ("StrategyVersion",)),
     "optimizationRun": ("READ", ("StrategyVersion",)),
+    "notificationChannelCreate": ("ADMIN", ()),
+    "notificationChannelUpdate": ("ADMIN", ("NotificationChannel",)),
+    "notificationChannelDelete": ("ADMIN", ("NotificationChannel",)),
+    "notificationChannelSecretRotate": ("ADMIN", ("NotificationChannel",)),
+    "notificationChannelTest": ("ADMIN", ("NotificationChannel",)),
     "jobCancel": ("READ", ("Job",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy", "Backtest")),
 }
@@ -131,6 +136,8 @@ LOGIN_ONLY: Final = {
     "recoveryCodesReplace",
     "signalWebhookCreate",
     "signalWebhookRotate",
+    "notificationChannelCreate",
+    "notificationChannelSecretRotate",
 }
 """What no API key may, whatever its scope."""
 
@@ -233,9 +240,10 @@ def sample(name: str, type_: GraphQLInputType, ids: dict[str, str]) -> Any:
         return [sample(name, inner.of_type, ids)]  # type: ignore[union-attr]
     if isinstance(named, GraphQLInputObjectType):
         return _object(named, ids)
-    if isinstance(named, GraphQLEnumType) and name not in _NAMED:
+    known = _NAMED.get(name)
+    if isinstance(named, GraphQLEnumType) and not isinstance(known, list) and known not in named.values:
         return next(iter(named.values))
-    return ids.get(name) or _NAMED.get(name) or _SAMPLES[named.name]
+    return ids.get(name) or known or _SAMPLES[named.name]
 
 
 def _object(type_: GraphQLInputObjectType, ids: dict[str, str]) -> dict[str, Any]:

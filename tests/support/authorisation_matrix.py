@@ -12,6 +12,7 @@ from typing import Any
 
 from graphql import ExecutionResult, get_named_type, is_required_argument
 
+from domain.model.notifications import ChannelDelivery, DeliveryStatus
 from domain.model.orders import OrderStatus
 from domain.model.plans import STANDARD_PLAN, PlanChange, PlanChangeSource
 from domain.model.trading import AccountTransfer, TransferKind
@@ -376,11 +377,18 @@ async def seeded(api: Api) -> Matrix:
         f'userUpdate(input: {{displayName: "{MARK} name"}})',
         f'signalWebhookCreate(input: {{tradingSession: "{encode_id("TradingSession", session.id)}", name: "{MARK}"}})',
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
+        f'notificationChannelCreate(input: {{kind: WEBHOOK, name: "{MARK} hook", url: "https://{MARK}.example/hook"}})',
         "userDataExport",
         f"backtestRun(input: {_BACKTEST})",
         f"optimizationRun(input: {_OPTIMIZATION})",
     ):
         await api.run(f"mutation {{ {call} {{ errors {{ code }} }} }}", context)
+    async with harness.database.transaction() as transaction:
+        (channel,) = await transaction.channels.list_of_user(victim.id)
+        delivery = ChannelDelivery(
+            harness.ids.next_id(), channel.id, victim.id, f"{MARK}-1", now, DeliveryStatus.RETRYING, 1, error=MARK
+        )
+        await transaction.channels.log_delivery(delivery)
     assert await report_worker(api.database, lambda: {BTC: a_market()}).work_once()
     await harness.kill()  # it writes when it is done reconciling, say
     roles = await _roles(api)

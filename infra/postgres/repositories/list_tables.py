@@ -7,6 +7,7 @@ from typing import Final
 from domain.model.administration import ManagedUser, UserFilter
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
+from domain.model.notifications import ChannelDelivery
 from domain.model.optimizations import Optimization
 from domain.model.orders import Fill, Order
 from domain.model.reports import Report
@@ -26,7 +27,16 @@ from domain.ports.lists import (
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
-from infra.postgres.repositories import administration, backtests, jobs, optimizations, reports, strategies, users
+from infra.postgres.repositories import (
+    administration,
+    backtests,
+    channels,
+    jobs,
+    optimizations,
+    reports,
+    strategies,
+    users,
+)
 from infra.postgres.repositories.lists import ListTable, PostgresList
 from infra.postgres.repositories.order_conditions import fill_conditions, order_conditions
 from infra.postgres.repositories.trading_sessions import OF_STRATEGY, trading_session_conditions
@@ -147,6 +157,13 @@ OPTIMIZATIONS: Final = ListTable(
     optimizations.SELECT_OPTIMIZATION, "optimizations", OF_USER, _no_conditions, optimizations.optimization_from_row
 )
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
+DELIVERIES: Final = ListTable(
+    channels.SELECT_DELIVERY,
+    "channel_deliveries",
+    {Owner.NOTIFICATION_CHANNEL: "channel_id = {}"},
+    _no_conditions,
+    channels.delivery_from_row,
+)
 ACTIVITY: Final = ListTable(users.SELECT_ACTIVITY, "activities", OF_USER, _activity_conditions, users.activity_from_row)
 
 
@@ -220,6 +237,10 @@ class PostgresLists:
     @cached_property
     def users(self) -> PostgresList[ManagedUser, UserFilter]:
         return PostgresList(self._connection, USERS)
+
+    @cached_property
+    def channel_deliveries(self) -> PostgresList[ChannelDelivery, NoFilter]:
+        return PostgresList(self._connection, DELIVERIES)
 
     @cached_property
     def activity(self) -> PostgresList[Activity, ActivityFilter]:

@@ -32,6 +32,7 @@ ERASE: Final = (
     "DELETE FROM two_factors WHERE user_id = $1",
     "DELETE FROM login_sessions WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
+    "DELETE FROM notification_channels WHERE user_id = $1",
     "DELETE FROM idempotency WHERE user_id = $1",
     "DELETE FROM backtest_drifts WHERE user_id = $1",
     "DELETE FROM recommendation_runs WHERE user_id = $1",
@@ -73,9 +74,10 @@ EXPORTED: Final = {
     "users": "id = $1",
     **dict.fromkeys(
         (
-            "accounts", "account_transfers", "activities", "api_keys", "backtest_drifts", "backtests", "fills",
-            "idempotency", "invitations", "jobs", "login_sessions", "mails", "optimizations", "orders",
-            "plan_changes", "plan_uses", "position_intents", "position_protections", "positions",
+            "account_transfers", "accounts", "activities", "api_keys", "backtest_drifts", "backtests",
+            "channel_deliveries", "fills", "idempotency", "invitations", "jobs", "login_sessions", "mails",
+            "notification_channels", "optimizations", "orders", "plan_changes", "plan_uses", "position_intents",
+            "position_protections", "positions",
             "recommendation_runs", "reports", "signal_webhooks", "signals", "strategies", "strategy_versions",
             "trading_sessions", "user_events",
         ),

@@ -18,10 +18,12 @@ from domain.model.monitoring import TradingSituation
 from domain.model.order_transitions import LEGAL
 from domain.model.orders import OrderEventKind, RiskCode
 from domain.model.users import ApiScope
+from domain.notifications.deliverer import ChannelCounts
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.bus import BusMetrics
+from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics
 from infra.metrics.events import EventMetrics
 from infra.metrics.jobs import JobMetrics
@@ -70,6 +72,7 @@ def all_metrics() -> dict[str, str]:
     BusMetrics(registry, bus)
     LoopMonitor(registry)
     MailMetrics(registry, DeliveryCounts())
+    ChannelMetrics(registry, ChannelCounts())
     JobMetrics(registry, WorkCounts())
     TradingMetrics(registry, OrderCounts(), TradingSituation, lambda: 0, ())
     DatabaseMetrics(registry, {})

@@ -1,0 +1,1 @@
+"""Requests to addresses that users name, and the messages that go there."""
