@@ -2,12 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from uuid import UUID
 
 from domain.accounts.live_valuation import VALUATION_SECONDS, AccountValue
 from domain.core.errors import FaultCode, RequestFault
-from domain.model.trading import Position
+from domain.model.reports import PerformanceMetrics
+from domain.model.trading import Position, TradingSession
 from domain.model.users import ApiScope
+from domain.trading.live_metrics import LiveMetrics, LiveSessionMetrics
+from resolvers import trading
 from resolvers.context import RequestContext
 from resolvers.events import require_owned_id
 
@@ -34,6 +38,39 @@ async def account_equity(context: RequestContext, account: str, every_millisecon
     account_id = await require_owned_id(context, "Account", account)
     assert account_id is not None
     return _equity(context, user.id, account_id, every)
+
+
+async def trading_session_metrics(
+    context: RequestContext, trading_session: str, every_milliseconds: int
+) -> AsyncIterator[LiveSessionMetrics]:
+    """Return the metrics of the user's session, then again whenever they have changed; raises as `position_updates`."""
+    user, every = context.require_user(ApiScope.READ), _seconds(every_milliseconds)
+    session_id = await require_owned_id(context, "TradingSession", trading_session)
+    assert session_id is not None
+    return _metrics(context, user.id, session_id, every)
+
+
+async def _metrics(
+    context: RequestContext, user_id: UUID, session_id: UUID, every: float
+) -> AsyncIterator[LiveSessionMetrics]:
+    async with context.services.portfolios.for_user(user_id) as portfolio:
+        # Read after the portfolio has begun to follow the log, which has every later state.
+        context.reset_loaders()
+        session = await context.loaders.trading_sessions.load(session_id)
+        assert session is not None  # it is the user's
+        account = await context.loaders.accounts.load(session.account_id)
+        assert account is not None  # the session's row refers to it
+
+        async def compute(newest: TradingSession) -> PerformanceMetrics | None:
+            context.reset_loaders()
+            return await trading.metrics(context, newest)
+
+        convert = partial(context.services.markets.convert, account.venue)
+        live = LiveMetrics(portfolio, session, account.currency, convert, compute, context.services.clock)
+        async with aclosing(live.values(every)) as values:  # type: ignore[type-var]
+            async for value in values:
+                context.reset_loaders()
+                yield value
 
 
 async def _positions(

@@ -34,6 +34,7 @@ from schema.reports.mutations import ReportMutation
 from schema.strategies.mutations import StrategyMutation
 from schema.strategies.queries import StrategyQuery
 from schema.trading.mutations import TradingMutation
+from schema.trading.subscriptions import TradingSubscription
 from schema.users.email_mutations import EmailMutation
 from schema.users.invitations import InvitationMutation, InvitationQuery
 from schema.users.mutations import UserMutation
@@ -79,7 +80,9 @@ class Mutation(
 
 
 @strawberry.type(description="All subscriptions.")
-class Subscription(MarketSubscription, PositionSubscription, AccountSubscription, EventSubscription): ...
+class Subscription(
+    MarketSubscription, PositionSubscription, AccountSubscription, TradingSubscription, EventSubscription
+): ...
 
 
 SCHEMA: Final = EngineSchema(

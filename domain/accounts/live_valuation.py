@@ -11,17 +11,18 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
+from cachetools import LRUCache
+
+from domain.accounts.position_values import PositionValue, quote_currency, total_unrealized_profit
 from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.core.money import EXACT, ZERO
 from domain.core.pagination import KeysetPage
 from domain.core.wakeup import Wakeup
 from domain.events.stream import EventLogReader, EventSubscription
 from domain.market_data.market_subscriptions import MarketSubscriptions, pricing_markets
 from domain.model.markets import MarketSymbol
-from domain.model.trading import Account, Balance, Position
-from domain.portfolio.positions import unrealized_profit
+from domain.model.trading import Account, Balance, Position, TradingSession
 from domain.portfolio.valuation import Equity, compute_equity
 from domain.ports.lists import Owner, PositionFilter
 from domain.ports.market_data import MarketDataProvider
@@ -38,14 +39,6 @@ REFRESH_SECONDS = 5.0
 MAX_POSITIONS = 1_000
 MAX_MARKETS = 200
 """How many markets one user's portfolio subscribes to; currencies that other markets price have no price."""
-
-
-@dataclass(frozen=True, slots=True)
-class PositionValue:
-    """A position and the present price of its market in quote per base; None if it isn't known."""
-
-    position: Position
-    price: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +64,9 @@ class Portfolio:
     ) -> None:
         self.subscriber_count = 0
         self.archived: set[UUID] = set()
+        self.trading_sessions: LRUCache[UUID, TradingSession] = LRUCache(MAX_POSITIONS)
+        """The newest states of those that have changed meanwhile."""
+
         self._user_id = user_id
         self._database = database
         self._markets = markets
@@ -110,7 +106,7 @@ class Portfolio:
         yielded: dict[UUID, PositionValue] = {}
         done = set(self._closed)
         due = float("-inf")
-        with self._subscribe() as wakeup:
+        with self.subscribe() as wakeup:
             while True:
                 wakeup.clear()
                 by_price = self._clock.monotonic() >= due
@@ -128,7 +124,7 @@ class Portfolio:
                 if is_over() and not wakeup.is_set():
                     return
                 # A slow subscriber is late for prices already, and doesn't wait.
-                await (self._wait_for_change(wakeup, due) if self._clock.monotonic() < due else asyncio.sleep(0))
+                await (self.wait_for_change(wakeup, due) if self._clock.monotonic() < due else asyncio.sleep(0))
 
     async def account_values(self, account_id: UUID, every_seconds: float) -> AsyncIterator[AccountValue]:
         """Yield the account's value, then again whenever it has changed, at most every `every_seconds`.
@@ -141,7 +137,7 @@ class Portfolio:
         self._read_at = float("-inf")
         self._wakeup.set()
         try:
-            with self._subscribe() as wakeup:
+            with self.subscribe() as wakeup:
                 while True:
                     wakeup.clear()
                     value, now = self._values.get(account_id), self._clock.monotonic()
@@ -150,9 +146,15 @@ class Portfolio:
                         yield value
                     if yielded is not None and yielded.is_archived:
                         return
-                    await self._wait_for_change(wakeup, due)
+                    await self.wait_for_change(wakeup, due)
         finally:
             self._subscribers_by_account[account_id] -= 1
+
+    def of_trading_session(self, session_id: UUID) -> tuple[list[PositionValue], list[Position]]:
+        """Return the session's open positions, and those of the last that closed while this is kept up to date."""
+        held = [value for value in self._open.values() if value.position.trading_session_id == session_id]
+        closed = [value.position for value in self._closed.values() if value.position.trading_session_id == session_id]
+        return held, closed
 
     async def wait_until_ready(self) -> None:
         """Wait until the positions are known."""
@@ -161,7 +163,8 @@ class Portfolio:
             raise self._failure
 
     @contextmanager
-    def _subscribe(self) -> Iterator[Wakeup]:
+    def subscribe(self) -> Iterator[Wakeup]:
+        """Give what is woken at every change."""
         wakeup = Wakeup()
         self._subscribers.add(wakeup)
         try:
@@ -169,8 +172,8 @@ class Portfolio:
         finally:
             self._subscribers.discard(wakeup)
 
-    async def _wait_for_change(self, wakeup: Wakeup, due: float) -> None:
-        """Wait for a change, or until the next change of prices is due."""
+    async def wait_for_change(self, wakeup: Wakeup, due: float) -> None:
+        """Wait for a change, or until `due` in monotonic seconds if that is to come; raises why there is none more."""
         if self._failure is not None:
             raise self._failure
         wait = due - self._clock.monotonic()
@@ -212,6 +215,9 @@ class Portfolio:
         async for event in stream:
             if isinstance(event.subject, Position):
                 self._apply(event.subject)
+            elif isinstance(event.subject, TradingSession):
+                self.trading_sessions[event.subject.id] = event.subject
+                self._notify_subscribers()
             elif isinstance(event.subject, Account) and event.subject.archived_at is not None:
                 self.archived.add(event.subject.id)
                 self._notify_subscribers()
@@ -255,7 +261,7 @@ class Portfolio:
         needed = dict.fromkeys(value.position.market for value in self._open.values())
         for account, balances in self._accounts.values():
             currencies = {balance.currency for balance in balances if balance.total}
-            currencies |= {_quote(value.position) for value in self._open_of(account)}
+            currencies |= {quote_currency(value.position) for value in self._open_of(account)}
             for currency in sorted(currencies):
                 needed |= dict.fromkeys(pricing_markets(account, currency, self._markets))
         return frozenset(list(needed)[:MAX_MARKETS])
@@ -279,21 +285,13 @@ class Portfolio:
         def convert(amount: Decimal, currency: str, into: str) -> Decimal | None:
             return self._markets.convert(account.venue, amount, currency, into)
 
-        profit, unpriced, held = ZERO, [], self._open_of(account)
-        for value in held:
-            own = None if value.price is None else unrealized_profit(value.position, value.price)
-            converted = None if own is None else convert(own, _quote(value.position), account.currency)
-            if converted is None:
-                unpriced.append(value.position.market)
-            else:
-                profit = EXACT.add(profit, converted)
-        is_known = not held or len(unpriced) < len(held)
+        profit = total_unrealized_profit(self._open_of(account), account.currency, convert)
         return AccountValue(
             account=account,
             is_archived=account.archived_at is not None,
             equity=compute_equity(account.currency, balances, convert),
-            unrealized_profit=profit if is_known else None,
-            unpriced_markets=tuple(sorted(set(unpriced))),
+            unrealized_profit=profit.total,
+            unpriced_markets=profit.unpriced_markets,
             at=self._clock.now(),
         )
 
@@ -328,8 +326,3 @@ class Portfolios:
                 if self._portfolios.get(user_id) is portfolio:
                     del self._portfolios[user_id]
                 await portfolio.close()
-
-
-def _quote(position: Position) -> str:
-    """Return the currency that the position's profit is in."""
-    return position.market.symbol.partition("/")[2].partition(":")[0]

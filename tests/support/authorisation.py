@@ -152,7 +152,7 @@ OPERATOR_ONLY: Final = {
 SUBSCRIPTIONS: Final = {
     "marketDepth": "public", "ticker": "public", "trades": "public", "candles": "public", "tickers": "public",
     "marketFeeds": "public", "orderEvents": "private", "events": "private", "jobProgress": "private",
-    "positionUpdates": "private", "accountEquity": "private",
+    "positionUpdates": "private", "accountEquity": "private", "tradingSessionMetrics": "private",
 }  # fmt: skip
 
 SCOPES: Final = ("READ", "TRADE", "ADMIN")

@@ -13,9 +13,10 @@ from domain.market_data import codec
 from domain.market_data.topics import ticker_topic
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import MarketSymbol, Ticker
-from domain.model.orders import OrderRole
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderRole, OrderStatus
 from domain.model.protection import ExitLevel, PositionIntent, PositionProtection, ProtectionRules
-from domain.model.trading import Account, Balance, Position
+from domain.model.trading import Account, Balance, Position, TradingSessionStatus
 from resolvers.ids import encode_id
 from tests.support.api import Api, Stream
 from tests.support.orders import BTC, a_market
@@ -28,6 +29,10 @@ UPDATES = """subscription($account: ID, $tradingSession: ID, $every: Int! = 500)
 EQUITY = """subscription($account: ID!, $every: Int! = 500) {
   accountEquity(account: $account, everyMilliseconds: $every) {
     account { name archivedAt } at equity unpriced unrealizedProfit unpricedMarkets } }"""
+METRICS = """subscription($tradingSession: ID!, $every: Int! = 500) {
+  tradingSessionMetrics(tradingSession: $tradingSession, everyMilliseconds: $every) {
+    at openPositions unrealizedProfit unpricedMarkets tradingSession { id status metrics { roundTrips } }
+    metrics { roundTrips netProfit } } }"""
 SOL = MarketSymbol("sandbox", "SOL/USDT")
 PRICES = {BTC: "100", ETH: "10"}
 
@@ -200,6 +205,50 @@ async def test_an_accounts_equity_moves_with_prices_and_balances_and_names_what_
             while (result := await anext(stream.results, None)) is not None:
                 event = result.data["accountEquity"]
         assert event["account"]["archivedAt"] is not None
+
+
+async def test_a_sessions_metrics_follow_its_positions_and_end_with_it(live: Api) -> None:
+    session = await live.session(start_equity=Decimal(1000))
+    position = opened(live, trading_session_id=session.id)
+    await store_positions(live, position)
+    async with await live.subscribe(METRICS, tradingSession=encode_id("TradingSession", session.id)) as stream:
+        event = (await stream.next())["tradingSessionMetrics"]
+        assert (event["openPositions"], event["metrics"]) == (1, None)
+        await followed(live, BTC)
+        await until(stream, "tradingSessionMetrics", "unrealizedProfit", "20")
+        buy = live.floor_order(status=OrderStatus.FILLED, role=OrderRole.ENTRY, trading_session_id=session.id)
+        sell = replace(
+            live.floor_order(status=OrderStatus.FILLED, role=OrderRole.EXIT, trading_session_id=session.id),
+            side=OrderSide.SELL,
+        )
+        async with live.database.transaction() as transaction:
+            for order, price in ((buy, 90), (sell, 95)):
+                await transaction.orders.add(order)
+                now = datetime.now(UTC)
+                amounts = {"price": Decimal(price), "quantity": Decimal(2), "fee": Decimal(0), "fee_currency": "USDT"}
+                await transaction.orders.add_fill(live.fill_of(order, at=now, **amounts))
+        await store_positions(live, position.changed(quantity=Decimal(0), closed_at=datetime.now(UTC)))
+        event = await until(stream, "tradingSessionMetrics", "openPositions", 0)
+        assert event["metrics"] == {"roundTrips": 1, "netProfit": "10"}
+        stopped = replace(session, status=TradingSessionStatus.STOPPED, stopped_at=datetime.now(UTC))
+        async with live.database.transaction() as transaction:
+            await transaction.trading_sessions.save(stopped)
+            kind = UserEventKind.TRADING_SESSION
+            transaction.events.append([NewEvent(session.user_id, datetime.now(UTC), kind, stopped)])
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (result := await anext(stream.results, None)) is not None:
+                event = result.data["tradingSessionMetrics"]
+        assert event["tradingSession"]["status"] == "STOPPED"
+        assert event["tradingSession"]["metrics"] == {"roundTrips": 1}
+
+
+async def test_metrics_are_those_of_ones_own_session(live: Api) -> None:
+    theirs, session = live.context(await live.another_user()), encode_id("TradingSession", (await live.session()).id)
+    for id_ in (session, "x", encode_id("TradingSession", new_id())):
+        assert await live.refused(METRICS, theirs, tradingSession=id_) == "NOT_FOUND"
+    assert await live.refused(METRICS, live.context(None), tradingSession=session) == "UNAUTHENTICATED"
+    for every in (499, 60_001):
+        assert await live.refused(METRICS, tradingSession=session, every=every) == "INVALID"
 
 
 async def test_what_only_a_delisted_market_prices_is_named_and_not_waited_for(live: Api) -> None:
