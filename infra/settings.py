@@ -154,6 +154,12 @@ class Settings(BaseSettings):
     max_connections_per_address: int = Field(
         2_000, ge=1, le=1_000_000, description="as above, from one address that is no trusted proxy's"
     )
+    requests_per_minute_per_address: int = Field(
+        60_000,
+        ge=1,
+        le=2**31 - 1,
+        description="requests a minute from one address without a token; those of users are limited by their plans",
+    )
     max_feeds_per_venue: int = Field(
         MAX_FEEDS_PER_VENUE,
         ge=4,

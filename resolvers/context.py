@@ -1,6 +1,6 @@
 """The request context: who makes the request, the services, and what one operation loads in batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from uuid import UUID
 
@@ -10,8 +10,10 @@ from domain.core.errors import Forbidden, Unauthenticated
 from domain.market_data.feed_limit import FeedReader
 from domain.model.administration import UserCounts
 from domain.model.drift import BacktestDrift
+from domain.model.plans import Plan
 from domain.model.trading import TradingSession
 from domain.model.users import ApiScope, Device, Identity, User, UserRole
+from domain.users.request_rates import RequestLimit, limits_of
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
@@ -107,6 +109,16 @@ class RequestContext:
     def principal_id(self) -> str | None:
         """The id of the user, for the log, independent of what the credential may do."""
         return str(self.identity.user.id) if self.identity else None
+
+    @property
+    def request_limits(self) -> Sequence[RequestLimit]:
+        """What requests of the user are counted by; none for a caller who isn't signed in."""
+        return limits_of(self.identity) if self.identity else ()
+
+    @property
+    def plan(self) -> Plan | None:
+        """The user's plan; None for a caller who isn't signed in."""
+        return self.identity.user.plan if self.identity else None
 
     @property
     def credential_seconds_left(self) -> float | None:

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.core.changes import Changes
-from domain.model.plans import EntitlementUsage, Plan, PlanChange
+from domain.model.plans import Entitlement, EntitlementUsage, Plan, PlanChange
 from domain.model.users import ApiScope, User
 from domain.users.plans import SHOWN_CHANGES, PlanRequest
+from domain.users.request_rates import limit_of_user
 from resolvers.context import RequestContext
 
 
 async def usage(context: RequestContext, user: User) -> list[EntitlementUsage]:
     """Return how much of the plan the user uses."""
     async with context.reads.read_only() as reading:
-        return await reading.plans.usage(user.id, user.plan)
+        counted = await reading.plans.usage(user.id, user.plan)
+    rate = context.services.rates.rate(limit_of_user(user))
+    requests = EntitlementUsage(Entitlement.REQUESTS_PER_MINUTE, rate.limit, rate.used, rate.resets_at)
+    return [*counted, requests]
 
 
 async def changes(context: RequestContext, user: User) -> Sequence[PlanChange]:

@@ -41,6 +41,7 @@ from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
 from domain.users.password_reset import PasswordResetService
 from domain.users.plans import PlanService
+from domain.users.request_rates import RequestRates
 from domain.users.service import UserService
 from domain.users.two_factor import TwoFactorService
 
@@ -86,6 +87,7 @@ class Services:
     api_keys: ApiKeyService
     plans: PlanService
     channels: ChannelService
+    rates: RequestRates
     venues: VenueDirectory
     markets: MarketDataHub
     market_history: MarketHistory

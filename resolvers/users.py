@@ -165,10 +165,15 @@ def _signed_in(context: RequestContext) -> UUID | None:
 
 
 async def create_api_key(
-    context: RequestContext, name: str, scopes: frozenset[ApiScope], expires_at: datetime | None
+    context: RequestContext,
+    name: str,
+    scopes: frozenset[ApiScope],
+    expires_at: datetime | None,
+    requests_per_minute: int | None,
 ) -> tuple[ApiKey, str]:
     """Return a new key and its secret."""
-    return await context.services.api_keys.create(context.require(ApiScope.ADMIN), name, scopes, expires_at)
+    identity, keys = context.require(ApiScope.ADMIN), context.services.api_keys
+    return await keys.create(identity, name, scopes, expires_at, requests_per_minute)
 
 
 async def revoke_api_key(context: RequestContext, key_id: UUID) -> ApiKey:

@@ -16,6 +16,7 @@ class Entitlement(StrEnum):
     API_KEYS = "API_KEYS"
     OPEN_JOBS = "OPEN_JOBS"
     BACKTEST_CANDLES_PER_DAY = "BACKTEST_CANDLES_PER_DAY"
+    REQUESTS_PER_MINUTE = "REQUESTS_PER_MINUTE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Plan:
             Entitlement.API_KEYS: self.max_api_keys,
             Entitlement.OPEN_JOBS: self.max_open_jobs,
             Entitlement.BACKTEST_CANDLES_PER_DAY: self.backtest_candles_per_day,
+            Entitlement.REQUESTS_PER_MINUTE: self.requests_per_minute,
         }[entitlement]
 
 

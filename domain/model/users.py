@@ -136,6 +136,8 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None
     expires_at: datetime | None
+    requests_per_minute: int | None = None
+    """How many requests a minute it was made for; None for as many as the plan allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,8 @@ class Identity:
     scopes: frozenset[ApiScope]
     expires_at: datetime | None
     is_login_session: bool
+    requests_per_minute: int | None = None
+    """The limit of the API key, if it has one."""
 
     def may(self, scope: ApiScope) -> bool:
         """Return whether the credential has `scope`; ADMIN includes TRADE, and TRADE includes READ."""

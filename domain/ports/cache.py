@@ -34,8 +34,8 @@ class Cache(Protocol):
         """Remove the entry, if there is one."""
         ...
 
-    async def increment(self, key: str, ttl_seconds: float) -> int:
-        """Add one to a counter of `CacheSpace.COUNTERS` and return its new value.
+    async def increment(self, key: str, ttl_seconds: float, amount: int = 1) -> int:
+        """Add `amount` to a counter of `CacheSpace.COUNTERS` and return its new value.
 
         The counter starts at zero and expires `ttl_seconds` after its first increment, however often it is incremented.
         Two nodes that count at once may get the same value, and each counts alone while the cache is unreachable: with

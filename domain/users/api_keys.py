@@ -31,11 +31,16 @@ class ApiKeyService:
         self._ids = ids
 
     async def create(
-        self, identity: Identity, name: str, scopes: frozenset[ApiScope], expires_at: datetime | None
+        self,
+        identity: Identity,
+        name: str,
+        scopes: frozenset[ApiScope],
+        expires_at: datetime | None,
+        requests_per_minute: int | None = None,
     ) -> tuple[ApiKey, str]:
         """Return the new key and its secret, which is never shown again.
 
-        Raises INVALID (name, scopes, expiry), LIMIT_REACHED, and `Forbidden` if the request came with an API key,
+        Raises INVALID (name, scopes, expiry, rate), LIMIT_REACHED, and `Forbidden` if the request came with an API key,
         whatever its scopes: a thief mustn't be able to create a key that outlives the stolen one.
         """
         if not identity.is_login_session:
@@ -48,8 +53,11 @@ class ApiKeyService:
             raise InputError(ErrorCode.INVALID, "Name at least one of READ, TRADE, ADMIN.", ("input", "scopes"))
         if expires_at is not None and (error := expiry_error(expires_at, now)):
             raise InputError(ErrorCode.INVALID, f"expiresAt {error}.", ("input", "expiresAt"))
+        if requests_per_minute is not None and requests_per_minute < 1:
+            message = f"requestsPerMinute is {requests_per_minute}; it must be at least 1, or left out."
+            raise InputError(ErrorCode.INVALID, message, ("input", "requestsPerMinute"))
         secret = new_api_secret(self._tokens)
-        key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at)
+        key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at, requests_per_minute)
         async with self._database.transaction() as transaction:
             await lock_identity(transaction, identity, now)
             await require_room(transaction, identity.user.id, Entitlement.API_KEYS)

@@ -128,4 +128,11 @@ async def _by_secret(reading: UnitOfWork, digest: bytes, now: datetime) -> Ident
     expired = key.expires_at is not None and key.expires_at <= now
     if not expired and (key.last_used_at is None or now - key.last_used_at > TOUCH_EVERY):
         await reading.users.touch_api_key(key.id, now)
-    return Identity(user, key.id, key.scopes, key.expires_at, is_login_session=False)
+    return Identity(
+        user,
+        key.id,
+        key.scopes,
+        key.expires_at,
+        is_login_session=False,
+        requests_per_minute=key.requests_per_minute,
+    )

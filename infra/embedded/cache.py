@@ -48,10 +48,10 @@ class EmbeddedCache:
     async def delete(self, space: CacheSpace, key: str) -> None:
         self._spaces[space].pop(key, None)
 
-    async def increment(self, key: str, ttl_seconds: float) -> int:
+    async def increment(self, key: str, ttl_seconds: float, amount: int = 1) -> int:
         entry = self._find(CacheSpace.COUNTERS, key) or _Entry(b"", self._clock.monotonic() + ttl_seconds)
-        self._spaces[CacheSpace.COUNTERS][key] = replace(entry, count=entry.count + 1)
-        return entry.count + 1
+        self._spaces[CacheSpace.COUNTERS][key] = replace(entry, count=entry.count + amount)
+        return entry.count + amount
 
     async def close(self) -> None:
         for space in self._spaces.values():

@@ -75,9 +75,9 @@ class HazelcastCache:
         if space is CacheSpace.COUNTERS:
             await self._fallback.delete(space, key)
 
-    async def increment(self, key: str, ttl_seconds: float) -> int:
-        total = await self._call(CacheSpace.COUNTERS, lambda entries: _count(entries, key, ttl_seconds), 0)
-        return total or await self._fallback.increment(key, ttl_seconds)
+    async def increment(self, key: str, ttl_seconds: float, amount: int = 1) -> int:
+        total = await self._call(CacheSpace.COUNTERS, lambda entries: _count(entries, key, ttl_seconds, amount), 0)
+        return total or await self._fallback.increment(key, ttl_seconds, amount)
 
     async def close(self) -> None:
         """Empty the near cache; the connection is closed by its owner."""
@@ -111,7 +111,7 @@ def _seal_context(space: CacheSpace, key: str) -> str:
     return f"{space.value}/{key}"
 
 
-async def _count(entries: Map, key: str, ttl_seconds: float) -> int:
+async def _count(entries: Map, key: str, ttl_seconds: float, amount: int) -> int:
     """Count in a window that starts with its first increment.
 
     `replace_if_same` resets an entry's time to live (measured), so the window is an entry of its own, which is never
@@ -122,12 +122,12 @@ async def _count(entries: Map, key: str, ttl_seconds: float) -> int:
     counter = f"{key}/{window}"
     grace = ttl_seconds + _COUNT_GRACE_SECONDS
     while True:
-        count = await entries.put_if_absent(counter, 1, grace)
+        count = await entries.put_if_absent(counter, amount, grace)
         if count is None:
-            return 1
+            return amount
         if not isinstance(count, int):  # written by somebody else
-            await entries.set(counter, 1, grace)
-            return 1
-        if await entries.replace_if_same(counter, count, count + 1):
+            await entries.set(counter, amount, grace)
+            return amount
+        if await entries.replace_if_same(counter, count, count + amount):
             await entries.set_ttl(counter, grace)
-            return int(count) + 1
+            return int(count) + amount

@@ -47,6 +47,7 @@ from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
 from domain.users.plans import PlanService
 from domain.users.registration import Registrar, Registration
+from domain.users.request_rates import RequestRates
 from domain.users.service import UserService
 from domain.users.sign_in import SignIn
 from domain.users.two_factor import SecondFactor, TwoFactorService
@@ -182,6 +183,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         channels=ChannelService(
             database, container.outgoing.senders, container.outgoing.guard, container.vault, tokens, clock, ids
         ),
+        rates=RequestRates(backends.cache, clock),
         venues=container.venues,
         markets=hub,
         market_history=history,

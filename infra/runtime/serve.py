@@ -192,7 +192,15 @@ def _app(settings: Settings, container: Container, services: Services, registry:
         DownloadRoute(EXPORT_PATH, export_download(services.data_exports)),
         DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY)),
     ]
-    return build_app(build_schema(), context, web, lambda: pending_dependencies(container, settings), registry, routes)
+    return build_app(
+        build_schema(),
+        context,
+        web,
+        lambda: pending_dependencies(container, settings),
+        registry,
+        routes,
+        rates=services.rates,
+    )
 
 
 def web_settings(settings: Settings) -> WebSettings:
@@ -207,6 +215,7 @@ def web_settings(settings: Settings) -> WebSettings:
         trusted_proxies=settings.trusted_proxies,
         metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
         max_connections=settings.max_connections,
+        requests_per_minute_per_address=settings.requests_per_minute_per_address,
         max_connections_per_address=settings.max_connections_per_address,
     )
 

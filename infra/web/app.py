@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
+from domain.users.request_rates import RequestRates
 from infra.web.connections.client_address import ClientAddressMiddleware, TrustedProxies
 from infra.web.connections.limits import ConnectionLimits
 from infra.web.connections.registry import ConnectionRegistry
@@ -33,7 +34,13 @@ from infra.web.websocket.connection import WebSocketConnection
 from schema.common.engine_schema import EngineSchema
 
 GRAPHQL_PATH: Final = "/graphql"
-EXPOSED_HEADERS: Final = (REQUEST_ID_HEADER, "retry-after")
+EXPOSED_HEADERS: Final = (
+    REQUEST_ID_HEADER,
+    "retry-after",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+)
 PREFLIGHT_SECONDS: Final = 7_200
 """How long a browser may cache a preflight answer: the maximum of Chromium."""
 
@@ -74,13 +81,14 @@ def build_app(
     registry: CollectorRegistry,
     routes: list[BaseRoute] | None = None,
     lifespan: Lifespan = nullcontext,
+    rates: RequestRates | None = None,
 ) -> Starlette:
     """Return the application; `app.state` has its `connections`, `limits`, `operations` and `metrics`.
 
-    `routes` are served besides ours; requests are served inside of `lifespan`.
+    `routes` are served besides ours; requests are served inside of `lifespan`, and counted by `rates`.
     """
     metrics = WebMetrics(registry)
-    operations = Operations(schema, contexts, settings, metrics)
+    operations = Operations(schema, contexts, settings, metrics, rates)
     connections = ConnectionRegistry(metrics)
     endpoint = GraphQLEndpoint(TransportDependencies(operations, contexts, settings, metrics, connections))
 

@@ -1,6 +1,6 @@
 """What the transports give to the composition root to authenticate a client, and what they read of the result."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import uuid4
@@ -8,6 +8,8 @@ from uuid import uuid4
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from domain.model.plans import Plan
+from domain.users.request_rates import RequestLimit
 from infra.web.connections.client_address import network_of
 
 MAX_USER_AGENT_CHARACTERS: Final = 256
@@ -65,6 +67,16 @@ class OperationContext(Protocol):
     @property
     def principal_id(self) -> str | None:
         """The user's id, for the log; None for an anonymous client."""
+        ...
+
+    @property
+    def request_limits(self) -> Sequence[RequestLimit]:
+        """What requests of the user are counted by; none for an anonymous client, who is counted by the address."""
+        ...
+
+    @property
+    def plan(self) -> Plan | None:
+        """The user's plan; None for an anonymous client."""
         ...
 
     @property

@@ -10,6 +10,7 @@ from typing import Final
 
 from domain.core.errors import FaultCode, RateLimited, RequestFault
 from domain.core.fair_queue import FairQueue, QueueFull
+from domain.model.plans import Plan
 from infra.web.settings import WebSettings
 
 RETRY_AFTER_SECONDS: Final = 1
@@ -112,12 +113,14 @@ class FairUse:
         self.mutations.release(client)
 
     @contextmanager
-    def subscription(self, client: str, *, is_anonymous: bool) -> Iterator[None]:
-        """Count a subscription inside the block; raises RATE_LIMITED if the client has too many."""
-        settings = self._settings
-        maximum = settings.max_subscriptions_per_anonymous if is_anonymous else settings.max_subscriptions_per_user
-        if self.subscriptions[client] >= maximum:
-            raise RequestFault(FaultCode.RATE_LIMITED, f"You may have at most {maximum:,} subscriptions at once.")
+    def subscription(self, client: str, plan: Plan | None) -> Iterator[None]:
+        """Count a subscription inside the block; raises RATE_LIMITED if the client has too many.
+
+        `plan` is the user's; None for an anonymous client.
+        """
+        used = self.subscriptions[client]
+        if used >= (self._settings.max_subscriptions_per_anonymous if plan is None else plan.max_subscriptions):
+            raise _too_many_subscriptions(plan, used)
         self.subscriptions[client] += 1
         try:
             yield
@@ -125,6 +128,18 @@ class FairUse:
             self.subscriptions[client] -= 1
             if not self.subscriptions[client]:
                 del self.subscriptions[client]
+
+
+def _too_many_subscriptions(plan: Plan | None, used: int) -> RequestFault:
+    if plan is None:
+        message = f"You may have at most {used:,} subscriptions at once without a token; end one, or sign in."
+        return RequestFault(FaultCode.RATE_LIMITED, message)
+    message = (
+        f"Your plan {plan.name} allows {plan.max_subscriptions:,} subscriptions at once; you have {used:,}. End one "
+        "first; the operator of this engine can give you another plan."
+    )
+    figures: dict[str, str | int | float] = {"limit": plan.max_subscriptions, "used": used, "plan": plan.name}
+    return RequestFault(FaultCode.RATE_LIMITED, message, {"entitlement": "SUBSCRIPTIONS", **figures})
 
 
 @asynccontextmanager

@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NoReturn
+from dataclasses import replace
+from typing import Any, Final, NoReturn
 
 from graphql import OperationType
 
 from domain.core.errors import Unavailable
+from domain.users.request_rates import RequestRate, RequestRates, limit_of_address, rate_fields
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
 from infra.web.documents.limits import complexity_error
@@ -24,36 +26,80 @@ from infra.web.settings import WebSettings
 from infra.web.subscriptions import EventRenderer, GraphQLRoomExecutor, PrivateStream
 from schema.common.engine_schema import EngineSchema
 
+STOPPING: Final = frozenset(
+    {
+        "tradingHalt",
+        "tradingSessionPause",
+        "tradingSessionStop",
+        "orderCancel",
+        "ordersCancel",
+        "positionClose",
+        "jobCancel",
+    }
+)
+"""Mutations that stop something."""
+
 
 class Operations:
     """Executes the operations of one schema; all transports go through here, so that the same limits hold."""
 
     def __init__(
-        self, schema: EngineSchema, contexts: ContextFactory, settings: WebSettings, metrics: WebMetrics
+        self,
+        schema: EngineSchema,
+        contexts: ContextFactory,
+        settings: WebSettings,
+        metrics: WebMetrics,
+        rates: RequestRates | None = None,
     ) -> None:
         self._schema = schema.graphql_schema
         self._contexts = contexts
         self._settings = settings
         self._metrics = metrics
+        self._rates = rates
         self._documents = Documents(self._schema, settings)
         self._mutations: set[asyncio.Task[Payload]] = set()
         self.fair_use = FairUse(settings)
         self.rooms = Rooms(settings.queued_events_per_subscriber, settings.max_rooms, metrics)
 
     async def prepare(self, query: str, operation_name: str | None, client: str = "") -> PreparedOperation:
-        """Return the requested operation; raise RequestErrors if it can't be executed."""
-        if self._documents.is_cached(query):
-            prepared = self._documents.prepare(query, operation_name)
-        else:
-            async with self.fair_use.loop.turn(client):
+        """Return the requested operation; raise RequestErrors if it can't be executed.
+
+        One that can't be counts for the address of the `client`, who isn't known yet.
+        """
+        try:
+            if self._documents.is_cached(query):
                 prepared = self._documents.prepare(query, operation_name)
+            else:
+                async with self.fair_use.loop.turn(client):
+                    prepared = self._documents.prepare(query, operation_name)
+        except RequestErrors:
+            if self._rates is not None:
+                await self._rates.take(limit_of_address(client, self._settings.requests_per_minute_per_address))
+            raise
         OperationLogEntry.current().set_operation(prepared)
         return prepared
 
+    async def admit(self, prepared: PreparedOperation, context: OperationContext) -> RequestRate | None:
+        """Count a request, and return the rate of which least remains; raises `RequestRateExceeded`.
+
+        What stops trading is counted on its own: who has made too many requests can still stop.
+        """
+        if self._rates is None:
+            return None
+        of_address = limit_of_address(context.client, self._settings.requests_per_minute_per_address)
+        limits = context.request_limits or (of_address,)
+        if prepared.type is OperationType.MUTATION and STOPPING.issuperset(prepared.root_fields):
+            limits = [replace(limit, key=f"stopping:{limit.key}") for limit in limits]
+        return min([await self._rates.take(limit) for limit in limits], key=lambda rate: rate.remaining)
+
     async def execute(
-        self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
+        self,
+        prepared: PreparedOperation,
+        variables: dict[str, Any] | None,
+        context: OperationContext,
+        rate: RequestRate | None,
     ) -> Payload:
-        """Return the response to a query or mutation.
+        """Return the response to a query or mutation; `rate` is what `admit` returned.
 
         Raises RequestErrors if it can't be executed, and Unavailable if it takes too long.
         """
@@ -73,6 +119,8 @@ class Operations:
         finally:
             self._metrics.seconds.labels(prepared.type.value).observe(time.monotonic() - started)
         payload["extensions"] = {"cost": {"requested": cost, "maximum": self._settings.max_cost}}
+        if rate is not None:
+            payload["extensions"]["rateLimit"] = rate_fields(rate)
         return payload
 
     @asynccontextmanager
@@ -87,7 +135,7 @@ class Operations:
         executor = self._build(prepared, variables, context)
         cost = self._check_cost(prepared, executor)
         client, is_anonymous = context.client, context.credential_id is None
-        with self.fair_use.subscription(client, is_anonymous=is_anonymous):
+        with self.fair_use.subscription(client, context.plan):
             if prepared.shared:
                 max_rooms = (
                     self._settings.max_rooms_per_anonymous if is_anonymous else self._settings.max_rooms_per_user

@@ -63,7 +63,9 @@ class WebSettings:
     """How many different live queries (rooms) one client may have opened."""
 
     max_subscriptions_per_anonymous: int = 2_000
-    max_subscriptions_per_user: int = 5_000
+    requests_per_minute_per_address: int = 60_000
+    """Of clients that aren't signed in; those of users are limited by their plans."""
+
     heavy_cost: int = 500
     """Queries that cost more run a few at a time."""
 

@@ -16,6 +16,8 @@ describe_enum(
             "Candles of the backtests and optimizations that were requested on this day (UTC): "
             "`Plan.backtestCandlesPerDay`."
         ),
+        "REQUESTS_PER_MINUTE": "Requests in this minute, as far as the node that answers knows: "
+        "`Plan.requestsPerMinute`.",
     },
 )
 

@@ -108,3 +108,8 @@ class ApiKeyCreateInput:
         default=None,
         description="The time at which the key expires. It must be in the future. By default the key never expires.",
     )
+    requests_per_minute: int | None = strawberry.field(
+        default=None,
+        description="The greatest number of requests a minute with this key, at least 1. They count towards "
+        "`Plan.requestsPerMinute` too, which is the only limit by default.",
+    )

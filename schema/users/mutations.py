@@ -151,11 +151,14 @@ class UserMutation:
         scope=ApiScope.ADMIN,
         description=(
             "Create an API key. It requires a login session: an API key can't create another, and receives the error "
-            "FORBIDDEN. A user can have at most 100 API keys."
+            "FORBIDDEN. A user can have at most `Plan.maxApiKeys`."
         ),
     )
     async def api_key_create(self, info: Info, input: Annotated[ApiKeyCreateInput, INPUT]) -> Fields:
-        key, secret = await users.create_api_key(info.context, input.name, frozenset(input.scopes), input.expires_at)
+        scopes, expires_at = frozenset(input.scopes), input.expires_at
+        key, secret = await users.create_api_key(
+            info.context, input.name, scopes, expires_at, input.requests_per_minute
+        )
         return {"api_key": key, "secret": secret}
 
     @mutation(

@@ -30,6 +30,9 @@ class ApiKey(Node):
         description="When the key was last used, accurate to one minute. Null if it was never used."
     )
     expires_at: datetime | None = strawberry.field(description="When the key expires. Null if it doesn't expire.")
+    requests_per_minute: int | None = strawberry.field(
+        description="How many requests a minute the key was made for. Null if the plan alone limits them."
+    )
 
     @strawberry.field(description="What the key is allowed to do.")
     def scopes(parent: strawberry.Parent[domain.ApiKey]) -> list[domain.ApiScope]:

@@ -15,6 +15,8 @@ from strawberry.types import Info
 from domain.core.errors import ErrorCode, FaultCode, RequestFault
 from domain.core.errors import InputError as DomainInputError
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from domain.model.plans import STANDARD_PLAN, Plan
+from domain.users.request_rates import RequestLimit, RequestRates
 from infra.web.app import build_app
 from infra.web.context import ConnectionInfo
 from infra.web.settings import WebSettings
@@ -85,6 +87,7 @@ class DemoBackend:
     journal: Feed = field(default_factory=Feed)
     tokens: dict[str, str] = field(default_factory=lambda: {"good": "credential-1", "other": "credential-2"})
     seconds_left: float | None = None
+    plan: Plan = STANDARD_PLAN
     contexts: int = 0
     depth_executions: int = 0
     placed: list[Decimal] = field(default_factory=list)
@@ -119,6 +122,16 @@ class Context:
     @property
     def client(self) -> str:
         return self.credential_id or self.connection.network
+
+    @property
+    def plan(self) -> Plan | None:
+        return self.backend.plan if self.credential_id else None
+
+    @property
+    def request_limits(self) -> Sequence[RequestLimit]:
+        if self.plan is None:
+            return ()
+        return (RequestLimit(f"user:{self.credential_id}", self.plan.requests_per_minute, "The plan", self.plan.name),)
 
     @property
     def node_loaders(self) -> dict:
@@ -296,7 +309,11 @@ async def ready() -> Sequence[str]:
 
 
 def demo_app(
-    backend: DemoBackend, settings: WebSettings | None = None, routes: list[BaseRoute] | None = None
+    backend: DemoBackend,
+    settings: WebSettings | None = None,
+    routes: list[BaseRoute] | None = None,
+    rates: RequestRates | None = None,
 ) -> Starlette:
     """Return the application over one backend, with `routes` besides its own."""
-    return build_app(SCHEMA, backend.context, settings or WebSettings(), ready, CollectorRegistry(), routes)
+    settings = settings or WebSettings()
+    return build_app(SCHEMA, backend.context, settings, ready, CollectorRegistry(), routes, rates=rates)

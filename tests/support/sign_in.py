@@ -49,7 +49,7 @@ class AwayCache:
     async def delete(self, space: CacheSpace, key: str) -> None:
         return None
 
-    async def increment(self, key: str, ttl_seconds: float) -> int:
+    async def increment(self, key: str, ttl_seconds: float, amount: int = 1) -> int:
         return 1
 
     async def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.model.trading_state import TradingState
-from domain.model.users import LoginSession, User, UserRole
+from domain.model.users import ALL_SCOPES, Identity, LoginSession, User, UserRole
 from domain.ports.unit_of_work import Database
 from infra.clock import TimeOrderedIds
 
@@ -28,6 +28,12 @@ def a_user(**changes: Any) -> User:
         trading_state=TradingState.ACTIVE,
     )
     return replace(user, **changes)
+
+
+def an_identity(user: User, **changes: Any) -> Identity:
+    """Return who acts as the user by an API key that may do everything."""
+    identity = Identity(user, CREDENTIAL, ALL_SCOPES, None, is_login_session=False)
+    return replace(identity, **changes)
 
 
 async def stored_user(database: Database, **changes: Any) -> User:

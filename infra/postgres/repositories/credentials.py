@@ -23,7 +23,7 @@ USER_COLUMNS = (
 
 _SESSION_OF_USER = "login_sessions.id, login_sessions.user_id, login_sessions.created_at"
 _SESSION = f"{_SESSION_OF_USER}, last_seen_at, expires_at, address, user_agent"
-_KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at"
+_KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at, requests_per_minute"
 _LIVE = "revoked_at IS NULL"
 _MAY_ACT = "users.erased_at IS NULL AND users.disabled_at IS NULL"
 _TABLES = ("login_sessions", "api_keys")
@@ -109,10 +109,10 @@ class CredentialRepository(Repository):
 
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
         await self._connection.execute(
-            "INSERT INTO api_keys (id, user_id, name, scopes, created_at, last_used_at, expires_at, secret_hash) "
-            "VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "INSERT INTO api_keys (id, user_id, name, scopes, created_at, last_used_at, expires_at, secret_hash, "
+            "requests_per_minute) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             *(key.id, key.user_id, key.name, sorted(key.scopes), key.created_at, key.last_used_at, key.expires_at),
-            secret_hash,
+            *(secret_hash, key.requests_per_minute),
         )
 
     async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
@@ -164,4 +164,5 @@ def _login_session_from_row(row: asyncpg.Record) -> LoginSession:
 def _api_key_from_row(row: asyncpg.Record) -> ApiKey:
     scopes = frozenset(ApiScope(scope) for scope in row["scopes"])
     identity = (row["id"], row["user_id"], row["name"])
-    return ApiKey(*identity, scopes, row["created_at"], row["last_used_at"], row["expires_at"])
+    times = (row["created_at"], row["last_used_at"], row["expires_at"])
+    return ApiKey(*identity, scopes, *times, row["requests_per_minute"])

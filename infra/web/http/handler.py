@@ -6,6 +6,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from domain.core.errors import FaultCode, RequestFault
+from domain.users.request_rates import RequestRate, RequestRateExceeded
 from infra.web.context import ConnectionInfo, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import encode_json
@@ -45,7 +46,7 @@ class GraphQLHttpHandler:
             fault = RequestFault(FaultCode.INVALID, str(error))
             return _fault_response(media_type, error.status, fault, error.headers)
         except RequestFault as fault:
-            return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, _retry_after(fault))
+            return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, _fault_headers(fault))
         except RequestErrors as errors:
             self._dependencies.metrics.refused.inc()
             return _response({"errors": public_errors(errors)}, media_type)
@@ -64,10 +65,12 @@ class GraphQLHttpHandler:
         if prepared.is_subscription and media_type != EVENT_STREAM:
             raise HttpError(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
         context = await self._dependencies.contexts(bearer_token(http.headers.get("authorization")), connection)
+        rate = await operations.admit(prepared, context)
         metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
-            return SseResponse(self._dependencies, prepared, request, context)
-        response = _response(await operations.execute(prepared, request.variables, context), media_type)
+            return SseResponse(self._dependencies, prepared, request, context, rate)
+        payload = await operations.execute(prepared, request.variables, context, rate)
+        response = _response(payload, media_type, headers=rate_headers(rate))
         if prepared.type is OperationType.QUERY:
             await compress_response(response, http.headers.get("accept-encoding"), self._settings.gzip_min_bytes)
         return response
@@ -112,10 +115,22 @@ def _fault_response(
     return _response({"errors": public_errors(errors_from_fault(fault))}, media_type, status, headers)
 
 
-def _retry_after(fault: RequestFault) -> dict[str, str]:
-    """Return the header that repeats when to try again (RFC 9110, 10.2.3)."""
+def rate_headers(rate: RequestRate | None) -> dict[str, str]:
+    """Return the headers that show how many requests are left (draft-ietf-httpapi-ratelimit-headers-07)."""
+    if rate is None:
+        return {}
+    return {
+        "ratelimit-limit": str(rate.limit),
+        "ratelimit-remaining": str(rate.remaining),
+        "ratelimit-reset": str(rate.seconds_left),
+    }
+
+
+def _fault_headers(fault: RequestFault) -> dict[str, str]:
+    """Return the headers that repeat when to try again (RFC 9110, 10.2.3), and which limit was exceeded."""
     seconds = fault.extensions.get("retryAfterSeconds")
-    return {} if seconds is None else {"retry-after": str(seconds)}
+    headers = {} if seconds is None else {"retry-after": str(seconds)}
+    return {**headers, **rate_headers(fault.rate)} if isinstance(fault, RequestRateExceeded) else headers
 
 
 def _response(

@@ -12,6 +12,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from domain.core.errors import FaultCode, RequestFault
+from domain.users.request_rates import RequestRate
 from infra.web.connections.close_codes import CloseCode
 from infra.web.context import OperationContext
 from infra.web.dependencies import TransportDependencies
@@ -66,7 +67,9 @@ class SseResponse:
         prepared: PreparedOperation,
         request: GraphQLRequest,
         context: OperationContext,
+        rate: RequestRate | None,
     ) -> None:
+        self._rate = rate
         self._dependencies = dependencies
         self._settings = dependencies.settings
         self._prepared = prepared
@@ -191,7 +194,7 @@ class SseResponse:
                     yield event
             else:
                 result = await self._dependencies.operations.execute(
-                    self._prepared, self._request.variables, self._context
+                    self._prepared, self._request.variables, self._context, self._rate
                 )
                 yield _Event(_next(encode_json(result)))
         except Exception as error:  # noqa: BLE001  # nothing internal leaks, and nothing is left unanswered

@@ -58,10 +58,11 @@ class WebSocketOperation:
             prepared = await operations.prepare(self._request.query, self._request.operation_name, network)
             self._dependencies.metrics.operations.labels(prepared.type.value, "websocket").inc()
             context = await make_context()
+            rate = await operations.admit(prepared, context)
             if prepared.is_subscription:
                 await self._stream(prepared, context)
             else:
-                payload = await operations.execute(prepared, self._request.variables, context)
+                payload = await operations.execute(prepared, self._request.variables, context, rate)
                 await self._send_next(encode_json(payload))
             await self._finish({"id": self._id, "type": "complete"})
         except ConnectionClosed:

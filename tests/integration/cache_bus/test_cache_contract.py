@@ -86,6 +86,7 @@ async def test_an_entry_put_for_no_time_is_not_kept_for_ever(cache: Cache) -> No
 async def test_a_counter_counts_from_one(cache: Cache) -> None:
     key = fresh_key()
     assert [await cache.increment(key, 60) for _ in range(5)] == [1, 2, 3, 4, 5]
+    assert [await cache.increment(key, 60, amount) for amount in (10, 1)] == [15, 16]
 
 
 async def test_counters_are_apart(cache: Cache) -> None:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from domain.ports.cache import CacheSpace
+from domain.users.request_rates import RequestLimit, RequestRateExceeded, RequestRates
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import shard_for
@@ -144,3 +145,12 @@ async def test_two_nodes_count_together(connect: Connect, member: Member) -> Non
     key = uuid4().hex
     sums = await asyncio.gather(*(node.increment(key, 60) for node in (here, there) for _ in range(20)))
     assert sorted(sums) == list(range(1, 41))
+
+
+async def test_two_nodes_accept_no_more_requests_together_than_one_alone(connect: Connect, member: Member) -> None:
+    clock = ManualClock()
+    nodes = [RequestRates(cache, clock) for cache in await two_caches(connect, member)]
+    limit = RequestLimit(f"user:{uuid4()}", 30, "The plan allows 30")
+    outcomes = await asyncio.gather(*(node.take(limit) for node in nodes for _ in range(40)), return_exceptions=True)
+    assert sum(isinstance(outcome, RequestRateExceeded) for outcome in outcomes) == 50
+    assert [rate.used for node in nodes if (rate := node.rate(limit))] == [30, 30]

@@ -17,6 +17,7 @@ from domain.market_data.hub import MarketDataHub
 from domain.model.monitoring import TradingSituation
 from domain.model.order_transitions import LEGAL
 from domain.model.orders import OrderEventKind, RiskCode
+from domain.model.plans import STANDARD_PLAN
 from domain.model.users import ApiScope
 from domain.notifications.deliverer import ChannelCounts
 from infra.clock import SystemClock, TimeOrderedIds
@@ -110,9 +111,8 @@ def test_the_limits_in_the_api_guide_are_those_of_the_server() -> None:
     assert f"| {web.max_body_bytes // 1024} KiB · {web.max_message_bytes // 1024} KiB |" in API
     assert f"| tokens of a document | {web.max_tokens:,} |" in API
     assert f"| {web.max_cost:,}; `extensions.cost`" in API
-    assert (
-        f"| {web.max_subscriptions_per_user:,} · {web.max_subscriptions_per_anonymous:,}, over all connections" in API
-    )
+    of_users = f"that of the plan, {STANDARD_PLAN.max_subscriptions:,} by default"
+    assert f"| {of_users} · {web.max_subscriptions_per_anonymous:,}, over all" in API
     assert f"| {web.max_rooms_per_user} · {web.max_rooms_per_anonymous}; one that somebody has opened" in API
     assert f"| {web.queries_at_once_per_client} · {web.mutations_at_once_per_client}; up to " in API
     assert f"cost more than {web.heavy_cost}, at once | 1 of a client, {web.heavy_queries_at_once} of all" in API

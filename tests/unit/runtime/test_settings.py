@@ -72,6 +72,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "metrics_token": ("0123456789abcdef", None),
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
+        "requests_per_minute_per_address": ("600", 600),
         "max_feeds_per_venue": ("20", 20),
         "worker_processes": ("3", 3),
         "smtp_host": ("mail.example.com", "mail.example.com"),
