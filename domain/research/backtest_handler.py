@@ -14,7 +14,7 @@ from domain.model.jobs import JobKind
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader, LoadedCandles
-from domain.research.candle_needs import CandleNeeds, other_candles
+from domain.research.candle_needs import needs_of
 from domain.research.compute_pool import ComputePool, compute_for_job
 from domain.research.listed_markets import listed_markets
 from domain.rules.costs import TradingCosts
@@ -45,15 +45,8 @@ class BacktestHandler:
                 raise JobFailed("The backtest no longer exists.")
             markets = await listed_markets(reading, backtest.markets)
         compiled = compile_definition(backtest.definition, _parameters(backtest), backtest.timeframe)
-        needs = CandleNeeds(
-            tuple(markets),
-            backtest.timeframe,
-            backtest.period_start,
-            backtest.period_end,
-            compiled.warm_up,
-            other_candles([compiled], backtest.timeframe),
-            backtest.settings.detail_timeframe,
-        )
+        period = (backtest.period_start, backtest.period_end)
+        needs = needs_of(markets, backtest.timeframe, period, [compiled], backtest.settings.detail_timeframe)
         candles = await self._candles.load(needs, lambda share: run.report(FETCHED * share))
         run.report(FETCHED)
         outcome = await self._compute(backtest, candles, run)

@@ -20,7 +20,7 @@ from domain.model.plans import Entitlement
 from domain.model.trading import ParameterValue
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
+from domain.research.candle_needs import CandleNeeds, needs_of
 from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
 from domain.rules.costs import fee_percent
@@ -157,23 +157,15 @@ class BacktestService:
         """Return the candles of a request that is right by itself, and an error for each market that isn't listed."""
         values = {value.name: value.value for value in request.parameters}
         compiled = compile_definition(definition, values, request.timeframe)
-        others = other_candles([compiled], request.timeframe)
+        period = (request.start, closed_end(request, self._clock.now()))
+        needs = needs_of(markets, request.timeframe, period, [compiled], request.settings.detail_timeframe)
         definition_path = ("input", "definition" if request.definition is not None else "strategyVersion")
         errors = []
-        for name in sorted({key.market for key in others if key.market is not None}):
+        for name in sorted({key.market for key in needs.others if key.market is not None}):
             symbol = MarketSymbol(request.market.venue, name)
             if self._market_lookup(symbol) is None:
                 message = f"The rules name {symbol}, which isn't listed."
                 errors.append(InputError(ErrorCode.NOT_FOUND, message, definition_path))
-        needs = CandleNeeds(
-            tuple(markets),
-            request.timeframe,
-            request.start,
-            closed_end(request, self._clock.now()),
-            compiled.warm_up,
-            others,
-            request.settings.detail_timeframe,
-        )
         return needs, errors
 
 

@@ -1,21 +1,28 @@
 """Loads the candles that a job of research needs, and fetches those that aren't stored yet from the venue."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol
 
 from domain.backtest.bars import Bars
 from domain.backtest.market_bars import MarketCandles
-from domain.core.clock import Clock, from_milliseconds
+from domain.core.clock import Clock
 from domain.core.pagination import TimeKeysetPage
-from domain.indicators.candle_arrays import SeriesKey
 from domain.jobs.handler import JobFailed
 from domain.market_data.backfill import SETTLED
 from domain.market_data.history_download import PAGE, Gap, HistoryDownloader, split_into_pages
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.market_data import MarketDataSource, VenueUnreachable
 from domain.ports.unit_of_work import Database
+from domain.research.candle_coverage import (
+    CandleCoverage,
+    NoCandles,
+    Span,
+    coverage_notes,
+    require_candles,
+    utc_text,
+)
 from domain.research.candle_needs import CandleNeeds, CandleRequest
 from domain.research.compute_pool import OnProgress
 
@@ -25,21 +32,7 @@ MAX_FETCHED: Final = 200_000
 _FETCH_SHARE: Final = 0.8
 """The progress after missing candles were fetched, before all of them are read."""
 
-Span = tuple[datetime, datetime]
 SourceOf = Callable[[str], MarketDataSource | None]
-
-
-class NoCandles(JobFailed):
-    """There are no candles of a series; the rules name it by `key` if it isn't of a traded market."""
-
-    def __init__(self, request: CandleRequest, key: SeriesKey | None = None) -> None:
-        self.request = request
-        self.key = key
-        named = "" if key is None else f"; the rules name {key}"
-        super().__init__(
-            f"There are no {request.name} from {_text(request.start)} to {_text(request.end)}, neither stored nor at "
-            f"the venue{named}."
-        )
 
 
 class BarSource(Protocol):
@@ -54,12 +47,13 @@ class BarSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoadedCandles:
-    """The candles of each market, in the order of the markets, and what of them there isn't, as sentences.
+    """The candles of each market, in the order of the markets, and which there are of those that were asked for.
 
-    `count` is how many of them are in the period, on all markets.
+    `count` is how many of them are in the period, on all markets; `notes` say in sentences what there isn't.
     """
 
     markets: tuple[MarketCandles, ...]
+    coverages: tuple[CandleCoverage, ...]
     count: int
     notes: tuple[str, ...]
 
@@ -78,21 +72,36 @@ class CandleLoader:
 
     async def load(self, needs: CandleNeeds, on_progress: OnProgress) -> LoadedCandles:
         """Return the candles; raises `JobFailed` if there are none, too many to fetch or the venue doesn't answer."""
-        source = self._source_of(needs.markets[0].symbol.venue)
-        now = (self._clock.now() if source is None else source.venue_now()) - SETTLED
-        gaps = await self._all_gaps(needs, now)
         read_from = 0.0
-        if source is not None and any(gaps.values()):
-            await self._fetch_all(source, gaps, now, lambda share: on_progress(_FETCH_SHARE * share))
-            gaps, read_from = await self._all_gaps(needs, now), _FETCH_SHARE
+
+        def on_fetched(share: float) -> None:
+            nonlocal read_from
+            read_from = _FETCH_SHARE
+            on_progress(_FETCH_SHARE * share)
+
+        coverages = await self.fetch_missing(needs, on_fetched)
         loaded = await read_candles(self._bars, needs, lambda share: on_progress(read_from + (1 - read_from) * share))
         count = sum(one.count(needs.start, needs.end) for one in loaded)
-        return LoadedCandles(loaded, count, tuple(_notes(needs, loaded, gaps)))
+        return LoadedCandles(loaded, coverages, count, tuple(coverage_notes(needs, coverages)))
 
-    async def _all_gaps(self, needs: CandleNeeds, now: datetime) -> dict[CandleRequest, list[Span]]:
-        return {request: await self._gaps(request, now) for request in needs.requests}
+    async def fetch_missing(self, needs: CandleNeeds, on_progress: OnProgress) -> tuple[CandleCoverage, ...]:
+        """Have candles stored that aren't, and return which there are of each series, without reading them.
 
-    async def _gaps(self, request: CandleRequest, now: datetime) -> list[Span]:
+        Raises `JobFailed` as `load` does.
+        """
+        source = self._source_of(needs.markets[0].symbol.venue)
+        now = (self._clock.now() if source is None else source.venue_now()) - SETTLED
+        coverages = await self._coverages(needs, now)
+        if source is not None and any(coverage.gaps for coverage in coverages):
+            await self._fetch_all(source, coverages, now, on_progress)
+            coverages = await self._coverages(needs, now)
+        require_candles(needs, coverages)
+        return coverages
+
+    async def _coverages(self, needs: CandleNeeds, now: datetime) -> tuple[CandleCoverage, ...]:
+        return tuple([CandleCoverage(request, await self._gaps(request, now)) for request in needs.requests])
+
+    async def _gaps(self, request: CandleRequest, now: datetime) -> Sequence[Span]:
         start, end = request.first, _end(request, now)
         if start >= end:
             return []
@@ -102,34 +111,33 @@ class CandleLoader:
     async def _fetch_all(
         self,
         source: MarketDataSource,
-        gaps: Mapping[CandleRequest, list[Span]],
+        coverages: Sequence[CandleCoverage],
         now: datetime,
         on_progress: OnProgress,
     ) -> None:
-        missing = {request: _count(request, spans) for request, spans in gaps.items() if spans}
-        total, done = sum(missing.values()), 0
+        incomplete = [coverage for coverage in coverages if coverage.gaps]
+        total, done = sum(coverage.missing for coverage in incomplete), 0
         if total > MAX_FETCHED:
-            raise JobFailed(_too_many(gaps, missing))
-        for request, count in missing.items():
+            raise JobFailed(_too_many(incomplete, total))
+        for coverage in incomplete:
 
             def report(fetched: int, before: int = done) -> None:
                 on_progress(min((before + fetched) / max(total, 1), 1.0))
 
-            await self._fetch(source, request, _end(request, now), gaps[request], report)
-            done += count
+            await self._fetch(source, coverage, _end(coverage.request, now), report)
+            done += coverage.missing
 
     async def _fetch(
         self,
         source: MarketDataSource,
-        request: CandleRequest,
+        coverage: CandleCoverage,
         end: datetime,
-        gaps: Sequence[Span],
         on_fetched: Callable[[int], None],
     ) -> None:
-        step, done = request.timeframe.duration, 0
+        request, step, done = coverage.request, coverage.request.timeframe.duration, 0
         history = HistoryDownloader(source, request.market, request.timeframe, lambda _text: None)
         try:
-            for first, until in split_into_pages(gaps, PAGE * step):
+            for first, until in split_into_pages(coverage.gaps, PAGE * step):
                 gap = Gap(first, until, await self._stored(request, first - step), until < end)
                 async for candles, reached in _batches(history, gap):
                     await self._store(candles)
@@ -137,8 +145,8 @@ class CandleLoader:
                 done += (until - first) // step
         except VenueUnreachable:
             raise JobFailed(
-                f"{_count(request, gaps) - done:,} {request.name} aren't stored, and {request.market.venue} doesn't "
-                "answer. Try again later."
+                f"{coverage.missing - done:,} {request.name} aren't stored, and {request.market.venue} doesn't answer. "
+                "Try again later."
             ) from None
 
     async def _stored(self, request: CandleRequest, opened: datetime) -> Candle | None:
@@ -194,53 +202,12 @@ def _end(request: CandleRequest, now: datetime) -> datetime:
     return request.timeframe.open_time(min(request.end, now))
 
 
-def _count(request: CandleRequest, gaps: Sequence[Span]) -> int:
-    return sum((until - first) // request.timeframe.duration for first, until in gaps)
-
-
-def _too_many(gaps: Mapping[CandleRequest, list[Span]], missing: Mapping[CandleRequest, int]) -> str:
-    most = max(missing, key=lambda request: missing[request])
-    first, others = gaps[most][0][0], sum(missing.values()) - missing[most]
+def _too_many(incomplete: Sequence[CandleCoverage], total: int) -> str:
+    most = max(incomplete, key=lambda coverage: coverage.missing)
+    request, (first, _), others = most.request, most.gaps[0], total - most.missing
     return (
-        f"{missing[most]:,} {most.name} aren't stored, the first from {_text(first)}"
+        f"{most.missing:,} {request.name} aren't stored, the first from {utc_text(first)}"
         f"{f', and {others:,} others' if others else ''}; a job fetches at most {MAX_FETCHED:,}. Choose a shorter "
-        f"period or a longer timeframe, or have the operator run: r3edge backfill {most.market.venue} "
-        f"{most.market.symbol} --timeframe {most.timeframe.venue_name} --from {first:%Y-%m-%dT%H:%MZ}"
+        f"period or a longer timeframe, or have the operator run: r3edge backfill {request.market.venue} "
+        f"{request.market.symbol} --timeframe {request.timeframe.venue_name} --from {first:%Y-%m-%dT%H:%MZ}"
     )
-
-
-def _notes(
-    needs: CandleNeeds, loaded: Sequence[MarketCandles], gaps: Mapping[CandleRequest, list[Span]]
-) -> Iterator[str]:
-    for request, spans in gaps.items():
-        start = request.timeframe.next_open_time(request.start)
-        yield from _missing(request, [(max(first, start), until) for first, until in spans if until > start])
-    for one in loaded:
-        yield from _cold(needs.own(one.market), one.bars)
-
-
-def _missing(request: CandleRequest, gaps: Sequence[Span]) -> Iterator[str]:
-    if gaps:
-        first, until = max(gaps, key=lambda gap: gap[1] - gap[0])
-        yield (
-            f"{_count(request, gaps):,} {request.name} are missing, and the venue has none, most of them from "
-            f"{_text(first)} to {_text(until)}; the others are taken as they are."
-        )
-
-
-def _cold(request: CandleRequest, bars: Bars) -> Iterator[str]:
-    start = bars.index_of(request.start)
-    if start >= request.warm_up:
-        return
-    needed = (
-        f"The strategy needs {request.warm_up:,} candles before its first signal, and of {request.market} there are "
-    )
-    if len(bars) <= request.warm_up:
-        yield f"{needed}{len(bars):,}: it never signals."
-    else:
-        first = _text(from_milliseconds(int(bars.opened[request.warm_up])))
-        yield f"{needed}{start:,} before the period: it can signal from {first} on."
-
-
-def _text(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -104,10 +104,17 @@ def excess_of(needs: CandleNeeds, plan: Plan) -> str | None:
     )
 
 
-def other_candles(strategies: Sequence[CompiledStrategy], timeframe: Timeframe) -> dict[SeriesKey, int]:
-    """Return how many candles of each series that any of the strategies names its signals need."""
-    found: dict[SeriesKey, int] = {}
+def needs_of(
+    markets: Sequence[Market],
+    timeframe: Timeframe,
+    period: tuple[datetime, datetime],
+    strategies: Sequence[CompiledStrategy],
+    detail: Timeframe | None = None,
+) -> CandleNeeds:
+    """Return the candles that suffice for all of the strategies in a period."""
+    others: dict[SeriesKey, int] = {}
     for compiled in strategies:
         for key in compiled.sources:
-            found[key] = max(found.get(key, 0), compiled.candles_before(key, timeframe))
-    return found
+            others[key] = max(others.get(key, 0), compiled.candles_before(key, timeframe))
+    warm_up = max((compiled.warm_up for compiled in strategies), default=0)
+    return CandleNeeds(tuple(markets), timeframe, *period, warm_up, others, detail)

@@ -29,7 +29,7 @@ from domain.ports.orders import OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_task import BacktestTask, RefusedBacktest, compute_backtest
 from domain.research.candle_loader import CandleLoader
-from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
+from domain.research.candle_needs import excess_of, needs_of
 from domain.research.compute_pool import ComputePool, compute_for_job
 from domain.research.listed_markets import listed_markets
 from domain.rules.costs import TradingCosts, fee_percent
@@ -113,8 +113,7 @@ class DriftHandler:
         except InputErrors as error:
             return f"The strategy can't be run any more: {error}"
         start = session.timeframe.open_time(session.started_at)
-        others = other_candles([compiled], session.timeframe)
-        needs = CandleNeeds(tuple(markets), session.timeframe, start, until, compiled.warm_up, others)
+        needs = needs_of(markets, session.timeframe, (start, until), [compiled])
         excess = excess_of(needs, record.plan)
         if excess is not None:
             return excess

@@ -1,7 +1,7 @@
 """Computes as jobs how strategies did lately on a market."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -18,8 +18,9 @@ from domain.model.recommendations import RecommendationRun, WalkForwardAnalysis
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.recommendations.walk_forward import CANDLES
-from domain.research.candle_loader import CandleLoader, NoCandles
-from domain.research.candle_needs import CandleNeeds, excess_of, other_candles
+from domain.research.candle_coverage import NoCandles
+from domain.research.candle_loader import CandleLoader
+from domain.research.candle_needs import CandleNeeds, excess_of, needs_of
 from domain.research.compute_pool import ComputePool, OnProgress, compute_for_job
 from domain.research.listed_markets import NotListed, listed_markets
 from domain.research.recommendation_candidates import RecommendationCandidate, candidates_of, is_old
@@ -123,14 +124,9 @@ class RecommendationHandler:
                 run.report(done + part * share)
 
             strategies = [compiled for _, compiled in group if compiled is not None]
-            needs = CandleNeeds(
-                (market,),
-                timeframe,
-                end - CANDLES * timeframe.duration,
-                end,
-                max([direction_bars(), *(compiled.warm_up for compiled in strategies)]),
-                other_candles(strategies, timeframe),
-            )
+            period = (end - CANDLES * timeframe.duration, end)
+            needs = needs_of((market,), timeframe, period, strategies)
+            needs = replace(needs, warm_up=max(direction_bars(), needs.warm_up))
             try:
                 evaluated += await self._evaluate([candidate for candidate, _ in group], needs, plan, report)
             except NotListed as error:

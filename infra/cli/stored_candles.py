@@ -6,10 +6,10 @@ from datetime import datetime
 
 from domain.backtest.bars import Bars
 from domain.backtest.market_bars import MarketCandles
-from domain.core.clock import from_milliseconds
 from domain.model.markets import Market, MarketSymbol, Timeframe
-from domain.research.candle_loader import NoCandles, read_candles
-from domain.research.candle_needs import CandleNeeds, CandleRequest, other_candles
+from domain.research.candle_coverage import CandleCoverage, NoCandles, require_candles, utc_text
+from domain.research.candle_loader import read_candles
+from domain.research.candle_needs import CandleNeeds, CandleRequest, needs_of
 from domain.strategies.compiled import CompiledStrategy
 from infra.cli.arguments import BadArgument, unknown_name
 from infra.cli.backtest_request import BacktestRequest
@@ -59,32 +59,29 @@ async def load_candles(
         connection = Connection(driver)
         stored = PostgresMarketData(connection)
         markets = _chosen(await stored.markets(), request)
-        needs = CandleNeeds(
-            markets,
-            request.timeframe,
-            request.start,
-            request.end,
-            max(compiled.warm_up for compiled in strategies),
-            other_candles(strategies, request.timeframe),
-            request.settings.detail_timeframe,
-        )
+        period = (request.start, request.end)
+        needs = needs_of(markets, request.timeframe, period, strategies, request.settings.detail_timeframe)
         progress.start("reading candles", needs.count)
+        coverages = [await _coverage(stored, each) for each in needs.requests]
         try:
-            found = await read_candles(_ConnectionBars(connection), needs, progress.reach)
+            require_candles(needs, coverages)
         except NoCandles as error:
             named = "" if error.key is None else f"the rules name {error.key}; "
             raise BadArgument(
                 f"{named}no {error.request.name} are stored of that time; fetch them: {_backfill(error.request)}"
             ) from None
-        for each in needs.requests:
-            start = each.timeframe.next_open_time(each.start)
-            gaps = await stored.candle_gaps(
-                each.market, each.timeframe, start, max(start, each.timeframe.open_time(each.end))
-            )
-            _print_gaps(each, gaps, progress)
-    for candles in found:
-        _print_cold(needs.own(candles.market), candles.bars, progress)
+        found = await read_candles(_ConnectionBars(connection), needs, progress.reach)
+    for coverage in coverages:
+        _print_gaps(coverage.within_period(), progress)
+    for market in needs.markets:
+        _print_cold(next(one for one in coverages if one.request == needs.own(market)), progress)
     return StoredCandles(needs, found)
+
+
+async def _coverage(stored: PostgresMarketData, request: CandleRequest) -> CandleCoverage:
+    end = max(request.first, request.timeframe.open_time(request.end))
+    gaps = await stored.candle_gaps(request.market, request.timeframe, request.first, end)
+    return CandleCoverage(request, gaps)
 
 
 def _chosen(markets: Sequence[Market], request: BacktestRequest) -> tuple[Market, ...]:
@@ -101,22 +98,22 @@ def _chosen(markets: Sequence[Market], request: BacktestRequest) -> tuple[Market
     return chosen
 
 
-def _print_gaps(request: CandleRequest, gaps: Sequence[tuple[datetime, datetime]], progress: ProgressReporter) -> None:
-    if gaps:
-        missing = sum((until - first) // request.timeframe.duration for first, until in gaps)
-        first, until = max(gaps, key=lambda gap: gap[1] - gap[0])
+def _print_gaps(coverage: CandleCoverage, progress: ProgressReporter) -> None:
+    if coverage.gaps:
+        first, until = max(coverage.gaps, key=lambda gap: gap[1] - gap[0])
         progress.print_line(
-            f"{missing:,} {request.name} are missing, the most from {first:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} "
-            f"UTC; the others are taken as they are. To fetch them: {_backfill(request)}"
+            f"{coverage.missing:,} {coverage.request.name} are missing, the most from {utc_text(first)} to "
+            f"{utc_text(until)}; the others are taken as they are. To fetch them: {_backfill(coverage.request)}"
         )
 
 
-def _print_cold(request: CandleRequest, bars: Bars, progress: ProgressReporter) -> None:
-    if bars.index_of(request.start) < request.warm_up < len(bars):
-        at = from_milliseconds(int(bars.opened[request.warm_up]))
+def _print_cold(coverage: CandleCoverage, progress: ProgressReporter) -> None:
+    request = coverage.request
+    first = coverage.open_time(request.warm_up)
+    if coverage.count_before(request.start) < request.warm_up and first is not None:
         progress.print_line(
             f"The first {request.warm_up:,} candles of {request.market} warm up the strategy, and too few are stored "
-            f"before --from: it can signal from {at:%Y-%m-%d %H:%M} UTC on."
+            f"before --from: it can signal from {utc_text(first)} on."
         )
 
 
