@@ -51,7 +51,7 @@ async def cluster(folder: Path, dsn: str, roles: tuple[str, str]) -> AsyncIterat
                 "R3EDGE_SECRET_KEY": base64.b64encode(bytes(range(32))).decode(),
             }
             nodes = tuple(
-                Engine(folder / name, settings={**settings, "R3EDGE_ROLES": of})
+                Engine(folder / name, settings={**settings, "R3EDGE_ROLES": of}, is_forked=True)
                 for name, of in zip("ab", roles, strict=True)
             )
             try:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +14,7 @@ from tests.faults.model.plan import CrashStep
 from tests.faults.model.program import CONTROL
 from tests.support.engine import Engine
 
-_PROGRAM = (sys.executable, "-m", "tests.faults.model.program")
+_MODULE = "tests.faults.model.program"
 _BACK_SECONDS = 120
 
 
@@ -34,7 +33,7 @@ class Node:
         self._clock_offset = 0
         self._log_start = 0
         self._crashed = crashed
-        self.engine = Engine(folder, program=_PROGRAM, settings={**settings, CONTROL: str(self._control)})
+        self.engine = Engine(folder, settings={**settings, CONTROL: str(self._control)}, module=_MODULE, is_forked=True)
 
     async def start(self) -> None:
         """Start it, and return once it is ready."""

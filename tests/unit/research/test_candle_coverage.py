@@ -69,12 +69,12 @@ def test_the_notes_name_what_is_missing_in_the_period_and_since_when_a_strategy_
     gaps = [(own().first, own().first + 2 * HOUR), (START + HOUR, START + 4 * HOUR)]
     assert list(coverage_notes(needs(), [CandleCoverage(own(), gaps)])) == [
         (
-            "3 1h candles of sandbox:BTC/USDT are missing, and the venue has none, most of them from 2026-01-05 01:00 UTC "
-            "to 2026-01-05 04:00 UTC; the others are taken as they are."
+            "3 1h candles of sandbox:BTC/USDT are missing, and the venue has none, most of them from "
+            "2026-01-05 01:00 UTC to 2026-01-05 04:00 UTC; the others are taken as they are."
         ),
         (
-            "The strategy needs 6 candles before its first signal, and of sandbox:BTC/USDT there are 4 before the period: "
-            "it can signal from 2026-01-05 05:00 UTC on."
+            "The strategy needs 6 candles before its first signal, and of sandbox:BTC/USDT there are 4 before the "
+            "period: it can signal from 2026-01-05 05:00 UTC on."
         ),
     ]
     assert list(coverage_notes(needs(), [CandleCoverage(own(), [])])) == []
