@@ -12,7 +12,7 @@ from domain.model.administration import ManagedUser
 from domain.model.backtests import Backtest, BacktestOutcome
 from domain.model.events import UserEvent
 from domain.model.jobs import Job
-from domain.model.optimizations import Optimization, Trial, TrialResult
+from domain.model.optimizations import FoldTrials, Optimization, TrialResult
 from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
 from domain.model.reports import PerformanceMetrics, ReportFile, ReportResult, RoundTrip
@@ -279,12 +279,13 @@ class Loaders:
         return self._by_id(lambda reading, ids: reading.optimizations.get_many(ids))
 
     @cached_property
-    def optimization_trials(self) -> DataLoader[UUID, list[Trial]]:
-        """The trials of an optimization by number, without their metrics."""
+    def fold_trials(self) -> DataLoader[UUID, dict[int, FoldTrials]]:
+        """What the trials of an optimization have come to, by fold."""
 
-        async def load(ids: list[UUID]) -> list[list[Trial]]:
+        async def load(ids: list[UUID]) -> list[dict[int, FoldTrials]]:
             async with self._reads.read_only() as reading:
-                return [await reading.optimizations.trials(optimization_id) for optimization_id in ids]
+                found = await reading.optimizations.fold_trials(ids)
+            return [found.get(optimization_id, {}) for optimization_id in ids]
 
         return DataLoader(load)
 

@@ -1,16 +1,15 @@
 """Optimizations and their trials."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
-from domain.core.pagination import CursorScope, Page, page_request, slice_page
-from domain.model.optimizations import Optimization, Trial, TrialResult
+from domain.core.pagination import CursorScope, Page, build_page, page_request
+from domain.model.optimizations import FoldTrials, Optimization, Trial, TrialPage, TrialResult
 from domain.model.reports import PerformanceMetrics
 from domain.model.users import ApiScope, User
 from domain.optimization.folds import folds_of
-from domain.optimization.search import best_trial
 from domain.optimization.summary import FoldSummary, fold_summary
 from domain.ports.lists import NoFilter
 from domain.research.optimization_service import OptimizationRequest
@@ -57,15 +56,19 @@ async def optimizations(
 
 async def best(context: RequestContext, optimization: Optimization) -> StoredTrial | None:
     """Return the best trial so far of the newest fold."""
-    trials = await _trials(context, optimization)
-    found = best_trial([trial for trial in trials if trial.fold == optimization.folds - 1])
-    return None if found is None else StoredTrial(optimization.id, found)
+    *_, newest = await folds(context, optimization)
+    return newest.best
 
 
 async def folds(context: RequestContext, optimization: Optimization) -> Sequence[StoredFold]:
     """Return the folds with their best trials so far, the oldest first."""
-    trials = await _trials(context, optimization)
-    return [StoredFold(optimization.id, fold_summary(fold, trials)) for fold in folds_of(optimization)]
+    # The job is read first: beside a status of SUCCEEDED, no trial may be missing.
+    await context.loaders.jobs.load(optimization.job_id)
+    found = await context.loaders.fold_trials.load(optimization.id)
+    return [
+        StoredFold(optimization.id, fold_summary(fold, found.get(fold.number, FoldTrials())))
+        for fold in folds_of(optimization)
+    ]
 
 
 async def luck_probability(context: RequestContext, optimization: Optimization) -> float | None:
@@ -80,11 +83,18 @@ async def trials(
     """Return a page of the trials so far, of one fold or of all."""
     scope = CursorScope(f"trials:{order}:{fold}", str(optimization.id))
     request = page_request(scope, page.first, page.after, page.last, page.before)
-    found = await _trials(context, optimization)
-    chosen = [StoredTrial(optimization.id, trial) for trial in found if fold is None or trial.fold == fold]
-    if order is TrialOrder.SCORE:
-        chosen.sort(key=_rank)
-    return slice_page(request, chosen, lambda stored: (str(stored.trial.number),))
+    after, before = request.numbers()
+    selected = TrialPage(request.limit + 1, fold, order is TrialOrder.SCORE, after, before, request.backwards)
+    await context.loaders.jobs.load(optimization.job_id)
+    async with context.reads.read_only() as reading:
+        found = await reading.optimizations.trial_page(optimization.id, selected)
+
+    async def count() -> int:
+        async with context.reads.read_only() as reading:
+            return await reading.optimizations.count_trials(optimization.id, fold)
+
+    rows = [StoredTrial(optimization.id, trial) for trial in found]
+    return replace(build_page(request, rows, lambda stored: (str(stored.trial.number),)), count=count)
 
 
 async def in_sample(context: RequestContext, stored: StoredTrial) -> PerformanceMetrics | None:
@@ -105,18 +115,5 @@ async def run(context: RequestContext, request: OptimizationRequest, idempotency
     return await context.services.optimizations.run(user.id, request, idempotency_key)
 
 
-async def _trials(context: RequestContext, optimization: Optimization) -> Sequence[Trial]:
-    # The job is read first: beside a status of SUCCEEDED, no trial may be missing.
-    await context.loaders.jobs.load(optimization.job_id)
-    return await context.loaders.optimization_trials.load(optimization.id)
-
-
 async def _result(context: RequestContext, stored: StoredTrial) -> TrialResult | None:
     return await context.loaders.trial_results.load((stored.optimization_id, stored.trial.number))
-
-
-def _rank(stored: StoredTrial) -> tuple[bool, float, int]:
-    """Sort by score, the highest first, and trials without one last."""
-    result = stored.trial.result
-    score = None if result is None else result.score
-    return score is None, -(score or 0.0), stored.trial.number

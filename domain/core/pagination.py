@@ -23,6 +23,7 @@ Key = tuple[str, ...]
 """A place in a list: the values of the columns that it is ordered by, as text."""
 
 _MAX_CURSOR_CHARACTERS = 1024
+_GREATEST_NUMBER = 2**31 - 1
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -113,6 +114,10 @@ class PageRequest:
         after, after_id = self._tied(self.after)
         before, before_id = self._tied(self.before)
         return TimeKeysetPage(self.limit + 1, start, end, after, before, self.backwards, after_id, before_id)
+
+    def numbers(self) -> tuple[int | None, int | None]:
+        """Return the keys `after` and `before` of a list ordered by whole numbers from 0."""
+        return self._key_as(_number, self.after), self._key_as(_number, self.before)
 
     def drop_cursors_outside(self, start: datetime | None, end: datetime | None) -> "PageRequest":
         """Return the request without cursors that lie outside of the period: they exclude nothing of it."""
@@ -310,6 +315,12 @@ def _is_key_part(part: object) -> bool:
 
 def _id(text: str) -> UUID:
     return UUID(text)
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > _GREATEST_NUMBER:
+        raise ValueError(text)
+    return int(text)
 
 
 def _moment(text: str) -> datetime:

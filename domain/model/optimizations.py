@@ -120,3 +120,32 @@ class Trial:
     fold: int
     parameters: Mapping[str, Decimal]
     result: TrialResult | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldTrials:
+    """What the trials of a fold have come to together.
+
+    `best` is the one with the highest score, the earliest of equal ones; None without any. `ended` is how many have a
+    result, and `sharpe_variance` the variance of the daily Sharpe ratios of those that have one.
+    """
+
+    best: Trial | None = None
+    ended: int = 0
+    sharpe_variance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialPage:
+    """Selects at most `limit` trials, of one fold or of all, between two numbers that are not included.
+
+    They are in the order of their numbers, or `by_score`, the highest first and those without one last. `backwards`
+    asks for the last ones of them, in the same order.
+    """
+
+    limit: int
+    fold: int | None = None
+    by_score: bool = False
+    after: int | None = None
+    before: int | None = None
+    backwards: bool = False

@@ -60,7 +60,6 @@ def deflated_sharpe(best: ReturnMoments, trials: int, variance: float) -> float:
     return _NORMAL.cdf((best.sharpe - by_luck) * math.sqrt(best.days - 1) / math.sqrt(doubt))
 
 
-def luck_probability(best: ReturnMoments, sharpes: Sequence[float], trials: int) -> float:
-    """Return the probability that the best of `trials` is luck; `sharpes` are those of the trials that have any."""
-    variance = statistics.variance(sharpes) if len(sharpes) > 1 else 0.0
+def luck_probability(best: ReturnMoments, trials: int, variance: float) -> float:
+    """Return the probability that the best of `trials` is luck; `variance` as in `deflated_sharpe`."""
     return 1 - deflated_sharpe(best, trials, variance)

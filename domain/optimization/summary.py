@@ -1,9 +1,10 @@
 """What the trials of an optimization have found: the best of each fold, and how far it may be luck."""
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.model.optimizations import Fold, Trial
+from domain.model.optimizations import Fold, FoldTrials, Trial
 from domain.optimization.luck import luck_probability
 from domain.optimization.search import best_trial
 
@@ -20,12 +21,18 @@ class FoldSummary:
     luck_probability: float | None
 
 
-def fold_summary(fold: Fold, trials: Sequence[Trial]) -> FoldSummary:
-    """Return the summary of a fold, given the trials of all folds."""
-    results = [trial.result for trial in trials if trial.fold == fold.number and trial.result is not None]
-    best = best_trial([trial for trial in trials if trial.fold == fold.number])
+def fold_trials(fold: Fold, trials: Sequence[Trial]) -> FoldTrials:
+    """Return what the trials of a fold have come to, given those of all folds."""
+    of_fold = [trial for trial in trials if trial.fold == fold.number]
+    results = [trial.result for trial in of_fold if trial.result is not None]
+    sharpes = [result.moments.sharpe for result in results if result.moments is not None]
+    return FoldTrials(best_trial(of_fold), len(results), statistics.variance(sharpes) if len(sharpes) > 1 else 0.0)
+
+
+def fold_summary(fold: Fold, trials: FoldTrials) -> FoldSummary:
+    """Return the summary of a fold."""
+    best = trials.best
     moments = None if best is None or best.result is None else best.result.moments
     if moments is None:
         return FoldSummary(fold, best, None)
-    sharpes = [result.moments.sharpe for result in results if result.moments is not None]
-    return FoldSummary(fold, best, luck_probability(moments, sharpes, len(results)))
+    return FoldSummary(fold, best, luck_probability(moments, trials.ended, trials.sharpe_variance))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from domain.model.optimizations import ClaimedTrial, Optimization, Trial, TrialResult
+from domain.model.optimizations import ClaimedTrial, FoldTrials, Optimization, Trial, TrialPage, TrialResult
 
 
 class OptimizationRepository(Protocol):
@@ -39,6 +39,21 @@ class OptimizationRepository(Protocol):
 
     async def trials(self, optimization_id: UUID) -> list[Trial]:
         """Return the trials so far by number; their results are without the metrics of both parts."""
+        ...
+
+    async def trial_page(self, optimization_id: UUID, page: TrialPage) -> list[Trial]:
+        """Return a page of the trials so far; their results are without the metrics of both parts."""
+        ...
+
+    async def count_trials(self, optimization_id: UUID, fold: int | None = None) -> int:
+        """Return how many trials there are so far, of one fold or of all."""
+        ...
+
+    async def fold_trials(self, ids: Sequence[UUID]) -> dict[UUID, dict[int, FoldTrials]]:
+        """Return what the trials of optimizations have come to, by fold; folds without a trial are left out.
+
+        The results of the best ones are without the metrics of both parts.
+        """
         ...
 
     async def count_ended(self, optimization_id: UUID) -> int:

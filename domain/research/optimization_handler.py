@@ -8,7 +8,7 @@ from domain.core.wakeup import Wakeup
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
-from domain.model.optimizations import Optimization, OptimizationObjective
+from domain.model.optimizations import FoldTrials, Optimization, OptimizationObjective
 from domain.optimization.folds import folds_of
 from domain.optimization.objectives import score
 from domain.optimization.search import search_of
@@ -70,13 +70,14 @@ class OptimizationHandler:
 
     async def _message(self, optimization: Optimization) -> str:
         async with self._database.read_only() as reading:
-            trials = await reading.optimizations.trials(optimization.id)
-            summary = fold_summary(folds_of(optimization)[-1], trials)
+            count = await reading.optimizations.count_trials(optimization.id)
+            newest, found = folds_of(optimization)[-1], await reading.optimizations.fold_trials([optimization.id])
+            summary = fold_summary(newest, found[optimization.id].get(newest.number, FoldTrials()))
             if summary.best is not None:
                 key = (optimization.id, summary.best.number)
                 results = await reading.optimizations.results([key])
                 summary = replace(summary, best=replace(summary.best, result=results[key]))
-        return f"{len(trials):,} trials. {_best(optimization.objective, summary)}"
+        return f"{count:,} trials. {_best(optimization.objective, summary)}"
 
 
 async def _nothing_to_store(_transaction: UnitOfWork) -> Sequence[NewEvent]:

@@ -8,7 +8,7 @@ from domain.optimization.folds import walk_forward_folds
 from domain.optimization.limits import trials_error
 from domain.optimization.search import Search
 from domain.optimization.space import search_space, strategies_at_ends
-from domain.optimization.summary import FoldSummary, fold_summary
+from domain.optimization.summary import FoldSummary, fold_summary, fold_trials
 from domain.optimization.trial import TrialPlan
 from infra.candle_files.errors import did_you_mean
 from infra.cli.arguments import BadArgument
@@ -88,4 +88,4 @@ async def run_stored_search(settings: Settings, request: SearchRequest, progress
         )
     finally:
         await pool.close()
-    return FoundParameters(trials, [fold_summary(fold, trials) for fold in folds])
+    return FoundParameters(trials, [fold_summary(fold, fold_trials(fold, trials)) for fold in folds])

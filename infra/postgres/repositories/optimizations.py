@@ -1,5 +1,6 @@
 """Optimizations and their trials in PostgreSQL."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
@@ -11,9 +12,11 @@ from asyncpg import Record
 from domain.model.markets import Market, Timeframe
 from domain.model.optimizations import (
     ClaimedTrial,
+    FoldTrials,
     Optimization,
     OptimizationObjective,
     Trial,
+    TrialPage,
     TrialResult,
 )
 from domain.model.trading import ParameterValue
@@ -22,6 +25,7 @@ from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.strategies import decode_definition, encode_definition
 from infra.postgres.rows.columns import members_by_value, to_json
 from infra.postgres.rows.mapper import RowMapper
+from infra.postgres.sql import where
 
 _OPTIMIZATIONS: Final = RowMapper(
     "optimizations",
@@ -66,8 +70,28 @@ ORDER BY coalesce(at_work, 0), last_served NULLS FIRST, running.id"""
 PREPARED: Final = "UPDATE optimizations SET is_prepared = true WHERE id = $1"
 
 # Without the metrics, which only those who look at a trial need.
-TRIAL: Final = "number, fold, parameters, result - '{in_sample,out_of_sample}'::text[] AS result"
+TRIAL: Final = "number, fold, parameters, result - 'in_sample' - 'out_of_sample' AS result"
+BY_SCORE: Final = ("score IS NULL", "-coalesce(score, 0)", "number")
 TRIALS: Final = f"SELECT {TRIAL} FROM optimization_trials WHERE optimization_id = $1 ORDER BY number"
+# Only the page's own results are unpacked.
+TRIAL_PAGE: Final = f"""
+WITH page AS (SELECT number FROM optimization_trials{{fits}} ORDER BY {{order}} LIMIT {{limit}})
+SELECT {TRIAL} FROM optimization_trials JOIN page USING (number)
+WHERE optimization_id = $1 ORDER BY {{forwards}}"""
+COUNT: Final = """
+SELECT count(*) FROM optimization_trials WHERE optimization_id = $1 AND ($2::int IS NULL OR fold = $2)"""
+FOLD_TRIALS: Final = f"""
+WITH counted AS (
+    SELECT optimization_id, fold, count(*) FILTER (WHERE result IS NOT NULL) AS ended,
+        coalesce(var_samp((result -> 'moments' ->> 'sharpe')::double precision), 0) AS sharpe_variance
+    FROM optimization_trials WHERE optimization_id = ANY($1::uuid[]) GROUP BY optimization_id, fold
+), best AS (
+    SELECT DISTINCT ON (optimization_id, fold) optimization_id, fold, number FROM optimization_trials
+    WHERE optimization_id = ANY($1::uuid[]) AND score IS NOT NULL ORDER BY optimization_id, fold, {", ".join(BY_SCORE)}
+)
+SELECT optimization_id, ended, sharpe_variance, {TRIAL}
+FROM counted LEFT JOIN best USING (optimization_id, fold)
+    LEFT JOIN optimization_trials USING (optimization_id, fold, number)"""
 ENDED: Final = "SELECT count(*) FROM optimization_trials WHERE optimization_id = $1 AND result IS NOT NULL"
 RESULTS: Final = """
 SELECT optimization_id, number, result FROM optimization_trials
@@ -135,6 +159,34 @@ class PostgresOptimizations(Repository):
 
     async def trials(self, optimization_id: UUID) -> list[Trial]:
         return [_trial_from_row(row) for row in await self._connection.fetch(TRIALS, optimization_id)]
+
+    async def trial_page(self, optimization_id: UUID, page: TrialPage) -> list[Trial]:
+        columns = BY_SCORE if page.by_score else ("number",)
+        order, reversed_order = ", ".join(columns), ", ".join(f"{column} DESC" for column in columns)
+        place = f"(SELECT {order} FROM optimization_trials WHERE optimization_id = $1 AND number = {{}})"
+        fits, arguments = where(
+            [
+                ("optimization_id = {}", optimization_id),
+                ("fold = {}", page.fold),
+                (f"({order}) > {place}", page.after),
+                (f"({order}) < {place}", page.before),
+            ]
+        )
+        text = TRIAL_PAGE.format(
+            fits=fits, order=reversed_order if page.backwards else order, limit=f"{page.limit:d}", forwards=order
+        )
+        return [_trial_from_row(row) for row in await self._connection.fetch(text, *arguments)]
+
+    async def count_trials(self, optimization_id: UUID, fold: int | None = None) -> int:
+        count: int = await self._connection.fetchval(COUNT, optimization_id, fold)
+        return count
+
+    async def fold_trials(self, ids: Sequence[UUID]) -> dict[UUID, dict[int, FoldTrials]]:
+        found = defaultdict[UUID, dict[int, FoldTrials]](dict)
+        for row in await self._connection.fetch(FOLD_TRIALS, ids):
+            best = None if row["number"] is None else _trial_from_row(row)
+            found[row["optimization_id"]][row["fold"]] = FoldTrials(best, row["ended"], row["sharpe_variance"])
+        return found
 
     async def count_ended(self, optimization_id: UUID) -> int:
         ended: int = await self._connection.fetchval(ENDED, optimization_id)

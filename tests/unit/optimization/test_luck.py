@@ -77,8 +77,8 @@ def test_the_best_of_pure_noise_is_likely_luck() -> None:
     best = max(known, key=lambda one: one.sharpe)
     sharpes = [one.sharpe for one in known]
     assert best.sharpe * math.sqrt(365) > 2  # it looks like a find
-    assert luck_probability(best, sharpes, len(tried)) > 0.3
-    assert luck_probability(best, [best.sharpe], 1) < 0.02  # as it would without the others
+    assert luck_probability(best, len(tried), statistics.variance(sharpes)) > 0.3
+    assert luck_probability(best, 1, 0.0) < 0.02  # as it would without the others
 
 
 def test_moments_of_returns() -> None:

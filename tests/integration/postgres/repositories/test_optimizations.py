@@ -1,7 +1,13 @@
+from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
+from itertools import combinations_with_replacement
+
+import pytest
 
 from domain.model.jobs import JobStatus
-from domain.model.optimizations import ReturnMoments, Trial, TrialResult
+from domain.model.optimizations import Fold, Optimization, ReturnMoments, Trial, TrialPage, TrialResult
+from domain.optimization.summary import fold_trials
 from infra.clock import SystemClock
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
@@ -80,3 +86,66 @@ async def test_the_newest_optimizations_of_a_user_are_kept_and_those_that_have_n
         jobs = await transaction.jobs.get_many([one.job_id for one in (*ended, newest, theirs)])
     assert {one.id for one in left} == {newest.id, theirs.id}
     assert {job.id for job in jobs} == {newest.job_id, theirs.job_id}
+
+
+def tried(number: int, score: float | None, sharpe: float | None, *, has_ended: bool = True) -> Trial:
+    moments = None if sharpe is None else ReturnMoments(30, sharpe, 0.0, 3.0)
+    result = TrialResult(score=score, moments=moments, message="a note") if has_ended else None
+    return Trial(number, number % 2, {"fast": Decimal(number)}, result)
+
+
+TRIED = [
+    tried(0, 1.5, 0.1),
+    tried(1, None, None),
+    tried(2, -2.0, -0.3),
+    tried(3, 0.0, 0.2),
+    tried(4, 1.5, 0.4),
+    tried(5, 0.0, None),
+    tried(6, None, None, has_ended=False),
+    tried(7, None, 0.05),
+]
+
+
+async def store(database: PostgresDatabase, optimization: Optimization, trials: Sequence[Trial]) -> None:
+    async with database.transaction() as transaction:
+        for trial in trials:
+            assert await transaction.optimizations.claim_new(optimization.id, trial, "one", 30)
+            if trial.result is not None:
+                assert await transaction.optimizations.finish(optimization.id, trial.number, trial.result)
+
+
+async def test_folds_are_summed_up_by_the_database_as_by_the_rules(database: PostgresDatabase, pool: Pool) -> None:
+    world = await a_world(pool)
+    stored, untried = [await stored_optimization(database, world) for _ in range(2)]
+    await store(database, stored, TRIED)
+    async with database.read_only() as reading:
+        found = await reading.optimizations.fold_trials([stored.id, untried.id])
+    assert found.get(untried.id, {}) == {}
+    for number in (0, 1):
+        by_rules = fold_trials(Fold(number, *[stored.period_start] * 3), TRIED)
+        by_database = found[stored.id][number]
+        assert replace(by_database, sharpe_variance=0.0) == replace(by_rules, sharpe_variance=0.0)
+        assert by_database.sharpe_variance == pytest.approx(by_rules.sharpe_variance)
+    assert [found[stored.id][number].best for number in (0, 1)] == [TRIED[0], TRIED[3]]
+
+
+@pytest.mark.parametrize("fold", [None, 0, 1, 2])
+@pytest.mark.parametrize("by_score", [False, True])
+async def test_trials_are_paged_in_both_orders_and_directions(
+    database: PostgresDatabase, pool: Pool, fold: int | None, by_score: bool
+) -> None:
+    stored = await running_optimization(database, await a_world(pool))
+    await store(database, stored, TRIED)
+    listed = [trial for trial in TRIED if fold in {None, trial.fold}]
+    if by_score:
+        scores = {trial.number: None if trial.result is None else trial.result.score for trial in listed}
+        listed.sort(key=lambda trial: (scores[trial.number] is None, -(scores[trial.number] or 0), trial.number))
+    numbers = [trial.number for trial in listed]
+    async with database.read_only() as reading:
+        assert await reading.optimizations.count_trials(stored.id, fold) == len(listed)
+        for start, end in combinations_with_replacement([None, *range(len(listed))], 2):
+            after, before = (None if one is None else numbers[one] for one in (start, end))
+            between = listed[0 if start is None else start + 1 : end]
+            page = TrialPage(2, fold, by_score, after, before)
+            assert await reading.optimizations.trial_page(stored.id, page) == between[:2]
+            assert await reading.optimizations.trial_page(stored.id, replace(page, backwards=True)) == between[-2:]
