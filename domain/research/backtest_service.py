@@ -20,7 +20,7 @@ from domain.model.plans import Entitlement
 from domain.model.trading import ParameterValue
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.research.candle_needs import CandleNeeds, needs_of
+from domain.research.candle_needs import CandleNeeds, excess_of, needs_of
 from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
 from domain.rules.costs import fee_percent
