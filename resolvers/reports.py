@@ -15,6 +15,7 @@ from domain.model.reports import (
     PerformanceMetrics,
     Report,
     ReportFormat,
+    ReportPart,
     ReportResult,
     ReportScope,
     RoundTrip,
@@ -59,7 +60,7 @@ async def user_reports(
 
 async def report_subject(
     context: RequestContext, report: Report
-) -> Account | TradingSession | Strategy | Backtest | None:
+) -> Account | TradingSession | Strategy | Backtest | User | None:
     """Return what the report is about."""
     if report.scope is ReportScope.ACCOUNT:
         return await context.loaders.accounts.load(report.scope_id)
@@ -67,6 +68,8 @@ async def report_subject(
         return await context.loaders.trading_sessions.load(report.scope_id)
     if report.scope is ReportScope.STRATEGY:
         return await context.loaders.strategies.load(report.scope_id)
+    if report.scope is ReportScope.USER:
+        return context.require_user(ApiScope.READ)
     return await context.loaders.backtests.load(report.scope_id)
 
 
@@ -107,6 +110,12 @@ async def benchmark(context: RequestContext, report: Report) -> MarketSymbol | N
     """Return the market that the report is compared with; None if there is none, or until the job has succeeded."""
     result = await _result(context, report)
     return None if result is None or result.benchmark is None else result.benchmark.market
+
+
+async def parts(context: RequestContext, report: Report) -> Sequence[ReportPart]:
+    """Return the parts of a report about several accounts or versions; none until the job has succeeded."""
+    result = await _result(context, report)
+    return () if result is None else result.parts
 
 
 async def report_figures(context: RequestContext, report: Report) -> Sequence[Figure]:

@@ -166,13 +166,25 @@ class BenchmarkPrices:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportPart:
+    """A part of a report that is shown beside the others: a version of a strategy, or an account, by its name."""
+
+    name: str
+    metrics: PerformanceMetrics
+
+
+@dataclass(frozen=True, slots=True)
 class ReportResult:
-    """The result of a report. The equity curve is complete; `downsample` it to show it."""
+    """The result of a report. The equity curve is complete; `downsample` it to show it.
+
+    `parts` are those of a report about several accounts or versions.
+    """
 
     metrics: PerformanceMetrics
     equity_curve: tuple[EquityPoint, ...]
     round_trips: tuple[RoundTrip, ...]
     benchmark: BenchmarkPrices | None = None
+    parts: tuple[ReportPart, ...] = ()
 
 
 class ReportFormat(StrEnum):
@@ -201,6 +213,7 @@ class ReportScope(StrEnum):
     TRADING_SESSION = "TRADING_SESSION"
     STRATEGY = "STRATEGY"
     BACKTEST = "BACKTEST"
+    USER = "USER"
 
 
 @dataclass(frozen=True, slots=True)

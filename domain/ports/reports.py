@@ -66,6 +66,16 @@ class ReportRepository(Protocol):
         """Return a page of the user's reports."""
         ...
 
+    async def sessions_of_strategy(
+        self, user_id: UUID, strategy_id: UUID, start: datetime, end: datetime, limit: int
+    ) -> list[tuple[UUID, UUID, int]]:
+        """Return the trading sessions of all versions that were live in the period, with account and version number."""
+        ...
+
+    async def accounts_of_user(self, user_id: UUID, end: datetime, limit: int) -> list[UUID]:
+        """Return the accounts, archived ones too, that were created before a time, oldest first."""
+        ...
+
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
         """Store the report's result."""
         ...

@@ -39,6 +39,7 @@ class ReportComputer:
     """Reads a report's input and computes the report.
 
     `markets` are all known markets; `graph` holds the currencies of the account's venue and the markets between them.
+    Amounts are in `currency`, by default the account's.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class ReportComputer:
         markets: Mapping[MarketSymbol, Market],
         report: Report,
         graph: CurrencyGraph | None = None,
+        currency: str | None = None,
     ) -> None:
         self._reading = reading
         self._markets = markets
         self._report = report
         self._graph = graph
+        self._currency = currency
         self._unlisted: list[Fill] = []
 
     async def compute(self) -> ReportResult:
@@ -65,6 +68,7 @@ class ReportComputer:
         """
         report, subject = self._report, await self._subject()
         account, session = subject.account, subject.session
+        into = self._currency or account.currency
         all_fills = await self._fills(subject.filter)
         earlier = [fill for fill in all_fills if fill.at < report.from_]
         fills = all_fills[len(earlier) :]
@@ -86,14 +90,14 @@ class ReportComputer:
         in_period = replace(subject.filter, start=report.from_)
         return ReportData(
             venue=account.venue,
-            currency=account.currency,
+            currency=into,
             start=start,
             end=end,
             holdings=holdings,
             earlier=earlier,
             fills=fills,
             transfers=paid,
-            marks=await prices.marks(traded, moments, account.currency, {fill.market for fill in all_fills}),
+            marks=await prices.marks(traded, moments, into, {fill.market for fill in all_fills}),
             markets=self._markets,
             traded=frozenset(traded),
             exit_reasons={order.id: order.role for order in orders if order.role is not OrderRole.ENTRY},

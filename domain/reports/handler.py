@@ -1,7 +1,7 @@
 """Computes requested reports as jobs, and makes their files."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,7 +10,7 @@ from domain.core.clock import Clock
 from domain.core.pagination import TimeKeysetPage
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.events import NewEvent, UserEventKind
-from domain.model.jobs import Job, JobKind
+from domain.model.jobs import JobKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.report_documents import ReportDocument
 from domain.model.reports import Report, ReportFile, ReportResult, ReportScope
@@ -23,11 +23,10 @@ from domain.reports.backtest_report import backtest_market, backtest_result
 from domain.reports.benchmark import BenchmarkReader
 from domain.reports.compute import EmptyReport, ReportComputer, compute_in_thread, with_excursions
 from domain.reports.file_maker import ReportFileMaker
+from domain.reports.parts import combined_parts, common_currency, parts_of
 from domain.reports.price_source import MARKS_PER_MARKET, timeframe_of
 from domain.reports.titles import report_title
 
-READ: Final = 0.3
-"""The progress after reading the input."""
 COMPUTED: Final = 0.5
 """The progress after computing; files are made after that."""
 
@@ -112,21 +111,40 @@ class ReportHandler:
             if report is not None and report.scope is ReportScope.BACKTEST:
                 result, traded = await backtest_result(reading, report), await backtest_market(reading, report)
                 return _Computed(report, result, traded, [], 0)
-        report, data = await self._read(run.job)
+        if report is None:
+            raise EmptyReport("the report is gone")
+        if report.scope not in {ReportScope.STRATEGY, ReportScope.USER}:
+            result, data = await self._one(report, None)
+            return _Computed(report, result, _only(data.traded), [fills_of(report)], len(data.fills))
+        return await self._several(run, report)
+
+    async def _several(self, run: JobRun, report: Report) -> _Computed:
+        """Compute the parts one after the other, so that the input of one alone is in memory."""
+        async with self._database.read_only() as reading:
+            parts = await parts_of(reading, report)
+            currency = await common_currency(reading, report, parts, self._markets())
+        results, traded, fills = [], set[MarketSymbol](), 0
+        for number, part in enumerate(parts, start=1):
+            result, data = await self._one(part.report, currency)
+            results.append((part.name, result))
+            traded |= data.traded
+            fills += len(data.fills)
+            run.report(COMPUTED * number / len(parts))
+        together = await asyncio.to_thread(combined_parts, results, currency)
+        return _Computed(report, together, _only(traded), [fills_of(part.report) for part in parts], fills)
+
+    async def _one(self, report: Report, currency: str | None) -> tuple[ReportResult, ReportData]:
+        """Compute a report of one account or trading session."""
+        data = await self._read(report, currency)
         if await self._fetch_prices(data):
-            report, data = await self._read(run.job)
+            data = await self._read(report, currency)
         async with self._database.read_only() as reading:
             data = await with_excursions(reading.prices, data)
-        run.report(READ)
-        traded = next(iter(data.traded)) if len(data.traded) == 1 else None
-        return _Computed(report, await compute_in_thread(data), traded, [fills_of(report)], len(data.fills))
+        return await compute_in_thread(data), data
 
-    async def _read(self, job: Job) -> tuple[Report, ReportData]:
+    async def _read(self, report: Report, currency: str | None) -> ReportData:
         async with self._database.snapshot() as snapshot:
-            report = await snapshot.reports.get_report_for_job(job.id)
-            if report is None:
-                raise EmptyReport("the report is gone")
-            return report, await ReportComputer(snapshot, self._markets(), report).read()
+            return await ReportComputer(snapshot, self._markets(), report, currency=currency).read()
 
     async def _fetch_prices(self, data: ReportData) -> bool:
         """Have missing prices fetched, since before the period; return whether there may be more now."""
@@ -138,6 +156,10 @@ class ReportHandler:
         page = TimeKeysetPage(limit=MARKS_PER_MARKET, start=timeframe.open_time(data.start) - 2 * timeframe.duration)
         await asyncio.gather(*(self._history.candles(market, timeframe, page) for market in markets))
         return bool(markets)
+
+
+def _only(markets: Collection[MarketSymbol]) -> MarketSymbol | None:
+    return next(iter(markets)) if len(markets) == 1 else None
 
 
 def fills_of(report: Report) -> OrderFilter:

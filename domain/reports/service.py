@@ -39,7 +39,7 @@ class ReportService:
     async def generate(self, user_id: UUID, request: ReportRequest, idempotency_key: str | None) -> Report:
         """Store the report and its job, which a worker will claim.
 
-        Raises NOT_FOUND, INVALID, CONFLICT, UNSUPPORTED, and LIMIT_REACHED if the user has too many open jobs.
+        Raises NOT_FOUND, INVALID, CONFLICT, and LIMIT_REACHED if the user has too many open jobs.
         """
         if request.benchmark is not None and self._market(request.benchmark) is None:
             message = f"There is no market {request.benchmark}; `markets` lists all of them."
@@ -69,7 +69,7 @@ class ReportService:
 async def _period(
     transaction: UnitOfWork, user_id: UUID, request: ReportRequest, now: datetime
 ) -> tuple[datetime, datetime]:
-    """Return the period of the report; raises NOT_FOUND, INVALID, CONFLICT and UNSUPPORTED."""
+    """Return the period of the report; raises NOT_FOUND, INVALID and CONFLICT."""
     if request.scope is ReportScope.BACKTEST:
         return await backtest_period(transaction, user_id, request)
     return _period_since(await _beginning(transaction, user_id, request), request, now)
@@ -97,10 +97,12 @@ async def _beginning(transaction: UnitOfWork, user_id: UUID, request: ReportRequ
         session = await transaction.trading_sessions.get(user_id, request.scope_id)
         if session is not None:
             return session.started_at
-    else:
-        message = (
-            f"A report of a {request.scope.value.lower()} can't be made yet; ask for one of an account, a trading "
-            "session or a backtest."
-        )
-        raise InputError(ErrorCode.UNSUPPORTED, message, ("input", "scope"))
+    elif request.scope is ReportScope.STRATEGY:
+        strategies = await transaction.strategies.get_many([request.scope_id])
+        if strategies and strategies[0].user_id == user_id:
+            return strategies[0].created_at
+    elif request.scope is ReportScope.USER and request.scope_id == user_id:
+        user = await transaction.users.get(user_id)
+        if user is not None:
+            return user.created_at
     raise nothing_to_report()

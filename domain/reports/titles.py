@@ -18,7 +18,10 @@ async def report_title(reading: UnitOfWork, report: Report) -> str:
     if report.scope is ReportScope.BACKTEST:
         backtest = await reading.backtests.get(report.user_id, report.scope_id)
         return "Backtest" if backtest is None else f"Backtest of {_listed(backtest.markets)}, {backtest.timeframe}"
-    return "Report"
+    if report.scope is ReportScope.STRATEGY:
+        strategies = await reading.strategies.get_many([report.scope_id])
+        return f"Strategy {strategies[0].name}" if strategies else "Strategy"
+    return "All accounts"
 
 
 def _listed(markets: Sequence[MarketSymbol]) -> str:

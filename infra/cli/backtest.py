@@ -21,12 +21,16 @@ def backtest(
     picture: Annotated[
         Path | None, typer.Option(help="Draw trades, equity and drawdown into this SVG file.", dir_okay=False)
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with all figures and charts into this HTML file.", dir_okay=False)
+    ] = None,
     trips: Annotated[int, typer.Option(help="How many of the last round trips are listed.", min=0, max=10_000)] = 10,
 ) -> None:
     """Run a strategy's definition over stored candles, by the rules of live trading."""
     settings = load_settings(data_dir=options.data_dir)
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # other commands start without
     from infra.cli.backtest_checks import print_checks, run_checks  # noqa: PLC0415  # as above
+    from infra.cli.backtest_page import backtest_page  # noqa: PLC0415  # as above
     from infra.cli.backtest_picture import backtest_picture, write_text  # noqa: PLC0415  # as above
     from infra.cli.backtest_run import run_stored_backtest  # noqa: PLC0415  # as above
     from infra.cli.backtest_tables import print_result  # noqa: PLC0415  # as above
@@ -42,6 +46,8 @@ def backtest(
         print_result(ran.result, ran.plan.market, trips)
         if checked is not None:
             print_checks(checked)
+        if report is not None:
+            write_text(report, backtest_page(ran, options.file.stem))
         if picture is not None:
             title = f"{request.market} {request.timeframe.venue_name}: {options.file.stem}"
             bars = ran.markets[0].bars

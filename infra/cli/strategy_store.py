@@ -39,7 +39,7 @@ async def store_strategy(settings: Settings, email: str | None, request: ImportR
         try:
             name = normalise_name(request.name, "name")
             async with database.read_only() as reading:
-                user_id = await _user_id(reading, email)
+                user_id = await found_user_id(reading, email)
                 existing = await reading.strategies.get_by_name(user_id, name)
                 versions = await reading.strategies.get_latest_versions([strategy.id for strategy in existing])
             if not existing:
@@ -79,8 +79,8 @@ async def exported_strategy(
 ) -> StrategyFile:
     """Return a strategy of the user; raises `BadArgument`."""
     async with _open_database(settings) as database, database.read_only() as reading:
-        user_id = await _user_id(reading, email)
-        strategy = await _strategy(reading, user_id, name_or_id)
+        user_id = await found_user_id(reading, email)
+        strategy = await found_strategy(reading, user_id, name_or_id)
         version = await reading.strategies.get_version_by_number(
             user_id, strategy.id, strategy.current_version if number is None else number
         )
@@ -108,7 +108,8 @@ async def _open_database(settings: Settings) -> AsyncGenerator[PostgresDatabase]
             await database.close()
 
 
-async def _user_id(reading: UnitOfWork, email: str | None) -> UUID:
+async def found_user_id(reading: UnitOfWork, email: str | None) -> UUID:
+    """Return the user with that email, by default the only one; raises `BadArgument`."""
     if email is None:
         only = await reading.users.only_user()
         if only is None:
@@ -120,7 +121,8 @@ async def _user_id(reading: UnitOfWork, email: str | None) -> UUID:
     return found[0].id
 
 
-async def _strategy(reading: UnitOfWork, user_id: UUID, name_or_id: str) -> Strategy:
+async def found_strategy(reading: UnitOfWork, user_id: UUID, name_or_id: str) -> Strategy:
+    """Return the strategy of that name or id; raises `BadArgument`."""
     found = await reading.strategies.get_by_name(user_id, name_or_id.strip())
     strategy_id = uuid_in(name_or_id, "Strategy")
     if not found and strategy_id is not None:

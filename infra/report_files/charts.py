@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from infra.report_files.axes import TimeAxis, ValueAxis, linear_axis, written
+from infra.report_files.axes import TimeAxis, ValueAxis, linear_axis, price_axis, written
 from infra.report_files.markup import Markup, join, tag
 
 WIDTH: Final = 960
@@ -28,18 +28,24 @@ class Line:
     points: Points
 
 
-def curves(label: str, lines: Sequence[Line], height: int = 230, *, filled: bool = False, zero: bool = False) -> Markup:
-    """Return curves over time; `filled` fills the first one down to zero, `zero` marks where that is."""
+def curves(
+    label: str, lines: Sequence[Line], height: int = 230, *, filled: bool = False, mark: float | None = None
+) -> Markup:
+    """Return curves over time; `filled` fills the first one down to zero, `mark` is a value to mark.
+
+    Values above zero that are far apart are drawn in steps of equal percent.
+    """
     drawn = [Line(line.name, thinned(line.points)) for line in lines if line.points]
     values = [value for line in drawn for _, value in line.points]
     low, high = min(values), max(values)
-    if filled or zero:
-        low, high = min(low, 0.0), max(high, 0.0)
-    axis = linear_axis(TOP, height - TOP - FOOT, low, high)
+    for included in (0.0 if filled else None, mark):
+        if included is not None:
+            low, high = min(low, included), max(high, included)
+    axis = price_axis(TOP, height - TOP - FOOT, low, high)
     times = TimeAxis(LEFT, RIGHT, min(line.points[0][0] for line in drawn), max(line.points[-1][0] for line in drawn))
     parts = [*_grid(axis, times, height)]
-    if zero:
-        parts.append(tag("line", class_="zero", x1=LEFT, x2=RIGHT, y1=axis.y(0), y2=axis.y(0)))
+    if mark is not None:
+        parts.append(tag("line", class_="zero", x1=LEFT, x2=RIGHT, y1=axis.y(mark), y2=axis.y(mark)))
     if filled:
         first = drawn[0]
         base = axis.y(0)

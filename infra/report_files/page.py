@@ -10,7 +10,15 @@ from domain.model.report_documents import ReportDocument
 from domain.model.statistics import FigureGroup
 from domain.performance.statistics.sample import sample
 from infra.report_files.markup import Markup, table, tag
-from infra.report_files.performance_sections import cards, distribution, joined, months, performance, summary
+from infra.report_files.performance_sections import (
+    cards,
+    distribution,
+    joined,
+    months,
+    performance,
+    side_by_side,
+    summary,
+)
 from infra.report_files.style import STYLE
 from infra.report_files.trading_sections import costs, monte_carlo, round_trips
 from infra.report_files.wording import moment, value_of, words
@@ -48,6 +56,7 @@ def report_page(document: ReportDocument) -> bytes:
         cards(document),
         *_notes(document),
         joined(performance(document, of)),
+        joined(side_by_side(document)),
         joined(months(of)),
         joined(distribution(document, of)),
         joined(round_trips(document, of)),

@@ -77,15 +77,15 @@ def performance(document: ReportDocument, sample: Sample) -> Iterator[Markup]:
     if len(curve) < 2:  # noqa: PLR2004  # a line needs two points
         return
     times = [to_milliseconds(point.at) for point in curve]
-    own = Line("first", [(at, (value - 1) * 100) for at, value in zip(times, index, strict=True)])
+    own = Line("first", [(at, value * 100) for at, value in zip(times, index, strict=True)])
     lines = [own]
-    legend = [tag("i"), "time-weighted return, %"]
+    legend = [tag("i"), "what 100 at the start became"]
     if result.benchmark is not None and (line := _benchmark_line(result.benchmark, curve)) is not None:
         lines.append(line)
         legend += [tag("i", class_="second"), f"holding {result.benchmark.market}"]
     yield tag("h2", "Return")
     yield tag("p", *legend, class_="legend")
-    yield curves("Time-weighted return in percent", lines, 260, zero=True)
+    yield curves("What 100 at the start became", lines, 260, mark=100.0)
     yield tag("h3", "Drawdown, %")
     falls = [(at, -point.drawdown_percent) for at, point in zip(times, curve, strict=True)]
     yield curves("Drawdown in percent", [Line("deep", falls)], 120, filled=True)
@@ -107,7 +107,7 @@ def _benchmark_line(benchmark: BenchmarkPrices, curve: Sequence[EquityPoint]) ->
     if len(within) < 2 or not within[0].price:  # noqa: PLR2004  # a line needs two points
         return None
     first = float(within[0].price)
-    points = [(to_milliseconds(max(point.at, start)), (float(point.price) / first - 1) * 100) for point in within]
+    points = [(to_milliseconds(max(point.at, start)), float(point.price) / first * 100) for point in within]
     return Line("second", points)
 
 
@@ -126,6 +126,31 @@ def _drawdowns(sample: Sample) -> Iterator[Markup]:
             for period in worst
         )
         yield table(("From", "Lowest", "Recovered", "Length", "Depth"), rows)
+
+
+def side_by_side(document: ReportDocument) -> Iterator[Markup]:
+    """Yield the figures of the accounts or versions that the report is about."""
+    parts = document.result.parts
+    if not parts:
+        return
+    yield tag("h2", "Side by side")
+    head = ("", "Net profit", "Return", "Drawdown", "Sharpe", "Sortino", "Closed", "Won", "Profit factor", "Fees")
+    rows = (
+        (
+            part.name,
+            tag("td", amount(part.metrics.net_profit), class_=sign_class(part.metrics.net_profit)),
+            percent(part.metrics.net_profit_percent, signed=True),
+            percent(part.metrics.max_drawdown_percent),
+            ratio(part.metrics.sharpe),
+            ratio(part.metrics.sortino),
+            f"{part.metrics.round_trips:,}",
+            percent(part.metrics.win_rate, decimals=0),
+            ratio(part.metrics.profit_factor),
+            amount(part.metrics.fees),
+        )
+        for part in parts
+    )
+    yield table(head, rows)
 
 
 def months(sample: Sample) -> Iterator[Markup]:
@@ -168,7 +193,7 @@ def distribution(document: ReportDocument, sample: Sample) -> Iterator[Markup]:
     rolling = _rolling_sharpe(sample)
     if len(rolling) > 1:
         yield tag("h3", f"Sharpe ratio of the last {ROLLING_DAYS} days")
-        yield curves(f"Sharpe ratio of {ROLLING_DAYS} days", [Line("first", rolling)], 130, zero=True)
+        yield curves(f"Sharpe ratio of {ROLLING_DAYS} days", [Line("first", rolling)], 130, mark=0.0)
 
 
 def _rolling_sharpe(sample: Sample) -> list[tuple[int, float]]:

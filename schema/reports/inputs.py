@@ -1,9 +1,11 @@
 """The input of `reportGenerate`."""
 
 from datetime import datetime
+from uuid import UUID
 
 import strawberry
 
+from domain.core.errors import ErrorCode, InputError
 from domain.model import reports as domain
 from domain.model.markets import MarketSymbol
 from domain.reports.request import ReportRequest
@@ -19,11 +21,17 @@ class ReportScopeInput:
         default=strawberry.UNSET, description="The id of a trading session."
     )
     strategy: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="The id of a strategy. Not supported yet."
+        default=strawberry.UNSET,
+        description="The id of a strategy. The report is about all trading sessions of all of its versions, which "
+        "`Report.parts` has side by side.",
     )
     backtest: strawberry.ID | None = strawberry.field(
         default=strawberry.UNSET,
         description="The id of a backtest that has succeeded. The report is about all of its period.",
+    )
+    everything: bool | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="True for a report about all accounts of the user together, which `Report.parts` has side by side.",
     )
 
 
@@ -68,8 +76,13 @@ class ReportGenerateInput:
         ),
     )
 
-    def to_domain(self) -> ReportRequest:
-        """Return the request. Raises NOT_FOUND for an id of another type."""
+    def to_domain(self, user_id: UUID) -> ReportRequest:
+        """Return the request of a user. Raises NOT_FOUND for an id of another type, INVALID for `everything: false`."""
+        if isinstance(self.scope.everything, bool):
+            if not self.scope.everything:
+                message = "`everything` can only be true; for less than that give the id of what the report is about."
+                raise InputError(ErrorCode.INVALID, message, ("input", "scope", "everything"))
+            return ReportRequest(domain.ReportScope.USER, user_id, self.from_, self.to, self.benchmark)
         given = ((entry, getattr(self.scope, entry[1])) for entry in _SCOPES)
         (scope, _, name, type_name), scope_text = next(
             (entry, text) for entry, text in given if text is not None and text is not strawberry.UNSET

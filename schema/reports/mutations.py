@@ -28,5 +28,7 @@ class ReportMutation:
         ),
     )
     async def report_generate(self, info: Info, input: Annotated[ReportGenerateInput, INPUT]) -> Fields:
-        report = await reports.generate(info.context, input.to_domain(), input.idempotency_key)
+        report = await reports.generate(
+            info.context, input.to_domain(info.context.require_user(ApiScope.READ).id), input.idempotency_key
+        )
         return {"report": report}

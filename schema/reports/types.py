@@ -79,7 +79,8 @@ ReportScope: Any = Annotated[
     lazy("accounts.types", "Account")
     | lazy("trading.types", "TradingSession")
     | lazy("strategies.types", "Strategy")
-    | lazy("backtests.types", "Backtest"),
+    | lazy("backtests.types", "Backtest")
+    | lazy("users.types", "User"),
     strawberry.union("ReportScope", description="The object that a report is about."),
 ]
 
@@ -129,7 +130,18 @@ class ReportFacts:
     created_at: datetime = strawberry.field(description="When the report was requested.")
 
 
-@strawberry.type(description="The performance of an account, a trading session or a backtest over a period.")
+@strawberry.type(description="A part of a report that is about several accounts or versions of a strategy.")
+class ReportPart:
+    name: str = strawberry.field(description="The name of the account, or the version of the strategy.")
+    metrics: PerformanceMetrics = strawberry.field(
+        description="The figures of this part. Those of a version are of all of its trading sessions together."
+    )
+
+
+@strawberry.type(
+    description="The performance of an account, a trading session, a strategy, a backtest or all accounts of the user "
+    "over a period."
+)
 class Report(Node, ReportFacts):
     is_type_of = instance_of(domain.Report)
 
@@ -175,6 +187,14 @@ class Report(Node, ReportFacts):
         page: PageArguments,
     ) -> object:
         return await reports.round_trips(info.context, parent, page)
+
+    @strawberry.field(
+        graphql_type=list[ReportPart],
+        description="The parts of a report about a strategy (its versions) or about everything (the accounts). Empty "
+        "for any other report, and until the job has succeeded.",
+    )
+    async def parts(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.parts(info.context, parent)
 
     @strawberry.field(
         graphql_type=list[ReportFigure],

@@ -9,7 +9,7 @@ from domain.model.markets import Candle, Market, MarketSymbol, Timeframe
 from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderStatus
 from domain.model.reports import Report, ReportResult, ReportScope
-from domain.model.trading import AccountTransfer, Balance, TransferKind
+from domain.model.trading import AccountTransfer, Balance, TradingSession, TransferKind
 from domain.reports.file_maker import ReportFileMaker
 from domain.reports.handler import ReportHandler
 from domain.reports.request import ReportRequest
@@ -39,13 +39,19 @@ def report_worker(
 
 
 async def store_fills(
-    database: PostgresDatabase, world: World, *rows: tuple[datetime, OrderSide, object, object]
+    database: PostgresDatabase,
+    world: World,
+    *rows: tuple[datetime, OrderSide, object, object],
+    session: TradingSession | None = None,
 ) -> None:
-    """Store an order with its fill for each row (time, side, quantity, price)."""
+    """Store an order with its fill for each row (time, side, quantity, price), of a trading session if one is given."""
+    session_id = None if session is None else session.id
     async with database.transaction() as transaction:
         for at, side, quantity, price in rows:
             role = OrderRole.ENTRY if side is BUY else OrderRole.EXIT
-            order = world.order(side=side, role=role, created_at=at, status=OrderStatus.FILLED)
+            order = world.order(
+                side=side, role=role, created_at=at, status=OrderStatus.FILLED, trading_session_id=session_id
+            )
             await transaction.orders.add(order)
             amount = {"price": D(str(price)), "quantity": D(str(quantity)), "fee": D(0), "fee_currency": "USDT"}
             assert await transaction.orders.add_fill(world.fill(order, at=at, **amount))

@@ -1,5 +1,6 @@
 """Reports in PostgreSQL."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -23,6 +24,12 @@ RESULT = """
 SELECT result FROM reports JOIN jobs ON jobs.id = reports.job_id
 WHERE reports.id = $1 AND jobs.status = 'SUCCEEDED'"""
 
+SESSIONS = """
+SELECT s.id, s.account_id, v.number FROM trading_sessions s JOIN strategy_versions v ON v.id = s.strategy_version_id
+WHERE s.user_id = $1 AND v.strategy_id = $2 AND s.started_at < $4 AND coalesce(s.stopped_at, 'infinity') > $3
+ORDER BY v.number, s.id LIMIT $5"""
+ACCOUNTS = "SELECT id FROM accounts WHERE user_id = $1 AND created_at < $2 ORDER BY id LIMIT $3"
+
 _SCOPES = members_by_value(ReportScope)
 _RESULT = msgspec.json.Decoder(ReportResult)
 
@@ -41,6 +48,15 @@ class PostgresReports(Repository):
 
     async def list_reports(self, user_id: UUID, page: KeysetPage) -> list[Report]:
         return [report_from_row(row) for row in await self._page(SELECT_REPORT, page, [("user_id = {}", user_id)])]
+
+    async def sessions_of_strategy(
+        self, user_id: UUID, strategy_id: UUID, start: datetime, end: datetime, limit: int
+    ) -> list[tuple[UUID, UUID, int]]:
+        rows = await self._connection.fetch(SESSIONS, user_id, strategy_id, start, end, limit)
+        return [(row["id"], row["account_id"], row["number"]) for row in rows]
+
+    async def accounts_of_user(self, user_id: UUID, end: datetime, limit: int) -> list[UUID]:
+        return [row["id"] for row in await self._connection.fetch(ACCOUNTS, user_id, end, limit)]
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
         await self._connection.execute(SET_RESULT, report_id, to_json(result))

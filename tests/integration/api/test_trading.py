@@ -333,7 +333,7 @@ async def test_a_report_is_empty_until_its_job_has_run_and_complete_afterwards(a
     assert listed == {"reports": {"nodes": [{"id": report["id"]}]}, "jobs": {"nodes": [{"kind": "report"}]}}
 
 
-async def test_a_report_of_what_is_not_ones_own_or_not_supported_is_refused(api: Api) -> None:
+async def test_a_report_of_what_is_not_ones_own_or_nothing_is_refused(api: Api) -> None:
     theirs = api.context(await api.another_user())
     foreign = (await api.run(GENERATE, theirs, input={"scope": {"account": api.account}}))["reportGenerate"]
     assert (foreign["report"], foreign["errors"][0]["code"]) == (None, "NOT_FOUND")
@@ -342,7 +342,9 @@ async def test_a_report_of_what_is_not_ones_own_or_not_supported_is_refused(api:
             refused = (await api.run(GENERATE, input={"scope": {kind: unreadable}}))["reportGenerate"]
             assert refused["errors"] == [{"code": "NOT_FOUND", "path": ["input", "scope", kind]}]
     strategy = {"scope": {"strategy": encode_id("Strategy", new_user().id)}}
-    assert (await api.run(GENERATE, input=strategy))["reportGenerate"]["errors"][0]["code"] == "UNSUPPORTED"
+    assert (await api.run(GENERATE, input=strategy))["reportGenerate"]["errors"][0]["code"] == "NOT_FOUND"
+    nothing = (await api.run(GENERATE, input={"scope": {"everything": False}}))["reportGenerate"]["errors"]
+    assert nothing == [{"code": "INVALID", "path": ["input", "scope", "everything"]}]
     both = {"scope": {"account": api.account, "strategy": "x"}}
     assert await api.code(GENERATE, input=both) == "INVALID"
     assert await api.code(GENERATE, api.context(None), input={"scope": {"account": "x"}}) == "UNAUTHENTICATED"

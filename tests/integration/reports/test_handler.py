@@ -59,7 +59,7 @@ async def test_what_cannot_be_reported_on_is_refused(
     assert await code(ReportRequest(ReportScope.ACCOUNT, session)) is ErrorCode.NOT_FOUND
     assert await code(ReportRequest(ReportScope.TRADING_SESSION, account)) is ErrorCode.NOT_FOUND
     assert await code(ReportRequest(ReportScope.ACCOUNT, account), stranger) is ErrorCode.NOT_FOUND
-    assert await code(ReportRequest(ReportScope.STRATEGY, account)) is ErrorCode.UNSUPPORTED
+    assert await code(ReportRequest(ReportScope.STRATEGY, account)) is ErrorCode.NOT_FOUND
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, END, START)) is ErrorCode.INVALID
     future = SystemClock().now() + timedelta(days=1)
     assert await code(ReportRequest(ReportScope.ACCOUNT, account, future)) is ErrorCode.INVALID

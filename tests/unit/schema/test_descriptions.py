@@ -103,7 +103,14 @@ PROMISED = {
     # document, and takes no more than the object away.
     *("Optimization.folds", "Optimization.trials"),
     *("Backtest.equityCurve", "Backtest.roundTrips", "Order.fills", "Order.events"),
-    *("Report.downloads", "Report.equityCurve", "Report.figures", "Report.roundTrips", "Strategy.versions"),
+    *(
+        "Report.downloads",
+        "Report.equityCurve",
+        "Report.figures",
+        "Report.parts",
+        "Report.roundTrips",
+        "Strategy.versions",
+    ),
     *("TradingSession.signals", "TradingSession.orders"),
     # Its items are nullable; more than 100 ids are a mistake in the document.
     "Query.nodes",
