@@ -50,12 +50,12 @@ async def user_accounts(context: RequestContext, user: User) -> list[Account]:
         return await reading.accounts.list_page(user.id, KeysetPage(limit=MAX_ACCOUNTS))
 
 
-def chosen_currency(user: User, currency: str | None, accounts: list[Account]) -> str:
+def chosen_currency(user: User | None, currency: str | None, accounts: list[Account]) -> str:
     """Return the currency that is asked for, that of the profile, or the one that all accounts have.
 
     Raises `RequestFault` (INVALID) if the accounts have several.
     """
-    chosen = user.report_currency if currency is None else currency_code(currency)
+    chosen = (user and user.report_currency) if currency is None else currency_code(currency)
     if currency is not None and chosen is None:
         message = f"`currency` is {currency[:50]!r}, which is no currency such as EUR or USDT."
         raise RequestFault(FaultCode.INVALID, message)

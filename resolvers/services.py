@@ -23,6 +23,7 @@ from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.downloads import ReportDownloads
 from domain.reports.service import ReportService
+from domain.reports.tax_links import TaxLinks
 from domain.research.backtest_service import BacktestService
 from domain.research.drift_service import DriftService
 from domain.research.optimization_service import OptimizationService
@@ -108,6 +109,7 @@ class Services:
     jobs: JobService
     reports: ReportService
     report_downloads: ReportDownloads
+    tax_links: TaxLinks
     backtests: BacktestService
     recommendations: RecommendationService
     optimizations: OptimizationService

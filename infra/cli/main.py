@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from infra.cli.accounts import account_app
 from infra.cli.backfill import backfill
 from infra.cli.backtest import backtest
 from infra.cli.doctor import doctor
@@ -46,6 +47,7 @@ for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, r
 for name, commands in {
     "schema": schema_app,
     "user": user_app,
+    "account": account_app,
     "plan": plan_app,
     "import": import_app,
     "strategy": strategy_app,

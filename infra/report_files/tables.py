@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from domain.core.archive import Archive
+from domain.core.csv_rows import text_cell
 from domain.core.money import plain
 from domain.model.orders import Fill
 from domain.model.report_documents import ReportDocument
@@ -209,7 +210,7 @@ def _written(cell: Cell) -> str:
         return plain(cell)
     if isinstance(cell, datetime):
         return cell.isoformat()
-    return str(cell)
+    return text_cell(cell) if isinstance(cell, str) else str(cell)
 
 
 def _float(value: float | Decimal | None) -> float | None:

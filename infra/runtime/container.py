@@ -22,6 +22,8 @@ from domain.personal_data.erasure import Erasure, ErasureService
 from domain.personal_data.exports import DataExportService
 from domain.reports.downloads import ReportDownloads
 from domain.reports.service import ReportService
+from domain.reports.tax_export import TaxExport
+from domain.reports.tax_links import TaxLinks
 from domain.research.backtest_service import BacktestService
 from domain.research.drift_service import DriftService
 from domain.research.optimization_service import OptimizationService
@@ -81,6 +83,7 @@ class Container:
     templates: TemplateCatalogue
     export_links: HmacLinks
     report_links: HmacLinks
+    tax_links: HmacLinks
     outgoing: Outgoing
     deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
     channel_counts: ChannelCounts = field(default_factory=ChannelCounts)
@@ -112,6 +115,7 @@ def build_container(
         templates,
         HmacLinks(key, "exports"),
         HmacLinks(key, "reports"),
+        HmacLinks(key, "taxes"),
         outgoing or Outgoing(),
     )
 
@@ -206,6 +210,12 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, hub.catalogue.get, bus, clock, ids),
         report_downloads=ReportDownloads(database, container.report_links, clock),
+        tax_links=TaxLinks(
+            database,
+            TaxExport(database, [venue.name for venue in container.venues.all()], hub.graph),
+            container.tax_links,
+            clock,
+        ),
         backtests=backtests,
         drift=DriftService(database, bus, clock, ids),
         recommendations=RecommendationService(database, container.templates, bus, clock, ids),

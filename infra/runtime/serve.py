@@ -39,7 +39,7 @@ from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
 from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
-from infra.web.downloads import DownloadRoute, export_download, report_download
+from infra.web.downloads import DownloadRoute, export_download, report_download, tax_download
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
 from infra.web.signal_hooks import SignalHookRoute
@@ -47,6 +47,7 @@ from resolvers.context import RequestContext
 from resolvers.data_exports import EXPORT_PATH
 from resolvers.reports import REPORT_PATH
 from resolvers.services import EngineInfo, Services
+from resolvers.taxes import TAX_PATH
 from schema import build_schema
 
 STARTUP_FAILED = 1
@@ -190,6 +191,7 @@ def _app(settings: Settings, container: Container, services: Services, registry:
     routes = [
         SignalHookRoute(services.webhook_receiver),
         DownloadRoute(EXPORT_PATH, export_download(services.data_exports)),
+        DownloadRoute(TAX_PATH, tax_download(services.tax_links)),
         DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY)),
     ]
     return build_app(

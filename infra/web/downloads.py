@@ -13,19 +13,24 @@ from domain.core.errors import Unavailable
 from domain.model.reports import ReportFormat
 from domain.personal_data.exports import DataExportService
 from domain.reports.downloads import LinkExpired, ReportDownloads
+from domain.reports.tax_links import TaxLinks
 from infra.web.encoding import encode_json
 
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _ZIP: Final = "application/zip"
+_CSV: Final = "text/csv; charset=utf-8; header=present"
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file as it is sent; a page is shown by the browser, and anything else is saved."""
+    """A file as it is sent; a page is shown by the browser, and anything else is saved.
+
+    Its size is None if it is written while it is sent.
+    """
 
     name: str
     media_type: str
-    size_bytes: int
+    size_bytes: int | None
     pieces: AsyncIterator[bytes]
     headers: dict[str, str] = field(default_factory=dict)
 
@@ -69,11 +74,11 @@ class DownloadRoute(BaseRoute):
             return _refusal(503, "UNAVAILABLE", error.message)
         except NoDownload as error:
             return _refusal(error.status, error.code, str(error))
-        disposition = "attachment" if found.media_type == _ZIP else "inline"
+        disposition = "attachment" if found.media_type in {_ZIP, _CSV} else "inline"
         headers = {
             **_HEADERS,
             **found.headers,
-            "content-length": str(found.size_bytes),
+            **({} if found.size_bytes is None else {"content-length": str(found.size_bytes)}),
             "content-disposition": f'{disposition}; filename="{found.name}"',
         }
         return StreamingResponse(found.pieces, headers=headers, media_type=found.media_type)
@@ -124,6 +129,23 @@ def report_download(reports: ReportDownloads, page_policy: str) -> FindDownload:
             reports.pieces(file),
             headers,
         )
+
+    return find
+
+
+def tax_download(taxes: TaxLinks) -> FindDownload:
+    """Return what finds tax exports."""
+
+    async def find(token: str) -> Download:
+        try:
+            found = await taxes.find(token)
+        except LinkExpired as error:
+            message = f"This link was valid until {error.expired_at.isoformat()}: ask for another one, by taxExport."
+            raise NoDownload(410, "LINK_EXPIRED", message) from None
+        if found is None:
+            raise NoDownload(404, "NOT_FOUND", "This link isn't valid: ask for another one, by taxExport.")
+        name = f"r3edge-taxes-{found.request.currency}.csv"
+        return Download(name, _CSV, None, taxes.pieces(found))
 
     return find
 

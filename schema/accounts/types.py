@@ -15,6 +15,7 @@ from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
 from schema.accounts.equity import EquityHistoryField
 from schema.accounts.profit import AccountProfitField
+from schema.accounts.taxes import AccountTaxField
 from schema.common.arguments import OrderBy, connection_field
 from schema.common.filters import OfStrategy, session_filter
 from schema.common.node import Node, instance_of
@@ -149,7 +150,9 @@ AccountTransferConnection = connection(AccountTransfer, "transfers")
 
 
 @strawberry.type(description="An account with which a user trades at a venue.")
-class Account(Node, AccountFacts, HaltFields, EquityHistoryField, AccountProfitField, OrderLists, PositionLists):
+class Account(
+    Node, AccountFacts, HaltFields, EquityHistoryField, AccountProfitField, AccountTaxField, OrderLists, PositionLists
+):
     is_type_of = instance_of(domain.Account)
 
     @strawberry.field(

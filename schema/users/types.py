@@ -8,6 +8,7 @@ from domain.model import users as domain
 from domain.model.trading_state import TradingState
 from resolvers import administration, channels, data_exports, nodes, plans, users
 from schema.accounts.profit import UserProfitField
+from schema.accounts.taxes import UserTaxField
 from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info, lazy
@@ -111,7 +112,7 @@ ActivityConnection = connection(Activity, "activities")
 
 
 @strawberry.type(description="A user of this engine, with everything that belongs to them.")
-class User(Node, HaltFields, UserProfitField, ViewerLists):
+class User(Node, HaltFields, UserProfitField, UserTaxField, ViewerLists):
     is_type_of = instance_of(domain.User)
 
     email: str = strawberry.field(description="The email address, in lower case.")
