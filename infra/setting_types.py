@@ -9,10 +9,12 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, TypeAlias, TypeVar
 
+import msgspec
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from infra.mail_server import mail_address
+from infra.oidc.settings import OidcProvider
 
 SECRET_KEY_BYTES = 32
 HIGHEST_PORT = 65_535
@@ -107,6 +109,23 @@ def _check_mail_sender(sender: str) -> str:
     return sender
 
 
+def _decode_providers(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, UnicodeError):
+        # Neither the value nor the place in it is repeated: it holds secrets.
+        raise ValueError("is not JSON") from None
+
+
+def _check_providers(providers: tuple[OidcProvider, ...]) -> tuple[OidcProvider, ...]:
+    names = [provider.name for provider in providers]
+    if len(set(names)) < len(names):
+        raise ValueError("two providers have the same name")
+    return providers
+
+
 def _each(check: Callable[[_T], _T]) -> AfterValidator:
     """Return a validator of a whole list, so that an error has the place of the setting, not that of an item."""
 
@@ -126,6 +145,11 @@ VenueId: TypeAlias = Annotated[str, AfterValidator(check_venue)]
 VenueIds: TypeAlias = Annotated[CommaList[str], _each(check_venue)]
 Members: TypeAlias = Annotated[CommaList[str], _each(_check_member)]
 Origins: TypeAlias = Annotated[CommaList[str], _each(_check_origin)]
+OidcProviders: TypeAlias = Annotated[
+    tuple[OidcProvider, ...], NoDecode, BeforeValidator(_decode_providers), AfterValidator(_check_providers)
+]
+"""Written as a list in JSON in the environment, as tables in a file."""
+
 MailSender: TypeAlias = Annotated[str, AfterValidator(_check_mail_sender)]
 HostNames: TypeAlias = Annotated[CommaList[str], _each(_check_host)]
 Networks: TypeAlias = Annotated[CommaList[str], _each(_check_network)]

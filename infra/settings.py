@@ -26,6 +26,7 @@ from infra.setting_types import (
     MailSender,
     Members,
     Networks,
+    OidcProviders,
     Origins,
     Recordings,
     SecretKey,
@@ -205,6 +206,16 @@ class Settings(BaseSettings):
     telegram_url: str = Field(
         "https://api.telegram.org", pattern=r"^https?://[^\s#]+$", description="the server of Telegram's Bot API"
     )
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s#?]+$",
+        description="the address under which browsers reach the engine, such as https://trade.example.com",
+    )
+    oidc_providers: OidcProviders = Field(
+        (),
+        description="OpenID providers at which users sign in, as JSON: a list of objects with name, issuer, client_id "
+        "and perhaps client_secret, label, scopes; R3EDGE_PUBLIC_URL must be set",
+    )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
     field_suggestions: bool | None = Field(
@@ -261,6 +272,8 @@ class Settings(BaseSettings):
                 "file admin-token of the mirror's folder"
             )
         self._check_mail()
+        if self.oidc_providers and self.public_url is None:
+            raise ValueError("R3EDGE_OIDC_PROVIDERS needs R3EDGE_PUBLIC_URL, to which providers send browsers back")
         if self.default_market.partition(":")[0] not in {SANDBOX, *self.venues, self.mirror_venue}:
             raise ValueError("R3EDGE_DEFAULT_MARKET must be on the sandbox, the mirror, or one of R3EDGE_VENUES")
         return self

@@ -123,7 +123,7 @@ async def sign_out(
 
 
 async def erase(
-    context: RequestContext, id: str, reason: str | None, password: str, two_factor_code: str | None
+    context: RequestContext, id: str, reason: str | None, password: str | None, two_factor_code: str | None
 ) -> None:
     """Erase a user."""
     user_id = managed_user_id(id)

@@ -91,6 +91,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "PlanChange": query_loader(context, lambda reading, user, key: reading.plans.get_change(user, key)),
         "ApiKey": query_loader(context, _api_key),
         "LoginSession": lambda key: _login_session(context, key),
+        "LinkedIdentity": query_loader(context, lambda reading, user, key: reading.oidc.get(user, key)),
         "Invitation": lambda key: _invitation(context, key),
     }
 

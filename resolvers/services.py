@@ -1,6 +1,6 @@
 """The domain's services that resolvers call."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from domain.jobs.queue import JobService
 from domain.market_data.analytics import MarketAnalytics
 from domain.market_data.history import MarketHistory
 from domain.market_data.hub import MarketDataHub
+from domain.model.oidc import SignInProvider
 from domain.model.strategy_templates import TemplateCatalogue
 from domain.notifications.channels import ChannelService
 from domain.personal_data.erasure import ErasureService
@@ -38,8 +39,11 @@ from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
+from domain.users.confirmation import ConfirmationService
 from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
+from domain.users.oidc_attempts import OidcAttempts
+from domain.users.oidc_sign_in import OidcSignIn
 from domain.users.password_reset import PasswordResetService
 from domain.users.plans import PlanService
 from domain.users.request_rates import RequestRates
@@ -80,6 +84,10 @@ class Services:
     engine: EngineInfo
     users: UserService
     invitations: InvitationService
+    oidc: OidcSignIn
+    oidc_attempts: OidcAttempts
+    sign_in_providers: Mapping[str, SignInProvider]
+    confirmations: ConfirmationService
     emails: EmailService
     password_resets: PasswordResetService
     two_factor: TwoFactorService

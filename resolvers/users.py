@@ -11,6 +11,7 @@ from domain.model.administration import ManagedUser
 from domain.model.events import encode_event_cursor
 from domain.model.users import Activity, ApiKey, ApiScope, LoginSession, User
 from domain.ports.lists import ActivityFilter
+from domain.users.password_hashing import NO_PASSWORD
 from domain.users.profile import ProfileChanges
 from domain.users.sign_in import SignedIn
 from domain.users.two_factor import NewSecret
@@ -42,6 +43,12 @@ async def login_sessions(context: RequestContext, user: User) -> list[LoginSessi
     """Return the user's live login sessions, newest first."""
     async with context.reads.read_only() as reading:
         return await reading.users.login_sessions(user.id, context.services.clock.now())
+
+
+async def has_password(context: RequestContext, user: User) -> bool:
+    """Return whether the user can sign in by password."""
+    async with context.reads.read_only() as reading:
+        return await reading.users.password_hash(user.id) != NO_PASSWORD
 
 
 def is_current(context: RequestContext, session: LoginSession) -> bool:
@@ -111,7 +118,7 @@ async def recovery_codes_left(context: RequestContext, user: User) -> int | None
         return await reading.two_factors.count_recovery_codes(user.id)
 
 
-async def set_up_two_factor(context: RequestContext, password: str) -> NewSecret:
+async def set_up_two_factor(context: RequestContext, password: str | None) -> NewSecret:
     """Return a new secret for an authenticator app."""
     return await context.services.two_factor.set_up(context.require(ApiScope.ADMIN), password)
 
@@ -136,7 +143,7 @@ async def send_email_verification(context: RequestContext) -> None:
     await context.services.emails.send_verification(context.require(ApiScope.ADMIN), context.address)
 
 
-async def change_email(context: RequestContext, email: str, password: str) -> None:
+async def change_email(context: RequestContext, email: str, password: str | None) -> None:
     """Send a mail with a code to the new email."""
     await context.services.emails.request_change(context.require(ApiScope.ADMIN), email, password, context.address)
 
@@ -187,11 +194,16 @@ async def revoke_login_session(context: RequestContext, session_id: UUID) -> Log
     return await context.services.users.revoke_login_session(user.id, session_id)
 
 
+async def confirm_login_session(context: RequestContext, password: str | None, two_factor_code: str | None) -> None:
+    """Confirm the login session of the request."""
+    await context.services.confirmations.confirm(context.require(ApiScope.ADMIN), password, two_factor_code)
+
+
 async def revoke_other_login_sessions(context: RequestContext) -> int:
     """End all login sessions of the user but the one of the request; return how many."""
     return await context.services.users.revoke_other_login_sessions(context.require(ApiScope.ADMIN))
 
 
-async def erase(context: RequestContext, password: str, two_factor_code: str | None) -> None:
+async def erase(context: RequestContext, password: str | None, two_factor_code: str | None) -> None:
     """Erase the user."""
     await context.services.erasure.erase(context.require(ApiScope.ADMIN), password, two_factor_code)

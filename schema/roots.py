@@ -38,6 +38,7 @@ from schema.trading.subscriptions import TradingSubscription
 from schema.users.email_mutations import EmailMutation
 from schema.users.invitations import InvitationMutation, InvitationQuery
 from schema.users.mutations import UserMutation
+from schema.users.oidc import OidcMutation
 from schema.users.queries import UserQuery
 from schema.users.two_factor_mutations import TwoFactorMutation
 
@@ -61,6 +62,7 @@ class Mutation(
     UserMutation,
     EmailMutation,
     InvitationMutation,
+    OidcMutation,
     TwoFactorMutation,
     DataExportMutation,
     PlanMutation,

@@ -113,6 +113,8 @@ class LoginSession:
     last_seen_at: datetime
     expires_at: datetime
     device: Device | None = None
+    provider: str | None = None
+    """The name of the OpenID provider that proved who signed in; None if the password did."""
 
     @property
     def address(self) -> str | None:

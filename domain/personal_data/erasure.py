@@ -107,7 +107,7 @@ class ErasureService:
         self._second_factor = second_factor
         self._clock = clock
 
-    async def erase(self, identity: Identity, password: str, two_factor_code: str | None) -> None:
+    async def erase(self, identity: Identity, password: str | None, two_factor_code: str | None) -> None:
         """Erase the user of a login session.
 
         Raises CREDENTIALS_REJECTED, TWO_FACTOR_REQUIRED, CONFLICT while anything of the user trades, and `Forbidden` if
@@ -118,7 +118,7 @@ class ErasureService:
         await self._erase(identity, identity.user.id, password, two_factor_code, None)
 
     async def erase_other(
-        self, administrator: Administrator, user_id: UUID, password: str, two_factor_code: str | None
+        self, administrator: Administrator, user_id: UUID, password: str | None, two_factor_code: str | None
     ) -> None:
         """Erase a user for an operator, who proves by the own password, and second factor, to be that operator.
 
@@ -136,11 +136,11 @@ class ErasureService:
         self,
         identity: Identity,
         user_id: UUID,
-        password: str,
+        password: str | None,
         two_factor_code: str | None,
         administrator: Administrator | None,
     ) -> None:
-        verified = await self._passwords.verify(identity.user, password, "currentPassword")
+        verified = await self._passwords.verify(identity, password, "currentPassword")
         # Before a code of the second factor is used up.
         await self._erasure.check(user_id)
         async with self._database.transaction() as transaction:

@@ -23,6 +23,7 @@ from domain.ports.mail import EmailCodeRepository, MailOutbox
 from domain.ports.market_data import MarketDataRepository, MarketHistoryRepository
 from domain.ports.monitoring import MonitoringRepository
 from domain.ports.notifications import ChannelRepository
+from domain.ports.oidc import OidcRepository
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.personal_data import DataExports, PersonalData
@@ -90,6 +91,11 @@ class UnitOfWork(Protocol):
     @property
     def channels(self) -> ChannelRepository:
         """The notification channels of users, and their deliveries."""
+        ...
+
+    @property
+    def oidc(self) -> OidcRepository:
+        """Sign-ins at OpenID providers, and identities that are linked to users."""
         ...
 
     @property

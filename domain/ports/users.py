@@ -141,6 +141,14 @@ class UserRepository(Protocol):
         """Return which of these login sessions and API keys are neither revoked nor expired."""
         ...
 
+    async def confirmed_at(self, session_id: UUID) -> datetime | None:
+        """Return when the user of a login session last proved who they are; None if there is no such session."""
+        ...
+
+    async def confirm_login_session(self, session_id: UUID, at: datetime) -> None:
+        """Store that the user of a login session proved who they are."""
+        ...
+
     async def add_activity(self, activity: Activity) -> None:
         """Store what a user did."""
         ...

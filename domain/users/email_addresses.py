@@ -55,7 +55,7 @@ class EmailService:
             await self._mails.add(transaction, MailKind.EMAIL_VERIFICATION, user.email, now, user_id)
             await record_activity(transaction, self._ids, now, user_id, "emailVerificationSend")
 
-    async def request_change(self, identity: Identity, email: str, password: str, address: str) -> None:
+    async def request_change(self, identity: Identity, email: str, password: str | None, address: str) -> None:
         """Send a mail with a code to the new address; the email changes when the code comes back.
 
         If another user has the address no mail is sent, and the answer is the same. Raises UNSUPPORTED, INVALID,
@@ -65,7 +65,7 @@ class EmailService:
             raise Forbidden("An API key can't change the email address; sign in to change it.")
         self._mails.require()
         email = validate_email(email)
-        verified = await self._passwords.verify(identity.user, password)
+        verified = await self._passwords.verify(identity, password)
         await self._limits.count_mail(address, email)
         user_id, now = identity.user.id, self._clock.now()
         async with self._database.transaction() as transaction:

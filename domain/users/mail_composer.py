@@ -108,7 +108,7 @@ _NOTICES: Final = {
     ),
     MailKind.SIGN_IN: _Notice(
         "A new sign-in",
-        "somebody, hopefully you, signed in with your password on a device that is new here.",
+        "somebody, hopefully you, signed in as you on a device that is new here.",
     ),
     MailKind.TWO_FACTOR_ENABLED: _Notice(
         "Two-factor authentication is on",
@@ -129,6 +129,14 @@ _NOTICES: Final = {
         "an operator enabled you as a user again: sign in as before. Your API keys are good again.",
     ),
     MailKind.ROLE_CHANGED: _Notice("Your role was changed", "an operator changed your role on this server."),
+    MailKind.IDENTITY_LINKED: _Notice(
+        "A way to sign in was added",
+        "a user of that provider was linked to your account: signing in there as that user signs in here as you.",
+    ),
+    MailKind.IDENTITY_UNLINKED: _Notice(
+        "A way to sign in was removed",
+        "a user of that provider was unlinked from your account, and no longer signs in here as you.",
+    ),
 }
 _NOTICE_END: Final = "If it wasn't you, somebody else may have your account: ask the operator of this server for help."
 _BY_OPERATORS: Final = frozenset({MailKind.USER_DISABLED, MailKind.USER_ENABLED, MailKind.ROLE_CHANGED})

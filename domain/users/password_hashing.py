@@ -8,6 +8,9 @@ from domain.core.errors import RateLimited
 from domain.core.fair_queue import FairQueue, QueueFull
 from domain.ports.users import PasswordHasher
 
+NO_PASSWORD: Final = ""
+"""The hash of a user who has no password, which no password fits."""
+
 RESERVED_FOR_KNOWN: Final = 1
 """How many concurrent hashes are reserved for clients that have signed in before."""
 

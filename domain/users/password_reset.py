@@ -59,8 +59,8 @@ class PasswordResetService:
     ) -> None:
         """Set the password of the code's user, and end all login sessions of theirs.
 
-        API keys and webhooks stay, unless `revoke_api_keys`, or the email was never verified: then somebody else may
-        have registered it and made them, and a second factor, which ends as well. Raises
+        API keys, webhooks and linked identities stay, unless `revoke_api_keys`, or the email was never verified: then
+        somebody else may have registered it and made them, and a second factor, which ends as well. Raises
         CREDENTIALS_REJECTED, PASSWORD_TOO_WEAK, INVALID and `RateLimited`.
         """
         validate_password(password)
@@ -92,6 +92,7 @@ class PasswordResetService:
         if revoke_api_keys or is_first_proof:
             ended += await transaction.users.revoke_api_keys(user_id, None, now)
             await transaction.signal_webhooks.revoke_all(user_id, now)
+            await transaction.oidc.remove_all(user_id)
         if is_first_proof:
             await transaction.two_factors.delete(user_id)
             await transaction.users.set_email(user_id, user.email, now)

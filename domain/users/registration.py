@@ -68,11 +68,19 @@ class Registrar:
             raise invitation_rejected()
         return NewUser(email, display_name, invitation)
 
-    async def add(self, transaction: UnitOfWork, new: NewUser, password_hash: str) -> User:
-        """Store the user; the very first one becomes the operator.
+    async def add(
+        self,
+        transaction: UnitOfWork,
+        new: NewUser,
+        password_hash: str,
+        *,
+        is_verified: bool = False,
+        taken: InputError | None = None,
+    ) -> User:
+        """Store the user; the very first one becomes the operator. `is_verified` says that the email is proved.
 
-        Raises UNSUPPORTED if registration is closed, EMAIL_TAKEN, and CREDENTIALS_REJECTED if the invitation was used
-        or withdrawn in the meantime.
+        Raises UNSUPPORTED if registration is closed, EMAIL_TAKEN (or `taken`), and CREDENTIALS_REJECTED if the
+        invitation was used or withdrawn in the meantime.
         """
         now, email, invited = self._clock.now(), new.email, new.invitation
         role = UserRole.USER if invited is None else invited.invitation.role
@@ -84,10 +92,11 @@ class Registrar:
             # Checked before the email: a stranger mustn't learn who is registered here.
             raise InputError(ErrorCode.UNSUPPORTED, "Registration is closed on this server.", ("input",))
         if not added or stored is None:
-            raise InputError(ErrorCode.EMAIL_TAKEN, f"{email} is registered already; log in.", ("input", "email"))
+            message = f"{email} is registered already; log in."
+            raise taken or InputError(ErrorCode.EMAIL_TAKEN, message, ("input", "email"))
         if invited is not None and not await transaction.invitations.accept(invited.invitation.id, user.id, now):
             raise invitation_rejected()
-        if invited is not None and invited.sent_by_mail:
+        if is_verified or (invited is not None and invited.sent_by_mail):
             await transaction.users.set_email(user.id, email, now)
             return replace(stored, email_verified_at=now)
         await self._mails.add(transaction, MailKind.EMAIL_VERIFICATION, email, now, user.id)

@@ -178,7 +178,7 @@ class UserService:
             display_name = normalise_name(display_name, "displayName")
         change = None
         if isinstance(password, str):
-            change = await self._new_password(identity.user, password, current_password)
+            change = await self._new_password(identity, password, current_password)
         ended: list[UUID] = []
         async with self._database.transaction() as transaction:
             # The row is locked, so that concurrent changes of the user (a halt) aren't overwritten.
@@ -203,10 +203,10 @@ class UserService:
         await self._authenticator.revoke(ended)
         return user
 
-    async def _new_password(self, user: User, password: str, current_password: str | None) -> "_PasswordChange":
+    async def _new_password(self, identity: Identity, password: str, current_password: str | None) -> "_PasswordChange":
         validate_password(password)
-        stored = await self._passwords.verify(user, current_password, "currentPassword")
-        return _PasswordChange(stored, await self._hashing.hash(f"user:{user.id}", password, known=True))
+        stored = await self._passwords.verify(identity, current_password, "currentPassword")
+        return _PasswordChange(stored, await self._hashing.hash(f"user:{identity.user.id}", password, known=True))
 
     async def _end_login_session(self, user_id: UUID, session_id: UUID, action: str) -> LoginSession | None:
         now = self._clock.now()

@@ -48,17 +48,18 @@ class SignIn:
         self._maximum_login_sessions = maximum_login_sessions
 
     async def open_session(
-        self, transaction: UnitOfWork, user: User, action: str, device: Device | None
+        self, transaction: UnitOfWork, user: User, action: str, device: Device | None, provider: str | None = None
     ) -> tuple[SignedIn, list[UUID]]:
         """Create a login session; return it with the ids of the oldest sessions, which were revoked to make room.
 
         Raises USER_DISABLED. The user is locked: who disables the user at this moment waits, and ends the session.
+        `provider` names the OpenID provider that proved who signs in.
         """
         now = self._clock.now()
         await lock_user(transaction, user.id)
         user = await require_enabled(transaction, user.id)
         token = new_login_token(self._tokens)
-        session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE, device)
+        session = LoginSession(self._ids.next_id(), user.id, now, now, now + LOGIN_SESSION_LIFE, device, provider)
         await transaction.users.add_login_session(session, credential_hash(token))
         subject = ("LoginSession", str(session.id))
         await record_activity(transaction, self._ids, now, user.id, action, subject)

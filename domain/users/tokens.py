@@ -1,4 +1,4 @@
-"""Generates and hashes the secrets of credentials and webhooks, and the codes of mails and invitations."""
+"""Generates and hashes the secrets of credentials and webhooks, and the codes of mails, invitations and sign-ins."""
 
 import hashlib
 
@@ -9,6 +9,7 @@ API_KEY_PREFIX = "r3k_"
 WEBHOOK_PREFIX = "r3w_"
 EMAIL_CODE_PREFIX = "r3m_"
 INVITATION_PREFIX = "r3i_"
+SIGN_IN_PREFIX = "r3c_"
 
 
 def new_login_token(source: TokenSource) -> str:
@@ -34,6 +35,11 @@ def new_email_code(source: TokenSource) -> str:
 def new_invitation_code(source: TokenSource) -> str:
     """Return a new code of an invitation."""
     return INVITATION_PREFIX + source.next_token()
+
+
+def new_sign_in_code(source: TokenSource) -> str:
+    """Return a new code by which a client finishes a sign-in at a provider."""
+    return SIGN_IN_PREFIX + source.next_token()
 
 
 def credential_hash(credential: str) -> bytes:

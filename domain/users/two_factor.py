@@ -138,13 +138,13 @@ class TwoFactorService:
         self._clock = clock
         self._ids = ids
 
-    async def set_up(self, identity: Identity, password: str) -> NewSecret:
+    async def set_up(self, identity: Identity, password: str | None) -> NewSecret:
         """Return a new secret, which counts once `enable` has proved that an app has it.
 
         Raises CREDENTIALS_REJECTED, CONFLICT if a second factor is enabled, and `Forbidden` for an API key.
         """
         _require_login(identity)
-        verified = await self._passwords.verify(identity.user, password)
+        verified = await self._passwords.verify(identity, password)
         user_id, secret = identity.user.id, self._tokens.next_base32(SECRET_CHARACTERS)
         now = self._clock.now()
         factor = TwoFactor(user_id, self._vault.seal_secret(secret, user_id), now)

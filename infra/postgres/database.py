@@ -36,6 +36,7 @@ from infra.postgres.repositories.mails import PostgresEmailCodes, PostgresMails
 from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
 from infra.postgres.repositories.monitoring import PostgresMonitoring
+from infra.postgres.repositories.oidc import PostgresOidc
 from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
@@ -110,6 +111,10 @@ class PostgresTransaction:
     @cached_property
     def channels(self) -> PostgresChannels:
         return PostgresChannels(self._connection)
+
+    @cached_property
+    def oidc(self) -> PostgresOidc:
+        return PostgresOidc(self._connection)
 
     @cached_property
     def idempotency(self) -> PostgresIdempotency:

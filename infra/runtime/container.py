@@ -41,9 +41,12 @@ from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
 from domain.users.code_checks import MailLimits
+from domain.users.confirmation import ConfirmationService
 from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.oidc_attempts import OidcAttempts
+from domain.users.oidc_sign_in import OidcSignIn
 from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
@@ -54,6 +57,7 @@ from domain.users.service import UserService
 from domain.users.sign_in import SignIn
 from domain.users.two_factor import SecondFactor, TwoFactorService
 from domain.users.user_mails import UserMails
+from infra.oidc.client import AiohttpOidcClient
 from infra.runtime.backends import Backends
 from infra.runtime.outgoing import Outgoing
 from infra.security import AesVault, Argon2Hasher, HmacLinks, RandomTokens
@@ -134,7 +138,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
     events = EventLogReader(database, bus, clock)
     history = MarketHistory(database, hub, container.venues, bus, clock)
     throttle, hashing = LoginThrottle(backends.cache, clock), HashQueue(container.hasher)
-    passwords = PasswordCheck(database, throttle, hashing)
+    passwords = PasswordCheck(database, throttle, hashing, clock)
     second_factor = SecondFactor(container.vault, clock)
     mails, mail_limits = UserMails(ids, is_configured=settings.smtp_host is not None), MailLimits(backends.cache)
     registrar = Registrar(
@@ -147,6 +151,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         Registration(settings.registration.value),
     )
     halts = HaltService(backends.database, bus, clock, ids)  # a halt waits behind no client's orders
+    sign_in = SignIn(mails, tokens, clock, ids)
     users = UserService(
         database,
         container.authenticator,
@@ -156,10 +161,12 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         passwords,
         mails,
         second_factor,
-        SignIn(mails, tokens, clock, ids),
+        sign_in,
         clock,
         ids,
     )
+    oidc_client = AiohttpOidcClient(settings.oidc_providers, settings.public_url or "", clock)
+    attempts = OidcAttempts(database, oidc_client, backends.cache, mail_limits, tokens, clock, ids)
     orders = OrderService(database, hub, clock, ids, container.order_notifier, container.venues.abilities)
     signals = SignalService(database, hub, bus, clock, ids)
     backtests = BacktestService(database, hub.catalogue.get, bus, clock, ids)
@@ -169,6 +176,12 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         engine=engine_info,
         users=users,
         invitations=InvitationService(database, mails, tokens, clock, ids),
+        oidc=OidcSignIn(
+            database, container.authenticator, attempts, registrar, second_factor, sign_in, mails, clock, ids
+        ),
+        oidc_attempts=attempts,
+        sign_in_providers=oidc_client.providers,
+        confirmations=ConfirmationService(database, passwords, second_factor, clock, ids),
         emails=EmailService(database, mails, mail_limits, passwords, clock, ids),
         password_resets=PasswordResetService(
             database, container.authenticator, mails, mail_limits, hashing, clock, ids

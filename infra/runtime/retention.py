@@ -92,6 +92,7 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
                 await transaction.optimizations.delete_old(OPTIMIZATIONS_KEPT, ROWS_AT_ONCE),
                 await transaction.mails.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE)
                 + await transaction.email_codes.delete_expired(now, ROWS_AT_ONCE)
+                + await transaction.oidc.delete_expired(now, ROWS_AT_ONCE)
                 + await transaction.invitations.delete_ended(now - MAILS_KEPT, ROWS_AT_ONCE),
                 await transaction.data_exports.delete_expired(now, ROWS_AT_ONCE),
                 await transaction.report_files.delete_before(now - REPORT_FILES_KEPT, ROWS_AT_ONCE),
@@ -103,8 +104,8 @@ async def purge_expired(database: Database, clock: Clock) -> Purged:
     if any(purged):
         message = (
             "deleted %d ended credentials, %d old idempotency keys, %d old alerts' marks, %d points of equity, "
-            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails, codes and "
-            "invitations, %d exports, files of %d reports, %d old deliveries"
+            "%d old backtests, %d old results of recommendations, %d old optimizations, %d old mails, codes, "
+            "invitations and sign-ins at providers, %d exports, files of %d reports, %d old deliveries"
         )
         log.info(message, *purged)
     return purged

@@ -42,6 +42,7 @@ from infra.web.context import ConnectionInfo
 from infra.web.downloads import DownloadRoute, export_download, report_download, tax_download
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
+from infra.web.sign_in import SignInRoute
 from infra.web.signal_hooks import SignalHookRoute
 from resolvers.context import RequestContext
 from resolvers.data_exports import EXPORT_PATH
@@ -193,6 +194,7 @@ def _app(settings: Settings, container: Container, services: Services, registry:
         DownloadRoute(EXPORT_PATH, export_download(services.data_exports)),
         DownloadRoute(TAX_PATH, tax_download(services.tax_links)),
         DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY)),
+        SignInRoute(services.oidc_attempts, settings.app_url),
     ]
     return build_app(
         build_schema(),

@@ -49,6 +49,9 @@ describe_enum(
         "CREDENTIALS_REJECTED": (
             "The email address, the password or a code is wrong, or the venue rejects the credentials."
         ),
+        "CONFIRMATION_REQUIRED": (
+            "The sign-in of the login session isn't recent: confirm it by `loginSessionConfirm`, or sign in again."
+        ),
         "TWO_FACTOR_REQUIRED": (
             "The password is right, and the user has two-factor authentication: sign in with `twoFactorCode` too."
         ),

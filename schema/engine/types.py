@@ -9,7 +9,7 @@ from domain.model.strategy_templates import StrategyPlugin as DomainPlugin
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import TradingState
 from domain.model.users import User
-from resolvers import halts, strategies
+from resolvers import halts, oidc, strategies
 from resolvers.services import EngineInfo
 from schema.common.node import Node, instance_of
 from schema.common.types import Info
@@ -94,6 +94,12 @@ class StrategyPlugin:
         return strategies.plugin_errors(info.context, parent)
 
 
+@strawberry.type(description="An OpenID provider at which users can sign in.")
+class SignInProvider:
+    name: str = strawberry.field(description="The name, which `oidcStart` takes.")
+    label: str = strawberry.field(description="The name to display.")
+
+
 @strawberry.type(description="This engine.")
 class Engine(Node):
     is_type_of = instance_of(EngineInfo)
@@ -105,6 +111,13 @@ class Engine(Node):
         description="True if the engine has a mail server. Without one it verifies no email addresses, and who has "
         "forgotten the password needs an operator."
     )
+
+    @strawberry.field(
+        graphql_type=list[SignInProvider],
+        description="The OpenID providers at which users can sign in, besides by password.",
+    )
+    def sign_in_providers(self, info: Info) -> object:
+        return oidc.providers(info.context)
 
     @strawberry.field(description="True if every part of the node that answers this request works.")
     async def healthy(parent: strawberry.Parent[EngineInfo]) -> bool:

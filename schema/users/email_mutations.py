@@ -13,7 +13,11 @@ from schema.common.types import Info
 @strawberry.input(description="The new email address, and the proof that the user asks for it.")
 class EmailChangeInput:
     email: str = strawberry.field(description="The new email address. Upper and lower case are the same.")
-    password: str = strawberry.field(description="The user's password.")
+    password: str | None = strawberry.field(
+        default=None,
+        description="The user's password. Required if the user has one. Without one a recent sign-in is required: "
+        "otherwise the error is CONFIRMATION_REQUIRED.",
+    )
 
 
 @strawberry.input(description="The code of a mail.")
@@ -32,7 +36,8 @@ class PasswordResetInput:
     password: str = strawberry.field(description="The new password, of 10 to 256 characters.")
     revoke_api_keys: bool = strawberry.field(
         default=False,
-        description="True to also revoke all API keys and all webhooks of trading sessions.",
+        description="True to also revoke all API keys and all webhooks of trading sessions, and to unlink all "
+        "identities at OpenID providers.",
     )
 
 

@@ -70,7 +70,9 @@ class UserUpdateInput:
         description="The new password, of 10 to 256 characters. It requires `currentPassword`, and can't be null.",
     )
     current_password: str | None = strawberry.field(
-        default=None, description="The present password. Required to change the password."
+        default=None,
+        description="The present password. Required to change the password, if the user has one. Without one a recent "
+        "sign-in is required: otherwise the error is CONFIRMATION_REQUIRED.",
     )
     revoke_api_keys: bool = strawberry.field(
         default=False, description="True to revoke all API keys, except the one with which this request is made."
@@ -80,9 +82,26 @@ class UserUpdateInput:
     )
 
 
+@strawberry.input(description="The proof of who makes the request.")
+class LoginSessionConfirmInput:
+    password: str | None = strawberry.field(
+        default=None,
+        description="The user's password. A user without one signs in again in the place of this mutation.",
+    )
+    two_factor_code: str | None = strawberry.field(
+        default=None,
+        description="The present code of the authenticator app, or a recovery code. Required if the user has "
+        "two-factor authentication.",
+    )
+
+
 @strawberry.input(description="The proof that the user wants to be erased.")
 class UserEraseInput:
-    current_password: str = strawberry.field(description="The user's password.")
+    current_password: str | None = strawberry.field(
+        default=None,
+        description="The user's password. Required if the user has one. Without one a recent sign-in is required: "
+        "otherwise the error is CONFIRMATION_REQUIRED.",
+    )
     two_factor_code: str | None = strawberry.field(
         default=None,
         description="The present code of the authenticator app, or a recovery code. Required if the user has "

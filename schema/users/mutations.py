@@ -12,7 +12,14 @@ from schema.common.changes import change, replacement
 from schema.common.mutations import INPUT, Fields, Payload, mutation
 from schema.common.node import decode_uuid
 from schema.common.types import Info
-from schema.users.inputs import ApiKeyCreateInput, UserEraseInput, UserLoginInput, UserRegisterInput, UserUpdateInput
+from schema.users.inputs import (
+    ApiKeyCreateInput,
+    LoginSessionConfirmInput,
+    UserEraseInput,
+    UserLoginInput,
+    UserRegisterInput,
+    UserUpdateInput,
+)
 from schema.users.types import ApiKey, LoginSession, User
 
 
@@ -79,6 +86,10 @@ class LoginSessionRevokePayload(Payload):
 @strawberry.type(description="The result of `loginSessionsRevoke`.")
 class LoginSessionsRevokePayload(Payload):
     count: int | None = strawberry.field(description="How many login sessions were ended. Null if there are errors.")
+
+
+@strawberry.type(description="The result of `loginSessionConfirm`.")
+class LoginSessionConfirmPayload(Payload): ...
 
 
 @strawberry.type(description="The result of `userErase`.")
@@ -191,6 +202,17 @@ class UserMutation:
     )
     async def login_sessions_revoke(self, info: Info) -> Fields:
         return {"count": await users.revoke_other_login_sessions(info.context)}
+
+    @mutation(
+        LoginSessionConfirmPayload,
+        scope=ApiScope.ADMIN,
+        description="Prove by the password who makes the request, for mutations that require a recent sign-in: they "
+        "accept this login session for 15 minutes. It requires a login session: an API key receives the error "
+        "FORBIDDEN.",
+    )
+    async def login_session_confirm(self, info: Info, input: Annotated[LoginSessionConfirmInput, INPUT]) -> Fields:
+        await users.confirm_login_session(info.context, input.password, input.two_factor_code)
+        return {}
 
     @mutation(
         UserErasePayload,

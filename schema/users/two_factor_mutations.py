@@ -12,7 +12,11 @@ from schema.common.types import Info
 
 @strawberry.input(description="The proof that the user sets two-factor authentication up.")
 class TwoFactorSetupInput:
-    password: str = strawberry.field(description="The user's password.")
+    password: str | None = strawberry.field(
+        default=None,
+        description="The user's password. Required if the user has one. Without one a recent sign-in is required: "
+        "otherwise the error is CONFIRMATION_REQUIRED.",
+    )
 
 
 @strawberry.input(description="A code of the authenticator app that has the new secret.")

@@ -6,7 +6,7 @@ import strawberry
 
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
-from resolvers import administration, channels, data_exports, nodes, plans, users
+from resolvers import administration, channels, data_exports, nodes, oidc, plans, users
 from schema.accounts.profit import UserProfitField
 from schema.accounts.taxes import UserTaxField
 from schema.common.node import Node, instance_of
@@ -16,6 +16,7 @@ from schema.engine.types import HaltFields
 from schema.notifications.types import NotificationChannel
 from schema.personal_data.types import DataExport
 from schema.plans.types import EntitlementUsage, Plan, PlanChange
+from schema.users.identities import LinkedIdentity
 from schema.users.lists import ViewerLists
 
 
@@ -49,7 +50,7 @@ class NotificationSettings:
         return parent.notify_sign_in
 
 
-@strawberry.type(description="A client that signed in with email and password.")
+@strawberry.type(description="A client that signed in, by password or at an OpenID provider.")
 class LoginSession(Node):
     is_type_of = instance_of(domain.LoginSession)
 
@@ -61,6 +62,10 @@ class LoginSession(Node):
     )
     user_agent: str | None = strawberry.field(
         description="The program that the client said it is (the header `User-Agent`). Null if it said nothing."
+    )
+
+    provider: str | None = strawberry.field(
+        description="The name of the OpenID provider at which the client signed in. Null if it signed in by password."
     )
 
     @strawberry.field(description="True if this request is made with the session's token.")
@@ -184,6 +189,17 @@ class User(Node, HaltFields, UserProfitField, UserTaxField, ViewerLists):
     )
     async def notification_channels(parent: strawberry.Parent[domain.User], info: Info) -> object:
         return await channels.channels(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[LinkedIdentity] | None,
+        description="The identities at OpenID providers by which the user can sign in, newest first.",
+    )
+    async def linked_identities(parent: strawberry.Parent[domain.User], info: Info) -> object:
+        return await oidc.linked_identities(info.context, parent)
+
+    @strawberry.field(description="True if the user can sign in by password.")
+    async def has_password(parent: strawberry.Parent[domain.User], info: Info) -> bool | None:
+        return await users.has_password(info.context, parent)
 
     @strawberry.field(graphql_type=list[ApiKey], description="The valid API keys, newest first.")
     async def api_keys(parent: strawberry.Parent[domain.User], info: Info) -> object:

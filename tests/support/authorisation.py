@@ -28,8 +28,8 @@ SCHEMA: Final = build_schema().graphql_schema
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
     "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "ChannelDelivery", "DataExport", "Fill", "Job",
-    "LoginSession", "NotificationChannel", "Optimization", "Order", "PlanChange", "Position", "Report", "Signal",
-    "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
+    "LinkedIdentity", "LoginSession", "NotificationChannel", "Optimization", "Order", "PlanChange", "Position",
+    "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 OPERATOR_NODES: Final = {"Invitation", "ManagedUser"}
@@ -48,12 +48,18 @@ VIEWER: Final = {
     "tradingState", "eventCursor", "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders",
     "fills", "positions", "jobs", "reports", "backtests", "optimizations", "strategyRecommendations", "activity",
     "halt", "halts", "profitSummary", "taxExport", "notificationChannels",
+    "linkedIdentities", "hasPassword",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
 MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userRegister": ("anybody", ()),
     "userLogin": ("anybody", ()),
+    "oidcStart": ("anybody", ()),
+    "oidcSignIn": ("anybody", ()),
+    "oidcLink": ("ADMIN", ()),
+    "oidcUnlink": ("ADMIN", ("LinkedIdentity",)),
+    "loginSessionConfirm": ("ADMIN", ()),
     "userLogout": ("READ", ()),
     "userUpdate": ("ADMIN", ()),
     "userErase": ("ADMIN", ("User",)),
@@ -138,6 +144,9 @@ LOGIN_ONLY: Final = {
     "signalWebhookRotate",
     "notificationChannelCreate",
     "notificationChannelSecretRotate",
+    "oidcLink",
+    "oidcUnlink",
+    "loginSessionConfirm",
 }
 """What no API key may, whatever its scope."""
 

@@ -13,6 +13,7 @@ from typing import Any
 from graphql import ExecutionResult, get_named_type, is_required_argument
 
 from domain.model.notifications import ChannelDelivery, DeliveryStatus
+from domain.model.oidc import LinkedIdentity
 from domain.model.orders import OrderStatus
 from domain.model.plans import STANDARD_PLAN, PlanChange, PlanChangeSource
 from domain.model.trading import AccountTransfer, TransferKind
@@ -371,6 +372,10 @@ async def seeded(api: Api) -> Matrix:
         await transaction.users.add_login_session(login_session, b"hash of the victim's token")
         change = PlanChange(harness.ids.next_id(), victim.id, None, now, now, PlanChangeSource.OPERATOR, f"{MARK} plan")
         await transaction.plans.add_change(change)
+        identity = LinkedIdentity(
+            harness.ids.next_id(), victim.id, "example", "https://login.example.com", f"{MARK}-subject", None, now
+        )
+        assert await transaction.oidc.add(identity)
     context = api.context(victim)
     for call in (
         f'apiKeyCreate(input: {{name: "{MARK} key", scopes: [READ]}})',

@@ -17,9 +17,12 @@ from domain.trading.halts import HaltService
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import RESTORED_TOPIC, REVOKED_TOPIC, Authenticator
 from domain.users.code_checks import MailLimits
+from domain.users.confirmation import ConfirmationService
 from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
 from domain.users.login_throttle import LoginThrottle, RegistrationLimit
+from domain.users.oidc_attempts import OidcAttempts
+from domain.users.oidc_sign_in import OidcSignIn
 from domain.users.password_check import PasswordCheck
 from domain.users.password_hashing import HashQueue
 from domain.users.password_reset import PasswordResetService
@@ -31,6 +34,8 @@ from domain.users.user_mails import UserMails
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
+from infra.oidc.client import AiohttpOidcClient
+from infra.oidc.settings import OidcProvider
 from infra.security import AesVault, Argon2Hasher, RandomTokens
 from tests.support.clocks import ManualClock
 
@@ -69,6 +74,7 @@ class SignInNode:
     registrations_per_hour: int = 10_000
     maximum_login_sessions: int = MAXIMUM_LOGIN_SESSIONS
     sends_mail: bool = False
+    oidc_providers: tuple[OidcProvider, ...] = ()
     vault: AesVault = field(default_factory=lambda: AesVault(bytes(32)))
     waits: list[float] = field(default_factory=list)
     """The delays of the throttle, which are recorded instead of waited for."""
@@ -81,7 +87,7 @@ class SignInNode:
         tokens = RandomTokens()
         database, authenticator, clock = self.database, self.authenticator, self.clock
         hashing = HashQueue(self.hasher)
-        passwords = self.passwords = PasswordCheck(database, throttle, hashing)
+        passwords = self.passwords = PasswordCheck(database, throttle, hashing, clock)
         mails, limits = UserMails(IDS, is_configured=self.sends_mail), MailLimits(self.cache)
         second_factor = SecondFactor(self.vault, clock)
         registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
@@ -89,6 +95,11 @@ class SignInNode:
         sign_in = SignIn(mails, tokens, clock, IDS, self.maximum_login_sessions)
         guards = (throttle, registrar, hashing, passwords, mails, second_factor, sign_in)
         self.users = UserService(database, authenticator, *guards, clock, IDS)
+        client = self.oidc_client = AiohttpOidcClient(self.oidc_providers, "https://engine.example.com/", clock)
+        self.attempts = OidcAttempts(database, client, self.cache, limits, tokens, clock, IDS)
+        parts = (registrar, second_factor, sign_in, mails)
+        self.oidc = OidcSignIn(database, authenticator, self.attempts, *parts, clock, IDS)
+        self.confirmations = ConfirmationService(database, passwords, second_factor, clock, IDS)
         self.invitations = InvitationService(database, mails, tokens, clock, IDS)
         self.two_factor = TwoFactorService(database, second_factor, self.vault, passwords, mails, tokens, clock, IDS)
         self.emails = EmailService(database, mails, limits, passwords, clock, IDS)

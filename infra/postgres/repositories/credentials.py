@@ -22,7 +22,7 @@ USER_COLUMNS = (
 """What `user_from_row` reads; named so that they can be selected together with a credential's columns."""
 
 _SESSION_OF_USER = "login_sessions.id, login_sessions.user_id, login_sessions.created_at"
-_SESSION = f"{_SESSION_OF_USER}, last_seen_at, expires_at, address, user_agent"
+_SESSION = f"{_SESSION_OF_USER}, last_seen_at, expires_at, address, user_agent, provider"
 _KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at, requests_per_minute"
 _LIVE = "revoked_at IS NULL"
 _MAY_ACT = "users.erased_at IS NULL AND users.disabled_at IS NULL"
@@ -35,9 +35,9 @@ class CredentialRepository(Repository):
     async def add_login_session(self, session: LoginSession, token_hash: bytes) -> None:
         await self._connection.execute(
             "INSERT INTO login_sessions (id, user_id, created_at, last_seen_at, expires_at, token_hash, address, "
-            "user_agent) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "user_agent, provider, confirmed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $3)",
             *(session.id, session.user_id, session.created_at, session.last_seen_at, session.expires_at, token_hash),
-            *(session.address, session.user_agent),
+            *(session.address, session.user_agent, session.provider),
         )
 
     async def has_signed_in_from(self, user_id: UUID, device: Device) -> bool:
@@ -107,6 +107,15 @@ class CredentialRepository(Repository):
         )
         return {row["id"] for row in await self._connection.fetch(query, list(ids), now)}
 
+    async def confirmed_at(self, session_id: UUID) -> datetime | None:
+        found: datetime | None = await self._connection.fetchval(
+            "SELECT confirmed_at FROM login_sessions WHERE id = $1", session_id
+        )
+        return found
+
+    async def confirm_login_session(self, session_id: UUID, at: datetime) -> None:
+        await self._connection.execute("UPDATE login_sessions SET confirmed_at = $2 WHERE id = $1", session_id, at)
+
     async def add_api_key(self, key: ApiKey, secret_hash: bytes) -> None:
         await self._connection.execute(
             "INSERT INTO api_keys (id, user_id, name, scopes, created_at, last_used_at, expires_at, secret_hash, "
@@ -158,7 +167,8 @@ def user_from_row(row: asyncpg.Record) -> User:
 
 def _login_session_from_row(row: asyncpg.Record) -> LoginSession:
     device = None if row["address"] is None else Device(row["address"], row["user_agent"])
-    return LoginSession(row["id"], row["user_id"], row["created_at"], row["last_seen_at"], row["expires_at"], device)
+    times = (row["created_at"], row["last_seen_at"], row["expires_at"])
+    return LoginSession(row["id"], row["user_id"], *times, device, row["provider"])
 
 
 def _api_key_from_row(row: asyncpg.Record) -> ApiKey:

@@ -30,6 +30,7 @@ ERASE: Final = (
         WHERE invited_by = $1 AND accepted_at IS NULL AND withdrawn_at IS NULL""",
     "DELETE FROM recovery_codes WHERE user_id = $1",
     "DELETE FROM two_factors WHERE user_id = $1",
+    "DELETE FROM linked_identities WHERE user_id = $1",
     "DELETE FROM login_sessions WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
     "DELETE FROM notification_channels WHERE user_id = $1",
@@ -75,10 +76,9 @@ EXPORTED: Final = {
     **dict.fromkeys(
         (
             "account_transfers", "accounts", "activities", "api_keys", "backtest_drifts", "backtests",
-            "channel_deliveries", "fills", "idempotency", "invitations", "jobs", "login_sessions", "mails",
-            "notification_channels", "optimizations", "orders", "plan_changes", "plan_uses", "position_intents",
-            "position_protections", "positions",
-            "recommendation_runs", "reports", "signal_webhooks", "signals", "strategies", "strategy_versions",
+            "channel_deliveries", "fills", "idempotency", "invitations", "jobs", "linked_identities", "login_sessions",
+            "mails", "notification_channels", "optimizations", "orders", "plan_changes", "plan_uses",
+            "position_intents", "position_protections", "positions", "recommendation_runs", "reports", "signal_webhooks", "signals", "strategies", "strategy_versions",
             "trading_sessions", "user_events",
         ),
         _OF_USER,

@@ -12,6 +12,7 @@ from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
 from resolvers.data_exports import EXPORT_PATH
+from resolvers.oidc import SIGN_IN_PATH
 from resolvers.reports import REPORT_PATH
 from resolvers.taxes import TAX_PATH
 from resolvers.trading import WEBHOOK_PATH
@@ -73,7 +74,7 @@ class AccessLogMiddleware:
 
 def _route(path: str) -> str:
     """Return what is logged of a path: nothing that comes after a route, since the rest of a hook's is a secret."""
-    for prefix in (WEBHOOK_PATH, EXPORT_PATH, REPORT_PATH, TAX_PATH):
+    for prefix in (WEBHOOK_PATH, EXPORT_PATH, REPORT_PATH, TAX_PATH, SIGN_IN_PATH):
         if path.startswith(prefix):
             return prefix
     return path if path in _ROUTES else "other"

@@ -6,10 +6,14 @@ import pytest
 from pydantic import SecretStr
 
 from infra.mail_server import SmtpTls
+from infra.oidc.settings import OidcProvider
 from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, load_settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "hunter2-is-no-key"
+PROVIDER = (
+    f'{{"name": "google", "issuer": "https://accounts.google.com", "client_id": "x", "client_secret": "{SECRET}"}}'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +86,8 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "smtp_password": ("opensesame", None),
         "mail_sender": ("r3edge <noreply@example.com>", "r3edge <noreply@example.com>"),
         "app_url": ("https://app.example.com/account", "https://app.example.com/account"),
+        "public_url": ("https://trade.example.com", "https://trade.example.com"),
+        "oidc_providers": (f"[{PROVIDER}]", (OidcProvider.model_validate_json(PROVIDER),)),
         "gzip_min_bytes": ("0", 0),
         "graphiql": ("false", False),
         "introspection": ("false", False),
@@ -135,7 +141,11 @@ def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch: pytest.Monkey
         ("VENUES", "binanze"), ("VENUES", "sandbox"), ("SANDBOX_URL", "sandbox:9000"), ("DEFAULT_MARKET", "BTCUSDT"),
         ("REPLAY", "/no/such/file"), ("SEED", "-1"), ("SECRET_KEY", SECRET), ("SECRET_KEY", "c2hvcnQ="),
         ("REGISTRATION", "invited"), ("ALLOWED_ORIGINS", "https://a.example.com/path"), ("ALLOWED_ORIGINS", "*"),
-        ("GRAPHIQL", "perhaps"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud"),
+        ("OIDC_PROVIDERS", "google"), ("OIDC_PROVIDERS", "{}"), ("OIDC_PROVIDERS", '[{"name": "a"}]'),
+        ("OIDC_PROVIDERS", '[{"name": "a", "issuer": "http://example.com", "client_id": "x"}]'),
+        ("OIDC_PROVIDERS", '[{"name": "A b", "issuer": "https://example.com", "client_id": "x"}]'),
+        ("OIDC_PROVIDERS", '[{"name": "a", "issuer": "https://example.com", "client_id": "x", "scopes": "email"}]'),
+        ("PUBLIC_URL", "example.com"), ("GRAPHIQL", "perhaps"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "loud"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_reported_with_the_settings_name_and_what_it_may_be(
@@ -195,10 +205,33 @@ def test_a_file_that_cannot_be_read_is_reported(
         ({"roles": ","}, "R3EDGE_ROLES"),
         ({"hazelcast_members": "h:5701"}, "R3EDGE_SECRET_KEY"),
         ({"default_market": "kraken:BTC/USD"}, "R3EDGE_VENUES"),
+        ({"oidc_providers": f"[{PROVIDER}]"}, "R3EDGE_PUBLIC_URL"),
+        ({"oidc_providers": f"[{PROVIDER}, {PROVIDER}]", "public_url": "https://e.example.com"}, "the same name"),
     ],
 )
 def test_settings_that_do_not_fit_together_are_reported_by_name(overrides: dict[str, str], name: str) -> None:
     assert name in error_message(**overrides)
+
+
+def test_openid_providers_are_json_in_the_environment_and_tables_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (given,) = load_settings(oidc_providers=f"[{PROVIDER}]", public_url="https://e.example.com").oidc_providers
+    file = tmp_path / "r3edge.toml"
+    file.write_text(
+        'public_url = "https://e.example.com"\n[[oidc_providers]]\nname = "google"\n'
+        f'issuer = "https://accounts.google.com"\nclient_id = "x"\nclient_secret = "{SECRET}"\n'
+    )
+    monkeypatch.setenv("R3EDGE_CONFIG", str(file))
+    assert load_settings().oidc_providers == (given,)
+    assert SECRET not in str(given)
+
+
+@pytest.mark.parametrize(
+    "broken", [f'[{{"name": "a", "client_secret": "{SECRET}"', f'[{{"client_secret": "{SECRET}"}}]']
+)
+def test_an_error_in_a_provider_does_not_print_its_secret(broken: str) -> None:
+    assert SECRET not in error_message(oidc_providers=broken)
 
 
 def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:

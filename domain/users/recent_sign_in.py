@@ -1,0 +1,27 @@
+"""Asks for a recent proof of who acts, before something that a thief of a login session mustn't do."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from domain.core.errors import ErrorCode, InputError
+from domain.model.users import Identity
+from domain.ports.unit_of_work import UnitOfWork
+
+RECENT: Final = timedelta(minutes=15)
+"""For how long a sign-in, or a confirmation by the password, proves that it is the user who acts."""
+
+
+async def require_recent_sign_in(reading: UnitOfWork, identity: Identity, now: datetime) -> None:
+    """Raise CONFIRMATION_REQUIRED unless the login session was opened or confirmed within `RECENT`."""
+    confirmed_at = await reading.users.confirmed_at(identity.credential_id)
+    if confirmed_at is None or now - confirmed_at > RECENT:
+        raise confirmation_required()
+
+
+def confirmation_required() -> InputError:
+    """Return the error for a login session whose last proof is too old."""
+    message = (
+        f"The sign-in is more than {RECENT.total_seconds() / 60:.0f} minutes old: call loginSessionConfirm with the "
+        "password, or sign in again, and repeat this."
+    )
+    return InputError(ErrorCode.CONFIRMATION_REQUIRED, message)
