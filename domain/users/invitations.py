@@ -113,7 +113,7 @@ async def require_operator(transaction: UnitOfWork, identity: Identity, now: dat
 
 
 async def find_invitation(reading: UnitOfWork, code: str, email: str, now: datetime) -> InvitationCode | None:
-    """Return the invitation of a code; None unless it is open, of this email, and its inviter is an enabled operator."""
+    """Return the invitation of a code; None unless it is open, of this email, and by an enabled operator."""
     found = await reading.invitations.find(credential_hash(code.strip()))
     if found is None or found.invitation.email != email or found.invitation.status(now) is not InvitationStatus.OPEN:
         return None

@@ -76,10 +76,10 @@ EXPORTED: Final = {
     **dict.fromkeys(
         (
             "account_transfers", "accounts", "activities", "api_keys", "backtest_drifts", "backtests",
-            "channel_deliveries", "fills", "idempotency", "invitations", "jobs", "linked_identities", "login_sessions",
-            "mails", "notification_channels", "optimizations", "orders", "plan_changes", "plan_uses",
-            "position_intents", "position_protections", "positions", "recommendation_runs", "reports", "signal_webhooks", "signals", "strategies", "strategy_versions",
-            "trading_sessions", "user_events",
+            "channel_deliveries", "fills", "idempotency", "invitations", "jobs", "linked_identities",
+            "login_sessions", "mails", "notification_channels", "optimizations", "orders", "plan_changes",
+            "plan_uses", "position_intents", "position_protections", "positions", "recommendation_runs", "reports",
+            "signal_webhooks", "signals", "strategies", "strategy_versions", "trading_sessions", "user_events",
         ),
         _OF_USER,
     ),
