@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.administration.overview import read_overview
 from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import CursorScope, Page
 from domain.model.administration import ManagedUser, UserCounts, UserFilter, as_managed
+from domain.model.overview import Overview
 from domain.model.trading_state import ENGINE_ID
 from domain.model.users import Activity, ActivityAuthor, ApiScope, UserRole
 from domain.ports.lists import Owner
@@ -47,6 +49,17 @@ async def user(context: RequestContext, email: str) -> ManagedUser | None:
     async with context.reads.read_only() as reading:
         found = await reading.users.get_by_email(email.strip().lower())
     return None if found is None else as_managed(found[0])
+
+
+async def overview(context: RequestContext) -> Overview:
+    """Return how the engine is doing."""
+    async with context.reads.read_only() as reading:
+        return await read_overview(reading, context.services.clock)
+
+
+async def managed_user(context: RequestContext, user_id: UUID) -> ManagedUser | None:
+    """Return a user; None if the user was erased."""
+    return await context.loaders.managed_users.load(user_id)
 
 
 async def counts(context: RequestContext, user: ManagedUser) -> UserCounts:

@@ -26,6 +26,7 @@ from domain.ports.notifications import ChannelRepository
 from domain.ports.oidc import OidcRepository
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
+from domain.ports.overview import OverviewRepository
 from domain.ports.personal_data import DataExports, PersonalData
 from domain.ports.plans import PlanRepository
 from domain.ports.positions import PositionRepository
@@ -51,6 +52,11 @@ class UnitOfWork(Protocol):
     @property
     def administration(self) -> AdministrationReads:
         """What operators see of users and of the engine."""
+        ...
+
+    @property
+    def overview(self) -> OverviewRepository:
+        """How the engine is doing, over all users."""
         ...
 
     @property

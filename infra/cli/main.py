@@ -16,6 +16,7 @@ from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
 from infra.cli.migrate import migrate
 from infra.cli.optimize import optimize
+from infra.cli.overview import overview
 from infra.cli.plans import plan_app
 from infra.cli.reports import report
 from infra.cli.sandbox import sandbox
@@ -42,7 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
 )
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
-for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, report, halt, resume):
+for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, report, halt, resume, overview):
     app.command()(command)
 for name, commands in {
     "schema": schema_app,

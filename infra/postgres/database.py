@@ -40,6 +40,7 @@ from infra.postgres.repositories.oidc import PostgresOidc
 from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.overview import PostgresOverview
 from infra.postgres.repositories.personal_data import PostgresPersonalData
 from infra.postgres.repositories.plans import PostgresPlans
 from infra.postgres.repositories.positions import PostgresPositions
@@ -87,6 +88,10 @@ class PostgresTransaction:
     @cached_property
     def administration(self) -> PostgresAdministration:
         return PostgresAdministration(self._connection)
+
+    @cached_property
+    def overview(self) -> PostgresOverview:
+        return PostgresOverview(self._connection)
 
     @cached_property
     def two_factors(self) -> PostgresTwoFactors:

@@ -29,6 +29,7 @@ from infra.runtime.errors import STARTUP_ERRORS, StartupError
 from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.metrics import build_registry
 from infra.runtime.node import RunningRoles, node_name, pending_dependencies, run_roles
+from infra.runtime.node_report import reporting_node
 from infra.runtime.outgoing import open_outgoing
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import sandboxes, venues
@@ -137,14 +138,17 @@ async def _run_container(settings: Settings, container: Container, stopping: asy
         await reseal_channels(backends.database, container.vault)
     await hash_keys(backends.database, container.vault)
     try:
-        async with run_roles(container, settings, node_name(container)) as roles:
-            await _listen(settings, container, roles, stopping)
+        name = node_name(container)
+        async with run_roles(container, settings, name) as roles:
+            await _listen(settings, container, name, roles, stopping)
     finally:
         await hub.close()
         container.hasher.close()
 
 
-async def _listen(settings: Settings, container: Container, roles: RunningRoles, stopping: asyncio.Event) -> None:
+async def _listen(
+    settings: Settings, container: Container, name: str, roles: RunningRoles, stopping: asyncio.Event
+) -> None:
     async def is_ready() -> bool:
         return not await pending_dependencies(container, settings)
 
@@ -159,8 +163,19 @@ async def _listen(settings: Settings, container: Container, roles: RunningRoles,
     registry = build_registry(container, roles, services.events.followers)
     app = _app(settings, container, services, registry)
     backends = container.backends
-    async with close_revoked_connections(
-        backends.database, backends.bus, backends.clock, container.authenticator, app.state.connections
+    async with (
+        close_revoked_connections(
+            backends.database, backends.bus, backends.clock, container.authenticator, app.state.connections
+        ),
+        reporting_node(
+            backends.database,
+            name,
+            settings.roles,
+            engine_info.started_at,
+            roles,
+            app.state.connections,
+            lambda: pending_dependencies(container, settings),
+        ),
     ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
         server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)

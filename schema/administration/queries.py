@@ -9,6 +9,7 @@ from domain.model.users import UserRole, UserStatus
 from resolvers import administration
 from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
+from schema.administration.overview import Overview
 from schema.administration.types import ManagedUser, ManagedUserConnection
 from schema.common.arguments import OrderBy, connection_field
 from schema.common.types import Info
@@ -40,6 +41,10 @@ class Administration:
         self, info: Info, page: PageArguments, filter: UserFilter, order_by: OrderBy = TimeOrder.NEWEST_FIRST
     ) -> object:
         return await administration.users(info.context, page, filter, order_by)
+
+    @strawberry.field(graphql_type=Overview | None, description="How the engine is doing, over all users and nodes.")
+    async def overview(self, info: Info) -> object:
+        return await administration.overview(info.context)
 
     @strawberry.field(
         graphql_type=ManagedUser | None, description="The user with this email address. Null if there is none."

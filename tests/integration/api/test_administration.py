@@ -1,12 +1,22 @@
 """What operators see of users through the API: a list that is filtered and paged, and what each has, by numbers."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
+from domain.administration.overview import NodeReporter
+from domain.core.background import cancel_and_wait
+from domain.model.markets import FeedState
+from domain.model.node_reports import LoggedError, NodeReport, ReportedFeed
+from domain.model.order_side import OrderSide
+from domain.model.orders import OrderStatus, OrderType
 from domain.model.users import ALL_SCOPES, Identity, LoginSession, User, UserRole
 from resolvers.context import RequestContext
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.users import stored_user
+from tests.support.waiting import read_until
 
 USERS = """query($email: String, $role: UserRole, $status: UserStatus, $plan: String, $first: Int, $after: String,
     $order: TimeOrder! = NEWEST_FIRST) {
@@ -117,3 +127,72 @@ async def context_of(api: Api, user: User) -> RequestContext:
         await transaction.users.add_login_session(session, session.id.bytes)
     identity = Identity(user, session.id, ALL_SCOPES, None, is_login_session=True)
     return RequestContext(api.services, identity, "127.0.0.1")
+
+
+async def test_the_overview_has_nodes_feeds_errors_and_numbers_over_all_users(api: Api) -> None:
+    now = datetime.now(UTC)
+    feeds = (
+        ReportedFeed("sandbox:BTC/USDT", FeedState.LIVE, now),
+        ReportedFeed("sandbox:ETH/USDT", FeedState.STALE, now),
+    )
+    failing = NodeReport("b", "0", ("web",), now, ("the database",), 3, 1, 2, feeds, (LoggedError(now, "x", "failed"),))
+
+    async def make_report() -> NodeReport:
+        return failing
+
+    session = await api.session()
+    await api.stored(api.floor_order())
+    await api.harness.pool.execute(
+        "UPDATE trading_sessions SET status = 'FAILED', status_code = 'INTERNAL', stopped_at = now() WHERE id = $1",
+        session.id,
+    )
+    reporting = asyncio.create_task(NodeReporter(api.database, make_report).run())
+    query = """{ administration { overview { users { total operators disabled } accounts { paper live unreconciled
+        unattended alerting } tradingSessions { running failed failures { code user { email } } } trading { activeOrders
+        ordersInDoubt openPositions exitsWaiting unwatchedProtections halts } jobs { queued running failed
+        oldestWaitSeconds } mails { waiting retried givenUp oldestWaitSeconds error } nodes { name lost roles pending
+        connections errorCount warningCount feedCount failingFeeds { market state } errors { logger message } } } } }"""
+
+    async def overview() -> dict[str, Any]:
+        return (await api.run(query))["administration"]["overview"]
+
+    found = await read_until(overview, lambda found: found["nodes"], "the node has reported")
+    assert found["nodes"] == [
+        {
+            "name": "b", "lost": False, "roles": ["web"], "pending": ["the database"], "connections": 3,
+            "errorCount": 1, "warningCount": 2, "feedCount": 2,
+            "failingFeeds": [{"market": "sandbox:ETH/USDT", "state": "STALE"}],
+            "errors": [{"logger": "x", "message": "failed"}],
+        }
+    ]  # fmt: skip
+    assert found["users"] == {"total": 1, "operators": 1, "disabled": 0}
+    assert (found["accounts"]["paper"], found["trading"]["activeOrders"]) == (1, 1)
+    assert found["tradingSessions"] == {
+        "running": 0, "failed": 1, "failures": [{"code": "INTERNAL", "user": {"email": api.harness.user.email}}],
+    }  # fmt: skip
+    await cancel_and_wait(reporting)
+    assert (await overview())["nodes"] == [], "a node that stops properly isn't listed any more"
+
+
+async def test_disabling_a_user_cancels_open_orders_and_leaves_positions_to_their_protection(api: Api) -> None:
+    harness = api.harness
+    await harness.start()
+    eve = await stored_user(api.database, email="eve@example.com")
+    async with api.database.transaction() as transaction:
+        await transaction.users.set_role(eve.email, UserRole.OPERATOR)
+    filled = await harness.place("bought", quantity=Decimal(2))
+    await harness.until(filled.id, OrderStatus.FILLED)
+    resting = await harness.limit("resting", price="91", quantity=Decimal(1))
+    closing = await harness.place("sold", side=OrderSide.SELL, type=OrderType.LIMIT, price=Decimal(120),
+                                  quantity=Decimal(1), reduce_only=True)  # fmt: skip
+
+    answer = await api.run(
+        "mutation($id: ID!) { userDisable(id: $id) { user { counts { openPositions } } errors { code } } }",
+        await context_of(api, eve),
+        id=encode_id("ManagedUser", harness.user.id),
+    )
+    assert answer["userDisable"]["user"]["counts"]["openPositions"] == 1
+    await harness.until(resting.id, OrderStatus.CANCELED)
+    assert (await harness.read(closing.id)).status is OrderStatus.OPEN
+    denied = await harness.place("more", quantity=Decimal(1))
+    assert denied.status is OrderStatus.DENIED

@@ -3,8 +3,11 @@ from collections.abc import Callable
 import pytest
 from prometheus_client import CollectorRegistry
 
+from domain.model.users import ApiScope
 from domain.ports.bus import BusSubscription
+from domain.users.operators import Administrator
 from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
 from infra.runtime.credential_watcher import close_revoked_connections
 from infra.web.connections.close_codes import CloseCode
 from infra.web.connections.registry import ConnectionRegistry
@@ -65,3 +68,27 @@ async def test_a_revoked_credentials_sockets_close_and_others_stay(node: SignInN
 
         await eventually(lambda: gone.closed_with == CloseCode.FORBIDDEN, "the revoked session's socket closes")
         assert sockets["stays@example.com"][0].closed_with is None
+
+
+async def test_a_credential_that_ended_without_a_message_closes_its_sockets_soon(node: SignInNode) -> None:
+    connections, bus = ConnectionRegistry(WebMetrics(CollectorRegistry())), LossyBus()
+    watching = close_revoked_connections(node.database, bus, node.clock, node.authenticator, connections, 0.01)
+    async with watching:
+        await node.users.register("root@example.com", PASSWORD, None, HERE)
+        signed = await node.users.register("goes@example.com", PASSWORD, None, HERE)
+        identity = await node.authenticator.identify(signed.token)
+        assert identity is not None
+        _, secret = await node.keys.create(identity, "bot", frozenset({ApiScope.READ}), None)
+        key = await node.authenticator.identify(secret)
+        assert key is not None
+        sockets = [Socket(), Socket()]
+        for socket, of in zip(sockets, (identity, key), strict=True):
+            connections.add(socket)
+            connections.set_credential(socket, str(of.credential_id))
+
+        machine = SignInNode(node.database, EmbeddedCache(node.clock), LossyBus(), node.hasher, node.clock)
+        await machine.administration.disable(Administrator(), identity.user.id)
+
+        closed = [CloseCode.FORBIDDEN] * 2
+        await eventually(lambda: [socket.closed_with for socket in sockets] == closed, "both sockets close")
+        assert await node.authenticator.identify(secret) is None

@@ -1,0 +1,30 @@
+"""The port of how the engine is doing, over all users."""
+
+from typing import Protocol
+
+from domain.model.node_reports import NodeReport, NodeState
+from domain.model.overview import EngineFigures, FailedTradingSession
+
+
+class OverviewRepository(Protocol):
+    """Figures over all users, and what nodes report, by the database's clock."""
+
+    async def figures(self) -> EngineFigures:
+        """Return the numbers."""
+        ...
+
+    async def failed_trading_sessions(self, limit: int) -> list[FailedTradingSession]:
+        """Return the newest trading sessions that failed in the last 24 hours."""
+        ...
+
+    async def save_node(self, report: NodeReport) -> None:
+        """Store a node's report in the place of its last one, and forget nodes that were last seen a day ago."""
+        ...
+
+    async def delete_node(self, name: str) -> None:
+        """Forget a node, which stops."""
+        ...
+
+    async def nodes(self) -> list[NodeState]:
+        """Return all nodes of the last 24 hours, by name; those that stopped properly aren't among them."""
+        ...
