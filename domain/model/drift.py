@@ -45,7 +45,8 @@ class Drift:
 
     `missed` are round trips of the backtest alone, `extra` those of the session alone, `matched` those of both.
     Profits are the sums of all round trips' profits in percent of their entries. `entry_bps` and `exit_bps` are how
-    much worse the session's prices were on average, in basis points; None without any to compare.
+    much worse the session's prices were on average, in basis points; None without any to compare. Round trips that
+    began at `since` or later are compared; None for the start of the session.
     """
 
     matched: int
@@ -57,6 +58,7 @@ class Drift:
     entry_bps: float | None
     exit_bps: float | None
     items: tuple[DriftItem, ...]
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from domain.model.trading import Signal, SignalAction
 MOST_ITEMS: Final = 100
 NOTABLE_BPS: Final = 5.0
 """Smaller differences of prices count in the averages, and are no item."""
-_CANDLES_TO_FILL: Final = 5
+CANDLES_TO_FILL: Final = 5
 """How many candles after its signal an entry may still be filled, as a LIMIT order is."""
 
 
@@ -64,7 +64,7 @@ class _EntrySignals:
 
     def before(self, opened_at: datetime) -> Signal | None:
         """Return the newest one whose candle closed just before a round trip was opened."""
-        earliest = self._timeframe.open_time(opened_at) - _CANDLES_TO_FILL * self._timeframe.duration
+        earliest = self._timeframe.open_time(opened_at) - CANDLES_TO_FILL * self._timeframe.duration
         index = bisect_left(self._candles, opened_at) - 1
         return self._entries[index][1] if index >= 0 and self._candles[index] >= earliest else None
 

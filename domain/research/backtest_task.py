@@ -1,5 +1,6 @@
 """The part of a backtest that is computed in a process of its own."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +30,8 @@ _RUN_SHARE: Final = 0.4
 class BacktestTask:
     """A backtest as it is sent to a process: all that it needs, and nothing that can't be pickled.
 
-    Candles that open before `start` only warm it up.
+    Candles that open before `start` only warm it up. Of the round trips those that were opened at `kept_from` or later
+    are kept, the first `MAX_ROUND_TRIPS` of them.
     """
 
     definition: StrategyDefinition
@@ -41,6 +43,7 @@ class BacktestTask:
     initial_equity: Decimal
     latency_milliseconds: int = 0
     settings: RunSettings = DEFAULT_SETTINGS
+    kept_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,14 @@ def compute_backtest(task: BacktestTask, on_progress: OnProgress) -> BacktestOut
         checks = run_checks(
             plan, markets, start, result, on_progress=lambda share: on_progress(run_share + (1 - run_share) * share)
         )
-    count = len(result.round_trips)
+    trips = result.round_trips
+    if task.kept_from is not None:
+        trips = trips[bisect_left(trips, task.kept_from, key=lambda trip: trip.opened_at) :]
+    count = len(trips)
     notes = [] if result.message is None else [f"{result.message.rstrip('.')}."]
     if count > MAX_ROUND_TRIPS:
         notes.append(
             f"The first {MAX_ROUND_TRIPS:,} of {count:,} round trips are kept; all of them count in the metrics."
         )
-    kept = result.round_trips[:MAX_ROUND_TRIPS]
+    kept = trips[:MAX_ROUND_TRIPS]
     return BacktestOutcome(result.metrics, result.equity_curve, kept, result.hash, tuple(notes), checks)

@@ -43,6 +43,16 @@ class BacktestDrift:
     computed_at: datetime = strawberry.field(description="When it was computed.")
     until: datetime = strawberry.field(description="Up to when the session and the backtest were compared.")
 
+    @strawberry.field(
+        name="from",
+        description=(
+            "Since when round trips were compared, where it isn't the start of the session: only the newest 10,000 "
+            "signals of a session are read. Null otherwise."
+        ),
+    )
+    def since(parent: strawberry.Parent[domain.BacktestDrift]) -> datetime | None:
+        return _drift(parent).since
+
     @strawberry.field(description="How many round trips both made.")
     def matched(parent: strawberry.Parent[domain.BacktestDrift]) -> int:
         return _drift(parent).matched

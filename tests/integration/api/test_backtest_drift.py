@@ -17,8 +17,10 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import OrderRole, OrderStatus
 from domain.model.reports import RoundTrip
 from domain.model.trading import Signal, SignalAction, TradingSession, TradingSessionStatus
+from domain.research import backtest_task, drift_handler
 from domain.research.candle_loader import CandleLoader
-from domain.research.drift_handler import DriftHandler
+from domain.research.compute_pool import ComputePool
+from domain.research.drift_handler import MOST_SIGNALS, DriftHandler
 from domain.research.drift_service import MOST_OPEN, PAUSE
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
@@ -28,11 +30,12 @@ from infra.runtime.compute_pool import ProcessPool
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.backtest_jobs import store_waves, waves
+from tests.support.optimizations import ThreadPool
 from tests.support.orders import a_market
 from tests.support.trading import new_strategy, new_version
 
 QUERY = """query($id: ID!) { node(id: $id) { ... on TradingSession { backtestDrift {
-  computedAt until matched missed extra missingCandles liveProfitPercent backtestProfitPercent entryBps exitBps
+  computedAt from until matched missed extra missingCandles liveProfitPercent backtestProfitPercent entryBps exitBps
   items { cause at message priceBps market { symbol } } } } } }"""
 LIST = "{ viewer { tradingSessions { nodes { backtestDrift { matched } } } } }"
 JOBS = "{ viewer { jobs { nodes { kind status message } } } }"
@@ -52,10 +55,10 @@ async def processes() -> AsyncIterator[ProcessPool]:
     await processes.close()
 
 
-def runner(api: Api, processes: ProcessPool) -> JobRunner:
+def runner(api: Api, processes: ComputePool, most_signals: int = MOST_SIGNALS) -> JobRunner:
     database, harness = api.database, api.harness
     candles = CandleLoader(database, PostgresBars(harness.pool), lambda _venue: None, harness.clock)
-    handler = DriftHandler(database, candles, processes, harness.clock)
+    handler = DriftHandler(database, candles, processes, harness.clock, most_signals)
     return JobRunner(database, harness.bus, harness.clock, "worker", [handler])
 
 
@@ -206,6 +209,42 @@ async def test_what_happened_after_the_newest_candle_is_not_compared_yet(api: Ap
     assert found is not None
     assert (found["matched"], found["extra"], found["items"]) == (len(trips), 0, [])
     assert datetime.fromisoformat(found["until"]) == session.stopped_at
+
+
+async def test_of_a_session_with_many_signals_both_sides_are_compared_since_those_that_are_read(
+    api: Api, processes: ProcessPool
+) -> None:
+    session = await a_session(api)
+    trips = await backtest(api, session)
+    for trip in trips:
+        await lived(api, session, trip)
+    await drift(api, session)
+    await runner(api, processes, most_signals=3).work_once()
+    found = await drift(api, session)
+    assert found is not None
+    since = datetime.fromisoformat(found["from"])
+    assert trips[-3].opened_at < since
+    compared = [trip for trip in trips if trip.opened_at >= since]
+    assert 0 < len(compared) < 3
+    assert (found["matched"], found["missed"], found["extra"], found["items"]) == (len(compared), 0, 0, [])
+    assert found["liveProfitPercent"] == pytest.approx(found["backtestProfitPercent"], abs=0.5)
+
+
+async def test_a_backtest_of_more_round_trips_than_are_kept_is_compared_up_to_the_last_of_them(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (backtest_task, drift_handler):
+        monkeypatch.setattr(module, "MAX_ROUND_TRIPS", 3)
+    session = await a_session(api)
+    trips = await backtest(api, session)
+    for trip in trips:
+        await lived(api, session, trip)
+    await drift(api, session)
+    await runner(api, ThreadPool()).work_once()
+    found = await drift(api, session)
+    assert found is not None
+    assert (found["from"], datetime.fromisoformat(found["until"])) == (None, trips[2].opened_at)
+    assert (found["matched"], found["missed"], found["extra"], found["items"]) == (2, 0, 0, [])
 
 
 async def test_it_is_requested_once_and_again_when_it_is_old_until_the_session_has_ended(
