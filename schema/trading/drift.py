@@ -46,8 +46,8 @@ class BacktestDrift:
     @strawberry.field(
         name="from",
         description=(
-            "Since when round trips were compared, where it isn't the start of the session: only the newest 10,000 "
-            "signals of a session are read. Null otherwise."
+            "Since when round trips were compared, if only the newest 10,000 signals of the session were read. Null if "
+            "they were compared since its start."
         ),
     )
     def since(parent: strawberry.Parent[domain.BacktestDrift]) -> datetime | None:
