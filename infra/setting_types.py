@@ -17,6 +17,8 @@ from infra.mail_server import mail_address
 from infra.oidc.settings import OidcProvider
 
 SECRET_KEY_BYTES = 32
+_LEAST_SIGNING_BYTES, _MOST_SIGNING_BYTES = 24, 64
+"""As Standard Webhooks has it."""
 HIGHEST_PORT = 65_535
 
 _HOST = r"(\[[0-9A-Fa-f:.]+\]|[^\s:/@,\[\]]+)"
@@ -104,6 +106,17 @@ def _check_secret_key(key: SecretStr) -> SecretStr:
     return key
 
 
+def _check_signing_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    try:
+        size = len(base64.b64decode(text.removeprefix("whsec_"), validate=True))
+    except binascii.Error:
+        size = 0
+    if not text.startswith("whsec_") or not _LEAST_SIGNING_BYTES <= size <= _MOST_SIGNING_BYTES:
+        raise ValueError("must be whsec_ and 24 to 64 bytes in base64; make one with: openssl rand -base64 32")
+    return secret
+
+
 def _check_mail_sender(sender: str) -> str:
     mail_address(sender)
     return sender
@@ -141,6 +154,7 @@ CommaList: TypeAlias = Annotated[tuple[_T, ...], NoDecode, BeforeValidator(_spli
 DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_check_database_url)]
 SecretKey: TypeAlias = Annotated[SecretStr, AfterValidator(_check_secret_key)]
 SecretKeys: TypeAlias = Annotated[CommaList[SecretStr], _each(_check_secret_key)]
+SigningSecrets: TypeAlias = Annotated[CommaList[SecretStr], _each(_check_signing_secret)]
 VenueId: TypeAlias = Annotated[str, AfterValidator(check_venue)]
 VenueIds: TypeAlias = Annotated[CommaList[str], _each(check_venue)]
 Members: TypeAlias = Annotated[CommaList[str], _each(_check_member)]

@@ -31,6 +31,7 @@ from infra.setting_types import (
     Recordings,
     SecretKey,
     SecretKeys,
+    SigningSecrets,
     VenueId,
     VenueIds,
     decode_secret_key,
@@ -160,6 +161,11 @@ class Settings(BaseSettings):
         ge=1,
         le=2**31 - 1,
         description="requests a minute from one address without a token; those of users are limited by their plans",
+    )
+    billing_secrets: SigningSecrets = Field(
+        (),
+        description="whsec_ and 24 to 64 bytes in base64, with commas: what the billing system signs its events with, "
+        "the present secret and earlier ones; without them there is no /hooks/billing",
     )
     max_feeds_per_venue: int = Field(
         MAX_FEEDS_PER_VENUE,

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.core.changes import Changes
+from domain.core.errors import ErrorCode, InputError
+from domain.model.administration import ManagedUser
 from domain.model.plans import Entitlement, EntitlementUsage, Plan, PlanChange
 from domain.model.users import ApiScope, User
 from domain.users.plans import SHOWN_CHANGES, PlanRequest
 from domain.users.request_rates import limit_of_user
+from resolvers.administration import managed_user_id
 from resolvers.context import RequestContext
 
 
-async def usage(context: RequestContext, user: User) -> list[EntitlementUsage]:
+async def usage(context: RequestContext, user: User | ManagedUser) -> list[EntitlementUsage]:
     """Return how much of the plan the user uses."""
     async with context.reads.read_only() as reading:
         counted = await reading.plans.usage(user.id, user.plan)
@@ -20,7 +23,7 @@ async def usage(context: RequestContext, user: User) -> list[EntitlementUsage]:
     return [*counted, requests]
 
 
-async def changes(context: RequestContext, user: User) -> Sequence[PlanChange]:
+async def changes(context: RequestContext, user: User | ManagedUser) -> Sequence[PlanChange]:
     """Return the decisions about the user's plan, the last one first."""
     async with context.reads.read_only() as reading:
         return await reading.plans.changes(user.id, SHOWN_CHANGES)
@@ -53,8 +56,11 @@ async def archive(context: RequestContext, name: str) -> Plan:
     return await context.services.plans.archive(context.require(ApiScope.ADMIN), name)
 
 
-async def change(context: RequestContext, user_id: UUID, request: PlanRequest) -> tuple[User, PlanChange]:
-    """Give a user a plan, as an operator."""
+async def change(context: RequestContext, user: str, request: PlanRequest) -> tuple[User, PlanChange]:
+    """Give a user a plan, as an operator; `user` is the id of a ManagedUser or a User."""
+    user_id = managed_user_id(user)
+    if user_id is None:
+        raise InputError(ErrorCode.NOT_FOUND, "There is no such user.", ("input", "user"))
     return await context.services.plans.change(context.require(ApiScope.ADMIN), user_id, request)
 
 

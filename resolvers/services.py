@@ -39,6 +39,7 @@ from domain.trading.strategies import StrategyService
 from domain.trading.trading_sessions import TradingSessionService
 from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
+from domain.users.billing import BillingService
 from domain.users.confirmation import ConfirmationService
 from domain.users.email_addresses import EmailService
 from domain.users.invitations import InvitationService
@@ -97,6 +98,7 @@ class Services:
     plans: PlanService
     channels: ChannelService
     rates: RequestRates
+    billing: BillingService
     venues: VenueDirectory
     markets: MarketDataHub
     market_history: MarketHistory

@@ -24,11 +24,12 @@ class UserStatus(StrEnum):
 
 
 class ActivityAuthor(StrEnum):
-    """Who did something: the user, an operator, or somebody at the engine's machine by the command line."""
+    """Who did something: the user, an operator, somebody at the machine by the command line, or the billing system."""
 
     SELF = "SELF"
     OPERATOR = "OPERATOR"
     COMMAND_LINE = "COMMAND_LINE"
+    BILLING = "BILLING"
 
 
 class ApiScope(StrEnum):

@@ -49,8 +49,8 @@ class PlanRepository(Protocol):
 
     async def add_change(
         self, change: PlanChange, event_hash: bytes | None = None, *, at_once: bool = False
-    ) -> PlanChange:
-        """Store a decision about a user's plan, and return it as stored.
+    ) -> PlanChange | None:
+        """Store a decision about a user's plan, and return it as stored; None if its event was stored before.
 
         One that takes effect `at_once` does so by the clock of the database, if that is behind the node's.
         """

@@ -9,14 +9,19 @@ from uuid import UUID
 
 from domain.core.changes import Changes
 from domain.core.clock import Clock, IdGenerator
-from domain.core.errors import ErrorCode, Forbidden, InputError, InputErrors
+from domain.core.errors import ErrorCode, InputError, InputErrors
 from domain.core.text import camel_case
-from domain.core.validation import normalise_name
 from domain.model.plans import Plan, PlanChange, PlanChangeSource, PlanChangeStatus
-from domain.model.users import Identity, User, UserRole
+from domain.model.users import Identity, User
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
-from domain.users.identity_lock import lock_identity
+from domain.users.operators import (
+    Administrator,
+    lock_operator,
+    record_administration,
+    require_operator,
+    validate_reason,
+)
 
 HIGHEST_LIMIT: Final = 2**31 - 1
 SHOWN_CHANGES: Final = 100
@@ -57,13 +62,15 @@ class PlanService:
     async def list_all(self, operator: Identity | None) -> list[Plan]:
         """Return all plans by name, archived ones too."""
         async with self._database.read_only() as reading:
-            await require_operator(reading, operator)
+            if operator is not None:
+                await require_operator(reading, operator)
             return await reading.plans.list_all()
 
     async def count_users(self, operator: Identity | None) -> Mapping[str, int]:
         """Return how many users have each plan."""
         async with self._database.read_only() as reading:
-            await require_operator(reading, operator)
+            if operator is not None:
+                await require_operator(reading, operator)
             return await reading.plans.count_users()
 
     async def create(self, operator: Identity | None, plan: Plan, *, make_default: bool = False) -> Plan:
@@ -124,7 +131,7 @@ class PlanService:
         now = self._clock.now()
         at_once = request.effective_at is None
         effective_at = _validate_time(request.effective_at, now)
-        reason = None if request.reason is None else normalise_name(request.reason, "reason")
+        reason = validate_reason(request.reason)
         async with self._database.transaction() as transaction:
             await self._begin(transaction, operator)
             if not await transaction.users.lock(user_id):
@@ -146,6 +153,7 @@ class PlanService:
                 ),
                 at_once=at_once,
             )
+            assert change is not None  # it has no event
             await self._record_change(transaction, operator, "userPlanChange", change)
             user = await transaction.users.get(user_id)
             assert user is not None
@@ -167,9 +175,7 @@ class PlanService:
             return await transaction.plans.change_by_id(change_id) or change
 
     async def _begin(self, transaction: UnitOfWork, operator: Identity | None) -> None:
-        await require_operator(transaction, operator)
-        if operator is not None:
-            await lock_identity(transaction, operator, self._clock.now())
+        await lock_operator(transaction, Administrator(operator), self._clock.now())
 
     async def _record(self, transaction: UnitOfWork, operator: Identity | None, action: str, name: str) -> None:
         if operator is not None:
@@ -179,21 +185,23 @@ class PlanService:
     async def _record_change(
         self, transaction: UnitOfWork, operator: Identity | None, action: str, change: PlanChange
     ) -> None:
-        detail, now, subject = describe(change), self._clock.now(), ("User", str(change.user_id))
-        await record_activity(transaction, self._ids, now, change.user_id, action, subject, f"{detail}, by an operator")
-        if operator is not None and operator.user.id != change.user_id:
-            await record_activity(transaction, self._ids, now, operator.user.id, action, subject, detail)
+        now, user_id, detail = self._clock.now(), change.user_id, describe(change)
+        if operator is not None and operator.user.id == user_id:
+            own = ("User", str(user_id))
+            await record_activity(transaction, self._ids, now, user_id, action, own, detail, reason=change.reason)
+        else:
+            administrator = Administrator(operator, change.reason)
+            await record_administration(transaction, self._ids, now, administrator, user_id, action, detail)
 
 
 def describe(change: PlanChange) -> str:
-    """Return in words which plan from when on, and why."""
-    reason = "" if change.reason is None else f" ({change.reason})"
-    return f"{change.plan_name or 'the default plan'} from {change.effective_at:%Y-%m-%d %H:%M:%S} UTC{reason}"
+    """Return in words which plan from when on."""
+    return f"{change.plan_name or 'the default plan'} from {change.effective_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 async def require_available(transaction: UnitOfWork, name: str, path: Sequence[str]) -> None:
     """Raise NOT_FOUND unless there is a plan of that name, and CONFLICT if it is archived."""
-    plan = await transaction.plans.get(name)
+    plan = await transaction.plans.get(name) if _NAME.fullmatch(name) else None
     if plan is None:
         names = ", ".join(one.name for one in await transaction.plans.list_all() if one.archived_at is None)
         raise InputError(ErrorCode.NOT_FOUND, f"There is no plan {name[:40]!r}; there are {names}.", path)
@@ -201,17 +209,8 @@ async def require_available(transaction: UnitOfWork, name: str, path: Sequence[s
         raise InputError(ErrorCode.CONFLICT, f"The plan {name} is archived; choose another one.", path)
 
 
-async def require_operator(reading: UnitOfWork, operator: Identity | None) -> None:
-    """Raise `Forbidden` unless this is an operator, or nobody: somebody at the machine."""
-    if operator is None:
-        return
-    user = await reading.users.get(operator.user.id)
-    if user is None or user.role is not UserRole.OPERATOR or user.disabled_at is not None:
-        raise Forbidden("Only an operator can see and change plans of users.")
-
-
 async def _plan(transaction: UnitOfWork, name: str) -> Plan:
-    plan = await transaction.plans.get(name, lock=True)
+    plan = await transaction.plans.get(name, lock=True) if _NAME.fullmatch(name) else None
     if plan is None:
         raise InputError(ErrorCode.NOT_FOUND, f"There is no plan {name[:40]!r}.", ("input", "name"))
     return plan

@@ -16,6 +16,7 @@ from cachetools import LRUCache
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
+from domain.model.administration import ManagedUser
 from domain.model.users import Identity, User
 from domain.ports.cache import Cache
 
@@ -81,7 +82,7 @@ def limits_of(identity: Identity) -> Sequence[RequestLimit]:
     return (RequestLimit(f"key:{identity.credential_id}", own, reason), of_user)
 
 
-def limit_of_user(user: User) -> RequestLimit:
+def limit_of_user(user: User | ManagedUser) -> RequestLimit:
     """Return what all requests of a user are counted by."""
     plan = user.plan
     reason = (

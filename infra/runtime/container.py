@@ -40,6 +40,7 @@ from domain.trading.trading_sessions import TradingSessionService
 from domain.trading.webhook_messages import WebhookReceiver
 from domain.users.api_keys import ApiKeyService
 from domain.users.authentication import Authenticator
+from domain.users.billing import BillingService
 from domain.users.code_checks import MailLimits
 from domain.users.confirmation import ConfirmationService
 from domain.users.email_addresses import EmailService
@@ -201,6 +202,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
             database, container.outgoing.senders, container.outgoing.guard, container.vault, tokens, clock, ids
         ),
         rates=RequestRates(backends.cache, clock),
+        billing=BillingService(database, clock, ids),
         venues=container.venues,
         markets=hub,
         market_history=history,

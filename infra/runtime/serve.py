@@ -15,6 +15,7 @@ import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from domain.market_data.hub import MarketDataHub
 from domain.model.users import Device
@@ -38,6 +39,7 @@ from infra.settings import Role, Settings
 from infra.strategy_plugins import load_templates
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
+from infra.web.billing_hook import BillingHookRoute
 from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
 from infra.web.downloads import DownloadRoute, export_download, report_download, tax_download
@@ -206,6 +208,7 @@ def _app(settings: Settings, container: Container, services: Services, registry:
         return build_health_app(lambda: pending_dependencies(container, settings), registry, web)
     routes = [
         SignalHookRoute(services.webhook_receiver),
+        *_billing_routes(settings, container, services),
         DownloadRoute(EXPORT_PATH, export_download(services.data_exports)),
         DownloadRoute(TAX_PATH, tax_download(services.tax_links)),
         DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY)),
@@ -220,6 +223,12 @@ def _app(settings: Settings, container: Container, services: Services, registry:
         routes,
         rates=services.rates,
     )
+
+
+def _billing_routes(settings: Settings, container: Container, services: Services) -> list[BaseRoute]:
+    secrets = [secret.get_secret_value() for secret in settings.billing_secrets]
+    clock = container.backends.clock
+    return [BillingHookRoute(services.billing, services.rates, clock, secrets)] if secrets else []
 
 
 def web_settings(settings: Settings) -> WebSettings:

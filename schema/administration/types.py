@@ -8,7 +8,7 @@ import strawberry
 from domain.model import administration as domain
 from domain.model.trading_state import TradingState
 from domain.model.users import UserRole, UserStatus
-from resolvers import administration, filters, users
+from resolvers import administration, filters, plans, users
 from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
 from schema.common.arguments import OrderBy, connection_field
@@ -17,7 +17,7 @@ from schema.common.node import Node, instance_of
 from schema.common.pagination import connection
 from schema.common.types import Info
 from schema.engine.types import HaltFields
-from schema.plans.types import Plan
+from schema.plans.types import EntitlementUsage, Plan, PlanChange
 from schema.users.types import ActivityConnection
 
 
@@ -64,10 +64,25 @@ class ManagedUser(Node, HaltFields):
     disabled_at: datetime | None = strawberry.field(
         description="When the user was disabled. Null if the user isn't disabled."
     )
-    plan: Plan = strawberry.field(description="The limits that apply to the user.")
+    plan: Plan = strawberry.field(description="The plan that the user has now: the limits that apply to the user.")
     trading_state: TradingState = strawberry.field(
         description="What halts allow the user to do. A halt of the engine is not counted here."
     )
+
+    @strawberry.field(
+        graphql_type=list[EntitlementUsage] | None,
+        description="How much of the plan the user uses, one item for each entitlement that is counted.",
+    )
+    async def plan_usage(parent: strawberry.Parent[domain.ManagedUser], info: Info) -> object:
+        return await plans.usage(info.context, parent)
+
+    @strawberry.field(
+        graphql_type=list[PlanChange] | None,
+        description="The decisions about which plan the user has, past and scheduled, the last decision first: the "
+        "newest 100. The list is empty if the user has always had the default plan.",
+    )
+    async def plan_changes(parent: strawberry.Parent[domain.ManagedUser], info: Info) -> object:
+        return await plans.changes(info.context, parent)
 
     @strawberry.field(graphql_type=UserCounts | None, description="How much the user has.")
     async def counts(parent: strawberry.Parent[domain.ManagedUser], info: Info) -> object:

@@ -66,7 +66,7 @@ class PlanUpdateInput:
 
 @strawberry.input(description="The plan that a user is to have.")
 class UserPlanChangeInput:
-    user: strawberry.ID = strawberry.field(description="The id of the user.")
+    user: strawberry.ID = strawberry.field(description="The id of a `ManagedUser`, or of its `User`.")
     plan: str | None = strawberry.field(
         default=None, description="The name of the plan. Null for the default plan, whichever that is."
     )
@@ -74,7 +74,7 @@ class UserPlanChangeInput:
         default=None, description="From when on the user has the plan, within the next ten years. By default from now."
     )
     reason: str | None = strawberry.field(
-        default=None, description="The reason, of 1 to 100 printable characters. The user can read it."
+        default=None, description="The reason, of at most 500 characters. The user can read it."
     )
 
     def to_domain(self) -> PlanRequest:

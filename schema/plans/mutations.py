@@ -88,8 +88,7 @@ class PlanMutation:
     )
     async def user_plan_change(self, info: Info, input: Annotated[UserPlanChangeInput, INPUT]) -> Fields:
         await plans.require_operator(info.context)
-        user_id = decode_uuid(input.user, "User", ("input", "user"))
-        user, change = await plans.change(info.context, user_id, input.to_domain())
+        user, change = await plans.change(info.context, input.user, input.to_domain())
         return {"plan_change": change, "plan": user.plan}
 
     @mutation(

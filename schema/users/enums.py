@@ -33,6 +33,7 @@ describe_enum(
         "SELF": "The user whose activity it is.",
         "OPERATOR": "An operator, to the user.",
         "COMMAND_LINE": "Somebody at the engine's machine, to the user, by the command line.",
+        "BILLING": "The billing system, to the user, by its webhook.",
     },
 )
 

@@ -62,7 +62,8 @@ SELECT id, user_id, plan_name, decided_at, effective_at, source, reason, event_i
 FROM plan_changes"""
 _ADD_CHANGE: Final = """
 INSERT INTO plan_changes (id, user_id, plan_name, decided_at, effective_at, source, reason, event_id, event_hash)
-VALUES ($1, $2, $3, $4, CASE WHEN $10 THEN least($5, statement_timestamp()) ELSE $5 END, $6, $7, $8, $9)"""
+VALUES ($1, $2, $3, $4, CASE WHEN $10 THEN least($5, statement_timestamp()) ELSE $5 END, $6, $7, $8, $9)
+ON CONFLICT (event_id) DO NOTHING"""
 
 _decode_plan: Final = msgspec.json.Decoder(Plan).decode
 
@@ -106,15 +107,13 @@ class PostgresPlans(Repository):
 
     async def add_change(
         self, change: PlanChange, event_hash: bytes | None = None, *, at_once: bool = False
-    ) -> PlanChange:
+    ) -> PlanChange | None:
         await self._connection.execute(
             _ADD_CHANGE,
             *(change.id, change.user_id, change.plan_name, change.decided_at, change.effective_at),
             *(change.source, change.reason, change.event_id, event_hash, at_once),
         )
-        stored = await self.get_change(change.user_id, change.id)
-        assert stored is not None
-        return stored
+        return await self.get_change(change.user_id, change.id)
 
     async def latest_decision_at(self, user_id: UUID) -> datetime | None:
         query = "SELECT max(decided_at) FROM plan_changes WHERE user_id = $1"

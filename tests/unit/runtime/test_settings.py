@@ -77,6 +77,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
         "requests_per_minute_per_address": ("600", 600),
+        "billing_secrets": (f"whsec_{KEY}", (SecretStr(f"whsec_{KEY}"),)),
         "max_feeds_per_venue": ("20", 20),
         "worker_processes": ("3", 3),
         "smtp_host": ("mail.example.com", "mail.example.com"),
