@@ -180,9 +180,10 @@ class Matrix:
             found = any(value is not None for value in (shown["data"] or {}).values())
             if found != role.is_operator:
                 self.findings.append(f"{role.name} {'finds' if found else 'misses'} users by {document[:60]}")
-            # Who it is, and when they registered and did something, is what operators see.
+            # Who it is, when they registered and did something, and which plan they have, is what operators see.
             seen = {value for value in self._leaks(shown, document) if not _MOMENT.fullmatch(value)}
-            if leaked := seen - {id_, self.victim.email, f"{MARK} name", *self.ids["Activity"]}:
+            open_to_them = {id_, self.victim.email, f"{MARK} name", f"{MARK} plan"}
+            if leaked := seen - {*open_to_them, *self.ids["Activity"], *self.ids["PlanChange"]}:
                 self.findings.append(f"{role.name} receives {sorted(leaked)[:3]} of a user by {document[:60]}")
 
     async def _public(self, role: Role) -> None:
