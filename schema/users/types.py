@@ -7,6 +7,7 @@ import strawberry
 from domain.model import users as domain
 from domain.model.trading_state import TradingState
 from resolvers import administration, channels, data_exports, nodes, oidc, plans, users
+from schema.accounts.portfolio import UserPortfolioField
 from schema.accounts.profit import UserProfitField
 from schema.accounts.taxes import UserTaxField
 from schema.common.node import Node, instance_of
@@ -117,7 +118,7 @@ ActivityConnection = connection(Activity, "activities")
 
 
 @strawberry.type(description="A user of this engine, with everything that belongs to them.")
-class User(Node, HaltFields, UserProfitField, UserTaxField, ViewerLists):
+class User(Node, HaltFields, UserProfitField, UserTaxField, UserPortfolioField, ViewerLists):
     is_type_of = instance_of(domain.User)
 
     email: str = strawberry.field(description="The email address, in lower case.")

@@ -47,7 +47,7 @@ VIEWER: Final = {
     "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role", "plan", "planUsage", "planChanges",
     "tradingState", "eventCursor", "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders",
     "fills", "positions", "jobs", "reports", "backtests", "optimizations", "strategyRecommendations", "activity",
-    "halt", "halts", "profitSummary", "taxExport", "notificationChannels",
+    "halt", "halts", "profitSummary", "portfolio", "taxExport", "notificationChannels",
     "linkedIdentities", "hasPassword",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""

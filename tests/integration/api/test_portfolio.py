@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from resolvers.ids import encode_id
 from tests.support.api import Api, Stream
 from tests.support.orders import BTC, a_market
 from tests.support.trading import ETH, at, new_account, new_id
-from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
 
 UPDATES = """subscription($account: ID, $tradingSession: ID, $every: Int! = 500) {
   positionUpdates(account: $account, tradingSession: $tradingSession, everyMilliseconds: $every) {
@@ -318,3 +319,46 @@ async def test_what_closes_a_position_and_how_far_that_is_can_be_read(api: Api) 
         "lastRefusal": "It isn't traded.",
         "endedAt": None,
     }
+
+
+PORTFOLIO = """query($currency: String) { viewer { portfolio(currency: $currency) {
+  currency total unpriced { currency amount } accounts { account { name } worth unpriced { currency } sharePercent }
+  assets { currency amount worth unpricedAmount sharePercent } } } }"""
+
+
+async def test_all_open_accounts_are_worth_a_sum_in_one_currency(api: Api) -> None:
+    async with api.harness.pool.acquire() as connection:
+        await connection.execute("DELETE FROM balances")
+    second, archived = (new_account(api.harness.user.id, name=name) for name in ("second", "archived"))
+    async with api.database.transaction() as transaction:
+        for account in (second, replace(archived, archived_at=datetime.now(UTC))):
+            await transaction.accounts.add(account, b"sealed")
+            await transaction.accounts.update(account)
+        for account, held in (
+            (api.harness.account, {"USDT": "500", "BTC": "2", "XYZ": "3"}), (second, {"USDT": "100"}),
+            (archived, {"USDT": "1000000"}),
+        ):  # fmt: skip
+            balances = [Balance(currency, Decimal(amount), Decimal(amount)) for currency, amount in held.items()]
+            await transaction.accounts.replace_balances(account.id, balances)
+
+    async def portfolio() -> dict[str, Any]:
+        return (await api.run(PORTFOLIO))["viewer"]["portfolio"]
+
+    # Nobody collects here, so that a subscriber has to be there when the price comes.
+    async with await api.subscribe(EQUITY, account=api.account) as stream:
+        await stream.next()
+        await priced(api, BTC, 100)
+        found = await read_until(portfolio, lambda found: found["total"] == "800", "the price is known")
+        in_coins = (await api.run(PORTFOLIO, currency="btc"))["viewer"]["portfolio"]
+    assert found["currency"] == "USDT"
+    assert found["unpriced"] == [{"currency": "XYZ", "amount": "3"}]
+    assert [(each["account"]["name"], each["worth"], each["sharePercent"]) for each in found["accounts"]] == [
+        ("second", "100", 12.5), (api.harness.account.name, "700", 87.5),
+    ]  # fmt: skip
+    assert [(each["currency"], each["amount"], each["worth"]) for each in found["assets"]] == [
+        ("USDT", "600", "600"), ("BTC", "2", "200"), ("XYZ", "3", None),
+    ]  # fmt: skip
+    assert (in_coins["currency"], in_coins["total"]) == ("BTC", "8")
+    assert await api.code(PORTFOLIO, currency="-") == "INVALID"
+    stranger = await api.another_user()
+    assert (await api.run(PORTFOLIO, api.context(stranger)))["viewer"]["portfolio"]["total"] == "0"
