@@ -10,6 +10,7 @@ from contextvars import ContextVar
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from domain.core.tracing import trace_id
 from infra.settings import LogFormat
 
 _QUIET = ("uvicorn", "asyncio", "hazelcast", "ccxt", "alembic", "websockets")
@@ -77,7 +78,7 @@ def configure_logging(level: str, form: LogFormat) -> None:
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
                 _in_order,
-                _renderer(form),
+                *_rendering(form),
             ],
         )
     )
@@ -89,16 +90,34 @@ def configure_logging(level: str, form: LogFormat) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _renderer(form: LogFormat) -> structlog.typing.Processor:
+def _rendering(form: LogFormat) -> list[structlog.typing.Processor]:
     if form is LogFormat.JSON:
-        return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        return [structlog.processors.JSONRenderer()]
+    plain = structlog.dev.plain_traceback
+    return [
+        _indent_exception,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),
+    ]
 
 
 def _add_request_id(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
     if (request_id := _request_id.get()) in _open_requests:
         line.setdefault("request_id", request_id)
+    if (trace := trace_id()) is not None:
+        line.setdefault("trace_id", trace)
     return line
+
+
+def _indent_exception(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Indent a traceback: no line of an error's text, which a peer may have written, begins as a log line does."""
+    if isinstance(text := line.get("exception"), str):
+        lines = (_UNPRINTABLE.sub(_escaped, part) for part in text.split("\n"))
+        line["exception"] = "\n".join(f"    {part}" for part in lines)
+    return line
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def _in_order(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -106,6 +125,6 @@ def _in_order(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDic
 
     Fields are escaped by the renderers.
     """
-    event = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), str(line.pop("event")))
+    event = _UNPRINTABLE.sub(_escaped, str(line.pop("event")))
     first = {name: line.pop(name) for name in ("timestamp", "level") if name in line}
     return {**first, "event": event, **line}

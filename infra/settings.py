@@ -150,6 +150,13 @@ class Settings(BaseSettings):
         min_length=16,
         description="what /metrics asks for as bearer token, 16 characters or more; without it everybody may read it",
     )
+    traces_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s@]+$",
+        description="where traces are sent by OTLP over HTTP, such as http://collector:4318/v1/traces; needs the extra "
+        "otel; without it none are made",
+    )
+    traces_share: float = Field(1.0, ge=0, le=1, description="which share of all traces is sent, 0 to 1")
     max_connections: int = Field(
         10_000, ge=16, le=1_000_000, description="connections of clients that are held at once, 16 to 1000000"
     )

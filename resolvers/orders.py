@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.core.errors import ErrorCode, InputError
 from domain.core.money import EXACT
 from domain.core.pagination import CursorScope, Page, id_key, page_request, slice_page
+from domain.core.tracing import span
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.model.protection import ExitLevel, PositionProtection
@@ -123,17 +124,22 @@ async def place(
 ) -> Order:
     """Place an order and return it as it is once the venue has answered, or after 2 s."""
     user = context.require_user(ApiScope.TRADE)
-    return await context.services.orders.place(user.id, request, idempotency_key, bracket, trail)
+    with span("order.place", venue=request.market.venue):
+        return await context.services.orders.place(user.id, request, idempotency_key, bracket, trail)
 
 
 async def amend(context: RequestContext, request: AmendmentRequest, idempotency_key: str) -> Order:
     """Amend an order and return the new one as it is once the venue has answered, or after 2 s."""
-    return await context.services.orders.amend(context.require_user(ApiScope.TRADE).id, request, idempotency_key)
+    user = context.require_user(ApiScope.TRADE)
+    with span("order.amend"):
+        return await context.services.orders.amend(user.id, request, idempotency_key)
 
 
 async def cancel(context: RequestContext, order_id: UUID) -> Order:
     """Cancel an order and return it as it is once the cancel has ended, or after 2 s."""
-    return await context.services.orders.cancel(context.require_user(ApiScope.TRADE).id, order_id)
+    user = context.require_user(ApiScope.TRADE)
+    with span("order.cancel"):
+        return await context.services.orders.cancel(user.id, order_id)
 
 
 async def cancel_all(

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
+from domain.core.tracing import order_span
 from domain.execution.account_book import AccountBook
 from domain.execution.alerts import AccountAlerts
 from domain.execution.commands import place_decided_order
@@ -268,7 +269,8 @@ class AccountContext:
         try:
             for order in orders:
                 try:
-                    step = OrderStep.of(order, await decide(order))
+                    with order_span("order.decide", order.id, venue=order.market.venue):
+                        step = OrderStep.of(order, await decide(order))
                 except (Unavailable, StaleLease):
                     raise
                 except Exception as error:  # noqa: BLE001  # of one order, which must harm no other

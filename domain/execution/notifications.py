@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 from uuid import UUID
 
-from domain.execution.order_counts import OrderCounts
+from domain.core.tracing import order_span
+from domain.execution.order_counts import OrderCounts, reason_code
 from domain.model.orders import Order
 from domain.model.trading import Account
 from domain.ports.bus import MessageBus, commands_topic
@@ -114,6 +115,9 @@ class OrderNotifier:
         commands, and go by `notify_executor`.
         """
         self.counts.count(order, before)
+        if before is None or before.status is not order.status:
+            with order_span("order.step", order.id, status=order.status.value, reason=reason_code(order)):
+                pass
         for waiter in self._waiters.pop(order.id, ()):
             if not waiter.done():
                 waiter.set_result(order)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from domain.core.errors import Unavailable
+from domain.core.tracing import order_span
 from domain.execution.account_context import AccountContext, Change
 from domain.execution.in_doubt import HeldAgain, InDoubtResolver
 from domain.model.orders import CancelCode, Order, OrderStatus, RejectCode
@@ -110,6 +111,10 @@ class OrderSender:
         return report.placed
 
     async def _deliver(self, order: Order, request: Request) -> None:
+        with order_span("order.send", order.id, venue=order.market.venue, type=order.type.value):
+            await self._send_and_save(order, request)
+
+    async def _send_and_save(self, order: Order, request: Request) -> None:
         try:
             outcome = await self._send(order, request)
             if isinstance(outcome, _Unsent):
@@ -150,6 +155,10 @@ class OrderSender:
 
     async def cancel(self, order: Order) -> Order | None:
         """Send the cancel of a PENDING_CANCEL order, save its outcome, and return the order; None if it isn't known."""
+        with order_span("order.cancel", order.id, venue=order.market.venue):
+            return await self._cancel(order)
+
+    async def _cancel(self, order: Order) -> Order | None:
         after: Order | None = None
         try:
             report = await self._context.venue.cancel(order, self._context.check_lease)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
+from domain.core.tracing import span
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
 from domain.execution.balance_audit import BalanceAudit
@@ -119,6 +120,11 @@ class Reconciler:
 
     async def reconcile(self) -> None:
         """Reconcile once; raises `VenueUnreachable` if the venue doesn't answer."""
+        account = self._context.account
+        with span("account.reconcile", venue=account.venue, **{"r3edge.account.id": str(account.id)}):
+            await self._reconcile()
+
+    async def _reconcile(self) -> None:
         started_at, started = self._context.clock.now(), self._context.clock.monotonic()
         stored = await self._read()
         await self._reconcile_orders(stored)

@@ -9,6 +9,7 @@ from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.core.polling import FIRST_READ_SECONDS, SLOWEST_READ_SECONDS
+from domain.core.tracing import carry
 from domain.events.idempotency import reservation, reserve, validate_key
 from domain.execution.commands import cancel_order, cancel_orders, place_order, replace_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
@@ -79,6 +80,7 @@ class OrderService:
         order = self._new_order(user_id, request, idempotency_key)
         if trail is not None:
             order = replace(order, trail_percent=trail.percent, trail_absolute=trail.absolute)
+        carry(order.id)
         if bracket is None and trail is None:
             placed = await self._place_at_once(user_id, request, order, idempotency_key)
             if placed is not None:
@@ -125,6 +127,7 @@ class OrderService:
         all of an order that has ended or is being replaced or cancelled, and CONFLICT if the key was used for another.
         """
         new_id, now = self._ids.next_id(), self._clock.now()
+        carry(new_id)
         async with self._database.transaction() as transaction:
             known = await reserve(transaction, self._clock, user_id, "orderAmend", idempotency_key, request, new_id)
             if known is None:
@@ -159,6 +162,7 @@ class OrderService:
                 message = f"The order is {order.status} and can't be cancelled any more."
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
             order = await cancel_order(transaction, order, CancelCode.REQUESTED, self._clock.now())
+        carry(order.id)
         return await self._follow(order, _has_ended)
 
     async def cancel_all(

@@ -9,7 +9,8 @@ from typing import Any
 
 from domain.core.errors import Unavailable
 from infra.clock import SystemClock
-from infra.doctor.bounded import bounded, in_thread, run_checks
+from infra.daemon_thread import in_daemon_thread
+from infra.doctor.bounded import bounded, run_checks
 from infra.doctor.data_directory import check_data_directory
 from infra.doctor.database import NoDatabase, check_database, reached_database
 from infra.doctor.database_server import found_database
@@ -42,13 +43,13 @@ async def examine(limit_seconds: float, **options: Any) -> list[Finding]:  # noq
     """Return what all checks find; `options` are those of the command line."""
     settings, found = _settings(options)
     if settings is None:
-        return [*found, *await run_checks({"versions": partial(in_thread, check_versions)}, limit_seconds)]
+        return [*found, *await run_checks({"versions": partial(in_daemon_thread, check_versions)}, limit_seconds)]
     checks: dict[str, Check] = {
-        "versions": partial(in_thread, check_versions),
-        "disk": partial(in_thread, partial(check_data_directory, settings)),
+        "versions": partial(in_daemon_thread, check_versions),
+        "disk": partial(in_daemon_thread, partial(check_data_directory, settings)),
         "web": partial(check_listening, settings, limit_seconds * _SHARE),
-        "descriptors": partial(in_thread, partial(check_descriptors, settings)),
-        "tls": partial(in_thread, partial(check_encryption, settings)),
+        "descriptors": partial(in_daemon_thread, partial(check_descriptors, settings)),
+        "tls": partial(in_daemon_thread, partial(check_encryption, settings)),
         "cache": partial(check_cache, settings, limit_seconds * _SHARE),
         "sandbox": partial(check_sandboxes, settings, limit_seconds * _SHARE),
         "mail": partial(check_mail, settings, limit_seconds * _SHARE),
@@ -108,7 +109,7 @@ async def _keys(
 ) -> Sequence[Finding]:
     try:
         accounts = await live_accounts(connection)
-        key = await in_thread(partial(_secret_key, settings, folder))
+        key = await in_daemon_thread(partial(_secret_key, settings, folder))
     except (Unavailable, OSError, ValueError):
         return [skipped("keys", "the accounts, or the secret key, can't be read")]
     vault = AesVault(key, settings.earlier_keys) if key is not None else None

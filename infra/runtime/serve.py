@@ -33,6 +33,7 @@ from infra.runtime.node import RunningRoles, node_name, pending_dependencies, ru
 from infra.runtime.node_report import reporting_node
 from infra.runtime.outgoing import open_outgoing
 from infra.runtime.sandbox_process import SandboxAddress
+from infra.runtime.traces import traces
 from infra.runtime.venues import sandboxes, venues
 from infra.security import hash_keys, reseal_channels, reseal_credentials, reseal_secrets
 from infra.settings import Role, Settings
@@ -141,7 +142,7 @@ async def _run_container(settings: Settings, container: Container, stopping: asy
     await hash_keys(backends.database, container.vault)
     try:
         name = node_name(container)
-        async with run_roles(container, settings, name) as roles:
+        async with traces(settings, name), run_roles(container, settings, name) as roles:
             await _listen(settings, container, name, roles, stopping)
     finally:
         await hub.close()

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 from graphql import OperationType
 
 from domain.core.errors import Unavailable
+from domain.core.tracing import span
 from domain.users.request_rates import RequestRate, RequestRates, limit_of_address, rate_fields
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
@@ -19,7 +20,7 @@ from infra.web.errors import RequestErrors
 from infra.web.execution import Executor, Payload, build_executor, execute, open_source
 from infra.web.fair_use import FairUse
 from infra.web.metrics import WebMetrics
-from infra.web.operation_log import OperationLogEntry
+from infra.web.operation_log import MAX_ROOT_FIELDS, OperationLogEntry
 from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.room import MakeExecutor
 from infra.web.settings import WebSettings
@@ -109,11 +110,7 @@ class Operations:
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
-                if prepared.type is OperationType.MUTATION:
-                    payload = await self._run_shielded(executor, context.client)
-                else:
-                    async with self.fair_use.query(context.client, cost):
-                        payload = await execute(executor)
+                payload = await self._run(prepared, executor, context, cost)
         except TimeoutError:
             self._raise_timeout()
         finally:
@@ -122,6 +119,15 @@ class Operations:
         if rate is not None:
             payload["extensions"]["rateLimit"] = rate_fields(rate)
         return payload
+
+    async def _run(
+        self, prepared: PreparedOperation, executor: Executor, context: OperationContext, cost: int
+    ) -> Payload:
+        with span(f"graphql {prepared.type.value}", **_span_attributes(prepared)):
+            if prepared.type is OperationType.MUTATION:
+                return await self._run_shielded(executor, context.client)
+            async with self.fair_use.query(context.client, cost):
+                return await execute(executor)
 
     @asynccontextmanager
     async def subscribe(
@@ -209,3 +215,9 @@ class Operations:
     def _raise_timeout(self) -> NoReturn:
         seconds = self._settings.operation_timeout_seconds
         raise Unavailable(f"The operation took longer than {seconds:g} s.") from None
+
+
+def _span_attributes(prepared: PreparedOperation) -> dict[str, str]:
+    """Return what a span says of an operation: names of the schema, and no document or variable."""
+    fields = ",".join(prepared.root_fields[:MAX_ROOT_FIELDS])
+    return {"graphql.operation.type": prepared.type.value, "r3edge.root_fields": fields}

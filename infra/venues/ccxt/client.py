@@ -49,7 +49,7 @@ class BinanceTransport(BinanceDepth, TransportMixin):
             self.order_counts.check()
         await self.rate_limiter.acquire(weight)
         with self.rate_limiter.reserve(weight):
-            answer = await super().request(path, api, method, params, config)  # type: ignore[misc]
+            answer = await super().request(path, api, method, params, config)
         if path == "exchangeInfo" and (limit := self.responses.read_limits(answer.get("rateLimits"))):
             self.rate_limiter.set_limit(limit)
         return answer

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import WSMsgType
 
+from domain.core.tracing import inner_span
 from domain.ports.execution_client import SendGuard
 from domain.ports.market_data import VenueUnreachable
 from infra.venues.ccxt.clock import VenueClock
@@ -65,6 +66,7 @@ class TransportMixin:
     rate_limiter: RateLimiter
     responses: ResponseCounter
     order_counts: OrderCountTracker | None = None
+    id: str
     replaces_url: bool
     clients: dict[str, CcxtValue]
     tcp_connector: CcxtValue
@@ -98,6 +100,13 @@ class TransportMixin:
     def seconds(self) -> int:
         """Return the venue's time in seconds."""
         return self.venue_clock.milliseconds() // 1000
+
+    async def request(
+        self, path: str, api: CcxtValue = "public", method: str = "GET", *rest: CcxtValue, **named: CcxtValue
+    ) -> CcxtValue:
+        """Make a request in a span; what no client, order or reconciliation waits for has none."""
+        with inner_span(f"venue {method} {path}", venue=self.id):
+            return await super().request(path, api, method, *rest, **named)  # type: ignore[misc]
 
     async def fetch(self, url: str, method: str = "GET", headers: object = None, body: object = None) -> CcxtValue:
         """Send the request; the guard is called last, when the timestamp is already signed."""

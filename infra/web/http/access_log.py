@@ -2,12 +2,15 @@
 
 import re
 import time
+from contextlib import AbstractContextManager
 from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from domain.core.tracing import Attribute, Span, no_span, within
+from domain.core.tracing import span as new_span
 from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
@@ -21,6 +24,8 @@ log = structlog.stdlib.get_logger("r3edge.access")
 
 REQUEST_ID_HEADER = "x-request-id"
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+SERVER_ERROR = 500
+_METHODS = frozenset({"GET", "POST"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _ROUTES = _QUIET | {"/graphql", "/graphiql", "/"}
 
@@ -39,27 +44,29 @@ class AccessLogMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        request_id = self._request_id(scope)
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
         scope.setdefault("state", {})["request_id"] = request_id
         outcome = _Outcome(send, request_id)
         started = time.monotonic()
-        with request_lines(request_id), OperationLogEntry.open() as entry:
+        with (
+            within(headers.get("traceparent")),
+            _span(scope) as span,
+            request_lines(request_id),
+            OperationLogEntry.open() as entry,
+        ):
             try:
                 await self._app(scope, receive, outcome.send)
             finally:
                 self._log(scope, outcome.status, time.monotonic() - started, entry)
-
-    @staticmethod
-    def _request_id(scope: Scope) -> str:
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        return given if _VALID_ID.fullmatch(given) else uuid4().hex
+                _describe(span, request_id, outcome.status, entry)
 
     def _log(self, scope: Scope, status: int, seconds: float, entry: OperationLogEntry) -> None:
         path = scope["path"]
         route = _route(path)
         method = scope.get("method", "WEBSOCKET")
         if scope["type"] == "http":
-            self._metrics.requests.labels(method if method in {"GET", "POST"} else "other", route, str(status)).inc()
+            self._metrics.requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         if path not in _QUIET:
             log.info(
                 scope["type"],
@@ -70,6 +77,28 @@ class AccessLogMiddleware:
                 milliseconds=round(seconds * 1000, 2),
                 **entry.fields(),
             )
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get(REQUEST_ID_HEADER, "")
+    return given if _VALID_ID.fullmatch(given) else uuid4().hex
+
+
+def _span(scope: Scope) -> AbstractContextManager[Span]:
+    """Return the span of a request that a person or a program waits for; a socket's operations have their own."""
+    if scope["type"] != "http" or scope["path"] in _QUIET:
+        return no_span()
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    return new_span(f"{method} {_route(scope['path'])}")
+
+
+def _describe(span: Span, request_id: str, status: int, entry: OperationLogEntry) -> None:
+    attributes: dict[str, Attribute] = {"r3edge.request_id": request_id, "http.response.status_code": status}
+    if (codes := entry.fields().get("errors")) is not None:
+        attributes["r3edge.errors"] = str(codes)
+    if status >= SERVER_ERROR:
+        attributes["error"] = str(status)
+    span.set(**attributes)
 
 
 def _route(path: str) -> str:

@@ -1,10 +1,7 @@
 import asyncio
-import threading
 from collections.abc import Sequence
 
-import pytest
-
-from infra.doctor.bounded import in_thread, run_checks
+from infra.doctor.bounded import run_checks
 from infra.doctor.findings import Finding, Status, ok
 
 
@@ -29,22 +26,3 @@ async def test_a_check_that_hangs_or_fails_is_a_finding_and_hides_no_other() -> 
     assert found[0].message == "gave no answer within 0.05 s"
     assert "hunter2" not in found[1].message
     assert "RuntimeError" in found[1].message
-
-
-async def test_work_in_a_thread_returns_raises_and_holds_nobody_up() -> None:
-    assert await in_thread(lambda: 7) == 7
-    with pytest.raises(ZeroDivisionError):
-        await in_thread(lambda: 1 // 0)
-    dead_folder, threads = threading.Event(), []
-
-    def read() -> bool:
-        threads.append(threading.current_thread())
-        return dead_folder.wait()
-
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.05):
-            await in_thread(read)
-    assert all(thread.daemon for thread in threads)
-    dead_folder.set()
-    for thread in threads:
-        await asyncio.to_thread(thread.join)

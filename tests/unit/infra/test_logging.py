@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import structlog
+from opentelemetry.sdk.trace import TracerProvider
 
+from domain.core.tracing import set_tracer, span, within
 from infra.logging import configure_logging, request_lines
 from infra.settings import LogFormat
+from infra.tracing import OpenTelemetryTracer
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +49,28 @@ def test_no_text_of_a_venue_or_a_client_makes_a_second_line(form: LogFormat, cap
     logged = capsys.readouterr().err
     assert len(logged.splitlines()) == 2
     assert "\x1b[31m" not in logged
+
+
+def test_no_line_of_an_errors_text_begins_as_a_log_line_does(capsys: Capture) -> None:
+    configure_logging("info", LogFormat.CONSOLE)
+    error = ValueError("of a peer\n2026-11-30T12:00:00Z [info     ] login user_id=7\x1b[31m")
+    structlog.stdlib.get_logger("x").error("failed", exc_info=error)
+    first, *others = capsys.readouterr().err.splitlines()
+    assert "failed" in first
+    assert all(line.startswith("    ") for line in others)
+    assert "\x1b[31m" not in "".join(others)
+
+
+def test_a_line_has_the_trace_that_it_belongs_to(capsys: Capture) -> None:
+    configure_logging("info", LogFormat.JSON)
+    set_tracer(OpenTelemetryTracer(TracerProvider(shutdown_on_exit=False)))
+    with within(f"00-{'a' * 32}-{'b' * 16}-01"), span("request"):
+        structlog.stdlib.get_logger("x").info("within")
+    structlog.stdlib.get_logger("x").info("after")
+    set_tracer(None)
+    within_trace, after = logged(capsys)
+    assert within_trace["trace_id"] == "a" * 32
+    assert "trace_id" not in after
 
 
 def test_lines_below_the_level_are_not_made(capsys: Capture) -> None:

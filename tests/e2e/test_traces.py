@@ -1,0 +1,63 @@
+"""Traces from a client's request to the venue and back, as a collector gets them."""
+
+import secrets
+from pathlib import Path
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from tests.support.engine import running_engine
+from tests.support.http_client import http_client
+from tests.support.trace_collector import trace_collector
+from tests.support.trader_client import PASSWORD, PLACE, new_trader
+from tests.support.waiting import eventually
+
+ENDED = "order.step"
+
+
+def attributes(span: Span) -> dict[str, object]:
+    """Return a span's attributes, whatever kind of value each has."""
+    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
+
+
+async def test_an_order_is_traced_from_its_request_to_the_venue_and_a_collector_that_is_away_harms_nothing(
+    data_folder: Path,
+) -> None:
+    trace, parent = secrets.token_hex(16), secrets.token_hex(8)
+    async with trace_collector() as collector:
+        settings = {"R3EDGE_TRACES_URL": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        async with running_engine(data_folder, "--seed", "7", settings=settings) as engine:
+            trader = await new_trader(engine.client())
+            order = trader.order(type="MARKET")
+            headers = {
+                "authorization": f"Bearer {trader.client.token}",
+                "traceparent": f"00-{trace}-{parent}-01",
+                "x-request-id": "of-the-test",
+            }
+            async with http_client(timeout=60) as client:
+                body = {"query": PLACE, "variables": {"input": order}}
+                answer = await client.post(engine.graphql_url, json=body, headers=headers)
+            placed = answer.json()["data"]["orderPlace"]["order"]
+            await eventually(lambda: ENDED in collector.of_trace(trace), "the order's steps are traced")
+            await eventually(lambda: "POST /graphql" in collector.of_trace(trace), "its request is traced")
+
+            spans = collector.of_trace(trace)
+            assert {"graphql mutation", "order.place", "order.decide", "order.send", "venue POST order"} <= set(spans)
+            assert spans["POST /graphql"].parent_span_id.hex() == parent
+            assert spans["venue POST order"].parent_span_id == spans["order.send"].span_id
+            assert spans["graphql mutation"].parent_span_id == spans["POST /graphql"].span_id
+            assert attributes(spans["POST /graphql"])["r3edge.request_id"] == "of-the-test"
+            assert attributes(spans["order.send"])["venue"] == "sandbox"
+            orders = {attributes(spans[name])["r3edge.order.id"] for name in ("order.decide", "order.send", ENDED)}
+            assert len(orders) == 1
+            assert f'"trace_id": "{trace}"' in engine.log
+            assert placed["status"] in {"FILLED", "SUBMITTED", "OPEN", "PARTIALLY_FILLED"}
+
+            secret = (PASSWORD, trader.client.token or "?", trader.email, order["idempotencyKey"], order["quantity"])
+            assert [each for each in secret if each.encode() in collector.bodies] == []
+
+            collector.refuses = True
+            await trader.place()
+            await eventually(lambda: collector.refused, "the collector has refused spans")
+            await eventually(lambda: "traces can't be sent to" in engine.log, "that is reported")
+            await trader.place()
+            assert engine.log.count("traces can't be sent to") == 1
