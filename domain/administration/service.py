@@ -16,7 +16,7 @@ from domain.ports.users import TokenSource
 from domain.trading.halts import HaltRequest, HaltService
 from domain.users.authentication import Authenticator
 from domain.users.mail_composer import RESET_CODE_LIFE
-from domain.users.operators import Administrator, lock_subject, record_administration, require_login, validate_reason
+from domain.users.operators import Administrator, lock_subject, record_administration, require_person, validate_reason
 from domain.users.tokens import credential_hash, new_email_code
 from domain.users.user_mails import UserMails
 
@@ -45,7 +45,8 @@ class UserAdministration:
     """Acts on users, for operators and for the command line.
 
     Every method raises NOT_FOUND for nobody, CONFLICT for the operator's own self, INVALID for a reason that is no
-    text, and `Forbidden` for who isn't an operator (any more).
+    text, and `Forbidden` for who isn't an operator (any more). What changes credentials or roles, or an operator, needs
+    a login session (else `Forbidden`) with a recent sign-in (else CONFIRMATION_REQUIRED).
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class UserAdministration:
             await transaction.halts.lock()
             now = self._clock.now()
             user = await lock_subject(transaction, administrator, user_id, now)
+            await _require_right_over(transaction, administrator, user, now)
             if user.disabled_at is not None:
                 message = f"{user.email} is disabled already, since {user.disabled_at:%F %T} UTC."
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
@@ -110,14 +112,14 @@ class UserAdministration:
 
     async def change_role(self, administrator: Administrator, user_id: UUID, role: UserRole) -> User:
         """Give the user another role. Raises CONFLICT if it is the present one, or the user is the last operator."""
-        require_login(administrator.identity, "change roles")
         async with self._acting(administrator, user_id) as (transaction, user, now, record):
+            await require_person(transaction, administrator, "change roles", now)
             if user.role is role:
                 raise InputError(ErrorCode.CONFLICT, f"{user.email} is {_A[role]} already.", ("input", "role"))
             if role is not UserRole.OPERATOR:
                 await _require_another_operator(transaction, user)
-            changed = replace(user, role=role)
-            await transaction.users.update(changed)
+            changed = await transaction.users.set_role(user.email, role)
+            assert changed is not None
             await self._mails.notify(transaction, MailKind.ROLE_CHANGED, user, now, f"to {_A[role]}")
             await record("userRoleChange", role.value)
         await self._forget(user_id)
@@ -128,9 +130,9 @@ class UserAdministration:
 
         With a mail server the code is sent to the user and shown to nobody else.
         """
-        require_login(administrator.identity, "reset passwords")
         code = None
         async with self._acting(administrator, user_id) as (transaction, user, now, record):
+            await require_person(transaction, administrator, "reset passwords", now)
             if self._mails.is_configured and administrator.identity is not None:
                 await self._mails.add(transaction, MailKind.PASSWORD_RESET, user.email, now)
             else:
@@ -143,8 +145,8 @@ class UserAdministration:
 
     async def reset_two_factor(self, administrator: Administrator, user_id: UUID) -> User:
         """Take the second factor and the recovery codes of the user away; raises CONFLICT if there are none."""
-        require_login(administrator.identity, "reset second factors")
         async with self._acting(administrator, user_id) as (transaction, user, now, record):
+            await require_person(transaction, administrator, "reset second factors", now)
             if await transaction.two_factors.get(user_id, lock=True) is None:
                 message = f"{user.email} has no two-factor authentication."
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
@@ -161,6 +163,7 @@ class UserAdministration:
         Return the user with how many login sessions and API keys ended.
         """
         async with self._acting(administrator, user_id) as (transaction, user, now, record):
+            await _require_right_over(transaction, administrator, user, now)
             sessions = await transaction.users.revoke_other_login_sessions(user_id, None, now)
             keys: list[UUID] = []
             if revoke_api_keys:
@@ -201,6 +204,12 @@ def _checked(administrator: Administrator) -> Administrator:
 
 def _with_reason(halt: HaltRequest, administrator: Administrator) -> HaltRequest:
     return replace(halt, reason=administrator.reason)
+
+
+async def _require_right_over(transaction: UnitOfWork, administrator: Administrator, user: User, now: datetime) -> None:
+    """Let a program act on users alone: with a stolen key nobody shuts out the operators who would stop them."""
+    if user.role is UserRole.OPERATOR:
+        await require_person(transaction, administrator, "act on operators", now)
 
 
 async def _require_another_operator(transaction: UnitOfWork, user: User) -> None:

@@ -12,6 +12,7 @@ from domain.model.users import ActivityAuthor, Identity, User, UserRole
 from domain.ports.unit_of_work import UnitOfWork
 from domain.users.activity import record_activity
 from domain.users.identity_lock import lock_identity
+from domain.users.recent_sign_in import require_recent_sign_in
 
 MAXIMUM_REASON_LENGTH: Final = 500
 
@@ -42,6 +43,13 @@ def require_login(identity: Identity | None, action: str) -> None:
     """Raise `Forbidden` for an API key: a program that is broken into must not make itself at home."""
     if identity is not None and not identity.is_login_session:
         raise Forbidden(f"An API key can't {action}; sign in to do so.")
+
+
+async def require_person(transaction: UnitOfWork, administrator: Administrator, action: str, now: datetime) -> None:
+    """Raise `Forbidden` for an API key, and CONFIRMATION_REQUIRED for a login session that may be a thief's by now."""
+    require_login(administrator.identity, action)
+    if administrator.identity is not None:
+        await require_recent_sign_in(transaction, administrator.identity, now)
 
 
 async def lock_operator(transaction: UnitOfWork, administrator: Administrator, now: datetime) -> None:
@@ -94,11 +102,13 @@ async def record_administration(
 ) -> None:
     """Record what was done to the user: in the user's activity log, and in the operator's own."""
     operator_id = administrator.identity.user.id if administrator.identity else None
+    is_self = operator_id == user_id
     await record_activity(
         transaction, ids, at, user_id, action, ("User", str(user_id)), detail,
-        author=administrator.author, operator_id=operator_id, reason=administrator.reason,
+        author=ActivityAuthor.SELF if is_self else administrator.author,
+        operator_id=None if is_self else operator_id, reason=administrator.reason,
     )  # fmt: skip
-    if operator_id is not None:
+    if operator_id is not None and not is_self:
         subject = ("ManagedUser", str(user_id))
         await record_activity(transaction, ids, at, operator_id, action, subject, detail, reason=administrator.reason)
 

@@ -1,7 +1,6 @@
 """A new password for who has forgotten the old one, by a code that is sent to the user's email."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -9,13 +8,11 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.validation import normalise_email, validate_password
 from domain.model.mail import CodePurpose, EmailCode, MailKind
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.code_checks import MailLimits, code_rejected, find_code, take_code
 from domain.users.new_passwords import store_password
 from domain.users.password_hashing import HashQueue
-from domain.users.tokens import credential_hash, new_email_code
 from domain.users.user_mails import UserMails
 
 _PURPOSES: Final = frozenset({CodePurpose.PASSWORD_RESET, CodePurpose.OPERATOR_RESET})
@@ -101,21 +98,3 @@ class PasswordResetService:
         )
         await record_activity(transaction, self._ids, now, user_id, "passwordReset", ("User", str(user_id)))
         return ended
-
-
-async def create_reset_code(
-    database: Database, tokens: TokenSource, clock: Clock, ids: IdGenerator, email: str, life: timedelta
-) -> str | None:
-    """Return a new reset code for the user with that email, for an operator to pass on; None if there is none."""
-    code, now = new_email_code(tokens), clock.now()
-    async with database.transaction() as transaction:
-        found = await transaction.users.get_by_email(normalise_email(email))
-        if found is None:
-            return None
-        user, _ = found
-        stored = EmailCode(user.id, CodePurpose.OPERATOR_RESET, user.email, now, now + life)
-        await transaction.email_codes.add(stored, credential_hash(code))
-        subject = ("User", str(user.id))
-        action = "passwordResetRequest"
-        await record_activity(transaction, ids, now, user.id, action, subject, "by an operator")
-    return code

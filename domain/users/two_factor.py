@@ -240,21 +240,6 @@ def two_factor_rejected(field: str) -> InputError:
     return InputError(ErrorCode.CREDENTIALS_REJECTED, message, ("input", field))
 
 
-async def reset_two_factor(database: Database, mails: UserMails, clock: Clock, ids: IdGenerator, email: str) -> bool:
-    """Take a user's second factor away, as an operator; False if nobody has the email or the user has none."""
-    now = clock.now()
-    async with database.transaction() as transaction:
-        found = await transaction.users.get_by_email(email)
-        if found is None or await transaction.two_factors.get(found[0].id, lock=True) is None:
-            return False
-        user, _ = found
-        await transaction.two_factors.delete(user.id)
-        await mails.notify(transaction, MailKind.TWO_FACTOR_DISABLED, user, now)
-        subject = ("User", str(user.id))
-        await record_activity(transaction, ids, now, user.id, "twoFactorDisable", subject, "by an operator")
-    return True
-
-
 def _require_login(identity: Identity) -> None:
     if not identity.is_login_session:
         raise Forbidden("An API key can't change the second factor; sign in to change it.")

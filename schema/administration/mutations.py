@@ -26,7 +26,10 @@ UserId = Annotated[
         "CONFLICT."
     ),
 ]
-LOGIN_ONLY = " It requires a login session: an API key receives the error FORBIDDEN."
+LOGIN_ONLY = (
+    " It requires a login session with a recent sign-in (else CONFIRMATION_REQUIRED): an API key receives the error "
+    "FORBIDDEN."
+)
 
 
 @strawberry.type
@@ -77,7 +80,7 @@ class AdministrationMutation:
             "Disable a user, as an operator. Login sessions end and open connections are closed, on all nodes. API "
             "keys and webhooks rest until `userEnable`. Trading is halted so that nothing is opened: open orders that "
             "open or enlarge a position are canceled, positions stay protected. Jobs run to their end. CONFLICT for "
-            "the last operator."
+            "the last operator. For another operator it requires a login session with a recent sign-in."
         ),
     )
     async def user_disable(
@@ -136,7 +139,7 @@ class AdministrationMutation:
         UserSignOutPayload,
         scope=ApiScope.ADMIN,
         description="End all login sessions of a user, as an operator, and close their connections on all nodes. The "
-        "user may sign in again.",
+        "user may sign in again. For another operator it requires a login session with a recent sign-in.",
     )
     async def user_sign_out(
         self, info: Info, id: UserId, input: Annotated[UserSignOutInput | None, INPUT] = None

@@ -11,6 +11,7 @@ from domain.model.trading_state import HaltAuthor, HaltLevel, TradingState
 from domain.model.users import Activity, ActivityAuthor, ApiScope, Identity, User, UserRole
 from domain.trading.halts import HaltRequest, HaltSubject
 from domain.users.operators import MAXIMUM_REASON_LENGTH, Administrator
+from domain.users.recent_sign_in import RECENT
 from tests.support.mailing import MailNode
 from tests.support.sign_in import SignInNode
 
@@ -172,8 +173,12 @@ async def test_who_is_no_operator_any_more_does_nothing_with_an_identity_of_befo
             await halting
 
 
-async def test_an_api_key_of_an_operator_disables_and_changes_no_credentials_or_roles(node: SignInNode) -> None:
+async def test_an_api_key_of_an_operator_disables_users_alone_and_changes_no_credentials_or_roles(
+    node: SignInNode,
+) -> None:
     operator, user, _ = await operator_and_user(node)
+    other, _ = await signed_in(node, "other-root@example.com")
+    await node.administration.change_role(Administrator(operator), other.user.id, UserRole.OPERATOR)
     _, secret = await node.keys.create(operator, "automation", frozenset({ApiScope.ADMIN}), None)
     key = await node.authenticator.identify(secret)
     by, administration = Administrator(key), node.administration
@@ -181,11 +186,31 @@ async def test_an_api_key_of_an_operator_disables_and_changes_no_credentials_or_
         administration.change_role(by, user.id, UserRole.OPERATOR),
         administration.reset_password(by, user.id),
         administration.reset_two_factor(by, user.id),
+        administration.disable(by, other.user.id),
+        administration.sign_out(by, other.user.id),
     ):
         with pytest.raises(Forbidden, match="sign in to do so"):
             await refused
     await administration.disable(by, user.id)
     assert (await stored(node, user.id)).disabled_at is not None
+
+
+async def test_what_a_thief_of_a_login_session_must_not_do_takes_a_recent_sign_in(node: SignInNode) -> None:
+    operator, user, _ = await operator_and_user(node)
+    by, administration = Administrator(operator), node.administration
+    node.clock.move(RECENT.total_seconds() + 1)
+    for refused in (
+        administration.change_role(by, user.id, UserRole.OPERATOR),
+        administration.reset_password(by, user.id),
+        administration.reset_two_factor(by, user.id),
+    ):
+        with pytest.raises(InputError) as error:
+            await refused
+        assert refused_with(error) is ErrorCode.CONFIRMATION_REQUIRED
+    await administration.disable(by, user.id)
+    again = await node.users.login("root@example.com", PASSWORD, HERE)
+    identity = await node.authenticator.identify(again.token)
+    await administration.change_role(Administrator(identity), user.id, UserRole.OPERATOR)
 
 
 async def test_what_an_operator_does_is_in_the_activity_of_both_with_the_reason(node: SignInNode) -> None:

@@ -7,13 +7,13 @@ import pytest
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited, Unavailable
 from domain.core.pagination import KeysetPage
 from domain.model.users import ApiScope, Identity, User
+from domain.users.operators import Administrator
 from domain.users.sign_in import SignedIn
-from domain.users.two_factor import MOST_FAILURES, RECOVERY_CODES, reset_two_factor
-from domain.users.user_mails import UserMails
+from domain.users.two_factor import MOST_FAILURES, RECOVERY_CODES
 from infra.postgres.pool import Pool
 from infra.security import AesVault, reseal_secrets
 from tests.support.mailing import MailNode
-from tests.support.sign_in import IDS, SignInNode
+from tests.support.sign_in import SignInNode
 
 EMAIL, PASSWORD, HERE = "ada@example.com", "correct horse battery", "192.0.2.1"
 
@@ -239,16 +239,14 @@ async def test_neither_secret_nor_codes_stand_in_the_database(node: SignInNode, 
 async def test_an_operator_takes_it_away_and_the_user_learns_of_it(mail: MailNode) -> None:
     node = mail.node
     ada = await with_two_factor(node)
-    mails = UserMails(IDS, is_configured=True)
-    assert not await reset_two_factor(node.database, mails, node.clock, IDS, "nobody@example.com")
-    assert await reset_two_factor(node.database, mails, node.clock, IDS, EMAIL)
+    await node.administration.reset_two_factor(Administrator(), ada.signed.user.id)
     await node.users.login(EMAIL, PASSWORD, HERE)
     texts = await mail.texts(EMAIL)
     assert "turned on" in texts[-2]
     assert "turned off" in texts[-1]
     async with node.database.read_only() as reading:
         actions = [activity.action for activity in await reading.users.activity(ada.signed.user.id, KeysetPage(100))]
-    assert {"twoFactorSetup", "twoFactorEnable", "twoFactorDisable"} <= set(actions)
+    assert {"twoFactorSetup", "twoFactorEnable", "userTwoFactorReset"} <= set(actions)
 
 
 async def test_a_password_reset_leaves_it_on(mail: MailNode) -> None:
