@@ -15,6 +15,7 @@ from domain.ports.bus import MessageBus
 from domain.ports.personal_data import DownloadLinks
 from domain.ports.unit_of_work import Database
 from domain.users.activity import record_activity
+from domain.users.recent_sign_in import lock_recent_sign_in
 
 LINK_LIFE: Final = timedelta(minutes=10)
 
@@ -34,8 +35,8 @@ class DataExportService:
     async def request(self, identity: Identity) -> DataExport:
         """Store a new export and its job, which a worker will claim; the user's earlier export is deleted.
 
-        Raises CONFLICT while the earlier one is being made, LIMIT_REACHED if the user has too many open jobs, and
-        `Forbidden` if the request came with an API key.
+        Raises CONFLICT while the earlier one is being made, LIMIT_REACHED if the user has too many open jobs,
+        CONFIRMATION_REQUIRED, and `Forbidden` if the request came with an API key.
         """
         if not identity.is_login_session:
             raise Forbidden("An API key can't export all data of its user; sign in to do so.")
@@ -43,7 +44,7 @@ class DataExportService:
         export_id, job_id = self._ids.next_id(), self._ids.next_id()
         export = DataExport(export_id, user_id, job_id, now, now + EXPORTS_KEPT)
         async with self._database.transaction() as transaction:
-            await transaction.users.lock(user_id)
+            await lock_recent_sign_in(transaction, identity, now)
             earlier = await transaction.data_exports.latest(user_id)
             job = await transaction.jobs.get(user_id, earlier.job_id) if earlier else None
             if job is not None and not job.status.is_final:

@@ -13,7 +13,7 @@ from domain.model.users import Identity
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
-from domain.users.identity_lock import lock_identity
+from domain.users.recent_sign_in import lock_recent_sign_in
 from domain.users.tokens import credential_hash, new_webhook_secret
 
 MAXIMUM_WEBHOOKS = 10
@@ -34,22 +34,23 @@ class SignalWebhookService:
     async def create(self, identity: Identity, session_id: UUID, name: str) -> tuple[SignalWebhook, str]:
         """Return a new webhook of the trading session and its secret, which is never shown again.
 
-        Raises INVALID (name), NOT_FOUND, CONFLICT for a trading session that has ended, LIMIT_REACHED, and `Forbidden`
-        if the request came with an API key: a thief mustn't be able to make an address that outlives the stolen key.
+        Raises INVALID (name), NOT_FOUND, CONFLICT for a trading session that has ended, LIMIT_REACHED,
+        CONFIRMATION_REQUIRED, and `Forbidden` if the request came with an API key: a thief mustn't be able to make an
+        address that outlives the stolen key.
         """
         _require_login(identity)
         name = normalise_name(name, "name")
         user_id, now, secret = identity.user.id, self._clock.now(), new_webhook_secret(self._tokens)
         webhook = SignalWebhook(self._ids.next_id(), user_id, session_id, name, now, credential_hash(secret))
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
+            await lock_recent_sign_in(transaction, identity, now)
             await _check_session(transaction, user_id, session_id)
             await transaction.signal_webhooks.add(webhook)
             await self._record(transaction, webhook, now, "signalWebhookCreate")
         return webhook, secret
 
     async def rotate(self, identity: Identity, webhook_id: UUID) -> tuple[SignalWebhook, str]:
-        """Return the webhook and its new secret; the old one ends at once. Raises NOT_FOUND and `Forbidden`."""
+        """Return the webhook and its new secret; the old one ends at once. Raises as `create`."""
         _require_login(identity)
         secret = new_webhook_secret(self._tokens)
         rotated = await self._change(
@@ -73,7 +74,7 @@ class SignalWebhookService:
         now = self._clock.now()
         async with self._database.transaction() as transaction:
             if identity is not None:
-                await lock_identity(transaction, identity, now)
+                await lock_recent_sign_in(transaction, identity, now)
             webhook = await transaction.signal_webhooks.get_for_update(webhook_id)
             if webhook is None or webhook.user_id != user_id:
                 raise InputError(ErrorCode.NOT_FOUND, "You have no such webhook.", ("id",))

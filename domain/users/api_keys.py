@@ -14,7 +14,7 @@ from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.entitlements import require_room
-from domain.users.identity_lock import lock_identity
+from domain.users.recent_sign_in import lock_recent_sign_in
 from domain.users.tokens import credential_hash, new_api_secret
 
 
@@ -59,7 +59,7 @@ class ApiKeyService:
         secret = new_api_secret(self._tokens)
         key = ApiKey(self._ids.next_id(), identity.user.id, name, scopes, now, None, expires_at, requests_per_minute)
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
+            await lock_recent_sign_in(transaction, identity, now)
             await require_room(transaction, identity.user.id, Entitlement.API_KEYS)
             await transaction.users.add_api_key(key, credential_hash(secret))
             subject = ("ApiKey", str(key.id))

@@ -48,7 +48,7 @@ class EmailService:
             user = await reading.users.get(user_id) or identity.user
         if user.email_verified_at is not None:
             raise InputError(ErrorCode.CONFLICT, f"{user.email} is verified already.")
-        await self._limits.count_mail(address, user.email)
+        await self._limits.count_mail(address, user.email, f"user:{user_id}")
         async with self._database.transaction() as transaction:
             await lock_identity(transaction, identity, now)
             await transaction.mails.withdraw(user_id, [MailKind.EMAIL_VERIFICATION])
@@ -66,7 +66,8 @@ class EmailService:
         self._mails.require()
         email = validate_email(email)
         verified = await self._passwords.verify(identity, password)
-        await self._limits.count_mail(address, email)
+        await self._limits.count_mail(address, email, f"user:{identity.user.id}")
+        await self._limits.count_new_email(email)
         user_id, now = identity.user.id, self._clock.now()
         async with self._database.transaction() as transaction:
             if await lock_identity(transaction, identity, now) != verified:

@@ -16,6 +16,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
 from domain.users.identity_lock import lock_identity
+from domain.users.recent_sign_in import require_recent_sign_in
 from domain.users.tokens import credential_hash, new_invitation_code
 from domain.users.user_mails import UserMails
 
@@ -49,8 +50,9 @@ class InvitationService:
     ) -> NewInvitation:
         """Invite an email, for an operator; an earlier invitation of it that is open is withdrawn.
 
-        Raises INVALID (email, expiry), EMAIL_TAKEN, LIMIT_REACHED, and `Forbidden` for anybody but an operator, and for
-        an API key that invites an operator: a thief of it mustn't be able to make one that outlives it.
+        Raises INVALID (email, expiry), EMAIL_TAKEN, LIMIT_REACHED, CONFIRMATION_REQUIRED for operators, and
+        `Forbidden` for anybody but an operator, and for an API key that invites an operator: a thief of it mustn't be
+        able to make one that outlives it.
         """
         if role is UserRole.OPERATOR and not identity.is_login_session:
             raise Forbidden("An API key can't invite operators; sign in to do so.")
@@ -58,6 +60,8 @@ class InvitationService:
         invitation = self._new(email, role, identity.user.id, expires_at)
         async with self._database.transaction() as transaction:
             await require_operator(transaction, identity, now)
+            if role is UserRole.OPERATOR:
+                await require_recent_sign_in(transaction, identity, now)
             code = await self._add(transaction, invitation)
             subject = ("Invitation", str(invitation.id))
             await record_activity(transaction, self._ids, now, identity.user.id, "userInvite", subject)

@@ -18,7 +18,7 @@ from domain.users.authentication import Authenticator
 from domain.users.identity_lock import lock_identity
 from domain.users.oidc_attempts import OidcAttempts, sign_in_rejected
 from domain.users.password_hashing import NO_PASSWORD
-from domain.users.recent_sign_in import require_recent_sign_in
+from domain.users.recent_sign_in import lock_recent_sign_in, require_recent_sign_in
 from domain.users.registration import Registrar
 from domain.users.sign_in import SignedIn, SignIn
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
@@ -131,8 +131,7 @@ class OidcSignIn:
         user_id, now = identity.user.id, self._clock.now()
         linked = self._linked(result.identity, user_id)
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
-            await require_recent_sign_in(transaction, identity, now)
+            await lock_recent_sign_in(transaction, identity, now)
             await self._use_up(transaction, result)
             if len(await transaction.oidc.list_of_user(user_id)) >= MAXIMUM_IDENTITIES:
                 message = f"A user has at most {MAXIMUM_IDENTITIES} linked identities; unlink one first."

@@ -43,11 +43,14 @@ class PasswordResetService:
         """Have a code sent to the email if a user has it.
 
         The same statements run whether or not a user has it, so that neither the answer nor its time reveals that:
-        who has the email is looked up when the mail is sent. Raises UNSUPPORTED, INVALID and `RateLimited`.
+        who has the email is looked up when the mail is sent. Soon after another request nothing is sent: the mail of
+        that one is under way, with a code that is as good. Raises UNSUPPORTED, INVALID and `RateLimited`.
         """
         self._mails.require()
         email = normalise_email(email)
         await self._limits.count_mail(address, email)
+        if not await self._limits.may_send_reset(email):
+            return
         async with self._database.transaction() as transaction:
             await self._mails.add(transaction, MailKind.PASSWORD_RESET, email, self._clock.now())
 

@@ -6,9 +6,17 @@ from typing import Final
 from domain.core.errors import ErrorCode, InputError
 from domain.model.users import Identity
 from domain.ports.unit_of_work import UnitOfWork
+from domain.users.identity_lock import lock_identity
 
 RECENT: Final = timedelta(minutes=15)
 """For how long a sign-in, or a confirmation by the password, proves that it is the user who acts."""
+
+
+async def lock_recent_sign_in(transaction: UnitOfWork, identity: Identity, now: datetime) -> str | None:
+    """Lock the user's row as `lock_identity` does; raises as it, and CONFIRMATION_REQUIRED."""
+    password_hash = await lock_identity(transaction, identity, now)
+    await require_recent_sign_in(transaction, identity, now)
+    return password_hash
 
 
 async def require_recent_sign_in(reading: UnitOfWork, identity: Identity, now: datetime) -> None:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_current
 from domain.core.clock import Clock, IdGenerator
-from domain.core.errors import ErrorCode, InputError, RateLimited
+from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
 from domain.model.mail import MailKind
 from domain.model.users import Device, Identity, LoginSession, User
@@ -172,6 +172,10 @@ class UserService:
         webhooks of trading sessions.
         """
         reject_nulls(password=password)
+        if not identity.is_login_session and profile.notify_sign_in is not UNCHANGED:
+            raise Forbidden(
+                "An API key can't change the notification settings: a thief of it would go unnoticed; sign in."
+            )
         profile = normalise_profile(profile)
         user_id, now = identity.user.id, self._clock.now()
         if isinstance(display_name, str):

@@ -17,6 +17,7 @@ from domain.ports.users import SecretVault, TokenSource
 from domain.users.activity import record_activity
 from domain.users.identity_lock import lock_identity
 from domain.users.password_check import PasswordCheck, current_password_rejected
+from domain.users.recent_sign_in import lock_recent_sign_in
 from domain.users.tokens import credential_hash
 from domain.users.user_mails import UserMails
 
@@ -187,11 +188,11 @@ class TwoFactorService:
         return list(map(_shown, codes))
 
     async def disable(self, identity: Identity, code: str) -> None:
-        """Take the second factor away, given a code of it; raises as `enable`."""
+        """Take the second factor away, given a code of it; raises as `enable`, and CONFIRMATION_REQUIRED."""
         await self._with_code(identity, code, "twoFactorDisable", MailKind.TWO_FACTOR_DISABLED)
 
     async def replace_recovery_codes(self, identity: Identity, code: str) -> list[str]:
-        """Return new recovery codes, given a code; the old ones are worthless. Raises as `enable`."""
+        """Return new recovery codes, given a code; the old ones are worthless. Raises as `disable`."""
         codes = self._new_codes()
         await self._with_code(identity, code, "recoveryCodesReplace", None, codes)
         return list(map(_shown, codes))
@@ -202,7 +203,7 @@ class TwoFactorService:
         _require_login(identity)
         user_id, now = identity.user.id, self._clock.now()
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
+            await lock_recent_sign_in(transaction, identity, now)
             verdict = await self._second_factor.verify(transaction, user_id, code)
             if verdict is Verdict.RIGHT:
                 if codes is None:

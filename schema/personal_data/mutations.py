@@ -20,7 +20,8 @@ class DataExportMutation:
         UserDataExportPayload,
         scope=ApiScope.ADMIN,
         description="Export all that the engine stores about the user, as a job. The user's earlier export is deleted. "
-        "CONFLICT while that one is being made. It requires a login session: an API key receives the error FORBIDDEN.",
+        "CONFLICT while that one is being made. It requires a login session with a recent sign-in: otherwise the "
+        "error is CONFIRMATION_REQUIRED, or FORBIDDEN for an API key.",
     )
     async def user_data_export(self, info: Info) -> Fields:
         return {"data_export": await data_exports.request(info.context)}

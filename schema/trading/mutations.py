@@ -165,8 +165,8 @@ class TradingMutation:
         scope=ApiScope.ADMIN,
         description=(
             "Create a webhook: an address at which a program without an API key, such as TradingView, submits signals "
-            "to a trading session. It requires a login session: an API key receives the error FORBIDDEN. A trading "
-            "session can have at most 10 webhooks."
+            "to a trading session. It requires a login session with a recent sign-in: otherwise the error is "
+            "CONFIRMATION_REQUIRED, or FORBIDDEN for an API key. A trading session can have at most 10 webhooks."
         ),
     )
     async def signal_webhook_create(self, info: Info, input: Annotated[SignalWebhookCreateInput, INPUT]) -> Fields:
@@ -177,8 +177,8 @@ class TradingMutation:
         SignalWebhookRotatePayload,
         scope=ApiScope.ADMIN,
         description=(
-            "Give a webhook a new address; the old one ends at once. It requires a login session: an API key receives "
-            "the error FORBIDDEN."
+            "Give a webhook a new address; the old one ends at once. It requires a login session with a recent "
+            "sign-in: otherwise the error is CONFIRMATION_REQUIRED, or FORBIDDEN for an API key."
         ),
     )
     async def signal_webhook_rotate(self, info: Info, id: WebhookId) -> Fields:

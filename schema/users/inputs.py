@@ -63,7 +63,8 @@ class UserUpdateInput:
         default=strawberry.UNSET, description="The new report currency, such as EUR. Null removes it."
     )
     notifications: NotificationSettingsInput | None = strawberry.field(
-        default=strawberry.UNSET, description="The new notification settings. They can't be null."
+        default=strawberry.UNSET,
+        description="The new notification settings. They require a login session, and can't be null.",
     )
     password: str | None = strawberry.field(
         default=strawberry.UNSET,

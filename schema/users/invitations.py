@@ -59,7 +59,8 @@ class UserInviteInput:
     )
     role: UserRole = strawberry.field(
         default=UserRole.USER,
-        description="The role that the invited has after registering. To invite an operator requires a login session.",
+        description="The role that the invited has after registering. To invite an operator requires a login session "
+        "with a recent sign-in: otherwise the error is CONFIRMATION_REQUIRED, or FORBIDDEN for an API key.",
     )
     expires_at: datetime | None = strawberry.field(
         default=None,

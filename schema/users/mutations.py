@@ -161,8 +161,9 @@ class UserMutation:
         ApiKeyCreatePayload,
         scope=ApiScope.ADMIN,
         description=(
-            "Create an API key. It requires a login session: an API key can't create another, and receives the error "
-            "FORBIDDEN. A user can have at most `Plan.maxApiKeys`."
+            "Create an API key. It requires a login session with a recent sign-in: otherwise the error is "
+            "CONFIRMATION_REQUIRED. An API key can't create another, and receives the error FORBIDDEN. A user can have "
+            "at most `Plan.maxApiKeys`."
         ),
     )
     async def api_key_create(self, info: Info, input: Annotated[ApiKeyCreateInput, INPUT]) -> Fields:

@@ -88,8 +88,9 @@ class TwoFactorMutation:
     @mutation(
         TwoFactorDisablePayload,
         scope=ApiScope.ADMIN,
-        description="Turn two-factor authentication off, with a code. It requires a login session. CONFLICT if it is "
-        "off. A user who has neither the app nor a recovery code needs an operator: `r3edge user reset-two-factor`.",
+        description="Turn two-factor authentication off, with a code. It requires a login session with a recent "
+        "sign-in: otherwise the error is CONFIRMATION_REQUIRED. CONFLICT if it is off. A user "
+        "who has neither the app nor a recovery code needs an operator: `r3edge user reset-two-factor`.",
     )
     async def two_factor_disable(self, info: Info, input: Annotated[TwoFactorDisableInput, INPUT]) -> Fields:
         await users.disable_two_factor(info.context, input.code)
@@ -99,7 +100,8 @@ class TwoFactorMutation:
         RecoveryCodesReplacePayload,
         scope=ApiScope.ADMIN,
         description="Make ten new recovery codes, with a code of two-factor authentication. The previous ones are no "
-        "longer valid. It requires a login session.",
+        "longer valid. It requires a login session with a recent sign-in: otherwise the error is "
+        "CONFIRMATION_REQUIRED.",
     )
     async def recovery_codes_replace(self, info: Info, input: Annotated[RecoveryCodesReplaceInput, INPUT]) -> Fields:
         return {"recovery_codes": await users.replace_recovery_codes(info.context, input.code)}

@@ -6,7 +6,13 @@ import pytest
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited, Unauthenticated
 from domain.core.pagination import KeysetPage
 from domain.model.users import ApiScope, Device, Identity, User
-from domain.users.code_checks import MAILS_TO_ONE_EMAIL_PER_HOUR, WRONG_CODES_PER_HOUR
+from domain.users.code_checks import (
+    HOUR_SECONDS,
+    MAILS_TO_ONE_EMAIL_PER_HOUR,
+    MAILS_TO_ONE_NEW_EMAIL_PER_HOUR,
+    RESET_SPACING_SECONDS,
+    WRONG_CODES_PER_HOUR,
+)
 from domain.users.mail_composer import EMAIL_CODE_LIFE, RESET_CODE_LIFE
 from domain.users.sign_in import SignedIn
 from domain.users.user_mails import NOTICES_PER_HOUR
@@ -139,6 +145,7 @@ async def test_what_was_sent_to_the_old_email_opens_nothing_after_the_change(mai
     verification = await mail.code(ADA)
     await mail.node.resets.request(ADA, HERE)
     reset = await mail.code(ADA)
+    mail.node.clock.move(RESET_SPACING_SECONDS)
     await mail.node.resets.request(ADA, HERE)  # which waits to be sent
     identity = await identity_of(mail, ada.token)
     await mail.node.emails.request_change(identity, NEW_EMAIL, PASSWORD, HERE)
@@ -246,6 +253,7 @@ async def test_a_reset_code_ends_after_an_hour_after_its_use_and_with_a_new_pass
     mail: MailNode, ada: SignedIn
 ) -> None:
     async def fresh() -> str:
+        mail.node.clock.move(RESET_SPACING_SECONDS)
         await mail.node.resets.request(ADA, HERE)
         return await mail.code(ADA)
 
@@ -289,12 +297,48 @@ async def test_a_reset_for_nobody_runs_the_same_statements_and_sends_nothing(
     assert await pool.fetchval("SELECT count(*) FROM mails WHERE recipient = 'nobody@example.com'") == 0
 
 
-async def test_mails_to_one_email_are_limited_whether_or_not_somebody_has_it(mail: MailNode, ada: SignedIn) -> None:
+async def test_mails_to_one_email_are_limited_for_each_address_whether_or_not_somebody_has_it(
+    mail: MailNode, ada: SignedIn
+) -> None:
     for email in (ADA, "nobody@example.com"):
-        for number in range(MAILS_TO_ONE_EMAIL_PER_HOUR):
-            await mail.node.resets.request(email, f"192.0.2.{number}")
+        for _ in range(MAILS_TO_ONE_EMAIL_PER_HOUR):
+            await mail.node.resets.request(email, HERE)
         with pytest.raises(RateLimited):
-            await mail.node.resets.request(email, "192.0.2.99")
+            await mail.node.resets.request(email, HERE)
+
+
+async def test_strangers_neither_use_up_the_resets_of_an_owner_nor_flood_their_mail(
+    mail: MailNode, ada: SignedIn
+) -> None:
+    await mail.code(ADA)
+    for number in range(100):
+        await mail.node.resets.request(ADA, f"198.51.100.{number}")
+    await mail.node.resets.request(ADA, HERE)
+    assert len(await mail.texts(ADA)) == 2, "the verification and one reset, which serves the owner too"
+    await mail.node.resets.reset(await mail.code(ADA), NEW_PASSWORD, HERE, None)
+    mail.node.clock.move(RESET_SPACING_SECONDS)
+    await mail.node.resets.request(ADA, HERE)
+    await mail.node.resets.reset(await mail.code(ADA), PASSWORD, HERE, None)
+    assert (await mail.node.users.login(ADA, PASSWORD, HERE)).user.id == ada.user.id
+
+
+async def test_resets_by_strangers_take_nothing_from_the_verification_and_the_change_of_an_owner(
+    mail: MailNode, ada: SignedIn
+) -> None:
+    for number in range(MAILS_TO_ONE_EMAIL_PER_HOUR + 1):
+        await mail.node.resets.request(ADA, f"198.51.100.{number}")
+        await mail.node.resets.request(NEW_EMAIL, f"198.51.100.{number}")
+    identity = await identity_of(mail, ada.token)
+    await mail.node.emails.send_verification(identity, HERE)
+    await mail.node.emails.request_change(identity, NEW_EMAIL, PASSWORD, HERE)
+    assert await mail.node.emails.verify(await mail.code(NEW_EMAIL), HERE, ada.user.id) == NEW_EMAIL
+
+
+async def test_many_users_cannot_flood_a_strangers_mail_with_changes(mail: MailNode, ada: SignedIn) -> None:
+    for _ in range(MAILS_TO_ONE_NEW_EMAIL_PER_HOUR):
+        await mail.node.cache.increment(f"mails:new-email:{NEW_EMAIL}", HOUR_SECONDS)
+    with pytest.raises(RateLimited):
+        await mail.node.emails.request_change(await identity_of(mail, ada.token), NEW_EMAIL, PASSWORD, HERE)
 
 
 async def test_what_needs_mail_is_refused_by_a_server_without_and_registering_is_not(node: SignInNode) -> None:
