@@ -35,10 +35,17 @@ def import_strategy(
 
     async def run() -> str:
         found = read_strategy_file(file)
-        return await store_strategy(settings, user, ImportRequest(found, name or found.name or file.stem, update))
+        return await store_strategy(
+            settings, user, ImportRequest(found, _first_given(name, found.name, file.stem), update)
+        )
 
     log_warnings_alone(settings)
     print(run_command(run()))
+
+
+def _first_given(*names: str | None) -> str:
+    """Return the first name that is given, one without any characters too, which is refused."""
+    return next(name for name in names if name is not None)
 
 
 @strategy_app.command("export")

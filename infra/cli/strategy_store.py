@@ -17,7 +17,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.runtime.command_resources import open_command_resources
 from infra.settings import Settings
 from infra.strategy_files.strategy_file import StrategyFile
-from infra.strategy_plugins import load_templates
+from infra.strategy_plugins.catalogue import load_templates
 from resolvers.ids import encode_id, uuid_in
 
 _PURPOSE = "r3edge strategy"

@@ -37,7 +37,7 @@ from infra.runtime.traces import traces
 from infra.runtime.venues import sandboxes, venues
 from infra.security import hash_keys, reseal_channels, reseal_credentials, reseal_secrets
 from infra.settings import Role, Settings
-from infra.strategy_plugins import load_templates
+from infra.strategy_plugins.catalogue import load_templates
 from infra.venues.registry import Venues
 from infra.web.app import build_app, build_health_app
 from infra.web.billing_hook import BillingHookRoute
@@ -128,7 +128,7 @@ async def _run_node(
     )
     await hub.start()
     async with open_outgoing(settings, backends.clock) as outgoing:
-        templates = load_templates()
+        templates = await asyncio.to_thread(load_templates)
         container = build_container(backends, all_venues, hub, key, settings.earlier_keys, templates, outgoing)
         await _run_container(settings, container, stopping)
 

@@ -110,3 +110,18 @@ def test_the_command_line_prints_a_template_and_refuses_a_bad_file(
     assert refused.exit_code == 2
     assert "enterLnog: there is no such field; did you mean enterLong?" in refused.stderr
     assert "sizing.quoteAmount: 'x'" in refused.stderr
+
+
+@pytest.mark.usefixtures("settings", "user")
+@pytest.mark.parametrize("in_file", [False, True])
+def test_an_empty_name_is_refused_and_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_file: bool
+) -> None:
+    monkeypatch.setattr("infra.cli.strategies.log_warnings_alone", lambda _: None)
+    name = {"name": ""} if in_file else {}
+    (tmp_path / "rules.json").write_text(
+        json.dumps({"sizing": {"quoteAmount": "100"}, "enterLong": "close > 1", **name})
+    )
+    given = [] if in_file else ["--name", ""]
+    refused = CliRunner().invoke(app, ["strategy", "import", str(tmp_path / "rules.json"), *given])
+    assert (refused.exit_code, "name must have 1 to 100 printable characters" in refused.stderr) == (2, True)

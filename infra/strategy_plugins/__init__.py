@@ -1,0 +1,1 @@
+"""Templates out of installed Python packages: the entry point group `r3edge.strategies`."""
