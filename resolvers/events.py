@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import KeysetPage
 from domain.events.stream import EventSubscription
+from domain.model.alerts import FiredAlert
 from domain.model.events import EventCursor, UserEvent, encode_event_cursor
 from domain.model.jobs import Job
 from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
@@ -61,7 +62,7 @@ _HALTED = {
     HaltLevel.TRADING_SESSION: "TradingSession",
 }
 
-State = Order | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity
+State = Order | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity | FiredAlert
 """The object of an event, as it was when the event happened."""
 
 
@@ -80,6 +81,8 @@ async def current(context: RequestContext, stored: State) -> object | None:
     if isinstance(stored, Halt):
         type_name = _HALTED[stored.level]
         return await context.node_loaders[type_name](ENGINE_KEY if type_name == "Engine" else str(stored.subject_id))
+    if isinstance(stored, FiredAlert):
+        return await context.node_loaders["AlertRule"](str(stored.id))
     return await context.node_loaders[type(stored).__name__](str(stored.id))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.administration.service import UserAdministration
+from domain.alerts.service import AlertService
 from domain.core.clock import Clock
 from domain.events.stream import EventLogReader
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
@@ -99,6 +100,7 @@ class Services:
     channels: ChannelService
     rates: RequestRates
     billing: BillingService
+    alerts: AlertService
     venues: VenueDirectory
     markets: MarketDataHub
     market_history: MarketHistory

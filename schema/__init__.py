@@ -2,6 +2,7 @@
 
 # Strawberry must know an enum before the first type that mentions it.
 import schema.accounts.enums
+import schema.alerts.enums
 import schema.analytics.enums
 import schema.common.enums
 import schema.engine.enums

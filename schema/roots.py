@@ -9,6 +9,7 @@ from schema.accounts.mutations import AccountMutation
 from schema.accounts.subscriptions import AccountSubscription
 from schema.administration.mutations import AdministrationMutation
 from schema.administration.queries import AdministrationQuery
+from schema.alerts.mutations import AlertMutation
 from schema.analytics.queries import AnalyticsQuery
 from schema.backtests.mutations import BacktestMutation
 from schema.common.engine_schema import EngineSchema
@@ -78,6 +79,7 @@ class Mutation(
     JobMutation,
     AdministrationMutation,
     NotificationMutation,
+    AlertMutation,
 ): ...
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.core.clock import from_milliseconds, to_milliseconds
 from domain.core.pagination import CursorScope, decode_cursor, encode_cursor, invalid_cursor
+from domain.model.alerts import FiredAlert
 from domain.model.jobs import Job
 from domain.model.orders import OrderEvent
 from domain.model.reports import Report
@@ -35,7 +36,7 @@ class UserEventKind(StrEnum):
     ACTIVITY = "ACTIVITY"
 
 
-Subject = OrderEvent | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity
+Subject = OrderEvent | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity | FiredAlert
 """What an event carries: the object as it was when the event happened."""
 
 

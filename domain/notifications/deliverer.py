@@ -16,6 +16,7 @@ from domain.core.background import BackgroundTasks
 from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
+from domain.model.alerts import FiredAlert
 from domain.model.events import NewEvent, UserEvent, UserEventKind
 from domain.model.notifications import (
     HUMAN_KINDS,
@@ -323,5 +324,7 @@ async def _read_after(reading: UnitOfWork, channel: NotificationChannel) -> list
 
 
 def is_selected(channel: NotificationChannel, event: UserEvent) -> bool:
-    """Return whether the channel delivers the event."""
+    """Return whether the channel delivers the event; an alert rule may name its channels."""
+    if isinstance(event.subject, FiredAlert) and event.subject.channel_ids:
+        return channel.id in event.subject.channel_ids
     return event.kind in channel.event_kinds

@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.core.money import plain
+from domain.model.alerts import FiredAlert
 from domain.model.events import EventCursor, UserEvent, encode_event_cursor
 from domain.model.jobs import Job
 from domain.model.notifications import ChannelMessage, NotificationChannel
@@ -83,6 +84,8 @@ def trial_message(channel: NotificationChannel, message_id: UUID, at: datetime) 
 
 
 def _title(event: UserEvent) -> str:
+    if isinstance(event.subject, FiredAlert):
+        return f"Alert: {event.subject.name}"
     kind = event.kind.value.replace("_", " ").capitalize()
     if isinstance(event.subject, OrderEvent):
         order = event.subject.order
@@ -94,7 +97,8 @@ def _title(event: UserEvent) -> str:
 def _line(event: UserEvent, facts: Facts) -> str:
     # An alert says it all in words; of other events the message is no more than a code.
     known = (f"{name} {value}" for name, value in facts.items() if value is not None and not name.endswith("Id"))
-    words = event.message if event.subject is None or not facts else ", ".join(known)
+    is_alert = event.subject is None or isinstance(event.subject, FiredAlert)
+    words = event.message if is_alert or not facts else ", ".join(known)
     text = words or event.message or event.kind.value
     return _cut(f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC  {event.kind.value}: {text}")
 
@@ -216,6 +220,17 @@ def _activity_facts(activity: Activity, encode_id: EncodeId) -> Facts:
     if activity.subject_type is not None and activity.subject_id is not None:
         subject = encode_id(activity.subject_type, activity.subject_id)
     return {"action": activity.action, "subjectId": subject, "detail": activity.detail}
+
+
+@_facts.register
+def _alert_facts(alert: FiredAlert, encode_id: EncodeId) -> Facts:
+    return {
+        "alertRuleId": encode_id("AlertRule", alert.id),
+        "name": alert.name,
+        "condition": alert.condition.value,
+        "market": None if alert.market is None else str(alert.market),
+        "value": alert.value,
+    }
 
 
 def _id_or_none(encode_id: EncodeId, type_name: str, key: UUID | None) -> str | None:

@@ -48,6 +48,10 @@ class EquityRepository(Protocol):
         """
         ...
 
+    async def newest(self, subject_ids: Sequence[UUID]) -> list[StoredEquity]:
+        """Return the newest point of each of these accounts and trading sessions that has one."""
+        ...
+
     async def delete_old(self, hourly_before: datetime, daily_before: datetime, most: int) -> int:
         """Delete up to `most` points, and return how many; never the newest of an account or trading session.
 

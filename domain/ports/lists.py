@@ -9,6 +9,7 @@ from uuid import UUID
 
 from domain.core.pagination import KeysetPage
 from domain.model.administration import ManagedUser, UserFilter
+from domain.model.alert_rules import AlertRule
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import MarketSymbol
@@ -181,6 +182,11 @@ class Lists(Protocol):
     @property
     def users(self) -> ListRepository[ManagedUser, UserFilter]:
         """All users of the engine who aren't erased, as operators see them."""
+        ...
+
+    @property
+    def alert_rules(self) -> ListRepository[AlertRule, NoFilter]:
+        """Alert rules of a user."""
         ...
 
     @property

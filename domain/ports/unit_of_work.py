@@ -10,6 +10,7 @@ from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
 from domain.ports.administration import AdministrationReads
+from domain.ports.alert_rules import AlertRuleRepository
 from domain.ports.backtests import BacktestRepository
 from domain.ports.drift import DriftRepository
 from domain.ports.equity import EquityRepository
@@ -92,6 +93,11 @@ class UnitOfWork(Protocol):
     @property
     def invitations(self) -> InvitationRepository:
         """Invitations of new users."""
+        ...
+
+    @property
+    def alert_rules(self) -> AlertRuleRepository:
+        """The alert rules of users."""
         ...
 
     @property

@@ -20,6 +20,7 @@ from infra.postgres.pool import Pool
 from infra.postgres.pool_use import PoolUse
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.administration import PostgresAdministration
+from infra.postgres.repositories.alert_rules import PostgresAlertRules
 from infra.postgres.repositories.backtests import PostgresBacktests
 from infra.postgres.repositories.channels import PostgresChannels
 from infra.postgres.repositories.data_exports import PostgresDataExports
@@ -112,6 +113,10 @@ class PostgresTransaction:
     @cached_property
     def invitations(self) -> PostgresInvitations:
         return PostgresInvitations(self._connection)
+
+    @cached_property
+    def alert_rules(self) -> PostgresAlertRules:
+        return PostgresAlertRules(self._connection)
 
     @cached_property
     def channels(self) -> PostgresChannels:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.administration.service import UserAdministration
+from domain.alerts.service import AlertService
 from domain.events.stream import EventLogReader
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
@@ -198,6 +199,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         two_factor=TwoFactorService(database, second_factor, container.vault, passwords, mails, tokens, clock, ids),
         api_keys=ApiKeyService(database, container.authenticator, tokens, clock, ids),
         plans=PlanService(database, clock, ids),
+        alerts=AlertService(database, hub.catalogue.get, bus, clock, ids),
         channels=ChannelService(
             database, container.outgoing.senders, container.outgoing.guard, container.vault, tokens, clock, ids
         ),

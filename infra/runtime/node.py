@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from domain.alerts.evaluator import AlertEvaluator
+from domain.alerts.rule_book import AlertDependencies
 from domain.core.errors import Unavailable
 from domain.jobs.handler import JobHandler
 from domain.jobs.queue_monitor import JobQueueMonitor
@@ -93,6 +95,7 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
                 stack.push_async_callback(_background(runner.run()))
             if (server := settings.smtp_server) is not None:
                 stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
+            stack.push_async_callback(_background(_alert_evaluator(container, name).run()))
             stack.push_async_callback(_background(_channel_deliverer(container, name).run()))
             monitor = JobQueueMonitor(container.backends.database, container.work_counts)
             stack.push_async_callback(_background(monitor.run()))
@@ -204,6 +207,12 @@ def _mail_sender(container: Container, transport: SmtpTransport, settings: Setti
     backends = container.backends
     composer = UserMailComposer(RandomTokens(), backends.clock, backends.ids, settings.app_url)
     return MailSender(backends.database, transport, composer, backends.clock, container.deliveries)
+
+
+def _alert_evaluator(container: Container, name: str) -> AlertEvaluator:
+    backends = container.backends
+    dependencies = AlertDependencies(backends.database, container.hub, backends.bus, backends.clock, name)
+    return AlertEvaluator(dependencies)
 
 
 def _channel_deliverer(container: Container, name: str) -> ChannelDeliverer:

@@ -16,7 +16,7 @@ describe_enum(
         "HALT": "A halt that stops trading of the user was made or ended, by the user or by an operator.",
         "JOB": "The status of a job changed.",
         "REPORT": "A report is complete.",
-        "ALERT": "Something needs the user's attention. `message` describes it.",
+        "ALERT": "Something needs the user's attention, or an alert rule has fired. `message` describes it.",
         "ACTIVITY": "The user did something.",
     },
 )

@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from schema.accounts.types import Account, AccountFacts
+from schema.alerts.types import AlertRuleState
 from schema.common.states import state_of
 from schema.engine.types import HaltState
 from schema.jobs.types import Job, JobFacts
@@ -42,6 +43,7 @@ class TradingSessionState(TradingSessionFacts): ...
 EventState = Annotated[
     AccountState
     | Activity
+    | AlertRuleState
     | HaltState
     | JobState
     | OrderState

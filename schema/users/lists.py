@@ -12,6 +12,7 @@ from domain.ports.lists import PositionFilter
 from domain.ports.orders import OrderFilter
 from domain.ports.trading_sessions import TradingSessionFilter
 from resolvers import (
+    alerts,
     backtests,
     filters,
     jobs,
@@ -43,6 +44,7 @@ from schema.markets.arguments import OfMarket, OfTimeframe
 from schema.positions.lists import PositionConnection, PositionOrderBy
 
 AccountConnection = lazy("accounts.types", "AccountConnection")
+AlertRuleConnection = lazy("alerts.types", "AlertRuleConnection")
 ActivityConnection = lazy("users.types", "ActivityConnection")
 BacktestConnection = lazy("backtests.types", "BacktestConnection")
 FillConnection = lazy("orders.types", "FillConnection")
@@ -189,6 +191,10 @@ class ViewerLists:
         order_by: PositionOrderBy = PositionOrder.OPENED_NEWEST_FIRST,
     ) -> object:
         return await trading.positions(info.context, parent, page, owners.narrow(filter), order_by)
+
+    @connection_field(AlertRuleConnection | None, description="The alert rules of the user.")
+    async def alert_rules(parent: Viewer, info: Info, page: PageArguments, order_by: OrderBy = NEWEST) -> object:
+        return await alerts.rules(info.context, parent, page, order_by)
 
     @connection_field(JobConnection | None, description="The jobs of the user.")
     async def jobs(

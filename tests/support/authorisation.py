@@ -27,8 +27,9 @@ SCHEMA: Final = build_schema().graphql_schema
 
 PUBLIC_NODES: Final = {"Engine", "Venue", "Market"}
 PRIVATE_NODES: Final = {
-    "Account", "AccountTransfer", "Activity", "ApiKey", "Backtest", "ChannelDelivery", "DataExport", "Fill", "Job",
-    "LinkedIdentity", "LoginSession", "NotificationChannel", "Optimization", "Order", "PlanChange", "Position",
+    "Account", "AccountTransfer", "Activity", "AlertRule", "ApiKey", "Backtest", "ChannelDelivery", "DataExport",
+    "Fill", "Job", "LinkedIdentity", "LoginSession", "NotificationChannel", "Optimization", "Order", "PlanChange",
+    "Position",
     "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
@@ -47,8 +48,8 @@ VIEWER: Final = {
     "timeZone", "locale", "reportCurrency", "notifications", "createdAt", "role", "plan", "planUsage", "planChanges",
     "tradingState", "eventCursor", "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders",
     "fills", "positions", "jobs", "reports", "backtests", "optimizations", "strategyRecommendations", "activity",
-    "halt", "halts", "profitSummary", "portfolio", "taxExport", "notificationChannels",
-    "linkedIdentities", "hasPassword",
+    "halt", "halts", "profitSummary", "portfolio", "taxExport", "notificationChannels", "linkedIdentities",
+    "hasPassword", "alertRules",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -117,6 +118,9 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "ordersCancel": ("TRADE", ("Account",)),
     "backtestRun": ("READ", ("StrategyVersion",)),
     "optimizationRun": ("READ", ("StrategyVersion",)),
+    "alertCreate": ("TRADE", ()),
+    "alertUpdate": ("TRADE", ("AlertRule",)),
+    "alertDelete": ("TRADE", ("AlertRule",)),
     "notificationChannelCreate": ("ADMIN", ()),
     "notificationChannelUpdate": ("ADMIN", ("NotificationChannel",)),
     "notificationChannelDelete": ("ADMIN", ("NotificationChannel",)),

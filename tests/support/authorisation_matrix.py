@@ -384,6 +384,7 @@ async def seeded(api: Api) -> Matrix:
         f'signalWebhookCreate(input: {{tradingSession: "{encode_id("TradingSession", session.id)}", name: "{MARK}"}})',
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
         f'notificationChannelCreate(input: {{kind: WEBHOOK, name: "{MARK} hook", url: "https://{MARK}.example/hook"}})',
+        f'alertCreate(input: {{name: "{MARK} alert", condition: {{orderInDoubt: {{account: "{api.account}"}}}}}})',
         "userDataExport",
         f"backtestRun(input: {_BACKTEST})",
         f"optimizationRun(input: {_OPTIMIZATION})",

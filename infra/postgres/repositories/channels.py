@@ -48,6 +48,7 @@ _RELEASED: Final = "UPDATE notification_channels SET claimed_by = NULL, claimed_
 _CLAIM: Final = f"""
 UPDATE notification_channels SET claimed_by = $1, claimed_until = $3 WHERE id IN (
     SELECT channel.id FROM notification_channels AS channel JOIN user_event_heads AS head USING (user_id)
+    JOIN users ON users.id = channel.user_id AND users.disabled_at IS NULL
     WHERE channel.status = 'ACTIVE' AND channel.due_at <= $2 AND head.sequence > channel.sequence
     AND (channel.claimed_until IS NULL OR channel.claimed_until <= $2) AND channel.id <> ALL($5::uuid[])
     ORDER BY channel.due_at, channel.id LIMIT $4 FOR UPDATE OF channel SKIP LOCKED

@@ -58,6 +58,10 @@ HISTORY = """
 SELECT found.* FROM unnest($2::timestamptz[], $3::timestamptz[]) AS interval (starts, ends) CROSS JOIN LATERAL (
     SELECT * FROM equity_points WHERE subject_id = $1 AND at >= starts AND at < ends ORDER BY at DESC LIMIT 1
 ) AS found ORDER BY at"""
+NEWEST = """
+SELECT found.* FROM unnest($1::uuid[]) AS subject (id) CROSS JOIN LATERAL (
+    SELECT * FROM equity_points WHERE subject_id = subject.id ORDER BY at DESC LIMIT 1
+) AS found"""
 LAST_BEFORE = "SELECT * FROM equity_points WHERE subject_id = $1 AND at < $2 ORDER BY at DESC LIMIT 1"
 # The newest point of each subject has none after it, and so is in neither part.
 DELETE_OLD = """
@@ -124,6 +128,9 @@ class PostgresEquity(Repository):
         starts, ends = [start for start, _ in intervals], [end for _, end in intervals]
         rows = await self._connection.fetch(HISTORY, subject_id, starts, ends)
         return _point(before), [_stored_equity(row) for row in rows]
+
+    async def newest(self, subject_ids: Sequence[UUID]) -> list[StoredEquity]:
+        return [_stored_equity(row) for row in await self._connection.fetch(NEWEST, list(subject_ids))]
 
     async def delete_old(self, hourly_before: datetime, daily_before: datetime, most: int) -> int:
         answer = await self._connection.execute(DELETE_OLD, hourly_before, daily_before, most)

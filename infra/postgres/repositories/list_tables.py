@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Final
 
 from domain.model.administration import ManagedUser, UserFilter
+from domain.model.alert_rules import AlertRule
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
 from domain.model.notifications import ChannelDelivery
@@ -29,6 +30,7 @@ from domain.ports.trading_sessions import TradingSessionFilter
 from infra.postgres.connection import Connection
 from infra.postgres.repositories import (
     administration,
+    alert_rules,
     backtests,
     channels,
     jobs,
@@ -157,6 +159,9 @@ OPTIMIZATIONS: Final = ListTable(
     optimizations.SELECT_OPTIMIZATION, "optimizations", OF_USER, _no_conditions, optimizations.optimization_from_row
 )
 REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_conditions, reports.report_from_row)
+ALERT_RULES: Final = ListTable(
+    alert_rules.SELECT_RULE, "alert_rules", OF_USER, _no_conditions, alert_rules.rule_from_row
+)
 DELIVERIES: Final = ListTable(
     channels.SELECT_DELIVERY,
     "channel_deliveries",
@@ -237,6 +242,10 @@ class PostgresLists:
     @cached_property
     def users(self) -> PostgresList[ManagedUser, UserFilter]:
         return PostgresList(self._connection, USERS)
+
+    @cached_property
+    def alert_rules(self) -> PostgresList[AlertRule, NoFilter]:
+        return PostgresList(self._connection, ALERT_RULES)
 
     @cached_property
     def channel_deliveries(self) -> PostgresList[ChannelDelivery, NoFilter]:

@@ -33,6 +33,7 @@ ERASE: Final = (
     "DELETE FROM linked_identities WHERE user_id = $1",
     "DELETE FROM login_sessions WHERE user_id = $1",
     "DELETE FROM api_keys WHERE user_id = $1",
+    "DELETE FROM alert_rules WHERE user_id = $1",
     "DELETE FROM notification_channels WHERE user_id = $1",
     "DELETE FROM idempotency WHERE user_id = $1",
     "DELETE FROM backtest_drifts WHERE user_id = $1",
@@ -75,7 +76,7 @@ EXPORTED: Final = {
     "users": "id = $1",
     **dict.fromkeys(
         (
-            "account_transfers", "accounts", "activities", "api_keys", "backtest_drifts", "backtests",
+            "account_transfers", "accounts", "activities", "alert_rules", "api_keys", "backtest_drifts", "backtests",
             "channel_deliveries", "fills", "idempotency", "invitations", "jobs", "linked_identities",
             "login_sessions", "mails", "notification_channels", "optimizations", "orders", "plan_changes",
             "plan_uses", "position_intents", "position_protections", "positions", "recommendation_runs", "reports",

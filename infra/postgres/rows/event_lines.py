@@ -11,6 +11,7 @@ from functools import singledispatch
 
 import structlog
 
+from domain.model.alerts import FiredAlert
 from domain.model.events import NewEvent, Subject
 from domain.model.jobs import Job, JobStatus
 from domain.model.orders import OrderEvent, OrderEventKind
@@ -71,6 +72,9 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "signalWebhookCreate": "signal_webhook_created",
     "signalWebhookRotate": "signal_webhook_rotated",
     "signalWebhookRevoke": "signal_webhook_revoked",
+    "alertCreate": "alert_rule_created",
+    "alertUpdate": "alert_rule_updated",
+    "alertDelete": "alert_rule_deleted",
     "notificationChannelCreate": "notification_channel_created",
     "notificationChannelUpdate": "notification_channel_updated",
     "notificationChannelDelete": "notification_channel_deleted",
@@ -133,6 +137,7 @@ OTHER_LINES: Mapping[str, int] = {
     "signal_missed": logging.INFO,
     "report_ready": logging.DEBUG,
     "alert_recorded": logging.DEBUG,
+    "alert_rule_fired": logging.INFO,
 }
 """The level of each further line, by its name."""
 
@@ -148,6 +153,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "TradingSession": "trading_session_id",
     "SignalWebhook": "signal_webhook_id",
     "NotificationChannel": "notification_channel_id",
+    "AlertRule": "alert_rule_id",
     "Position": "position_id",
     "Backtest": "backtest_id",
     "Optimization": "optimization_id",
@@ -300,6 +306,11 @@ def _job_line(job: Job, _message: str | None) -> EventLine:
 @_line.register
 def _report_line(report: Report, _message: str | None) -> EventLine:
     return _other("report_ready", report_id=report.id, scope=report.scope, scope_id=report.scope_id)
+
+
+@_line.register
+def _alert_line(alert: FiredAlert, _message: str | None) -> EventLine:
+    return _other("alert_rule_fired", alert_rule_id=alert.id, condition=alert.condition, market=alert.market)
 
 
 def _other(name: str, **fields: object) -> EventLine:

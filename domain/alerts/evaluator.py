@@ -1,0 +1,174 @@
+"""Evaluates all alert rules on one node at a time, and commits what fires.
+
+A firing, the state of its rule and the event are one transaction that checks the lease, so that two nodes never alert
+of the same thing, and a rule that was changed or deleted meanwhile fires no more.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import UUID
+
+from domain.alerts.rule_book import AlertDependencies, Firing, RuleBook
+from domain.alerts.slow_rules import poll_equity, poll_events, poll_feeds
+from domain.alerts.wording import fired_alert, message_of
+from domain.core.errors import Unavailable
+from domain.core.wakeup import Wakeup
+from domain.events.leases import RENEW_SECONDS, LeaseHandle, acquire_lease
+from domain.model.alert_rules import AlertRepeat
+from domain.model.events import NewEvent, UserEventKind
+from domain.ports.alert_rules import RuleOutcome
+from domain.ports.leases import Lease, StaleLease
+
+log = logging.getLogger(__name__)
+
+RULES_TOPIC: Final = "alert-rules"
+"""Carries the id of a user whose rules have changed; a lost message costs `reload_seconds`."""
+
+LEASE: Final = ("alerts", "rules")
+
+
+class AlertEvaluator:
+    """Evaluates rules while it has the lease. Every worker may: one at a time does."""
+
+    def __init__(self, dependencies: AlertDependencies) -> None:
+        self._dependencies = dependencies
+        self._database = dependencies.database
+        self._options = dependencies.options
+
+    async def run(self) -> None:
+        """Evaluate rules whenever no other node does, until cancelled."""
+        while True:
+            try:
+                async with self._lease() as lease:
+                    if lease is not None:
+                        await self._evaluate(lease)
+            except Unavailable as error:
+                log.warning("alert rules wait for the database: %s", error.message)
+            except StaleLease:
+                log.info("another node evaluates the alert rules now")
+            except Exception:
+                log.exception("the evaluation of alert rules failed and is started again")
+            await asyncio.sleep(self._options.claim_seconds)
+
+    @asynccontextmanager
+    async def _lease(self) -> AsyncIterator[LeaseHandle | None]:
+        dependencies = self._dependencies
+        lease = await acquire_lease(self._database, dependencies.clock, *LEASE, dependencies.holder)
+        try:
+            yield lease
+        finally:
+            if lease is not None:
+                try:
+                    await lease.release()
+                except Unavailable:
+                    log.info("the lease of the alert rules ends by itself")
+
+    async def _evaluate(self, lease: LeaseHandle) -> None:
+        book = RuleBook(self._dependencies)
+        changed: set[UUID] = set()
+        reload = Wakeup()
+
+        def on_change(message: bytes) -> None:
+            if len(message) == len(UUID(int=0).bytes):
+                changed.add(UUID(bytes=message))
+            reload.set()
+
+        subscription = await self._dependencies.bus.subscribe(RULES_TOPIC, on_change, reload.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._reload(book, ())
+                group.create_task(self._keep_lease(lease))
+                group.create_task(self._follow_changes(book, changed, reload))
+                group.create_task(self._commit_loop(book, lease))
+                group.create_task(self._poll_loop(book, lease))
+        except* (Unavailable, StaleLease) as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await subscription.close()
+            await book.close()
+
+    async def _keep_lease(self, lease: LeaseHandle) -> None:
+        while True:
+            if not await lease.renew():
+                raise StaleLease("the lease of the alert rules was lost")
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def _follow_changes(self, book: RuleBook, changed: set[UUID], reload: Wakeup) -> None:
+        while True:
+            is_known = await reload.wait(self._options.reload_seconds)
+            reload.clear()
+            users = sorted(changed)
+            changed.clear()
+            await self._reload(book, users if is_known else ())
+
+    async def _reload(self, book: RuleBook, users: Iterable[UUID]) -> None:
+        """Read the rules of these users again; of all if none is named."""
+        one_by_one: list[UUID | None] = [*users] or [None]
+        for user_id in one_by_one:
+            async with self._database.read_only() as reading:
+                rules = await reading.alert_rules.list_active(user_id)
+            book.replace(rules, user_id)
+
+    async def _commit_loop(self, book: RuleBook, lease: LeaseHandle) -> None:
+        while True:
+            await book.wakeup.wait()
+            book.wakeup.clear()
+            while firings := book.take_firings(self._options.at_once):
+                try:
+                    await self._commit(book, lease, firings)
+                except Unavailable:
+                    book.put_back(firings)
+                    book.wakeup.set()
+                    await asyncio.sleep(self._options.poll_seconds)
+
+    async def _commit(self, book: RuleBook, lease: LeaseHandle, firings: Sequence[Firing]) -> None:
+        outcomes = {
+            firing.watched.rule.id: RuleOutcome(
+                firing.watched.rule.id, firing.watched.rule.revision, firing.watched.is_armed, firing.at
+            )
+            for firing in firings
+        }
+        async with self._database.transaction() as transaction:
+            await transaction.leases.check(_held(lease))
+            stored = await transaction.alert_rules.save_outcomes(list(outcomes.values()))
+            transaction.events.append([_event(firing) for firing in firings if firing.watched.rule.id in stored])
+        for firing in firings:
+            rule = firing.watched.rule
+            if rule.repeat is AlertRepeat.ONCE or rule.id not in stored:
+                book.discard(rule.id)
+
+    async def _poll_loop(self, book: RuleBook, lease: LeaseHandle) -> None:
+        equity_at = float("-inf")
+        while True:
+            await poll_events(self._database, book, lambda: _held(lease))
+            poll_feeds(self._dependencies.feed, book, self._dependencies.clock.now())
+            if self._dependencies.clock.monotonic() - equity_at >= self._options.equity_seconds:
+                equity_at = self._dependencies.clock.monotonic()
+                await poll_equity(self._database, book, self._dependencies.clock.now())
+                await self._save_arming(book, lease)
+            await asyncio.sleep(self._options.poll_seconds)
+
+    async def _save_arming(self, book: RuleBook, lease: LeaseHandle) -> None:
+        """Store which rules may fire, so that after a restart a crossing is seen that happened meanwhile."""
+        moved = book.take_moved(self._options.at_once)
+        outcomes = [RuleOutcome(one.rule.id, one.rule.revision, one.is_armed) for one in moved]
+        if outcomes:
+            async with self._database.transaction() as transaction:
+                await transaction.leases.check(_held(lease))
+                await transaction.alert_rules.save_outcomes(outcomes)
+
+
+def _held(lease: LeaseHandle) -> Lease:
+    held = lease.current
+    if held is None:
+        raise StaleLease("the lease of the alert rules was lost")
+    return held
+
+
+def _event(firing: Firing) -> NewEvent:
+    rule = firing.watched.rule
+    alert = fired_alert(rule, firing.value)
+    return NewEvent(rule.user_id, firing.at, UserEventKind.ALERT, alert, message_of(rule, firing.value))

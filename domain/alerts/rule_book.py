@@ -1,0 +1,170 @@
+"""The alert rules that this node looks at, grouped by what they look at, and what fires of them."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.alerts.candle_rules import CandleGroup, CandleKey
+from domain.alerts.price_rules import PriceGroup
+from domain.alerts.triggers import WatchedRule, watch
+from domain.core.background import cancel_and_wait
+from domain.core.clock import Clock
+from domain.core.wakeup import Wakeup
+from domain.model.alert_rules import AlertRepeat, AlertRule
+from domain.model.alerts import AlertCondition
+from domain.model.markets import MarketSymbol
+from domain.ports.bus import MessageBus
+from domain.ports.market_data import MarketDataProvider
+from domain.ports.unit_of_work import Database
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatorOptions:
+    """How often rules are looked at that nothing wakes, and how many firings are committed at once."""
+
+    claim_seconds: float = 2.0
+    reload_seconds: float = 30.0
+    poll_seconds: float = 1.0
+    equity_seconds: float = 5.0
+    at_once: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """That a rule fires at a time, with the value that made it; `value` is for people."""
+
+    watched: WatchedRule
+    at: datetime
+    value: str | None
+
+
+@dataclass(slots=True)
+class AlertDependencies:
+    """What the evaluation of rules works with."""
+
+    database: Database
+    feed: MarketDataProvider
+    bus: MessageBus
+    clock: Clock
+    holder: str
+    options: EvaluatorOptions = field(default_factory=EvaluatorOptions)
+
+
+class _Follower(Protocol):
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        ...
+
+
+class FeedWatch:
+    """Keeps the feed of a market running, so that its state is known."""
+
+    def __init__(self, market: MarketSymbol, feed: MarketDataProvider) -> None:
+        self._market = market
+        self._feed = feed
+
+    async def run(self) -> None:
+        """Follow the market until cancelled."""
+        async with self._feed.subscribe(self._market):
+            await asyncio.Event().wait()
+
+
+class RuleBook:
+    """The active rules that this node looks at, by what they look at."""
+
+    def __init__(self, dependencies: AlertDependencies) -> None:
+        self.watched: dict[UUID, WatchedRule] = {}
+        self._dependencies = dependencies
+        self._prices: dict[MarketSymbol, PriceGroup] = {}
+        self._candles: dict[CandleKey, CandleGroup] = {}
+        self._tasks: dict[object, asyncio.Task[None]] = {}
+        self._firings: list[Firing] = []
+        self.wakeup = Wakeup()
+
+    def of(self, condition: AlertCondition) -> list[WatchedRule]:
+        """Return the rules with a condition."""
+        return [watched for watched in self.watched.values() if watched.rule.condition is condition]
+
+    def replace(self, rules: Sequence[AlertRule], user_id: UUID | None = None) -> None:
+        """Look at these rules in the place of all earlier ones, or of those of one user."""
+        now = self._dependencies.clock.now()
+        kept = {} if user_id is None else {key: one for key, one in self.watched.items() if one.rule.user_id != user_id}
+        for rule in rules:
+            known = self.watched.get(rule.id)
+            is_known = known is not None and known.rule.revision == rule.revision
+            kept[rule.id] = known if known is not None and is_known else watch(rule, now)
+        self.watched = kept
+        self._regroup()
+
+    def fire(self, watched: WatchedRule, at: datetime, value: str | None) -> None:
+        """Have it committed soon that a rule fires."""
+        self._firings.append(Firing(watched, at, value))
+        self.wakeup.set()
+
+    def take_firings(self, most: int) -> list[Firing]:
+        """Return the next firings to be committed."""
+        taken, self._firings = self._firings[:most], self._firings[most:]
+        return taken
+
+    def take_moved(self, most: int) -> list[WatchedRule]:
+        """Return rules that are armed, or aren't any more, other than it is stored; they count as stored then."""
+        moved = [one for one in self.watched.values() if one.is_armed != one.stored_armed][:most]
+        for one in moved:
+            one.stored_armed = one.is_armed
+        return moved
+
+    def put_back(self, firings: Sequence[Firing]) -> None:
+        """Keep firings that could not be committed."""
+        self._firings = [*firings, *self._firings]
+
+    def discard_if_done(self, watched: WatchedRule) -> None:
+        """Look no more at a rule that alerts once and has."""
+        if watched.rule.repeat is AlertRepeat.ONCE and watched.has_fired:
+            self.discard(watched.rule.id)
+
+    def discard(self, rule_id: UUID) -> None:
+        """Look at a rule no more: it fires once, or was changed."""
+        if self.watched.pop(rule_id, None) is not None:
+            self._regroup()
+
+    async def close(self) -> None:
+        """Stop looking."""
+        tasks, self._tasks = list(self._tasks.values()), {}
+        await cancel_and_wait(*tasks)
+
+    def _regroup(self) -> None:
+        prices, candles = defaultdict(list), defaultdict(list)
+        for watched in self.watched.values():
+            rule = watched.rule
+            if rule.condition is AlertCondition.PRICE and rule.market is not None:
+                prices[rule.market].append(watched)
+            elif rule.condition is AlertCondition.INDICATOR and rule.market is not None and rule.timeframe is not None:
+                candles[rule.market, rule.timeframe].append(watched)
+        dependencies = self._dependencies
+        feed, clock = dependencies.feed, dependencies.clock
+        for market, rules in prices.items():
+            if market not in self._prices:
+                self._prices[market] = PriceGroup(market, feed, clock, self.fire)
+            self._prices[market].rules = rules
+        for key, rules in candles.items():
+            if key not in self._candles:
+                self._candles[key] = CandleGroup(key, dependencies.database, feed, dependencies.bus, clock, self.fire)
+            self._candles[key].set_rules(rules)
+        self._prices = {market: group for market, group in self._prices.items() if market in prices}
+        self._candles = {key: group for key, group in self._candles.items() if key in candles}
+        self._start_and_stop()
+
+    def _start_and_stop(self) -> None:
+        groups: dict[object, _Follower] = {}
+        groups.update(self._prices.items())
+        groups.update(self._candles.items())
+        feeds = {one.rule.market for one in self.of(AlertCondition.FEED) if one.rule.market is not None}
+        groups |= {("feed", market): FeedWatch(market, self._dependencies.feed) for market in feeds}
+        for key in self._tasks.keys() - groups.keys():
+            self._tasks.pop(key).cancel()
+        for key in groups.keys() - self._tasks.keys():
+            self._tasks[key] = asyncio.create_task(groups[key].run(), name=f"alerts:{key}")

@@ -1,0 +1,332 @@
+"""Alert rules over a real hub, log and database: what fires becomes an event once, on whichever node."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.alerts.evaluator import AlertEvaluator
+from domain.alerts.rule_book import AlertDependencies, EvaluatorOptions
+from domain.alerts.service import AlertChanges, AlertRequest, AlertService, ConditionRequest
+from domain.core.background import BackgroundTasks
+from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.market_data import codec
+from domain.market_data.hub import MarketDataHub
+from domain.market_data.topics import candles_topic, status_topic, trades_topic
+from domain.model.alert_rules import AlertDirection, AlertRepeat, AlertRuleStatus
+from domain.model.alerts import AlertCondition, FiredAlert
+from domain.model.equity import StoredEquity
+from domain.model.events import NewEvent, UserEvent, UserEventKind
+from domain.model.markets import Candle, FeedState, FeedStatus, Timeframe, Trade
+from domain.model.order_side import OrderSide
+from domain.model.users import User
+from infra.clock import SystemClock, TimeOrderedIds
+from infra.embedded.bus import EmbeddedBus
+from infra.embedded.cache import EmbeddedCache
+from infra.postgres.database import PostgresDatabase
+from infra.postgres.pool import Pool
+from tests.support.orders import BTC, a_market
+from tests.support.trading import new_account
+from tests.support.users import stored_user
+from tests.support.waiting import read_until
+
+ABOVE = ConditionRequest(AlertCondition.PRICE, BTC, direction=AlertDirection.ABOVE, level=Decimal(100))
+QUICK = EvaluatorOptions(claim_seconds=0.05, poll_seconds=0.02, equity_seconds=0.02, reload_seconds=0.2)
+IDS = TimeOrderedIds()
+
+
+@dataclass
+class Alerting:
+    """A node that evaluates rules, and the market that it listens to."""
+
+    database: PostgresDatabase
+    bus: EmbeddedBus
+    hub: MarketDataHub
+    user: User
+    trades: int = 0
+
+    @property
+    def service(self) -> AlertService:
+        """What manages rules."""
+        return AlertService(self.database, lambda symbol: a_market() if symbol == BTC else None, self.bus, clock, IDS)
+
+    async def create(self, condition: ConditionRequest = ABOVE, **changes: Any) -> Any:
+        """Create a rule."""
+        request = replace(AlertRequest("dear", condition, AlertRepeat.EACH_TIME), **changes)
+        return await self.service.create(self.user.id, request, None)
+
+    async def trade(self, *prices: int) -> None:
+        """Publish trades, once somebody listens to the market."""
+        await read_until(self._listeners, bool, "the market is followed")
+        now, trades = datetime.now(UTC), []
+        for price in prices:
+            self.trades += 1
+            trades.append(Trade(BTC, str(self.trades), now, Decimal(price), Decimal(1), OrderSide.BUY))
+        await self.bus.publish(trades_topic(BTC), codec.encode_trades(trades))
+
+    async def _listeners(self) -> bool:
+        state = self.hub.followed.get(BTC)
+        return state is not None and bool(state.trade_queues)
+
+    async def alerts(self, count: int) -> list[UserEvent]:
+        """Return the alerts of rules in the log, once there are so many."""
+        return await read_until(self.read_alerts, lambda found: len(found) >= count, f"{count} alerts")
+
+    async def read_alerts(self) -> list[UserEvent]:
+        """Return the alerts of rules in the log."""
+        async with self.database.read_only() as reading:
+            events = await reading.events.read_after(self.user.id, 0, None, 1_000)
+        return [event for event in events if isinstance(event.subject, FiredAlert)]
+
+    async def arm(self, *rules: Any) -> None:
+        """Publish a price below the level until all rules are looked at, and may fire."""
+
+        async def are_armed() -> bool:
+            await self.trade(99)
+            async with self.database.read_only() as reading:
+                found = [await reading.alert_rules.get(self.user.id, rule.id) for rule in rules]
+            return all(rule is not None and rule.is_armed for rule in found)
+
+        await read_until(are_armed, bool, "the rules are armed")
+
+    async def until_armed(self, rule_id: Any, armed: bool) -> None:
+        """Wait until it is stored whether the rule may fire."""
+
+        async def read() -> Any:
+            async with self.database.read_only() as reading:
+                return await reading.alert_rules.get(self.user.id, rule_id)
+
+        await read_until(read, lambda rule: rule.is_armed is armed, f"armed: {armed}")
+
+    @asynccontextmanager
+    async def evaluator(self, holder: str = "node:1") -> AsyncIterator[None]:
+        """Run what evaluates rules while the block runs."""
+        dependencies = AlertDependencies(self.database, self.hub, self.bus, clock, holder, QUICK)
+        async with BackgroundTasks() as tasks:
+            tasks.start(AlertEvaluator(dependencies).run())
+            yield
+
+
+clock = SystemClock()
+
+
+@pytest.fixture
+async def alerting(database: PostgresDatabase) -> AsyncIterator[Alerting]:
+    bus = EmbeddedBus()
+    hub = MarketDataHub(bus, EmbeddedCache(clock), database, clock)
+    yield Alerting(database, bus, hub, await stored_user(database))
+    await hub.close()
+    await bus.close()
+
+
+async def test_a_price_that_crosses_its_level_becomes_an_event_of_the_log(alerting: Alerting) -> None:
+    async with alerting.evaluator():
+        rule = await alerting.create()
+        await alerting.arm(rule)
+        await alerting.trade(101)
+        (event,) = await alerting.alerts(1)
+    assert event.kind is UserEventKind.ALERT
+    assert event.message == "dear: sandbox:BTC/USDT is above 100, at 101."
+    assert isinstance(event.subject, FiredAlert)
+    assert event.subject.id == rule.id
+
+
+async def test_a_rule_that_alerts_once_is_fired_after_that_until_it_is_enabled(alerting: Alerting) -> None:
+    async with alerting.evaluator():
+        rule = await alerting.create(repeat=AlertRepeat.ONCE)
+        await alerting.arm(rule)
+        await alerting.trade(101)
+        await alerting.alerts(1)
+        async with alerting.database.read_only() as reading:
+            stored = await reading.alert_rules.get(alerting.user.id, rule.id)
+        assert stored is not None
+        assert (stored.status, stored.fired_count) == (AlertRuleStatus.FIRED, 1)
+        await alerting.service.update(alerting.user.id, rule.id, AlertChanges(enabled=True))
+        await alerting.arm(rule)
+        await alerting.trade(101)
+        assert len(await alerting.alerts(2)) == 2
+
+
+async def test_a_restart_fires_nothing_for_what_was_so_before(alerting: Alerting) -> None:
+    rule = await alerting.create()
+    async with alerting.evaluator():
+        await alerting.arm(rule)
+        await alerting.trade(101)
+        await alerting.alerts(1)
+        await alerting.until_armed(rule.id, armed=False)
+    async with alerting.evaluator("node:2"):
+        await alerting.trade(102)
+        await alerting.arm(rule)
+    assert len(await alerting.read_alerts()) == 1
+    async with alerting.evaluator("node:3"):
+        await alerting.trade(103)
+        assert len(await alerting.alerts(2)) == 2, "it crossed while nobody looked, and is still there"
+
+
+async def test_two_nodes_alert_once(alerting: Alerting) -> None:
+    rule = await alerting.create()
+    async with alerting.evaluator("node:1"), alerting.evaluator("node:2"):
+        await alerting.arm(rule)
+        for _ in range(5):
+            await alerting.trade(101)
+            await alerting.trade(99)
+        await alerting.alerts(5)
+        mark = await alerting.create(name="mark")
+        await alerting.arm(mark)
+        await alerting.trade(101)
+        await read_until(
+            alerting.read_alerts, lambda found: any("mark" in str(one.message) for one in found), "the second rule"
+        )
+    found = [one for one in await alerting.read_alerts() if str(one.message).startswith("dear")]
+    assert len(found) == 6
+
+
+async def test_a_rule_that_is_disabled_or_deleted_fires_no_more(alerting: Alerting) -> None:
+    async with alerting.evaluator():
+        disabled, deleted = await alerting.create(name="disabled"), await alerting.create(name="deleted")
+        await alerting.arm(disabled, deleted, await alerting.create(name="kept"))
+        await alerting.service.update(alerting.user.id, disabled.id, AlertChanges(enabled=False))
+        await alerting.service.delete(alerting.user.id, deleted.id)
+        await alerting.trade(101)
+        await alerting.alerts(1)
+    assert {str(event.message).split(":")[0] for event in await alerting.read_alerts()} == {"kept"}
+
+
+async def test_the_rules_of_a_disabled_user_rest(alerting: Alerting, pool: Pool) -> None:
+    await alerting.create()
+    await pool.execute("UPDATE users SET disabled_at = now() WHERE id = $1", alerting.user.id)
+    async with alerting.database.read_only() as reading:
+        assert await reading.alert_rules.list_active() == []
+
+
+def minute(number: int, close: int) -> Candle:
+    start = Timeframe.M1.open_time(datetime.now(UTC)) - timedelta(minutes=10)
+    price = Decimal(close)
+    open_time = start + number * Timeframe.M1.duration
+    return Candle(BTC, Timeframe.M1, open_time, price, price, price, price, Decimal(1), closed=True)
+
+
+async def test_a_condition_of_the_rule_language_fires_on_a_closed_candle(alerting: Alerting) -> None:
+    text = "close > sma(close, 3)"
+    condition = ConditionRequest(AlertCondition.INDICATOR, BTC, timeframe=Timeframe.M1, rule=text)
+    rule = await alerting.create(condition)
+    async with alerting.database.transaction() as transaction:
+        await transaction.market_data.upsert_candles([minute(number, 100) for number in range(8)])
+
+    async def listens() -> bool:
+        state = alerting.hub.followed.get(BTC)
+        return state is not None and bool(state.closed_candle_queues[Timeframe.M1])
+
+    async with alerting.evaluator():
+        await read_until(listens, bool, "the candles are followed")
+        await alerting.bus.publish(candles_topic(BTC), codec.encode_candles([minute(8, 90)]))
+        await alerting.until_armed(rule.id, armed=True)
+        await alerting.bus.publish(candles_topic(BTC), codec.encode_candles([minute(9, 120)]))
+        (event,) = await alerting.alerts(1)
+    assert event.message == f"dear: {text} on sandbox:BTC/USDT."
+
+
+async def test_events_of_chosen_kinds_and_doubts_fire_once_each_also_after_a_restart(alerting: Alerting) -> None:
+    condition = ConditionRequest(AlertCondition.EVENT, event_kinds=(UserEventKind.ALERT,))
+    await alerting.create(condition)
+
+    async def happens(text: str) -> None:
+        async with alerting.database.transaction() as transaction:
+            transaction.events.append([NewEvent(alerting.user.id, datetime.now(UTC), UserEventKind.ALERT, None, text)])
+
+    async with alerting.evaluator():
+        await happens("one")
+        await alerting.alerts(1)
+    await happens("two")
+    async with alerting.evaluator("node:2"):
+        await alerting.alerts(2)
+        await happens("three")
+        found = await alerting.alerts(3)
+    assert [event.message for event in found] == [f"dear: ALERT {text}." for text in ("one", "two", "three")]
+
+
+async def test_equity_and_drawdown_fire_as_their_points_come(alerting: Alerting) -> None:
+    account = new_account(alerting.user.id)
+    async with alerting.database.transaction() as transaction:
+        await transaction.accounts.add(account, b"sealed")
+    equity = ConditionRequest(
+        AlertCondition.EQUITY, account_id=account.id, direction=AlertDirection.BELOW, level=Decimal(900)
+    )
+    drawdown = ConditionRequest(
+        AlertCondition.DRAWDOWN, account_id=account.id, direction=AlertDirection.ABOVE, level=Decimal(10)
+    )
+    rules = [await alerting.create(equity, name="equity"), await alerting.create(drawdown, name="drawdown")]
+
+    async def point(worth: int, growth: float) -> None:
+        at, thousand = datetime.now(UTC), Decimal(1_000)
+        stored = StoredEquity(account.id, account.id, at, Decimal(worth), thousand, Decimal(0), growth, 1.0)
+        async with alerting.database.transaction() as transaction:
+            await transaction.equity.save(stored, {})
+
+    async with alerting.evaluator():
+        await point(1_000, 1.0)
+        for rule in rules:
+            await alerting.until_armed(rule.id, armed=True)
+        await point(850, 0.85)
+        found = await alerting.alerts(2)
+    assert sorted(str(event.message) for event in found) == [
+        "drawdown: The drawdown is above 10 %, at 15 %.",
+        "equity: The equity is below 900, at 850.",
+    ]
+
+
+async def test_a_feed_that_goes_silent_fires(alerting: Alerting) -> None:
+    rule = await alerting.create(ConditionRequest(AlertCondition.FEED, BTC, after_seconds=0))
+
+    async def publish(state: FeedState) -> None:
+        await alerting.bus.publish(status_topic(BTC), codec.encode_status(FeedStatus(BTC, state, datetime.now(UTC))))
+
+    async def follows() -> bool:
+        return alerting.hub.followed.get(BTC) is not None
+
+    async with alerting.evaluator():
+        await read_until(follows, bool, "the feed is followed")
+        await publish(FeedState.LIVE)
+        await alerting.until_armed(rule.id, armed=True)
+        await publish(FeedState.STALE)
+        (event,) = await alerting.alerts(1)
+    assert "isn't live: STALE since" in str(event.message)
+
+
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        (replace(ABOVE, level=Decimal(0)), ErrorCode.INVALID),
+        (replace(ABOVE, level=Decimal("NaN")), ErrorCode.INVALID),
+        (replace(ABOVE, hysteresis_percent=Decimal(100)), ErrorCode.INVALID),
+        (replace(ABOVE, market=replace(BTC, symbol="NO/SUCH")), ErrorCode.NOT_FOUND),
+        (ConditionRequest(AlertCondition.EVENT), ErrorCode.INVALID),
+        (ConditionRequest(AlertCondition.FEED, BTC, after_seconds=-1), ErrorCode.INVALID),
+        (ConditionRequest(AlertCondition.INDICATOR, BTC, Timeframe.M1, "close >"), ErrorCode.STRATEGY_INVALID),
+        (ConditionRequest(AlertCondition.INDICATOR, BTC, Timeframe.M1, "close"), ErrorCode.STRATEGY_INVALID),
+        (ConditionRequest(AlertCondition.INDICATOR, BTC, Timeframe.M1, "position.bars > 1"), ErrorCode.INVALID),
+        (ConditionRequest(AlertCondition.EQUITY, account_id=BTC and IDS.next_id(), direction=AlertDirection.ABOVE,
+                          level=Decimal(1)), ErrorCode.NOT_FOUND),
+    ],
+)  # fmt: skip
+async def test_what_no_rule_can_look_at_is_refused(
+    alerting: Alerting, condition: ConditionRequest, code: ErrorCode
+) -> None:
+    with pytest.raises((InputErrors, InputError)) as error:
+        await alerting.create(condition)
+    raised = error.value
+    errors = raised.errors if isinstance(raised, InputErrors) else (raised,)
+    assert {one.code for one in errors} == {code}
+
+
+async def test_many_rules_that_fire_at_once_are_all_committed(alerting: Alerting) -> None:
+    async with alerting.evaluator():
+        rules = [await alerting.create(name=str(number)) for number in range(40)]
+        await alerting.arm(*rules)
+        await alerting.trade(101)
+        found = await alerting.alerts(40)
+    assert len({str(event.message).split(":")[0] for event in found}) == 40
