@@ -94,7 +94,7 @@ AlertRuleConnection = connection(AlertRule, "alert rules")
 
 
 @strawberry.type(description="That an alert rule has fired, as it was at that time.")
-class AlertRuleState:
+class FiredAlertState:
     is_type_of = instance_of(alerts.FiredAlert)
 
     name: str = strawberry.field(description="The name of the rule.")
@@ -108,9 +108,5 @@ class AlertRuleState:
         return strawberry.ID(resolver.rule_id(parent))
 
     @strawberry.field(graphql_type=AlertRule | None, description="The alert rule as it is now. Null if it was deleted.")
-    async def current(parent: Fired, info: Info) -> object:
+    async def rule(parent: Fired, info: Info) -> object:
         return await resolver.rule_of(info.context, parent)
-
-    @strawberry.field(graphql_type=Market | None, description="The market. Null for a rule that has none.")
-    async def market(parent: Fired, info: Info) -> object:
-        return resolver.market(info.context, parent.market)

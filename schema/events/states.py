@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from schema.accounts.types import Account, AccountFacts
-from schema.alerts.types import AlertRuleState
+from schema.alerts.types import FiredAlertState
 from schema.common.states import state_of
 from schema.engine.types import HaltState
 from schema.jobs.types import Job, JobFacts
@@ -43,7 +43,7 @@ class TradingSessionState(TradingSessionFacts): ...
 EventState = Annotated[
     AccountState
     | Activity
-    | AlertRuleState
+    | FiredAlertState
     | HaltState
     | JobState
     | OrderState

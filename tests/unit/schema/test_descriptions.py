@@ -8,6 +8,7 @@ from typing import get_args
 from graphql import GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, is_object_type
 from graphql import GraphQLSchema as CoreSchema
 
+from domain.model.alerts import FiredAlert
 from domain.model.trading_state import Halt
 from domain.model.users import Activity
 from resolvers.events import State
@@ -98,7 +99,7 @@ PROMISED = {
     # wants it of fields with one name that are asked for side by side on the members of a union.
     *("OrderState.account", "PositionState.account", "TradingSessionState.account"),
     *("TradingSessionState.parameters", "TradingSessionState.strategyVersion"),
-    *(f"{kind.__name__}State.current" for kind in get_args(State) if kind not in {Activity, Halt}),
+    *(f"{kind.__name__}State.current" for kind in get_args(State) if kind not in {Activity, FiredAlert, Halt}),
     # Part of an object that is itself in a nullable field: a page that can't be is the client's own mistake in the
     # document, and takes no more than the object away.
     *("Optimization.folds", "Optimization.trials"),
