@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 CODE = ("domain", "infra", "resolvers", "schema")
-FOLDERS = (*CODE, "tests", "bench", "docs", "deploy", ".ci")
+FOLDERS = (*CODE, "tests", "bench", "docs", "deploy", "ops", ".ci")
 MADE = {"bench/results"}
 """What a program makes when it runs."""
 
