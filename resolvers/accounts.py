@@ -6,6 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.accounts.admission import AccountRequest
+from domain.accounts.transfer_entries import TransferCorrection, TransferEntry
 from domain.core.changes import Changes, Unchanged
 from domain.core.pagination import CursorScope, Page
 from domain.model.markets import MarketSymbol, Venue
@@ -102,6 +103,20 @@ async def replace_credentials(context: RequestContext, account_id: UUID, credent
     """Give a live account other credentials."""
     user = context.require_user(ApiScope.ADMIN)
     return await context.services.accounts.replace_credentials(user.id, account_id, credentials)
+
+
+async def record_transfer(context: RequestContext, account_id: UUID, entry: TransferEntry, key: str) -> AccountTransfer:
+    """Record a deposit or a withdrawal by hand."""
+    user = context.require_user(ApiScope.ADMIN)
+    return await context.services.transfer_entries.record(user.id, account_id, entry, key)
+
+
+async def correct_transfer(
+    context: RequestContext, transfer_id: UUID, correction: TransferCorrection
+) -> AccountTransfer:
+    """Correct an adjustment or an entry."""
+    user = context.require_user(ApiScope.ADMIN)
+    return await context.services.transfer_entries.correct(user.id, transfer_id, correction)
 
 
 async def deposit(

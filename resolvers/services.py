@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
+from domain.accounts.transfer_entries import TransferEntryService
 from domain.administration.service import UserAdministration
 from domain.alerts.service import AlertService
 from domain.core.clock import Clock
@@ -122,6 +123,7 @@ class Services:
     reports: ReportService
     report_downloads: ReportDownloads
     tax_links: TaxLinks
+    transfer_entries: TransferEntryService
     backtests: BacktestService
     recommendations: RecommendationService
     optimizations: OptimizationService

@@ -92,7 +92,7 @@ class AccountTransfer:
     """Money that came into an account or left it otherwise than by a fill.
 
     `amount` is negative if the money left the account. `reference` names the cause and is unique in the account, so
-    that the same cause is recorded once.
+    that the same cause is recorded once. `note` is what the user wrote about it.
     """
 
     id: UUID
@@ -103,6 +103,7 @@ class AccountTransfer:
     amount: Decimal
     at: datetime
     reference: str
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,14 @@ class TransferRepository(Protocol):
         ...
 
     async def update(self, transfer: AccountTransfer) -> None:
-        """Store the kind, amount and reference of a transfer."""
+        """Store the kind, amount, time, reference and note of a transfer."""
+        ...
+
+    async def explain(self, adjustment: AccountTransfer, entry: AccountTransfer) -> None:
+        """Store an entry in the place of an adjustment, or of the part of it that the entry's amount is.
+
+        Both keep their share of what the adjustment was worth when it was noticed.
+        """
         ...
 
     async def get_by_reference(self, account_id: UUID, reference: str) -> AccountTransfer | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
+from domain.accounts.transfer_entries import TransferEntryService
 from domain.administration.service import UserAdministration
 from domain.alerts.service import AlertService
 from domain.events.stream import EventLogReader
@@ -227,6 +228,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, hub.catalogue.get, bus, clock, ids),
         report_downloads=ReportDownloads(database, container.report_links, clock),
+        transfer_entries=TransferEntryService(database, clock, ids),
         tax_links=TaxLinks(
             database,
             TaxExport(database, [venue.name for venue in container.venues.all()], hub.graph),

@@ -1,12 +1,14 @@
 """The inputs of the mutations of accounts."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import strawberry
 
 from domain.accounts import admission
+from domain.accounts.transfer_entries import TransferCorrection, TransferEntry
 from domain.model import trading as domain
-from schema.common.changes import given
+from schema.common.changes import change, given
 
 
 @strawberry.input(
@@ -159,6 +161,50 @@ class AccountUpdateInput:
             "be null."
         ),
     )
+
+
+@strawberry.input(description="A deposit or a withdrawal that the engine has noticed as a change of the balance.")
+class AccountTransferRecordInput:
+    kind: domain.TransferKind = strawberry.field(description="DEPOSIT or WITHDRAWAL.")
+    currency: str = strawberry.field(description="The currency's code at the venue, such as USDT.")
+    amount: Decimal = strawberry.field(
+        description="The amount: more than 0, for a withdrawal too, and at most that of an adjustment."
+    )
+    at: datetime = strawberry.field(
+        description="When the money moved: after the account was opened, and not in the future."
+    )
+    note: str | None = strawberry.field(
+        default=None, description="What to remember about it, of at most 200 printable characters."
+    )
+    idempotency_key: str = strawberry.field(
+        description=(
+            "The key makes it safe to repeat the request: the same key with the same input returns the same transfer. "
+            "At most 128 characters."
+        )
+    )
+
+    def to_domain(self) -> TransferEntry:
+        return TransferEntry(self.kind, self.currency, self.amount, self.at, self.note)
+
+
+@strawberry.input(description="The corrections of a transfer. A field that isn't given keeps its value.")
+class AccountTransferUpdateInput:
+    kind: domain.TransferKind | None = strawberry.field(
+        default=strawberry.UNSET,
+        description=(
+            "What it was: DEPOSIT if the money came, WITHDRAWAL if it left, or ADJUSTMENT if that isn't known. It "
+            "can't be null."
+        ),
+    )
+    at: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="When the money moved. It can't be null."
+    )
+    note: str | None = strawberry.field(
+        default=strawberry.UNSET, description="What to remember about it. Null removes it."
+    )
+
+    def to_domain(self) -> TransferCorrection:
+        return TransferCorrection(change(self.kind), change(self.at), change(self.note))
 
 
 @strawberry.input(description="A deposit of play money into a PAPER account.")

@@ -6,7 +6,14 @@ import strawberry
 
 from domain.model.users import ApiScope
 from resolvers import accounts
-from schema.accounts.inputs import AccountCreateInput, AccountUpdateInput, PaperDepositInput, VenueCredentialsInput
+from schema.accounts.inputs import (
+    AccountCreateInput,
+    AccountTransferRecordInput,
+    AccountTransferUpdateInput,
+    AccountUpdateInput,
+    PaperDepositInput,
+    VenueCredentialsInput,
+)
 from schema.accounts.types import Account, AccountTransfer
 from schema.common.changes import change, changes
 from schema.common.mutations import INPUT, Fields, Payload, mutation
@@ -41,6 +48,16 @@ class PaperDepositPayload(Payload):
         description="The deposit. Null if there are errors, or if the key was used before the engine recorded "
         "transfers."
     )
+
+
+@strawberry.type(description="The result of `accountTransferRecord`.")
+class AccountTransferRecordPayload(Payload):
+    transfer: AccountTransfer | None = strawberry.field(description="The recorded transfer. Null if there are errors.")
+
+
+@strawberry.type(description="The result of `accountTransferUpdate`.")
+class AccountTransferUpdatePayload(Payload):
+    transfer: AccountTransfer | None = strawberry.field(description="The corrected transfer. Null if there are errors.")
 
 
 @strawberry.type
@@ -100,3 +117,42 @@ class AccountMutation:
         account_id = decode_uuid(id, "Account", ("id",))
         paid = await accounts.deposit(info.context, account_id, input.currency, input.amount, input.idempotency_key)
         return {"account": paid[0], "transfer": paid[1]}
+
+    @mutation(
+        AccountTransferRecordPayload,
+        scope=ApiScope.ADMIN,
+        description=(
+            "Say that a change of the balance, which the engine has recorded as an ADJUSTMENT, was a deposit or a "
+            "withdrawal, or that a part of it was, and when. The balance stays as it is. CONFLICT if no adjustment of "
+            "the currency is as great."
+        ),
+    )
+    async def account_transfer_record(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the account.")],
+        input: Annotated[AccountTransferRecordInput, INPUT],
+    ) -> Fields:
+        account_id = decode_uuid(id, "Account", ("id",))
+        return {
+            "transfer": await accounts.record_transfer(
+                info.context, account_id, input.to_domain(), input.idempotency_key
+            )
+        }
+
+    @mutation(
+        AccountTransferUpdatePayload,
+        scope=ApiScope.ADMIN,
+        description=(
+            "Correct an adjustment, or an entry by `accountTransferRecord`: what it was, when, and its note. "
+            "UNSUPPORTED for transfers that the engine knows by itself, such as openings and paper deposits."
+        ),
+    )
+    async def account_transfer_update(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The id of the transfer.")],
+        input: Annotated[AccountTransferUpdateInput, INPUT],
+    ) -> Fields:
+        transfer_id = decode_uuid(id, "AccountTransfer", ("id",))
+        return {"transfer": await accounts.correct_transfer(info.context, transfer_id, input.to_domain())}

@@ -134,12 +134,14 @@ class AccountTransfer(Node):
     at: datetime = strawberry.field(description="The time from which the transfer counts.")
     reference: str = strawberry.field(
         description=(
-            "The cause of the transfer, unique within the account. It starts with `deposit:` (followed by the "
-            "`idempotencyKey`), `opening:`, `adjustment:` or `estimated:`. An estimated transfer is the opening "
+            "The cause of the transfer, unique within the account. It starts with `deposit:` or `entry:` (then comes "
+            "the `idempotencyKey`), `opening:`, `adjustment:` or `estimated:`. An estimated transfer is the opening "
             "balance of a LIVE account from before the engine recorded transfers: the part of its balance that its "
             "fills don't explain."
         )
     )
+
+    note: str | None = strawberry.field(description="What the user wrote about the transfer. Null if it is nothing.")
 
     @strawberry.field(graphql_type=lazy("accounts.types", "Account"), description="The account of the transfer.")
     async def account(parent: strawberry.Parent[domain.AccountTransfer], info: Info) -> object:

@@ -96,6 +96,8 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "accountArchive": ("ADMIN", ("Account",)),
     "accountCredentialsReplace": ("ADMIN", ("Account",)),
     "paperDeposit": ("ADMIN", ("Account",)),
+    "accountTransferRecord": ("ADMIN", ("Account",)),
+    "accountTransferUpdate": ("ADMIN", ("AccountTransfer",)),
     "strategyCreate": ("TRADE", ()),
     "strategyUpdate": ("TRADE", ("Strategy",)),
     "strategyArchive": ("TRADE", ("Strategy",)),

@@ -61,6 +61,7 @@ ERASE: Final = (
         WHERE trading_sessions.user_id = $1)""",
     """DELETE FROM strategies WHERE user_id = $1
         AND NOT EXISTS (SELECT FROM strategy_versions WHERE strategy_id = strategies.id)""",
+    "UPDATE account_transfers SET note = NULL WHERE user_id = $1 AND note IS NOT NULL",
     "UPDATE positions SET tag = NULL WHERE user_id = $1 AND tag IS NOT NULL",
     """UPDATE strategies SET name = '', description = NULL, archived_at = coalesce(archived_at, now())
         WHERE user_id = $1""",

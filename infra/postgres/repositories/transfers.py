@@ -13,9 +13,16 @@ from infra.postgres.rows.accounts import INSERT_TRANSFER, SELECT_TRANSFER, trans
 
 # An amount that is corrected is valued again.
 UPDATE = (
-    "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4, worth = CASE WHEN amount = $3 THEN worth END"
-    " WHERE id = $1"
+    "UPDATE account_transfers SET kind = $2, amount = $3, reference = $4, worth = CASE WHEN amount = $3 THEN worth END,"
+    " at = $5, note = $6 WHERE id = $1"
 )
+# What a part is worth is its share, so that what was paid in altogether is worth what it was.
+TAKE_PART = """
+UPDATE account_transfers SET amount = amount - $2, worth = worth - round(worth * $2 / amount, 18)
+WHERE id = $1 AND amount <> $2"""
+TAKE_ALL = "DELETE FROM account_transfers WHERE id = $1 RETURNING worth"
+SHARE = "SELECT round(worth * $2 / amount, 18) FROM account_transfers WHERE id = $1"
+SET_WORTH = "UPDATE account_transfers SET worth = $2 WHERE id = $1"
 GET = SELECT_TRANSFER + " WHERE id = $1 AND user_id = $2"
 GET_BY_REFERENCE = SELECT_TRANSFER + " WHERE account_id = $1 AND reference = $2"
 LIST_ALL = SELECT_TRANSFER + " WHERE account_id = $1 ORDER BY at, id"
@@ -49,8 +56,17 @@ class PostgresTransfers(Repository):
         return await self._connection.execute(INSERT_TRANSFER, *transfer_params(transfer)) == "INSERT 0 1"
 
     async def update(self, transfer: AccountTransfer) -> None:
-        changed = (transfer.kind, transfer.amount, transfer.reference)
+        changed = (transfer.kind, transfer.amount, transfer.reference, transfer.at, transfer.note)
         await self._connection.execute(UPDATE, transfer.id, *changed)
+
+    async def explain(self, adjustment: AccountTransfer, entry: AccountTransfer) -> None:
+        if adjustment.amount == entry.amount:
+            worth = await self._connection.fetchval(TAKE_ALL, adjustment.id)
+        else:
+            worth = await self._connection.fetchval(SHARE, adjustment.id, entry.amount)
+            await self._connection.execute(TAKE_PART, adjustment.id, entry.amount)
+        await self.add(entry)
+        await self._connection.execute(SET_WORTH, entry.id, worth)
 
     async def get(self, user_id: UUID, transfer_id: UUID) -> AccountTransfer | None:
         return await self._fetch_transfer(GET, transfer_id, user_id)
