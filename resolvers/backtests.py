@@ -1,9 +1,10 @@
 """Backtests."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from domain.core.pagination import CursorScope, Page
-from domain.model.backtests import Backtest, BacktestChecks, BacktestOutcome
+from domain.core.pagination import CursorScope, Page, build_page, invalid_cursor, page_request
+from domain.model.backtests import Backtest, BacktestChecks, BacktestOutcome, RoundTripSlice
 from domain.model.reports import EquityPoint, PerformanceMetrics, RoundTrip
 from domain.model.users import ApiScope, User
 from domain.ports.lists import NoFilter
@@ -12,7 +13,7 @@ from resolvers.context import RequestContext
 from resolvers.jobs import has_succeeded
 from resolvers.lists import TimeOrder, list_page, owned_by
 from resolvers.pagination import PageArguments
-from resolvers.performance import curve_points, round_trip_page
+from resolvers.performance import curve_points, round_trip_scope
 
 
 async def backtests(
@@ -55,10 +56,22 @@ async def equity_curve(context: RequestContext, backtest: Backtest, points: int)
 
 async def round_trips(context: RequestContext, backtest: Backtest, page: PageArguments) -> Page[RoundTrip]:
     """Return a page of round trips in the order of opening; empty until the job has succeeded."""
-    trips: Sequence[RoundTrip] = ()
+    request = page_request(round_trip_scope(backtest.id), page.first, page.after, page.last, page.before)
+    after, before = request.numbers()
+    found = RoundTripSlice()
     if await has_succeeded(context, backtest.job_id):
-        trips = await context.loaders.backtest_round_trips.load(backtest.id)
-    return round_trip_page(backtest.id, trips, page)
+        async with context.reads.read_only() as reading:
+            found = await reading.backtests.round_trips(
+                backtest.id, request.limit + 1, after, before, backwards=request.backwards
+            )
+    if any(number is not None and number >= found.count for number in (after, before)):
+        raise invalid_cursor()
+    numbers = {id(trip): str(number) for number, trip in enumerate(found.trips, found.first)}
+
+    async def count() -> int:
+        return found.count
+
+    return replace(build_page(request, found.trips, lambda trip: (numbers[id(trip)],)), count=count)
 
 
 async def run(context: RequestContext, request: BacktestRequest, idempotency_key: str | None) -> Backtest:

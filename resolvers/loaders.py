@@ -15,7 +15,7 @@ from domain.model.jobs import Job
 from domain.model.optimizations import FoldTrials, Optimization, TrialResult
 from domain.model.orders import Fill, Order, OrderEvent
 from domain.model.protection import PositionIntent, PositionProtection
-from domain.model.reports import PerformanceMetrics, ReportFile, ReportResult, RoundTrip
+from domain.model.reports import PerformanceMetrics, ReportFile, ReportResult
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, Balance, Position, Signal, SignalWebhook, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
@@ -261,17 +261,6 @@ class Loaders:
             return [found.get(backtest_id) for backtest_id in ids]
 
         return DataLoader(load)
-
-    @cached_property
-    def backtest_round_trips(self) -> DataLoader[UUID, Sequence[RoundTrip]]:
-        """The round trips of a backtest. They are many: those of one are read at a time, and none are kept."""
-
-        async def load(ids: list[UUID]) -> list[Sequence[RoundTrip]]:
-            async with self._reads.read_only() as reading:
-                found = await reading.backtests.outcomes(ids)
-            return [found[backtest_id].round_trips if backtest_id in found else () for backtest_id in ids]
-
-        return DataLoader(load, max_batch_size=1, cache=False)
 
     @cached_property
     def optimizations(self) -> DataLoader[UUID, Optimization | None]:

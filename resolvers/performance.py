@@ -19,9 +19,13 @@ def curve_points(curve: Sequence[EquityPoint], points: int) -> Sequence[EquityPo
     return downsample(curve, points)
 
 
+def round_trip_scope(owner_id: UUID) -> CursorScope:
+    """Return the list of the round trips of a report or a backtest."""
+    return CursorScope("round-trips", str(owner_id))
+
+
 def round_trip_page(owner_id: UUID, trips: Sequence[RoundTrip], page: PageArguments) -> Page[RoundTrip]:
-    """Return a page of the round trips of a report or a backtest, in the order of opening."""
-    scope = CursorScope("round-trips", str(owner_id))
-    request = page_request(scope, page.first, page.after, page.last, page.before)
+    """Return a page of round trips that are all in memory, in the order of opening."""
+    request = page_request(round_trip_scope(owner_id), page.first, page.after, page.last, page.before)
     numbers = {id(trip): str(number) for number, trip in enumerate(trips)}
     return slice_page(request, trips, lambda trip: (numbers[id(trip)],))

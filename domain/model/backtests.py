@@ -122,6 +122,15 @@ class BacktestChecks:
 
 
 @dataclass(frozen=True, slots=True)
+class RoundTripSlice:
+    """Round trips of a backtest in the order of opening: those from the number `first` on, and how many there are."""
+
+    trips: tuple[RoundTrip, ...] = ()
+    first: int = 0
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class BacktestOutcome:
     """What a backtest came to; `hash` is the same for the same input, `notes` are sentences for its user.
 

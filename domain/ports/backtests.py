@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from domain.model.backtests import Backtest, BacktestOutcome
+from domain.model.backtests import Backtest, BacktestOutcome, RoundTripSlice
 
 
 class BacktestRepository(Protocol):
@@ -36,6 +36,15 @@ class BacktestRepository(Protocol):
 
     async def outcomes_without_trips(self, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
         """Return the same without round trips, of which each may have thousands."""
+        ...
+
+    async def round_trips(
+        self, backtest_id: UUID, limit: int, after: int | None, before: int | None, *, backwards: bool
+    ) -> RoundTripSlice:
+        """Return at most `limit` round trips between two numbers that are not included, the last ones for `backwards`.
+
+        There are none of a backtest whose job hasn't succeeded.
+        """
         ...
 
     async def delete_old(self, kept: int, limit: int) -> int:

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from domain.model.backtests import Backtest, BacktestOutcome, RunSettings
+from domain.model.backtests import Backtest, BacktestOutcome, RoundTripSlice, RunSettings
 from domain.model.markets import Timeframe
+from domain.model.reports import RoundTrip
 from domain.model.trading import ParameterValue
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.strategies import decode_definition, encode_definition
@@ -48,6 +49,24 @@ WHERE backtests.id = ANY($1::uuid[]) AND jobs.status = 'SUCCEEDED'"""
 OUTCOMES_WITHOUT_TRIPS: Final = OUTCOMES.replace(
     "outcome FROM", "jsonb_set(outcome, '{round_trips}', '[]') AS outcome FROM", 1
 )
+# The database unpacks all round trips faster than they are sent and read here.
+ROUND_TRIPS: Final = """
+WITH stored AS MATERIALIZED (
+    SELECT outcome -> 'round_trips' AS trips FROM backtests JOIN jobs ON jobs.id = backtests.job_id
+    WHERE backtests.id = $1 AND jobs.status = 'SUCCEEDED'
+), counted AS (
+    SELECT trips, jsonb_array_length(trips) AS count FROM stored
+), bounded AS (
+    SELECT trips, count, coalesce($3::int + 1, 0) AS low, least($4::int, count) AS high FROM counted
+), chosen AS (
+    SELECT trips, count, CASE WHEN $5 THEN greatest(high - $2::int, low) ELSE low END AS first,
+        CASE WHEN $5 THEN high ELSE least(low + $2::int, high) END AS until
+    FROM bounded
+)
+SELECT count, first, CASE WHEN first < until THEN
+    jsonb_path_query_array(trips, '$[$first to $last]', jsonb_build_object('first', first, 'last', until - 1))
+    ELSE '[]' END AS trips
+FROM chosen"""
 DELETE_OLD: Final = """
 WITH old AS (
     SELECT numbered.id, numbered.job_id FROM (
@@ -58,6 +77,7 @@ WITH old AS (
 DELETE FROM jobs WHERE id IN (SELECT job_id FROM old)"""
 
 _OUTCOME: Final = msgspec.json.Decoder(BacktestOutcome)
+_ROUND_TRIPS: Final = msgspec.json.Decoder(tuple[RoundTrip, ...])
 
 
 class PostgresBacktests(Repository):
@@ -85,6 +105,14 @@ class PostgresBacktests(Repository):
 
     async def outcomes_without_trips(self, ids: Sequence[UUID]) -> dict[UUID, BacktestOutcome]:
         return await self._outcomes(OUTCOMES_WITHOUT_TRIPS, ids)
+
+    async def round_trips(
+        self, backtest_id: UUID, limit: int, after: int | None, before: int | None, *, backwards: bool
+    ) -> RoundTripSlice:
+        row = await self._connection.fetchrow(ROUND_TRIPS, backtest_id, limit, after, before, backwards)
+        if row is None:
+            return RoundTripSlice()
+        return RoundTripSlice(_ROUND_TRIPS.decode(row["trips"]), row["first"], row["count"])
 
     async def delete_old(self, kept: int, limit: int) -> int:
         return int((await self._connection.execute(DELETE_OLD, kept, limit)).removeprefix("DELETE "))

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from domain.jobs.queue import JobService
-from domain.model.backtests import Backtest, BacktestOutcome
+from domain.model.backtests import Backtest, BacktestOutcome, RoundTripSlice
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.jobs import Job, JobStatus
 from domain.model.markets import Candle, MarketSymbol, Timeframe
@@ -120,6 +121,28 @@ async def test_missing_candles_are_fetched_first_and_stored(
     outcomes = [await outcome_of(database, backtest) for backtest in (whole, again)]
     assert outcomes[0] == outcomes[1]
     assert outcomes[0].notes == ()
+
+
+async def test_round_trips_are_read_page_by_page_in_both_directions(
+    database: PostgresDatabase, pool: Pool, processes: ProcessPool, service: BacktestService, world: World
+) -> None:
+    await store_waves(database, waves())
+    backtest = await asked(service, world)
+    async with database.read_only() as reading:
+        nothing = await reading.backtests.round_trips(backtest.id, 2, None, None, backwards=False)
+    assert nothing == RoundTripSlice()
+    assert await backtest_runner(database, pool, processes).work_once()
+    trips = (await outcome_of(database, backtest)).round_trips
+    assert len(trips) > 3
+    async with database.read_only() as reading:
+        for start, end in combinations_with_replacement([None, *range(len(trips))], 2):
+            low, between = 0 if start is None else start + 1, trips[0 if start is None else start + 1 : end]
+            forwards = await reading.backtests.round_trips(backtest.id, 2, start, end, backwards=False)
+            assert (forwards.trips, forwards.count) == (between[:2], len(trips))
+            backwards = await reading.backtests.round_trips(backtest.id, 2, start, end, backwards=True)
+            assert (backwards.trips, backwards.count) == (between[-2:], len(trips))
+            if between:
+                assert (forwards.first, backwards.first) == (low, max(low, low + len(between) - 2))
 
 
 async def test_what_the_venue_has_not_either_is_named(
