@@ -1,6 +1,7 @@
 """The request context: who makes the request, the services, and what one operation loads in batches."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from domain.model.drift import BacktestDrift
 from domain.model.plans import Plan
 from domain.model.trading import TradingSession
 from domain.model.users import ApiScope, Device, Identity, User, UserRole
+from domain.users.history_limit import readable_start
 from domain.users.request_rates import RequestLimit, limits_of
 from resolvers.lists import ListLoaders
 from resolvers.loaders import Loaders
@@ -119,6 +121,11 @@ class RequestContext:
     def plan(self) -> Plan | None:
         """The user's plan; None for a caller who isn't signed in."""
         return self.identity.user.plan if self.identity else None
+
+    async def history_start(self, start: datetime | None) -> datetime | None:
+        """Return from when on history may be read, at the earliest `start`; raises `HistoryLimitReached`."""
+        plan = self.plan or await self.services.plans.default_plan()
+        return readable_start(plan, start, self.services.clock.now())
 
     @property
     def credential_seconds_left(self) -> float | None:

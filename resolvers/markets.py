@@ -148,6 +148,7 @@ async def candles(
 ) -> Page[Candle]:
     """Return closed candles, oldest first; what is missing of the newest 10,000 is fetched for up to 3 s."""
     validate_time_range(start, end)
+    start = await context.history_start(start)
     scope = CursorScope(f"candles:{market.symbol}:{timeframe.value}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end
@@ -162,6 +163,7 @@ async def trades(
 ) -> Page[Trade]:
     """Return stored trades, oldest first; the newest of a cold market are waited for up to 3 s."""
     validate_time_range(start, end)
+    start = await context.history_start(start)
     scope = CursorScope(f"trades:{market.symbol}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end

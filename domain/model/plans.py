@@ -38,6 +38,7 @@ class Plan:
     max_optimization_trials: int = 1_000
     max_backtest_candles: int = 2_000_000
     backtest_candles_per_day: int | None = None
+    history_days: int | None = None
     is_default: bool = False
     archived_at: datetime | None = None
 

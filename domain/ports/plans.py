@@ -31,6 +31,10 @@ class PlanRepository(Protocol):
         """Make this plan the default in the place of the present one."""
         ...
 
+    async def default(self) -> Plan:
+        """Return the default plan."""
+        ...
+
     async def of_user(self, user_id: UUID) -> Plan:
         """Return the plan that the user has now."""
         ...

@@ -30,6 +30,7 @@ from domain.strategies.parameter_values import all_parameter_values, parameter_v
 from domain.strategies.validation import unsupported_errors, validate
 from domain.users.activity import record_activity
 from domain.users.entitlements import use_up
+from domain.users.history_limit import beyond_history, earliest_history
 
 MarketLookup = Callable[[MarketSymbol], Market | None]
 
@@ -126,7 +127,12 @@ class BacktestService:
         if errors:
             raise InputErrors(errors)
         needs, errors = self._candle_needs(definition, markets, request)
-        excess = excess_of(needs, await transaction.plans.of_user(user_id))
+        plan = await transaction.plans.of_user(user_id)
+        earliest = earliest_history(plan, self._clock.now())
+        if earliest is not None and request.start < earliest:
+            message = beyond_history(plan, earliest)
+            errors.append(InputError(ErrorCode.LIMIT_REACHED, message, ("input", "from")))
+        excess = excess_of(needs, plan)
         if excess is not None:
             errors.append(InputError(ErrorCode.LIMIT_REACHED, excess, ("input", "from")))
         if errors:

@@ -25,13 +25,17 @@ from domain.users.operators import (
 
 HIGHEST_LIMIT: Final = 2**31 - 1
 SHOWN_CHANGES: Final = 100
+DEFAULT_SECONDS: Final = 5.0
+"""How long the default plan is remembered, as identities are."""
+
 FARTHEST: Final = timedelta(days=3_660)
 """How far ahead a change may be scheduled."""
 
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
-_MAY_BE_NONE: Final = {"backtest_candles_per_day"}
+_MAY_BE_NONE: Final = {"backtest_candles_per_day", "history_days"}
 LIMITS: Final = tuple(field.name for field in fields(Plan) if field.name not in {"name", "is_default", "archived_at"})
-_LEAST: Final = {"requests_per_minute": 1}
+_LEAST: Final = {"requests_per_minute": 1, "history_days": 1}
+_MOST: Final = {"history_days": 36_500}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,15 @@ class PlanService:
         self._database = database
         self._clock = clock
         self._ids = ids
+        self._default: tuple[Plan, float] | None = None
+
+    async def default_plan(self) -> Plan:
+        """Return the default plan, that of callers who aren't signed in too; a change shows within seconds."""
+        now = self._clock.monotonic()
+        if self._default is None or self._default[1] <= now:
+            async with self._database.read_only() as reading:
+                self._default = (await reading.plans.default(), now + DEFAULT_SECONDS)
+        return self._default[0]
 
     async def require_operator(self, operator: Identity) -> None:
         """Raise `Forbidden` unless this is an operator."""
@@ -222,13 +235,11 @@ def _validate(plan: Plan) -> None:
         message = f"{plan.name[:60]!r} is no name of a plan: 1 to 40 of a to z, 0 to 9 and -, not - at the ends."
         errors.append(InputError(ErrorCode.INVALID, message, ("input", "name")))
     for name in LIMITS:
-        value, least = getattr(plan, name), _LEAST.get(name, 0)
+        value, least, most = getattr(plan, name), _LEAST.get(name, 0), _MOST.get(name, HIGHEST_LIMIT)
         if value is None and name in _MAY_BE_NONE:
             continue
-        if value is None or not least <= value <= HIGHEST_LIMIT:
-            message = (
-                f"{camel_case(name)} is {'null' if value is None else value}; it must be {least} to {HIGHEST_LIMIT:,}."
-            )
+        if value is None or not least <= value <= most:
+            message = f"{camel_case(name)} is {'null' if value is None else value}; it must be {least} to {most:,}."
             errors.append(InputError(ErrorCode.INVALID, message, ("input", "limits", camel_case(name))))
     if errors:
         raise InputErrors(errors)

@@ -33,6 +33,10 @@ class PlanLimitsInput:
     backtest_candles_per_day: int | None = _limit(
         "The greatest number of candles of the backtests and optimizations of a day. Null removes the limit."
     )
+    history_days: int | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="How many days back the history of markets can be read. From 1 to 36,500. Null removes the limit.",
+    )
 
     def to_domain(self) -> Changes[Plan]:
         """Return the limits that were given."""

@@ -68,6 +68,12 @@ class Plan:
         "(UTC): those of each backtest, and those of an optimization times its trials. More are refused with "
         "LIMIT_REACHED. Null if there is no limit."
     )
+    history_days: int | None = strawberry.field(
+        description="How many days back the history of markets can be read: candles, trades, indicators, volume "
+        "profiles, books of the past, and the period of a backtest. What begins earlier is refused with "
+        "LIMIT_REACHED; a list without a beginning begins there. Callers without a token have that of the default "
+        "plan. Null if there is no limit."
+    )
     archived_at: datetime | None = strawberry.field(
         description="When the plan was archived: it can't be given to users any more, and those who have it keep it. "
         "Null if it isn't archived."

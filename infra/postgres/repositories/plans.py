@@ -88,6 +88,9 @@ class PostgresPlans(Repository):
         await self._connection.execute("UPDATE plans SET is_default = false WHERE is_default AND name <> $1", name)
         await self._connection.execute("UPDATE plans SET is_default = true WHERE name = $1", name)
 
+    async def default(self) -> Plan:
+        return plan_from_json(await self._connection.fetchval(f"{_SELECT} WHERE is_default"))
+
     async def of_user(self, user_id: UUID) -> Plan:
         return plan_from_json(await self._connection.fetchval(f"SELECT {PLAN_OF_USER.format('$1')}", user_id))
 

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from domain.core.pagination import KeysetPage
+from domain.model.markets import Candle, Timeframe
+from domain.model.plans import STANDARD_PLAN
 from domain.model.users import User
 from resolvers.context import RequestContext
 from resolvers.ids import encode_id
 from tests.support.api import Api
+from tests.support.orders import BTC
 from tests.support.plans import set_limits
 from tests.support.users import store_credential
 
@@ -67,13 +72,15 @@ async def signed_in(api: Api, user: User) -> RequestContext:
 
 async def test_a_new_engine_has_one_plan_that_allows_what_it_allowed_before(api: Api, ada: User) -> None:
     limits = "maxTradingSessions maxMarkets maxActiveOrders maxSubscriptions requestsPerMinute maxApiKeys maxOpenJobs"
-    more = "maxRunningJobs maxOptimizationTrials maxBacktestCandles backtestCandlesPerDay default archivedAt"
-    (plan,) = (await api.run(f"{{ plans {{ name {limits} {more} }} }}"))["plans"]
+    more = (
+        "maxRunningJobs maxOptimizationTrials maxBacktestCandles backtestCandlesPerDay historyDays default archivedAt"
+    )
+    (plan,) = (await api.run(f"{{ plans {{ name {limits} {more} archivedAt }} }}"))["plans"]
     assert plan == {
         "name": "standard", "maxTradingSessions": 20, "maxMarkets": 1_000, "maxActiveOrders": 1_000,
         "maxSubscriptions": 5_000, "requestsPerMinute": 60_000, "maxApiKeys": 100, "maxOpenJobs": 20,
         "maxRunningJobs": 2, "maxOptimizationTrials": 1_000, "maxBacktestCandles": 2_000_000,
-        "backtestCandlesPerDay": None, "default": True, "archivedAt": None,
+        "backtestCandlesPerDay": None, "historyDays": None, "default": True, "archivedAt": None,
     }  # fmt: skip
     viewer = (await api.run(VIEWER, api.context(ada)))["viewer"]
     assert (viewer["plan"]["name"], viewer["planChanges"]) == ("standard", [])
@@ -275,3 +282,49 @@ async def test_no_user_but_an_operator_sees_or_changes_plans(api: Api, ada: User
     ):
         assert await api.code(document, context, **variables) == "FORBIDDEN"
     assert await plan_of(api, ada) == "standard"
+
+
+HISTORY = """query($from: DateTime, $to: DateTime) { market(symbol: "sandbox:BTC/USDT") {
+  candles(timeframe: D1, from: $from, to: $to, first: 100) { nodes { openTime } pageInfo { hasPreviousPage } } } }"""
+OTHERS = (
+    "trades(from: $from, to: $to, first: 1) { nodes { at } }",
+    "volumeProfile(from: $from, to: $to, bins: 5) { pointOfControl }",
+    "depthHistory(from: $from, to: $to, everySeconds: 86400) { sequence }",
+    'indicator(name: "sma", timeframe: D1, from: $from, to: $to) { times }',
+)
+
+
+async def test_history_is_read_as_far_back_as_the_plan_reaches_by_strangers_too(api: Api, ada: User) -> None:
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today - timedelta(days=number) for number in range(1, 41)]
+    candles = [Candle(BTC, Timeframe.D1, day, *[Decimal(100)] * 4, Decimal(2), closed=True) for day in days]
+    async with api.harness.database.transaction() as transaction:
+        await transaction.market_data.ensure_candle_partitions(days[-1], days[0])
+        await transaction.market_data.upsert_candles(candles)
+    assert len((await api.run(HISTORY))["market"]["candles"]["nodes"]) == 40
+    await created(api, "pro")
+    await given(api, api.harness.user, "pro")
+    await set_limits(api.harness.pool, history_days=30)
+    early, late = (today - timedelta(days=number) for number in (35, 25))
+    for context in (api.context(replace(ada, plan=replace(STANDARD_PLAN, history_days=30))), api.context(None)):
+        api.services.plans._default = None
+        page = (await api.run(HISTORY, context))["market"]["candles"]
+        assert min(node["openTime"] for node in page["nodes"]) >= f"{today - timedelta(days=30):%Y-%m-%d}"
+        assert (await api.run(HISTORY, context, to=early.isoformat()))["market"]["candles"]["nodes"] == []
+        (error,) = (await api.answer(HISTORY, context, **{"from": early.isoformat()}))["errors"]
+        assert (error["extensions"]["code"], error["extensions"]["limit"]) == ("LIMIT_REACHED", 30)
+        assert (error["extensions"]["entitlement"], error["extensions"]["plan"]) == ("HISTORY_DAYS", "standard")
+        for field in OTHERS:
+            document = f'query($from: DateTime!, $to: DateTime!) {{ market(symbol: "sandbox:BTC/USDT") {{ {field} }} }}'
+            for start, code in ((early, "LIMIT_REACHED"), (late, None)):
+                variables = {"from": start.isoformat(), "to": (start + timedelta(days=1)).isoformat()}
+                errors = (await api.answer(document, context, **variables))["errors"]
+                assert [error["extensions"]["code"] for error in errors] == ([code] if code else []), errors
+    assert len((await api.run(HISTORY))["market"]["candles"]["nodes"]) == 40, "another plan reaches farther"
+
+
+async def test_a_backtest_begins_within_what_the_plan_reaches(api: Api, ada: User) -> None:
+    await set_limits(api.harness.pool, history_days=3)
+    (error,) = (await api.run(BACKTEST, api.context(ada)))["backtestRun"]["errors"]
+    assert (error["code"], error["path"]) == ("LIMIT_REACHED", ["input", "from"])
+    assert "The plan standard reaches 3 days back" in error["message"]
