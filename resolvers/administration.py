@@ -95,6 +95,17 @@ async def disable(context: RequestContext, id: str, reason: str | None, halt: Ha
     return await _managed(context, user_id)
 
 
+async def stop_trading(
+    context: RequestContext, id: str, reason: str | None, *, close_positions: bool
+) -> tuple[ManagedUser, int]:
+    """Stop a user's trading sessions; return how many."""
+    user_id = _user_id(id)
+    _, stopped = await context.services.administration.stop_trading(
+        _administrator(context, reason), user_id, close_positions=close_positions
+    )
+    return await _managed(context, user_id), stopped
+
+
 async def enable(context: RequestContext, id: str, reason: str | None, *, resume_trading: bool) -> ManagedUser:
     """Enable a user."""
     user_id = _user_id(id)

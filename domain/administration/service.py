@@ -10,10 +10,13 @@ from uuid import UUID
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError
 from domain.model.mail import CodePurpose, EmailCode, MailKind
+from domain.model.trading import TradingSession, TradingSessionStatusCode
 from domain.model.users import User, UserRole
+from domain.personal_data.erasure import accounts_of
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.trading.halts import HaltRequest, HaltService
+from domain.trading.trading_sessions import request_stop
 from domain.users.authentication import Authenticator
 from domain.users.mail_composer import RESET_CODE_LIFE
 from domain.users.operators import Administrator, lock_subject, record_administration, require_person, validate_reason
@@ -84,7 +87,7 @@ class UserAdministration:
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
             await _require_another_operator(transaction, user)
             await transaction.users.set_disabled(user_id, now)
-            woken = await self._halts.halt_disabled_user(transaction, user_id, _with_reason(halt, administrator), now)
+            woken = await self._halts.add_halt_of_user(transaction, user_id, _with_reason(halt, administrator), now)
             ended = await transaction.users.revoke_other_login_sessions(user_id, None, now)
             keys = [key.id for key in await transaction.users.api_keys(user_id)]
             await self._mails.notify(transaction, MailKind.USER_DISABLED, user, now)
@@ -109,6 +112,29 @@ class UserAdministration:
             await record("userEnable")
         await self._authenticator.restore(keys)
         return replace(user, disabled_at=None)
+
+    async def stop_trading(
+        self, administrator: Administrator, user_id: UUID, *, close_positions: bool = False
+    ) -> tuple[User, int]:
+        """Stop all of the user's trading sessions for good, and halt the user so that nothing is opened any more.
+
+        Positions stay protected, or are closed if asked. Return the user with how many trading sessions stop.
+        """
+        administrator = _checked(administrator)
+        halt = _with_reason(replace(ENTRIES_ONLY, close_positions=close_positions), administrator)
+        async with self._database.transaction() as transaction:
+            await transaction.users.lock_operators()
+            await transaction.halts.lock()
+            now = self._clock.now()
+            user = await lock_subject(transaction, administrator, user_id, now)
+            await _require_right_over(transaction, administrator, user, now)
+            # Sessions before their orders, as when users stop them themselves.
+            stopped = await _stop_sessions(transaction, user_id, now, close_positions=close_positions)
+            woken = await self._halts.add_halt_of_user(transaction, user_id, halt, now)
+            detail = f"{len(stopped)} trading sessions"
+            await record_administration(transaction, self._ids, now, administrator, user_id, "userTradingStop", detail)
+        await self._halts.wake_executors(woken | {session.account_id for session in stopped})
+        return user, len(stopped)
 
     async def change_role(self, administrator: Administrator, user_id: UUID, role: UserRole) -> User:
         """Give the user another role. Raises CONFLICT if it is the present one, or the user is the last operator."""
@@ -204,6 +230,19 @@ def _checked(administrator: Administrator) -> Administrator:
 
 def _with_reason(halt: HaltRequest, administrator: Administrator) -> HaltRequest:
     return replace(halt, reason=administrator.reason)
+
+
+async def _stop_sessions(
+    transaction: UnitOfWork, user_id: UUID, now: datetime, *, close_positions: bool
+) -> list[TradingSession]:
+    stopped = []
+    for account in await accounts_of(transaction, user_id):
+        for live in await transaction.trading_sessions.list_live(account.id):
+            session = await transaction.trading_sessions.get_for_update(live.id)
+            if session is not None and not session.status.is_final:
+                code = TradingSessionStatusCode.STOPPED_BY_OPERATOR
+                stopped.append(await request_stop(transaction, session, now, code, close_position=close_positions))
+    return stopped
 
 
 async def _require_right_over(transaction: UnitOfWork, administrator: Administrator, user: User, now: datetime) -> None:

@@ -84,7 +84,7 @@ class Erasure:
         if is_last_operator:
             message = "This is the last operator, and other users are left: make one of them an operator first."
             raise InputError(ErrorCode.CONFLICT, message)
-        accounts = await _accounts(transaction, user_id)
+        accounts = await accounts_of(transaction, user_id)
         await transaction.accounts.lock_against_orders(user_id)
         await _require_rest(transaction, accounts)
         return accounts
@@ -159,7 +159,8 @@ class ErasureService:
         await self._erasure.erase(user_id, administrator, guard)
 
 
-async def _accounts(transaction: UnitOfWork, user_id: UUID) -> list[Account]:
+async def accounts_of(transaction: UnitOfWork, user_id: UUID) -> list[Account]:
+    """Return all accounts of a user."""
     found: list[Account] = []
     page = KeysetPage(_PAGE)
     while batch := await transaction.accounts.list_page(user_id, page):
@@ -181,7 +182,8 @@ async def _require_rest(transaction: UnitOfWork, accounts: list[Account]) -> Non
     found = ", ".join(f"{count} {what}{'s' if count > 1 else ''}" for what, count in (+counts).items())
     message = (
         f"There are still: {found}. Stop trading sessions, cancel orders and close positions first (tradingHalt of the "
-        "user cancels and closes); nothing may be open at a venue when its owner is forgotten."
+        "user cancels and closes, userTradingStop by an operator stops too); nothing may be open at a venue when its "
+        "owner is forgotten."
     )
     raise InputError(ErrorCode.CONFLICT, message)
 

@@ -155,12 +155,12 @@ class HaltService:
                     author=ActivityAuthor.COMMAND_LINE, reason=reason,
                 )  # fmt: skip
 
-    async def halt_disabled_user(
+    async def add_halt_of_user(
         self, transaction: UnitOfWork, user_id: UUID, request: HaltRequest, at: datetime
     ) -> set[UUID]:
-        """Halt the user who is disabled at that time; return the accounts to wake after the commit.
+        """Halt the user from that time on, for an operator; return the accounts to wake after the commit.
 
-        An operator's halt that holds already goes on to hold after the user is enabled; it forbids what either forbids.
+        An operator's halt that holds already stays, with its time; it forbids then what either forbids.
         """
         subject = HaltSubject(HaltLevel.USER, user_id, user_id)
         halts = await transaction.halts.get_many([(subject.level, subject.id)])

@@ -5,6 +5,7 @@ Each of these changes the session's row; the node that trades the account reads 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
@@ -162,17 +163,10 @@ class TradingSessionService:
             session = await self._get_owned(transaction, user_id, session_id)
             if session.status.is_final:
                 return session
-            session = replace(
-                session,
-                status=TradingSessionStatus.STOPPING,
-                close_on_stop=close_position,
-                status_reason="It waits for the node that trades its account.",
-                status_code=TradingSessionStatusCode.STOPPED_BY_USER,
-            )
-            await self._save(transaction, session, "tradingSessionStop")
-            await cancel_session_orders(transaction, session, self._clock.now(), OrderRole.ENTRY)
-            if not close_position:
-                await withdraw_close(transaction, session, self._clock.now())
+            now, code = self._clock.now(), TradingSessionStatusCode.STOPPED_BY_USER
+            session = await request_stop(transaction, session, now, code, close_position=close_position)
+            subject = ("TradingSession", str(session.id))
+            await record_activity(transaction, self._ids, now, user_id, "tradingSessionStop", subject)
         await self._wake_worker(session)
         return session
 
@@ -233,6 +227,31 @@ class TradingSessionService:
 
     async def _wake_worker(self, session: TradingSession) -> None:
         await self._bus.publish(commands_topic(session.account_id), b"")
+
+
+async def request_stop(
+    transaction: UnitOfWork,
+    session: TradingSession,
+    now: datetime,
+    code: TradingSessionStatusCode,
+    *,
+    close_position: bool,
+) -> TradingSession:
+    """Have a live trading session, whose row is locked, stop: its entries are cancelled at once; return it."""
+    session = replace(
+        session,
+        status=TradingSessionStatus.STOPPING,
+        close_on_stop=close_position,
+        status_reason="It waits for the node that trades its account.",
+        status_code=code,
+    )
+    await transaction.trading_sessions.save(session)
+    event = NewEvent(session.user_id, now, UserEventKind.TRADING_SESSION, session, session.status.value)
+    transaction.events.append([event])
+    await cancel_session_orders(transaction, session, now, OrderRole.ENTRY)
+    if not close_position:
+        await withdraw_close(transaction, session, now)
+    return session
 
 
 def _account_errors(account: Account | None) -> list[InputError]:

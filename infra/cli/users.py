@@ -146,6 +146,23 @@ def enable(
     print(f"{name} is enabled")
 
 
+@user_app.command("stop-trading")
+def stop_trading(
+    name: Name,
+    reason: Reason = None,
+    close_positions: Annotated[bool, typer.Option("--close-positions", help="Close all positions.")] = False,
+    data_dir: DataDirectory = None,
+) -> None:
+    """Stop all trading sessions of a user for good, and halt the user."""
+
+    async def work(commands: "UserCommands") -> int:
+        user_id = await commands.find(name)
+        _, stopped = await commands.administration.stop_trading(_by(reason), user_id, close_positions=close_positions)
+        return stopped
+
+    print(f"{name}: {_run(data_dir, work)} trading sessions stop; r3edge resume user {name} ends the halt")
+
+
 @user_app.command("promote")
 def promote(name: Name, reason: Reason = None, data_dir: DataDirectory = None) -> None:
     """Make a user an operator."""

@@ -28,6 +28,14 @@ class UserDisableInput(ReasonInput):
     )
 
 
+@strawberry.input(description="How to stop a user's trading.")
+class UserTradingStopInput(ReasonInput):
+    close_positions: bool = strawberry.field(
+        default=False,
+        description="True to close all positions at the market. With false, they stay open and protected.",
+    )
+
+
 @strawberry.input(description="How to enable a user.")
 class UserEnableInput(ReasonInput):
     resume_trading: bool = strawberry.field(

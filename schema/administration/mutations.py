@@ -13,6 +13,7 @@ from schema.administration.inputs import (
     UserPasswordResetInput,
     UserRoleChangeInput,
     UserSignOutInput,
+    UserTradingStopInput,
     UserTwoFactorResetInput,
 )
 from schema.administration.types import ManagedUser
@@ -45,6 +46,13 @@ class UserDisablePayload(ManagedUserPayload): ...
 
 @strawberry.type(description="The result of `userEnable`.")
 class UserEnablePayload(ManagedUserPayload): ...
+
+
+@strawberry.type(description="The result of `userTradingStop`.")
+class UserTradingStopPayload(ManagedUserPayload):
+    trading_sessions: int | None = strawberry.field(
+        description="How many trading sessions are being stopped. Null if there are errors."
+    )
 
 
 @strawberry.type(description="The result of `userRoleChange`.")
@@ -102,6 +110,22 @@ class AdministrationMutation:
         given = input or UserEnableInput()
         resume = given.resume_trading
         return {"user": await administration.enable(info.context, id, given.reason, resume_trading=resume)}
+
+    @mutation(
+        UserTradingStopPayload,
+        scope=ApiScope.ADMIN,
+        description="Stop all trading sessions of a user for good, and halt the user until `tradingResume`, as an "
+        "operator. Open orders that open or enlarge a position are canceled. For another operator it requires a login "
+        "session with a recent sign-in.",
+    )
+    async def user_trading_stop(
+        self, info: Info, id: UserId, input: Annotated[UserTradingStopInput | None, INPUT] = None
+    ) -> Fields:
+        given = input or UserTradingStopInput()
+        user, stopped = await administration.stop_trading(
+            info.context, id, given.reason, close_positions=given.close_positions
+        )
+        return {"user": user, "trading_sessions": stopped}
 
     @mutation(
         UserRoleChangePayload,

@@ -46,6 +46,7 @@ describe_enum(
         ),
         "PAUSED_BY_USER": "The user paused the session.",
         "STOPPED_BY_USER": "The user stopped the session.",
+        "STOPPED_BY_OPERATOR": "An operator stopped all trading sessions of the user.",
         "STRATEGY_INVALID": "The engine can't run the strategy version. `statusReason` has its errors.",
         "INTERNAL": "The engine failed.",
     },

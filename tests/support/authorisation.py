@@ -66,6 +66,7 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "userErase": ("ADMIN", ("User",)),
     "userDisable": ("ADMIN", ("User",)),
     "userEnable": ("ADMIN", ("User",)),
+    "userTradingStop": ("ADMIN", ("User",)),
     "userRoleChange": ("ADMIN", ("User",)),
     "userPasswordReset": ("ADMIN", ("User",)),
     "userTwoFactorReset": ("ADMIN", ("User",)),
@@ -159,7 +160,7 @@ LOGIN_ONLY: Final = {
 OPERATOR_ONLY: Final = {
     "userInvite", "invitationWithdraw", "planCreate", "planUpdate", "planArchive", "userPlanChange",
     "userPlanChangeCancel",
-    "userDisable", "userEnable", "userRoleChange", "userPasswordReset",
+    "userDisable", "userEnable", "userTradingStop", "userRoleChange", "userPasswordReset",
     "userTwoFactorReset", "userSignOut",
 }  # fmt: skip
 """What nobody but an operator may."""

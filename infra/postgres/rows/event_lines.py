@@ -47,6 +47,7 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "userPasswordReset": "password_reset_by_operator",
     "userTwoFactorReset": "two_factor_reset_by_operator",
     "userSignOut": "user_signed_out",
+    "userTradingStop": "user_trading_stopped",
     "userDataExport": "data_export_requested",
     "passwordResetRequest": "password_reset_requested",
     "passwordReset": "password_reset",

@@ -78,6 +78,7 @@ def test_an_operator_of_the_machine_finds_and_administers_a_user_by_email_and_th
     assert (shown["trading_state"], shown["counts"]["active_orders"]) == ("REDUCING", 0)
     assert "DISABLED since" in done("show", ADA)
     done("enable", ADA)
+    assert "0 trading sessions stop" in done("stop-trading", ADA, "--close-positions")
     done("promote", ADA)
     done("demote", ADA)
     (code,) = [line for line in done("reset-password", ADA).splitlines() if line.startswith("r3m_")]
@@ -89,7 +90,7 @@ def test_an_operator_of_the_machine_finds_and_administers_a_user_by_email_and_th
         (action, "COMMAND_LINE", reason)
         for action, reason in (
             ("userSignOut", None), ("userTwoFactorReset", None), ("userPasswordReset", None),
-            ("userRoleChange", None), ("userRoleChange", None), ("userEnable", None),
+            ("userRoleChange", None), ("userRoleChange", None), ("userTradingStop", None), ("userEnable", None),
             ("userDisable", "asked by phone"),
         )
     ]  # fmt: skip
