@@ -1,7 +1,9 @@
 """A real SMTP server on loopback, which a test lets refuse, stall or go away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import ssl
+import warnings
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -9,7 +11,7 @@ from email.message import EmailMessage
 from email.policy import default
 from typing import Any
 
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from infra.mail_server import SmtpServer, SmtpTls, mail_address
 
@@ -32,6 +34,14 @@ class LoopbackMailServer:
 
     received: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a mail has come, whether or not it is answered."""
+
+    tls: SmtpTls = SmtpTls.NONE
+    tls_context: ssl.SSLContext | None = None
+    login: tuple[str, str] | None = None
+    """Who may send mail, by user and password; without it anybody may."""
+
+    logins: list[tuple[str, str]] = field(default_factory=list)
+    """Users and passwords that clients tried."""
 
     _server: asyncio.Server | None = None
 
@@ -58,9 +68,35 @@ class LoopbackMailServer:
     async def start(self) -> None:
         """Listen, at the same port as before if there was one."""
         loop = asyncio.get_running_loop()
-        factory: Callable[[], Any] = lambda: SMTP(self, enable_SMTPUTF8=True, loop=loop)  # noqa: E731
-        self._server = await loop.create_server(factory, self.host, self.port)
+        upgrades = self.tls is SmtpTls.STARTTLS and self.tls_context is not None
+        from_the_start = self.tls is SmtpTls.TLS
+
+        def factory() -> SMTP:
+            with warnings.catch_warnings():
+                # It knows no connection that is encrypted from its beginning.
+                warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")
+                return SMTP(
+                    self,
+                    enable_SMTPUTF8=True,
+                    loop=loop,
+                    tls_context=self.tls_context if upgrades else None,
+                    require_starttls=upgrades,
+                    authenticator=self._authenticate if self.login else None,
+                    auth_required=self.login is not None,
+                    auth_require_tls=upgrades,
+                )
+
+        self._server = await loop.create_server(
+            factory, self.host, self.port, ssl=self.tls_context if from_the_start else None
+        )
         self.port = self._server.sockets[0].getsockname()[1]
+
+    def _authenticate(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, data: Any
+    ) -> AuthResult:
+        given = (data.login.decode(), data.password.decode())
+        self.logins.append(given)
+        return AuthResult(success=given == self.login, handled=given == self.login)
 
     async def stop(self) -> None:
         """Listen no more; the port stays free."""
@@ -72,7 +108,8 @@ class LoopbackMailServer:
     def settings(self) -> SmtpServer:
         """How an engine reaches it."""
         sender = mail_address("r3edge <noreply@example.com>")
-        return SmtpServer(self.host, self.port, SmtpTls.NONE, None, None, sender, timeout_seconds=600.0)
+        user, password = self.login or (None, None)
+        return SmtpServer(self.host, self.port, self.tls, user, password, sender, timeout_seconds=600.0)
 
     def texts(self, recipient: str) -> list[str]:
         """Return the texts of the mails to an address, oldest first."""
