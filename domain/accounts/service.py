@@ -130,7 +130,8 @@ class AccountService:
     async def archive(self, user_id: UUID, account_id: UUID) -> Account:
         """Close an account for new orders; raises CONFLICT while anything of it is traded or protected."""
         async with self._database.transaction() as transaction:
-            account = await self._get_owned(transaction, user_id, account_id)
+            # An order that is being placed is seen here, or waits and finds the account archived.
+            account = await self._get_owned(transaction, user_id, account_id, keep_new_rows_out=True)
             if account.archived_at is not None:
                 return account
             if await transaction.orders.list_active(account_id) or await transaction.trading_sessions.list_live(
@@ -283,8 +284,10 @@ class AccountService:
         finally:
             await connection.close()
 
-    async def _get_owned(self, transaction: UnitOfWork, user_id: UUID, account_id: UUID) -> Account:
-        account = await transaction.accounts.get_for_update(account_id)
+    async def _get_owned(
+        self, transaction: UnitOfWork, user_id: UUID, account_id: UUID, *, keep_new_rows_out: bool = False
+    ) -> Account:
+        account = await transaction.accounts.get_for_update(account_id, keep_new_rows_out=keep_new_rows_out)
         if account is None or account.user_id != user_id:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such account.", ("id",))
         return account

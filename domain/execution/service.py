@@ -240,7 +240,7 @@ class OrderService:
         bracket: BracketRequest | None,
         trail: ExitLevel | None,
     ) -> None:
-        account = await transaction.accounts.get(user_id, request.account_id)
+        account = await transaction.accounts.get(user_id, request.account_id, keep_unarchived=True)
         market = self._markets.catalogue.get(request.market)
         errors = validate_order(request, account, market, self._clock.now())
         depth = self._markets.latest_depth(request.market)

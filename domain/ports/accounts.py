@@ -28,8 +28,8 @@ class AccountRepository(Protocol):
         """Store a new account with its credentials; raises `KeyInUse`."""
         ...
 
-    async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
-        """Return an account of the user."""
+    async def get(self, user_id: UUID, account_id: UUID, *, keep_unarchived: bool = False) -> Account | None:
+        """Return an account of the user; with `keep_unarchived` nobody archives it before the transaction ends."""
         ...
 
     async def by_id(self, account_id: UUID) -> Account | None:
@@ -40,8 +40,11 @@ class AccountRepository(Protocol):
         """Lock the user's accounts until the transaction ends; rows that refer to them wait, such as new orders."""
         ...
 
-    async def get_for_update(self, account_id: UUID) -> Account | None:
-        """Return any account and lock its row until the transaction ends."""
+    async def get_for_update(self, account_id: UUID, *, keep_new_rows_out: bool = False) -> Account | None:
+        """Return any account and lock its row until the transaction ends.
+
+        `keep_new_rows_out` has inserts of rows that refer to the account wait as well, such as new orders.
+        """
         ...
 
     async def update(self, account: Account) -> None:

@@ -107,8 +107,8 @@ class PostgresAccounts(Repository):
         await self._check_key(account.id, key_hash)
         await self._connection.execute(INSERT_ACCOUNT, *account_params(account), sealed_credentials, key_hash)
 
-    async def get(self, user_id: UUID, account_id: UUID) -> Account | None:
-        return await self._fetch_account(GET, account_id, user_id)
+    async def get(self, user_id: UUID, account_id: UUID, *, keep_unarchived: bool = False) -> Account | None:
+        return await self._fetch_account(f"{GET} FOR KEY SHARE" if keep_unarchived else GET, account_id, user_id)
 
     async def by_id(self, account_id: UUID) -> Account | None:
         return await self._fetch_account(BY_ID, account_id)
@@ -116,8 +116,8 @@ class PostgresAccounts(Repository):
     async def lock_against_orders(self, user_id: UUID) -> None:
         await self._connection.execute("SELECT FROM accounts WHERE user_id = $1 ORDER BY id FOR UPDATE", user_id)
 
-    async def get_for_update(self, account_id: UUID) -> Account | None:
-        return await self._fetch_account(GET_FOR_UPDATE, account_id)
+    async def get_for_update(self, account_id: UUID, *, keep_new_rows_out: bool = False) -> Account | None:
+        return await self._fetch_account(f"{BY_ID} FOR UPDATE" if keep_new_rows_out else GET_FOR_UPDATE, account_id)
 
     async def update(self, account: Account) -> None:
         await self._connection.execute(
