@@ -12,7 +12,8 @@ async def account_history(
     context: RequestContext, account: Account, interval: EquityInterval, start: datetime | None, end: datetime | None
 ) -> EquityHistory:
     """Return the account's equity by interval; raises `RequestFault` (INVALID) for a period that can't be served."""
-    period = history_period(interval, start, end, account.created_at, context.services.clock.now())
+    until = account.archived_at or context.services.clock.now()
+    period = history_period(interval, start, end, account.created_at, until)
     intervals = period.intervals
     if not intervals:
         return equity_history(account.currency, period, None, ())

@@ -88,12 +88,20 @@ async def set_tag(context: RequestContext, position_id: UUID, tag: str | None) -
 async def _summary(
     context: RequestContext, accounts: list[Account], currency: str, arguments: ProfitArguments
 ) -> ProfitSummary:
-    services, user = context.services, context.require_user(ApiScope.READ)
+    services = context.services
     query = profit_query(
-        arguments.start, arguments.end, arguments.period, arguments.grouping, ZoneInfo(user.time_zone),
+        arguments.start, arguments.end, arguments.period, arguments.grouping, await _time_zone(context),
         services.clock.now(),
     )  # fmt: skip
     venues = [*(account.venue for account in accounts), *(venue.name for venue in services.venues.all())]
     rates = PastRates(currency, venues, services.markets.graph)
     async with services.database.read_only() as reading:
         return await profit_summary(reading, [account.id for account in accounts], query, rates)
+
+
+async def _time_zone(context: RequestContext) -> ZoneInfo:
+    """Return the user's time zone as it is stored now: the identity of a request is cached for some seconds."""
+    user = context.require_user(ApiScope.READ)
+    async with context.reads.read_only() as reading:
+        stored = await reading.users.get(user.id)
+    return ZoneInfo((stored or user).time_zone)

@@ -86,7 +86,8 @@ class AccountReads:
         """Return the equity history of an account as CSV, with its gaps."""
         async with self._open() as opened:
             (account,) = opened.select(name)
-            period = _valid(lambda: history_period(interval, start, end, account.created_at, SystemClock().now()))
+            until = account.archived_at or SystemClock().now()
+            period = _valid(lambda: history_period(interval, start, end, account.created_at, until))
             before: StoredEquity | None = None
             points: list[StoredEquity] = []
             if period.intervals:

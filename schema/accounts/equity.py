@@ -91,7 +91,7 @@ class EquityHistory:
     def from_(parent: strawberry.Parent[domain.EquityHistory]) -> datetime:
         return parent.start
 
-    @strawberry.field(description="The end of the period, exclusive. It is not in the future.")
+    @strawberry.field(description="The end of the period, exclusive: not in the future, nor after the archiving.")
     def to(parent: strawberry.Parent[domain.EquityHistory]) -> datetime:
         return parent.end
 

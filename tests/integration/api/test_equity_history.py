@@ -59,6 +59,15 @@ async def test_the_end_of_the_period_is_no_part_of_it(api: Api) -> None:
     assert [point["equity"] for point in found["points"]] == ["2"]
 
 
+async def test_the_history_of_an_archived_account_ends_with_it(api: Api) -> None:
+    await opened(api, DAY)
+    await put(api, DAY + timedelta(minutes=1), "1000")
+    async with api.harness.pool.acquire() as connection:
+        await connection.execute("UPDATE accounts SET archived_at = $1", DAY + timedelta(minutes=30))
+    found = await history(api, "HOUR", DAY, DAY + timedelta(days=1))
+    assert (len(found["points"]), found["gaps"], found["to"]) == (1, [], "2026-10-05T00:30:00Z")
+
+
 async def test_an_account_of_another_has_none(api: Api) -> None:
     await opened(api, DAY)
     await put(api, DAY, "1000")

@@ -78,13 +78,10 @@ async def test_days_are_those_of_the_users_time_zone(api: Api) -> None:
     assert (await api.run(rename))["userUpdate"]["errors"] == []
     for at in ("2026-10-24T21:59:59", "2026-10-24T22:00:00", "2026-10-25T22:59:59", "2026-10-25T23:00:00"):
         await closed(api, datetime.fromisoformat(at).replace(tzinfo=UTC), "1")
-    user = await api.harness.pool.fetchrow("SELECT time_zone FROM users WHERE id = $1", api.harness.user.id)
-    assert user["time_zone"] == "Europe/Vienna"
-    async with api.harness.database.read_only() as reading:
-        viewer = await reading.users.get(api.harness.user.id)
     arguments = {"period": "DAY", "from": "2026-10-23T22:00:00Z", "to": "2026-10-30T00:00:00Z"}
-    answer = await api.run(OF_ACCOUNT, api.context(viewer), id=api.account, **arguments)
-    groups = answer["node"]["profitSummary"]["groups"]
+    found = await summary(api, **arguments)
+    assert found["timeZone"] == "Europe/Vienna"
+    groups = found["groups"]
     assert short(groups, "from") == [
         ("2026-10-23T22:00:00Z", "1", 1),
         ("2026-10-24T22:00:00Z", "2", 2),
