@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from domain.core.csv_rows import Cell, csv_text
 from domain.core.errors import RequestFault
-from domain.core.money import plain
+from domain.core.money import plain, rounded
 from domain.core.pagination import KeysetPage
 from domain.core.validation import normalise_email
 from domain.market_data.catalogue import MarketCatalogue
@@ -195,4 +195,5 @@ def _profit_line(group: ProfitGroup, currency: str, names: Mapping[UUID, str]) -
     key = names.get(group.key, "") if isinstance(group.key, UUID) else "" if group.key is None else str(group.key)
     unpriced = " ".join(f"{plain(each.amount)} {each.currency}" for each in group.unpriced)
     counts = (Decimal(group.round_trips), Decimal(group.wins), Decimal(group.losses))
-    return group.start, group.end, key, currency, group.profit, group.fees, *counts, unpriced
+    amounts = [None if amount is None else rounded(amount) for amount in (group.profit, group.fees)]
+    return group.start, group.end, key, currency, *amounts, *counts, unpriced
