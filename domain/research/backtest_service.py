@@ -20,6 +20,7 @@ from domain.model.plans import Entitlement
 from domain.model.trading import ParameterValue
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
+from domain.research.account_limits import with_limits_of
 from domain.research.candle_needs import CandleNeeds, excess_of, needs_of
 from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
@@ -37,7 +38,10 @@ MarketLookup = Callable[[MarketSymbol], Market | None]
 
 @dataclass(frozen=True, slots=True)
 class BacktestRequest:
-    """What to run; exactly one of the strategy version and the definition is given. Fees None are the market's."""
+    """What to run; exactly one of the strategy version and the definition is given. Fees None are the market's.
+
+    The risk limits are those of the account `limits_of`, if it is given.
+    """
 
     strategy_version_id: UUID | None
     definition: StrategyDefinition | None
@@ -53,6 +57,7 @@ class BacktestRequest:
     latency_milliseconds: int = 0
     other_markets: tuple[MarketSymbol, ...] = ()
     settings: RunSettings = DEFAULT_SETTINGS
+    limits_of: UUID | None = None
 
     @property
     def markets(self) -> tuple[MarketSymbol, ...]:
@@ -62,11 +67,12 @@ class BacktestRequest:
 
 @dataclass(frozen=True, slots=True)
 class ValidatedBacktest:
-    """What a request asks for, the markets it is run on, and the candles that it needs."""
+    """What a request asks for, the markets it is run on, the candles that it needs, and all its settings."""
 
     definition: StrategyDefinition
     markets: list[Market]
     needs: CandleNeeds
+    settings: RunSettings
 
 
 class BacktestService:
@@ -99,7 +105,7 @@ class BacktestService:
                     return found
             validated = await self.validate(transaction, user_id, request)
             ids = (backtest_id, user_id, job_id)
-            backtest = _backtest(request, validated.definition, validated.markets, ids, now)
+            backtest = _backtest(request, validated, ids, now)
             daily, path = Entitlement.BACKTEST_CANDLES_PER_DAY, ("input", "from")
             await use_up(transaction, user_id, daily, validated.needs.count, path)
             await add_job(
@@ -120,11 +126,14 @@ class BacktestService:
             *_settings_errors(request),
         ]
         markets = self._listed(request, errors)
+        settings = await with_limits_of(request.limits_of, request.settings, markets, transaction, user_id)
+        if isinstance(settings, InputError):
+            errors.append(settings)
         definition = await _definition(transaction, user_id, request)
         if isinstance(definition, InputError):
             raise InputErrors([definition, *errors])
         errors += _definition_errors(definition, request)
-        if errors:
+        if errors or isinstance(settings, InputError):
             raise InputErrors(errors)
         needs, errors = self._candle_needs(definition, markets, request)
         plan = await transaction.plans.of_user(user_id)
@@ -137,7 +146,7 @@ class BacktestService:
             errors.append(InputError(ErrorCode.LIMIT_REACHED, excess, ("input", "from")))
         if errors:
             raise InputErrors(errors)
-        return ValidatedBacktest(definition, markets, needs)
+        return ValidatedBacktest(definition, markets, needs, settings)
 
     def _listed(self, request: BacktestRequest, errors: list[InputError]) -> list[Market]:
         """Return the markets of the request, and add an error for each that can't be traded with the first."""
@@ -250,13 +259,10 @@ def _period_errors(request: BacktestRequest, now: datetime) -> Iterator[InputErr
 
 
 def _backtest(
-    request: BacktestRequest,
-    definition: StrategyDefinition,
-    markets: Sequence[Market],
-    ids: tuple[UUID, UUID, UUID],
-    now: datetime,
+    request: BacktestRequest, validated: ValidatedBacktest, ids: tuple[UUID, UUID, UUID], now: datetime
 ) -> Backtest:
     backtest_id, user_id, job_id = ids
+    definition, markets = validated.definition, validated.markets
     return Backtest(
         id=backtest_id,
         user_id=user_id,
@@ -275,7 +281,7 @@ def _backtest(
         slippage_bps=request.slippage_bps,
         latency_milliseconds=request.latency_milliseconds,
         other_markets=request.other_markets,
-        settings=request.settings,
+        settings=validated.settings,
     )
 
 

@@ -116,7 +116,7 @@ class OptimizationService:
             folds=request.folds,
             seed=request.seed,
             other_markets=tuple(markets[1:]),
-            settings=backtest.settings,
+            settings=validated.settings,
         )
         errors += _search_errors(optimization, plan)
         if errors:

@@ -94,6 +94,13 @@ class BacktestRunInput:
             "Risk limits that entries must keep, as those of an account, in quote currency. By default none is set."
         ),
     )
+    risk_limits_of: strawberry.ID | None = strawberry.field(
+        default=None,
+        description=(
+            "The id of an account of yours whose risk limits entries must keep, as they are now. Its currency must be "
+            "the quote currency. Not valid together with `riskLimits`."
+        ),
+    )
     checks: bool = strawberry.field(
         default=False,
         description=(
@@ -111,7 +118,7 @@ class BacktestRunInput:
 
     def to_domain(self) -> BacktestRequest:
         """Return the request. Raises NOT_FOUND for an id of another type, and INVALID without a market."""
-        version = self.strategy_version
+        version, account = self.strategy_version, self.risk_limits_of
         market, *others = chosen_markets(self.market, self.markets)
         return BacktestRequest(
             strategy_version_id=(
@@ -135,4 +142,5 @@ class BacktestRunInput:
                 risk_limits=self.risk_limits.to_domain() if self.risk_limits else NO_LIMITS,
                 checks=self.checks,
             ),
+            limits_of=None if account is None else decode_uuid(account, "Account", ("input", "riskLimitsOf")),
         )

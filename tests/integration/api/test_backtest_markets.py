@@ -15,17 +15,22 @@ from domain.backtest.plan import BacktestPlan
 from domain.core.clock import to_milliseconds
 from domain.model.definitions import ExitDistance, Sizing, StrategyDefinition, StrategyParameter
 from domain.model.markets import Candle, Market, MarketSymbol, Timeframe
+from domain.model.trading import NO_LIMITS, RiskLimits
 from domain.rules.costs import TradingCosts
 from domain.strategies.compiled import compile_definition
 from infra.postgres.candle_series import PostgresBars
 from infra.runtime.compute_pool import ProcessPool
+from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.backtest_jobs import HOURS, START, backtest_input, backtest_runner, store_waves, waves
 from tests.support.orders import BTC, a_market
+from tests.support.trading import new_account
 
 ETH = MarketSymbol("sandbox", "ETH/USDT")
 RUN = """mutation($input: BacktestRunInput!) { backtestRun(input: $input) {
   backtest { id } errors { code message path } } }"""
+LIMITS = """query($id: ID!) { node(id: $id) { ... on Backtest {
+  riskLimits { maxOrderNotional } metrics { roundTrips } } } }"""
 READ = """query($id: ID!) { node(id: $id) { ... on Backtest { hash notes job { status message }
   market { symbol } markets { symbol } maxOpenPositions detailTimeframe
   metrics { roundTrips }
@@ -208,6 +213,40 @@ async def test_a_choice_that_cannot_be_run_is_refused_where_it_stands(
     payload = await run(api, **changes)
     assert payload["backtest"] is None
     assert (code, path) in [(error["code"], error["path"]) for error in payload["errors"]]
+
+
+async def test_the_limits_of_an_account_are_those_it_has_at_the_request(api: Api, processes: ProcessPool) -> None:
+    await store_waves(api.database, waves())
+    account = replace(api.harness.account, risk=RiskLimits(max_order_notional=Decimal(1)))
+    async with api.database.transaction() as transaction:
+        await transaction.accounts.update(account)
+    rules = {**DEFINITION, "stopLoss": None}
+    assert (await finished(api, processes, definition=rules))["metrics"]["roundTrips"] > 0
+    payload = await run(api, definition=rules, riskLimitsOf=api.account)
+    assert payload["errors"] == []
+    async with api.database.transaction() as transaction:
+        await transaction.accounts.update(replace(account, risk=NO_LIMITS))
+    assert await backtest_runner(api.database, api.harness.pool, processes).work_once()
+    done = (await api.run(LIMITS, id=payload["backtest"]["id"]))["node"]
+    assert (done["riskLimits"]["maxOrderNotional"], done["metrics"]["roundTrips"]) == ("1", 0)
+
+
+async def test_an_account_whose_limits_cannot_be_those_of_the_backtest_is_refused(api: Api) -> None:
+    theirs = new_account((await api.another_user()).id)
+    euros = new_account(api.harness.user.id, name="Euros", currency="EUR", risk=RiskLimits(max_open_orders=3))
+    async with api.database.transaction() as transaction:
+        for account in (theirs, euros):
+            await transaction.accounts.add(account, b"")
+    own, limits = encode_id("Account", euros.id), {"maxOpenOrders": 3}
+    for changes, code, words in (
+        ({"riskLimitsOf": encode_id("Account", theirs.id)}, "NOT_FOUND", "no account like that"),
+        ({"riskLimitsOf": encode_id("Strategy", euros.id)}, "NOT_FOUND", ""),
+        ({"riskLimitsOf": own}, "INVALID", "The limits of Euros are in EUR"),
+        ({"riskLimitsOf": api.account, "riskLimits": limits}, "INVALID", "either riskLimits or riskLimitsOf"),
+    ):
+        (error,) = (await run(api, **changes))["errors"]
+        assert (error["code"], error["path"]) == (code, ["input", "riskLimitsOf"])
+        assert words in error["message"]
 
 
 async def test_the_candles_of_all_series_together_are_bounded_by_the_plan(api: Api, ether: Market) -> None:
