@@ -25,6 +25,9 @@ async def bounded(name: str, check: Check, limit_seconds: float) -> list[Finding
         return [
             error(name, f"gave no answer within {limit_seconds:g} s", "look for what hangs, or allow more by --timeout")
         ]
+    except PermissionError as denied:
+        message = f"this user may not look at {denied.filename}"
+        return [error(name, message, "run the doctor as the user that runs the engine")]
     except Exception as failure:  # one check that fails must not hide what the others find
         # The text of an error that nobody foresaw may hold anything, a password too.
         log.debug("check_failed", check=name, exc_info=True)

@@ -16,7 +16,7 @@ from infra.doctor.database import NoDatabase, check_database, reached_database
 from infra.doctor.database_server import found_database
 from infra.doctor.findings import Check, Finding, Status, error, ok, skipped
 from infra.doctor.redaction import without_secrets
-from infra.doctor.services import check_cache, check_mail, check_sandboxes
+from infra.doctor.services import check_cache, check_mail, check_sandboxes, check_traces
 from infra.doctor.software import check_versions
 from infra.doctor.venues import check_keys, check_venue, live_accounts
 from infra.doctor.web import check_descriptors, check_encryption, check_listening
@@ -52,6 +52,7 @@ async def examine(limit_seconds: float, **options: Any) -> list[Finding]:  # noq
         "tls": partial(in_daemon_thread, partial(check_encryption, settings)),
         "cache": partial(check_cache, settings, limit_seconds * _SHARE),
         "sandbox": partial(check_sandboxes, settings, limit_seconds * _SHARE),
+        "traces": partial(check_traces, settings, limit_seconds * _SHARE),
         "mail": partial(check_mail, settings, limit_seconds * _SHARE),
     }
     async with _settings_venues(settings) as all_venues:

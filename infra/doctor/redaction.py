@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -29,10 +29,15 @@ def _secrets(settings: Settings) -> Iterator[str]:
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, SecretStr):
                 text = item.get_secret_value()
-                password = urlsplit(text).password if "://" in text else None
+                password = _password(text) if "://" in text else None
                 yield from (
                     part for part in (text, password, unquote(password or "")) if part and len(part) >= _SHORTEST
                 )
+
+
+def _password(url: str) -> str | None:
+    parts = urlsplit(url)
+    return parts.password or next(iter(parse_qs(parts.query).get("password", [])), None)
 
 
 def _hide(text: str, secrets: Sequence[str]) -> str:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from domain.core.errors import Unavailable
 from domain.ports.mail import MailNotSent
 from domain.ports.market_data import VenueUnreachable
 from infra.clock import SystemClock
-from infra.doctor.findings import Finding, error, ok, skipped
+from infra.doctor.findings import Finding, error, ok, skipped, warning
 from infra.runtime.sandbox_process import SandboxAddress, find_running_sandbox
 from infra.runtime.venues import SANDBOX, shared_mirror, shared_sandbox
 from infra.settings import Settings
@@ -73,6 +75,25 @@ async def _sandbox(
     finally:
         await admin.close()
     return ok(name, f"{address.url} answers and takes the token")
+
+
+async def check_traces(settings: Settings, limit_seconds: float) -> Sequence[Finding]:
+    """Return whether what makes traces is installed, and something listens where they are sent."""
+    name, url = "traces", settings.traces_url
+    if url is None:
+        return [skipped(name, "no traces are made")]
+    if find_spec("opentelemetry") is None:
+        return [error(name, "R3EDGE_TRACES_URL needs the extra otel", "pip install 'r3edge-engine[otel]'")]
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(limit_seconds):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except OSError:
+        advice = "start the collector, or correct R3EDGE_TRACES_URL; traces are dropped meanwhile"
+        return [warning(name, f"nothing answers at {parts.hostname}:{port}", advice)]
+    writer.close()
+    return [ok(name, f"something listens at {parts.hostname}:{port}")]
 
 
 async def check_mail(settings: Settings, limit_seconds: float) -> Sequence[Finding]:

@@ -5,6 +5,7 @@ import json
 import resource
 import socket
 from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -54,25 +55,36 @@ async def _engine(settings: Settings, address: str, failure: str, limit_seconds:
     """Return what answers at the address: this engine, or something that is in its way."""
     try:
         async with asyncio.timeout(limit_seconds):
-            missing = await _missing(settings)
+            health = await _answer(settings, "healthz")
     except (aiohttp.ClientError, OSError, ValueError):
+        health = {}
+    if health.get("status") != "ok":
         return [error("web.port", failure, "stop what listens there, or choose another R3EDGE_PORT")]
-    listening = ok("web.port", f"the engine listens on {address}")
+    return [ok("web.port", f"the engine listens on {address}"), await readiness(settings, limit_seconds)]
+
+
+async def readiness(settings: Settings, limit_seconds: float) -> Finding:
+    """Return whether the engine that lives at the settings' address is ready, and what it waits for."""
+    name, advice = "web.engine", "wait if it has just been started; else see its log"
+    try:
+        async with asyncio.timeout(limit_seconds):
+            missing = (await _answer(settings, "readyz")).get("missing", [])
+    except (aiohttp.ClientError, OSError, ValueError):
+        return error(name, f"the engine lives, and doesn't say within {limit_seconds:g} s whether it is ready", advice)
     if missing:
-        advice = "wait if it has just been started; else see its log"
-        return [listening, error("web.engine", f"the engine isn't ready: it waits for {', '.join(missing)}", advice)]
-    return [listening, ok("web.engine", "the engine is ready")]
+        return error(name, f"the engine isn't ready: it waits for {', '.join(map(str, missing))}", advice)
+    return ok(name, "the engine is ready")
 
 
-async def _missing(settings: Settings) -> list[str]:
-    """Return what the engine at the settings' address says it waits for; raises ValueError if it is none."""
+async def _answer(settings: Settings, path: str) -> dict[str, Any]:
+    """Return what the engine at the settings' address answers; raises ValueError if it is none."""
     host = _UNSPECIFIED.get(settings.host, settings.host)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/readyz"
+    url = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}/{path}"
     async with aiohttp.ClientSession(trust_env=False) as http, http.get(url, allow_redirects=False) as response:
         body = json.loads(await response.content.read(_MOST_BYTES))
-    if not isinstance(body, dict) or body.get("status") not in {"ready", "not ready"}:
-        raise ValueError("it isn't an engine")
-    return [str(item) for item in body.get("missing", [])]
+    if not isinstance(body, dict):
+        raise ValueError("it isn't an engine")  # noqa: TRY004  # what is read has another form, as for JSON itself
+    return body
 
 
 def check_descriptors(settings: Settings) -> Sequence[Finding]:

@@ -1,7 +1,7 @@
 from typing import Any
 
 from infra.doctor.findings import Finding, Status
-from infra.doctor.services import check_cache, check_mail, check_sandboxes
+from infra.doctor.services import check_cache, check_mail, check_sandboxes, check_traces
 from infra.settings import Settings, load_settings
 from tests.support.mail_server import open_mail_server
 from tests.support.sandbox import SandboxProcess
@@ -48,6 +48,14 @@ async def test_a_sandbox_takes_the_token_or_is_reported(shared_sandbox: SandboxP
     assert "refuses the token" in refused.message
     assert "R3EDGE_SANDBOX_TOKEN" in (refused.advice or "")
     assert silent.message.endswith("no answer within 0.1 s")
+
+
+async def test_a_collector_of_traces_is_looked_for() -> None:
+    async with silent_server() as port:
+        (there,) = await check_traces(load_settings(traces_url=f"http://127.0.0.1:{port}/v1/traces"), PATIENCE_SECONDS)
+    (away,) = await check_traces(load_settings(traces_url=f"http://127.0.0.1:{port}/v1/traces"), PATIENCE_SECONDS)
+    (off,) = await check_traces(load_settings(), PATIENCE_SECONDS)
+    assert [each.status for each in (there, away, off)] == [Status.OK, Status.WARNING, Status.SKIPPED]
 
 
 async def test_a_cluster_that_does_not_answer_is_reported_in_time() -> None:

@@ -18,6 +18,15 @@ async def failing() -> Sequence[Finding]:
     raise RuntimeError("password=hunter2")
 
 
+async def test_a_folder_of_another_user_is_named_with_what_to_do() -> None:
+    async def forbidden() -> Sequence[Finding]:
+        raise PermissionError(13, "Permission denied", "/data/secret-key")
+
+    (found,) = await run_checks({"disk": forbidden}, 30)
+    assert found.message == "this user may not look at /data/secret-key"
+    assert found.advice == "run the doctor as the user that runs the engine"
+
+
 async def test_a_check_that_hangs_or_fails_is_a_finding_and_hides_no_other() -> None:
     found = await run_checks({"hangs": hanging, "fails": failing, "healthy": healthy}, 0.05)
     assert [(each.check, each.status) for each in found] == [

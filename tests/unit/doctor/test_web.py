@@ -7,19 +7,20 @@ from typing import Any
 import pytest
 
 from infra.doctor.findings import Finding, Status
-from infra.doctor.web import check_descriptors, check_encryption, check_listening
+from infra.doctor.web import check_descriptors, check_encryption, check_listening, readiness
 from infra.runtime.data_dir import DataDir
 from infra.settings import load_settings
 from tests.support.ports import free_port
 
 
 @asynccontextmanager
-async def listening(answer: bytes | None) -> AsyncIterator[int]:
-    """Listen, and answer every request so, or not at all."""
-    closing = asyncio.Event()
+async def listening(*answers: bytes | None) -> AsyncIterator[int]:
+    """Listen, and answer the first request so, and so on; after that, and for None, not at all."""
+    closing, left = asyncio.Event(), list(answers)
 
     async def on_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
+        answer = left.pop(0) if left else None
         if answer is None:
             await closing.wait()
         else:
@@ -63,13 +64,23 @@ async def test_something_else_at_the_port_is_an_error(tmp_path: Path, answer: by
     assert "something listens there already" in finding.message
 
 
+ALIVE = http('{"status": "ok"}')
+
+
 async def test_an_engine_at_the_port_is_asked_whether_it_is_ready(tmp_path: Path) -> None:
-    async with listening(http('{"status": "ready"}')) as port:
+    async with listening(ALIVE, http('{"status": "ready"}')) as port:
         assert [each.status for each in (await found(tmp_path, port)).values()] == [Status.OK, Status.OK]
     waiting = http('{"status": "not ready", "missing": ["the database"]}', "503 Service Unavailable")
-    async with listening(waiting) as port:
+    async with listening(ALIVE, waiting) as port:
         finding = (await found(tmp_path, port))["web.engine"]
     assert (finding.status, finding.message) == (Status.ERROR, "the engine isn't ready: it waits for the database")
+
+
+async def test_an_engine_whose_database_hangs_lives_and_does_not_say_whether_it_is_ready(tmp_path: Path) -> None:
+    async with listening(None) as port:
+        finding = await readiness(load_settings(data_dir=tmp_path, port=port), 0.1)
+    assert finding.status is Status.ERROR
+    assert finding.message == "the engine lives, and doesn't say within 0.1 s whether it is ready"
 
 
 def statuses(findings: Sequence[Finding]) -> dict[str, Status]:
