@@ -22,6 +22,8 @@ BENCHES = (
     "backtest",
     "optimize",
     "risk_checks",
+    "alert_rules",
+    "webhook_deliveries",
     "book_latency",
     "ingest",
 )

@@ -12,6 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from domain.alerts.latest import latest_value
 from domain.alerts.price_rules import RETRY_SECONDS, Fire
 from domain.alerts.triggers import WatchedRule
 from domain.core.backoff import Backoff
@@ -90,6 +91,12 @@ class CandleGroup:
         self._history.load(candles)
         return len(self._history) >= self.needed
 
+    def append(self, candle: Candle) -> bool:
+        """Take in the candle that closed last; False if it would leave a gap, or too few are there."""
+        return (
+            len(self._history) + 1 >= self.needed and self._history.newest is not None and self._history.append(candle)
+        )
+
     def on_candle(self, candle: Candle) -> None:
         """Evaluate the rules on the newest candle of the history."""
         now = self._clock.now()
@@ -104,8 +111,7 @@ class CandleGroup:
             if compiled is None or available <= compiled.warm_up:
                 continue
             rule = compiled.rules[RuleName.ENTER_LONG]
-            values = evaluation.evaluate_rule(rule.node)
-            holds = bool(values[-1])
+            holds = latest_value(rule.node, evaluation) == 1.0
             for watched in rules:
                 if watched.on_condition(holds, now) and is_recent:
                     self._fire(watched, now, " ".join(text.split()))
@@ -116,8 +122,7 @@ class CandleGroup:
             newest = self._history.newest
             if newest is not None and candle.open_time <= newest.open_time:
                 continue
-            is_short = len(self._history) + 1 < self.needed or self._history.newest is None
-            if is_short or not self._history.append(candle):
+            if not self.append(candle):
                 await self._read(candle)
             self.on_candle(candle)
 

@@ -48,7 +48,7 @@ class PriceGroup:
         now = self._clock.now()
         low, high = min(prices), max(prices)
         for watched in self.rules:
-            if watched.on_numbers(prices if low != high else prices[:1], now):
+            if watched.is_touched(low, high) and watched.on_numbers(prices, now):
                 self._fire(watched, now, plain(prices[-1]))
 
     def on_candle(self, candle: Candle) -> None:
@@ -58,7 +58,7 @@ class PriceGroup:
             return
         now = self._clock.now()
         for watched in self.rules:
-            if watched.on_range(candle.low, candle.high, candle.open_time, now):
+            if watched.is_armed and watched.on_range(candle.low, candle.high, candle.open_time, now):
                 self._fire(watched, now, plain(candle.close))
 
     async def _follow_trades(self) -> None:

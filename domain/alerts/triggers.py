@@ -21,6 +21,9 @@ class WatchedRule:
     last_fired_at: datetime | None
     stored_armed: bool | None = None
     has_fired: bool = False
+    level: Decimal = Decimal(0)
+    rearm: Decimal = Decimal(0)
+    is_above: bool = True
     sequence: int = 0
     """Up to which event the rule has looked at its user's log."""
 
@@ -36,9 +39,7 @@ class WatchedRule:
 
     def on_numbers(self, values: Sequence[Decimal], at: datetime) -> bool:
         """Take in numbers in the order in which they came; return whether the rule fires."""
-        level, rearm = self.rule.level, self.rule.rearm_level
-        assert level is not None
-        is_above = self.rule.direction is AlertDirection.ABOVE
+        level, rearm, is_above = self.level, self.rearm, self.is_above
         fires = False
         for value in values:
             reached = value >= level if is_above else value <= level
@@ -51,6 +52,14 @@ class WatchedRule:
                 self._arm(at, is_armed=True)
         return fires and self._may_fire(at)
 
+    def is_touched(self, low: Decimal, high: Decimal) -> bool:
+        """Return whether numbers between these can change anything: most can't, of most rules."""
+        if self.is_armed is None:
+            return True
+        if self.is_above:
+            return high >= self.level if self.is_armed else low < self.rearm or low < self.level == self.rearm
+        return low <= self.level if self.is_armed else high > self.rearm or high > self.level == self.rearm
+
     def on_range(self, low: Decimal, high: Decimal, opened_at: datetime, at: datetime) -> bool:
         """Take in a candle, whose trades may have been missed; return whether the rule fires.
 
@@ -58,7 +67,7 @@ class WatchedRule:
         """
         if self.is_armed is not True or opened_at < self.armed_at:
             return False
-        reached = high if self.rule.direction is AlertDirection.ABOVE else low
+        reached = high if self.is_above else low
         return self.on_number(reached, at)
 
     def _arm(self, at: datetime, *, is_armed: bool) -> None:
@@ -84,4 +93,8 @@ class WatchedRule:
 
 def watch(rule: AlertRule, now: datetime) -> WatchedRule:
     """Return a rule as it is looked at from now on: what happened while nobody looked is no reason to fire."""
-    return WatchedRule(rule, rule.is_armed, now, rule.last_fired_at, rule.is_armed, sequence=rule.sequence)
+    watched = WatchedRule(rule, rule.is_armed, now, rule.last_fired_at, rule.is_armed, sequence=rule.sequence)
+    if rule.level is not None:
+        watched.level, watched.rearm = rule.level, rule.rearm_level
+        watched.is_above = rule.direction is AlertDirection.ABOVE
+    return watched
