@@ -17,13 +17,12 @@ from domain.model.alert_rules import AlertDirection, AlertRepeat, AlertRule, Ale
 from domain.model.alerts import AlertCondition
 from domain.model.events import UserEventKind
 from domain.model.markets import Market, MarketSymbol, Timeframe
+from domain.model.plans import Entitlement
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
+from domain.users.entitlements import require_room
 from domain.users.identity_lock import lock_user
-
-MAXIMUM_RULES: Final = 500
-"""How many alert rules one user can have."""
 
 MAX_COOLDOWN: Final = 30 * 86_400
 MAX_AFTER: Final = 86_400
@@ -125,9 +124,7 @@ class AlertService:
                 )
                 if known is not None:
                     return await _owned(transaction, user_id, known)
-            if await transaction.alert_rules.count(user_id) >= MAXIMUM_RULES:
-                message = f"You have {MAXIMUM_RULES} alert rules, the most that there can be; delete one first."
-                raise InputError(ErrorCode.LIMIT_REACHED, message, ("input",))
+            await require_room(transaction, user_id, Entitlement.ALERT_RULES)
             await _check_owned(transaction, rule)
             sequence, _ = await transaction.events.head(user_id)
             rule = replace(rule, sequence=sequence)

@@ -15,6 +15,7 @@ class Entitlement(StrEnum):
     ACTIVE_ORDERS = "ACTIVE_ORDERS"
     API_KEYS = "API_KEYS"
     OPEN_JOBS = "OPEN_JOBS"
+    ALERT_RULES = "ALERT_RULES"
     BACKTEST_CANDLES_PER_DAY = "BACKTEST_CANDLES_PER_DAY"
     REQUESTS_PER_MINUTE = "REQUESTS_PER_MINUTE"
 
@@ -34,6 +35,7 @@ class Plan:
     requests_per_minute: int = 60_000
     max_api_keys: int = 100
     max_open_jobs: int = 20
+    max_alert_rules: int = 500
     max_running_jobs: int = 2
     max_optimization_trials: int = 1_000
     max_backtest_candles: int = 2_000_000
@@ -50,6 +52,7 @@ class Plan:
             Entitlement.ACTIVE_ORDERS: self.max_active_orders,
             Entitlement.API_KEYS: self.max_api_keys,
             Entitlement.OPEN_JOBS: self.max_open_jobs,
+            Entitlement.ALERT_RULES: self.max_alert_rules,
             Entitlement.BACKTEST_CANDLES_PER_DAY: self.backtest_candles_per_day,
             Entitlement.REQUESTS_PER_MINUTE: self.requests_per_minute,
         }[entitlement]

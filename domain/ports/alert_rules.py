@@ -34,10 +34,6 @@ class AlertRuleRepository(Protocol):
         """Return a rule of the user, and lock it until the transaction ends."""
         ...
 
-    async def count(self, user_id: UUID) -> int:
-        """Return how many rules the user has."""
-        ...
-
     async def save(self, rule: AlertRule) -> None:
         """Store a rule that the user has changed."""
         ...

@@ -41,7 +41,7 @@ class AlertMutation:
         scope=ApiScope.TRADE,
         description=(
             "Create an alert rule. It is looked at from now on: it fires when its condition becomes true, not if it is "
-            "true already. A user can have 500."
+            "true already. The user's plan limits the number of rules: see `Plan.maxAlertRules`."
         ),
     )
     async def alert_create(self, info: Info, input: Annotated[AlertCreateInput, INPUT]) -> Fields:

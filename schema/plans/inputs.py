@@ -26,6 +26,7 @@ class PlanLimitsInput:
         default=strawberry.UNSET, description="The greatest number of requests a minute. From 1 to 2,147,483,647."
     )
     max_api_keys: int | None = _limit("The greatest number of valid API keys.")
+    max_alert_rules: int | None = _limit("The greatest number of alert rules.")
     max_open_jobs: int | None = _limit("The greatest number of jobs that wait or run.")
     max_running_jobs: int | None = _limit("The greatest number of jobs of a kind that run.")
     max_optimization_trials: int | None = _limit("The greatest number of trials of an optimization.")

@@ -43,6 +43,9 @@ class Plan:
     max_api_keys: int = strawberry.field(
         description="The greatest number of valid API keys. One more is refused with LIMIT_REACHED."
     )
+    max_alert_rules: int = strawberry.field(
+        description="The greatest number of alert rules. One more is refused with LIMIT_REACHED."
+    )
     max_open_jobs: int = strawberry.field(
         description=(
             "The greatest number of jobs that can wait or run at the same time. One more is refused with LIMIT_REACHED."

@@ -73,9 +73,6 @@ class PostgresAlertRules(Repository):
         row = await self._connection.fetchrow(f"{_OF_USER} FOR UPDATE", user_id, rule_id)
         return None if row is None else rule_from_row(row)
 
-    async def count(self, user_id: UUID) -> int:
-        return int(await self._connection.fetchval("SELECT count(*) FROM alert_rules WHERE user_id = $1", user_id))
-
     async def save(self, rule: AlertRule) -> None:
         await self._connection.execute(_SAVE, *_RULES.params(rule))
 

@@ -323,6 +323,14 @@ async def test_what_no_rule_can_look_at_is_refused(
     assert {one.code for one in errors} == {code}
 
 
+async def test_one_more_rule_than_the_plan_allows_is_refused(alerting: Alerting, pool: Pool) -> None:
+    await pool.execute("UPDATE plans SET max_alert_rules = 1")
+    await alerting.create()
+    with pytest.raises(InputError, match="allows 1 alert rules") as error:
+        await alerting.create()
+    assert error.value.code is ErrorCode.LIMIT_REACHED
+
+
 async def test_many_rules_that_fire_at_once_are_all_committed(alerting: Alerting) -> None:
     async with alerting.evaluator():
         rules = [await alerting.create(name=str(number)) for number in range(40)]
