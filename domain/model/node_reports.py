@@ -55,3 +55,8 @@ class NodeState:
     report: NodeReport
     seen_at: datetime
     is_lost: bool
+
+    @property
+    def feeds(self) -> tuple[ReportedFeed, ...]:
+        """The feeds that it collects; none if it is lost, since another node has them then, or will soon."""
+        return () if self.is_lost else self.report.feeds

@@ -25,6 +25,10 @@ class OverviewRepository(Protocol):
         """Forget a node, which stops."""
         ...
 
+    async def delete_all_nodes(self) -> None:
+        """Forget all nodes, for a start that knows all earlier ones to be dead."""
+        ...
+
     async def nodes(self) -> list[NodeState]:
         """Return all nodes of the last 24 hours, by name; those that stopped properly aren't among them."""
         ...

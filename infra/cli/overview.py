@@ -107,7 +107,7 @@ def _nodes(found: "Overview") -> "Table":
         state = "lost" if node.is_lost else ", ".join(report.pending) or "ready"
         table.add_row(
             *(report.name, report.version, ",".join(report.roles), f"{report.started_at:%Y-%m-%d %H:%M}", state),
-            *(str(report.connections), str(len(report.feeds)), str(report.error_count), str(report.warning_count)),
+            *(str(report.connections), str(len(node.feeds)), str(report.error_count), str(report.warning_count)),
         )
     return table
 
@@ -119,7 +119,7 @@ def _troubles(found: "Overview") -> "Table":
 
     table = Table("at", "node", "trouble")
     for node in found.nodes:
-        for feed in node.report.feeds:
+        for feed in node.feeds:
             if feed.state is not FeedState.LIVE:
                 table.add_row(f"{feed.since:%Y-%m-%d %H:%M:%S}", node.report.name, f"{feed.market} is {feed.state}")
         for error in node.report.errors:

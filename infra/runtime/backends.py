@@ -130,6 +130,7 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
                 await transaction.leases.release_all()
                 await transaction.jobs.release_all()
                 await transaction.optimizations.release_all()
+                await transaction.overview.delete_all_nodes()
         yield Backends(pool, database, lease_database, cache, bus, clock, ids)
 
 

@@ -215,15 +215,15 @@ class EngineNode:
     def errors(parent: strawberry.Parent[reports.NodeState]) -> object:
         return parent.report.errors
 
-    @strawberry.field(description="How many markets it collects.")
+    @strawberry.field(description="How many markets it collects. 0 if it is lost.")
     def feed_count(parent: strawberry.Parent[reports.NodeState]) -> int:
-        return len(parent.report.feeds)
+        return len(parent.feeds)
 
     @strawberry.field(
         graphql_type=list[NodeFeed], description="The feeds of the markets that it collects which aren't LIVE."
     )
     def failing_feeds(parent: strawberry.Parent[reports.NodeState]) -> object:
-        return [feed for feed in parent.report.feeds if feed.state is not FeedState.LIVE]
+        return [feed for feed in parent.feeds if feed.state is not FeedState.LIVE]
 
 
 @strawberry.type(description="How the engine is doing, over all users and nodes, at one moment.")

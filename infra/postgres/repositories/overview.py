@@ -85,6 +85,9 @@ class PostgresOverview(Repository):
     async def delete_node(self, name: str) -> None:
         await self._connection.execute("DELETE FROM node_reports WHERE name = $1", name)
 
+    async def delete_all_nodes(self) -> None:
+        await self._connection.execute("DELETE FROM node_reports")
+
     async def nodes(self) -> list[NodeState]:
         rows = await self._connection.fetch(_NODES, LOST_AFTER)
         return [NodeState(_decode(row["report"]), row["seen_at"], row["is_lost"]) for row in rows]

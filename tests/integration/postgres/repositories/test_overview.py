@@ -80,10 +80,12 @@ async def test_a_node_is_known_by_its_last_report_lost_if_that_is_old_and_forgot
 
     await pool.execute("UPDATE node_reports SET seen_at = now() - interval '21 seconds'")
     await overview.save_node(replace(REPORT, name="host:2"))
-    assert [(node.report.name, node.is_lost) for node in await overview.nodes()] == [
-        ("host:1", True), ("host:2", False),
+    assert [(node.report.name, node.is_lost, len(node.feeds)) for node in await overview.nodes()] == [
+        ("host:1", True, 0), ("host:2", False, 1),
     ]  # fmt: skip
     await overview.delete_node("host:2")
     await pool.execute("UPDATE node_reports SET seen_at = now() - interval '25 hours'")
     await overview.save_node(replace(REPORT, name="host:3"))
     assert [node.report.name for node in await overview.nodes()] == ["host:3"]
+    await overview.delete_all_nodes()
+    assert await overview.nodes() == []
