@@ -16,6 +16,7 @@ BENCHES = (
     "candle_import",
     "candle_page",
     "equity_history",
+    "report",
     "compression",
     "volume_profile",
     "indicators",

@@ -58,7 +58,8 @@ class ReportNoteCode(StrEnum):
     OPENING_ESTIMATED: the opening balance was derived from what the fills don't explain. START_UNKNOWN: the trading
     session's equity at its start isn't known. MARKET_UNKNOWN: fills of a market that the venue no longer lists are left
     out. BALANCE_UNEXPLAINED: a balance differs from the sum of transfers and fills, and the difference isn't counted.
-    BACKTEST: what a reader of a backtest must know, such as missing candles.
+    BACKTEST: what a reader of a backtest must know, such as missing candles. ROUND_TRIPS_LEFT_OUT: there are too many
+    to keep all of them.
     """
 
     PRICE_MISSING = "PRICE_MISSING"
@@ -70,6 +71,7 @@ class ReportNoteCode(StrEnum):
     MARKET_UNKNOWN = "MARKET_UNKNOWN"
     BALANCE_UNEXPLAINED = "BALANCE_UNEXPLAINED"
     BACKTEST = "BACKTEST"
+    ROUND_TRIPS_LEFT_OUT = "ROUND_TRIPS_LEFT_OUT"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,22 +55,20 @@ def combined_curve(curves: Sequence[Sequence[EquityPoint]]) -> tuple[EquityPoint
     start, end = min(curve[0].at for curve in curves), max(curve[-1].at for curve in curves)
     equities, deposits = [ZERO] * len(curves), [ZERO] * len(curves)
     total, paid_in, points = ZERO, ZERO, list[EquityPoint]()
-    for at, part, position in merge(*(_steps(curve, part) for part, curve in enumerate(curves))):
+    for at, is_end, part, position in merge(*(_steps(curve, part, end) for part, curve in enumerate(curves))):
         point = curves[part][position]
+        if is_end:
+            # What it is worth leaves, after a point at which it still counts.
+            total, paid_in = EXACT.subtract(total, point.equity), EXACT.subtract(paid_in, point.equity)
+            points.append(EquityPoint(at, total, 0.0, paid_in))
+            continue
         payment = EXACT.subtract(point.net_deposits, deposits[part])
         if position == 0 and at > start:
             payment = EXACT.add(payment, point.equity)
-        equity = point.equity
-        deposits[part] = point.net_deposits
-        total = EXACT.add(total, EXACT.subtract(equity, equities[part]))
+        total = EXACT.add(total, EXACT.subtract(point.equity, equities[part]))
         paid_in = EXACT.add(paid_in, payment)
-        equities[part] = equity
+        equities[part], deposits[part] = point.equity, point.net_deposits
         _add(points, EquityPoint(at, total, 0.0, paid_in))
-        if position == len(curves[part]) - 1 and at < end:
-            # It ends: what it is worth leaves, after a point at which it still counts.
-            total, paid_in = EXACT.subtract(total, equity), EXACT.subtract(paid_in, equity)
-            equities[part] = ZERO
-            points.append(EquityPoint(at, total, 0.0, paid_in))
     return with_drawdown(points)
 
 
@@ -82,8 +80,12 @@ def _add(points: list[EquityPoint], point: EquityPoint) -> None:
         points.append(point)
 
 
-def _steps(curve: Sequence[EquityPoint], part: int) -> Iterable[tuple[datetime, int, int]]:
-    return ((point.at, part, position) for position, point in enumerate(curve))
+def _steps(curve: Sequence[EquityPoint], part: int, end: datetime) -> Iterable[tuple[datetime, bool, int, int]]:
+    """Yield a step for each point, and one for the end of a part that ends before all others have."""
+    for position, point in enumerate(curve):
+        yield point.at, False, part, position
+    if curve[-1].at < end:
+        yield curve[-1].at, True, part, len(curve) - 1
 
 
 def _is_known(result: ReportResult) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 
 from domain.core.money import EXACT, ZERO
 from domain.model.markets import Market, MarketSymbol
@@ -12,6 +13,11 @@ from domain.model.prices import Mark, Valuation
 from domain.model.reports import EquityPoint
 from domain.model.trading import AccountTransfer
 from domain.performance.returns import drawdowns, growth_index
+
+MOST_POINTS = 40_000
+"""Of a longer curve not every point is kept."""
+
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +37,13 @@ class CurveInput:
 def equity_curve(data: CurveInput) -> tuple[EquityPoint, ...]:
     """Return a point for the start, for each later mark, transfer and fill in order of time, and for the end.
 
-    A transfer is valued at the time of the transfer.
+    A transfer is valued at the time of the transfer. A very long curve is thinned.
     """
+    return with_drawdown(thinned(curve_points(data)))
+
+
+def curve_points(data: CurveInput) -> list[EquityPoint]:
+    """Return all points of the curve, without their drawdown."""
     builder = _CurveBuilder(data)
     builder.add_point(data.start)
     marks = (mark for mark in data.marks if data.start < mark.at <= data.end)
@@ -41,7 +52,35 @@ def equity_curve(data: CurveInput) -> tuple[EquityPoint, ...]:
         builder.apply(event)
     if builder.points[-1].at < data.end:
         builder.add_point(data.end)
-    return with_drawdown(builder.points)
+    return builder.points
+
+
+def thinned(points: Sequence[EquityPoint]) -> Sequence[EquityPoint]:
+    """Return a curve of more than `MOST_POINTS` with fewer points: of each short stretch the lowest, highest and last.
+
+    Stretches end with the UTC day and where money was paid in or out, so that no daily return changes, and of
+    drawdowns only those that begin and end within a stretch.
+    """
+    if len(points) <= MOST_POINTS:
+        return points
+    longest = -(-3 * len(points) // MOST_POINTS)
+    kept: list[EquityPoint] = []
+    for _, stretch in groupby(enumerate(points), key=lambda pair: _stretch(pair, longest)):
+        found = [point for _, point in stretch]
+        by_equity = [min(found, key=_equity), max(found, key=_equity)]
+        chosen = {id(point) for point in (found[0], *by_equity, found[-1])}
+        kept += [point for point in found if id(point) in chosen]
+    return kept
+
+
+def _stretch(pair: tuple[int, EquityPoint], longest: int) -> tuple[int, date, Decimal]:
+    number, point = pair
+    # A point at midnight ends the day before.
+    return number // longest, (point.at - _MOMENT).astimezone(UTC).date(), point.net_deposits
+
+
+def _equity(point: EquityPoint) -> Decimal:
+    return point.equity
 
 
 class _CurveBuilder:

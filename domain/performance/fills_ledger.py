@@ -1,9 +1,11 @@
 """The computation of a report from fills, transfers and prices; pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO
@@ -11,12 +13,15 @@ from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderRole, OrderStatus
 from domain.model.prices import Mark, Prices, Valuation
-from domain.model.reports import EquityPoint, Extremes, ReportNote, ReportNoteCode, ReportResult, RoundTrip, Span
+from domain.model.reports import EquityPoint, ReportNote, ReportNoteCode, ReportResult, RoundTrip
 from domain.model.trading import AccountTransfer
-from domain.performance.equity_curve import CurveInput, equity_curve
+from domain.performance.equity_curve import MOST_POINTS, CurveInput, curve_points, thinned, with_drawdown
 from domain.performance.metrics import MetricsInput, metrics
 from domain.performance.notes import are_prices_known, period_notes, price_notes
-from domain.performance.round_trips import RoundTripInput, round_trips, spans
+from domain.performance.round_trips import RoundTripInput, RoundTripLedger
+
+MOST_TRIPS: Final = 50_000
+"""So many round trips of a report are kept: more take too long to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +31,8 @@ class ReportData:
     `earlier` are the fills before the period, which may have opened what the period closed; `holdings` are those at the
     start of the period by currency, `transfers` the deposits and withdrawals after that; `traded` are the markets whose
     price change is the benchmark. `graph` holds the markets of the venue (None: `markets`), `notes` those that are
-    known already, `extremes` the highest and lowest price during each round trip by its index, `arrival_prices` the
-    prices that the slippage of orders is measured from, by order.
+    known already, `arrival_prices` the prices that the slippage of orders is measured from, by order, and `unfinished`
+    the orders that have more fills after these. `priced_by` are older fills, whose prices are known.
     """
 
     venue: str
@@ -45,24 +50,113 @@ class ReportData:
     transfers: Sequence[AccountTransfer] = ()
     graph: CurrencyGraph | None = None
     notes: tuple[ReportNote, ...] = ()
-    extremes: Mapping[int, Extremes] = field(default_factory=dict)
     arrival_prices: Mapping[UUID, Decimal] = field(default_factory=dict)
+    unfinished: AbstractSet[UUID] = frozenset()
+    priced_by: Sequence[Fill] = ()
 
 
 def compute_result(data: ReportData) -> ReportResult:
     """Return the result of a report; takes some seconds of processor time for a hundred thousand fills."""
-    valuation = _valuation(data)
-    data = replace(
-        data,
-        earlier=[_with_fee_rate(fill, data.markets, valuation) for fill in data.earlier],
-        fills=[_with_fee_rate(fill, data.markets, valuation) for fill in data.fills],
-    )
-    curve_input = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
-    curve = equity_curve(replace(curve_input, transfers=data.transfers))
-    trips = _trips(data, valuation)
-    report_metrics = metrics(_metrics_input(data, valuation, curve, trips))
-    notes = (*data.notes, *price_notes(valuation), *period_notes(curve))
-    return ReportResult(replace(report_metrics, notes=notes), curve, trips)
+    ledger = FillsLedger()
+    ledger.add(data)
+    return ledger.result()
+
+
+class FillsLedger:
+    """Computes a report from fills in one or more windows of time, which follow on each other.
+
+    What it holds grows with the round trips, of which the first `MOST_TRIPS` are kept, and no further with the fills.
+    """
+
+    def __init__(self, most_trips: int = MOST_TRIPS) -> None:
+        self._most_trips = most_trips
+        self._ledger = RoundTripLedger()
+        self._points: list[EquityPoint] = []
+        self._turnover, self._fees, self._slippage = ZERO, ZERO, ZERO
+        self._has_arrival = False
+        self._prices_known = True
+        self._notes: dict[ReportNote, None] = {}
+        self._first: ReportData | None = None
+        self._last: ReportData | None = None
+
+    def add_earlier(self, data: ReportData) -> None:
+        """Add fills from before the period, which may have opened what the period closed."""
+        self._ledger.add(replace(_round_trip_input(data), fills=data.earlier))
+        self._ledger.drop_closed()
+
+    def add(self, data: ReportData) -> None:
+        """Add the next window; the first one has the fills before the period that weren't added before."""
+        valuation = _valuation(data)
+        data = replace(
+            data,
+            earlier=[_with_fee_rate(fill, data.markets, valuation) for fill in data.earlier],
+            fills=[_with_fee_rate(fill, data.markets, valuation) for fill in data.fills],
+        )
+        self._ledger.add(_round_trip_input(data, valuation))
+        self._add_points(data, valuation)
+        self._add_costs(data, valuation)
+        self._prices_known = self._prices_known and _are_returns_known(data, valuation)
+        self._notes |= dict.fromkeys([*data.notes, *price_notes(valuation)])
+        self._first = self._first or data
+        self._last = data
+
+    def result(self) -> ReportResult:
+        """Return the result of all windows."""
+        assert self._first is not None
+        assert self._last is not None
+        curve = with_drawdown(thinned(self._points))
+        start = self._first.start
+        trips = [trip for trip in self._ledger.trips() if trip.closed_at is None or trip.closed_at >= start]
+        found = metrics(
+            MetricsInput(
+                currency=self._first.currency,
+                curve=curve,
+                trips=trips,
+                start_equity=curve[0].equity,
+                turnover=self._turnover,
+                fees=self._fees,
+                order_counts=self._last.order_counts,
+                market_change_percent=_market_change(self._first, self._last),
+                prices_known=self._prices_known,
+                slippage=self._slippage if self._has_arrival else None,
+            )
+        )
+        notes = (*self._notes, *period_notes(curve), *self._left_out(trips))
+        return ReportResult(replace(found, notes=notes), curve, tuple(trips[: self._most_trips]))
+
+    def _left_out(self, trips: Sequence[RoundTrip]) -> list[ReportNote]:
+        if len(trips) <= self._most_trips:
+            return []
+        message = (
+            f"The first {self._most_trips:,} of {len(trips):,} round trips are kept and shown; the basic figures count "
+            "all of them, the further figures of round trips those that are kept. The fills are all in the files."
+        )
+        return [ReportNote(ReportNoteCode.ROUND_TRIPS_LEFT_OUT, message)]
+
+    def _add_points(self, data: ReportData, valuation: Valuation) -> None:
+        given = CurveInput(data.start, data.end, data.holdings, data.fills, data.marks, data.markets, valuation)
+        added = curve_points(replace(given, transfers=data.transfers))
+        if self._points:
+            paid_in = self._points[-1].net_deposits
+            # A window begins where the one before ended, with the same holdings.
+            added = [
+                EquityPoint(point.at, point.equity, 0.0, EXACT.add(point.net_deposits, paid_in)) for point in added[1:]
+            ]
+        self._points += added
+        if len(self._points) > 2 * MOST_POINTS:
+            self._points = list(thinned(self._points))
+
+    def _add_costs(self, data: ReportData, valuation: Valuation) -> None:
+        for fill in data.fills:
+            market = data.markets[fill.market]
+            self._turnover = EXACT.add(self._turnover, _cost(fill, market, valuation))
+            self._fees = EXACT.add(self._fees, _fee(fill, market, valuation))
+            arrival = data.arrival_prices.get(fill.order_id)
+            if arrival is not None:
+                self._has_arrival = True
+                difference = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
+                cost = valuation.worth(market.quote, EXACT.multiply(difference, fill.quantity), fill.at)
+                self._slippage = EXACT.add(self._slippage, cost)
 
 
 def unpriced_markets(data: ReportData) -> set[MarketSymbol]:
@@ -77,13 +171,10 @@ def unpriced_markets(data: ReportData) -> set[MarketSymbol]:
     return {step.market for path in paths for step in path or ()}
 
 
-def trip_spans(data: ReportData) -> list[Span]:
-    """Return the time and the market of every round trip in order; those still open end with the period."""
-    return spans(_round_trip_input(data), data.end)
-
-
 def _valuation(data: ReportData) -> Valuation:
-    return Valuation(_graph(data), data.currency, Prices(data.marks, [*data.earlier, *data.fills]), data.end)
+    return Valuation(
+        _graph(data), data.currency, Prices(data.marks, [*data.priced_by, *data.earlier, *data.fills]), data.end
+    )
 
 
 def _graph(data: ReportData) -> CurrencyGraph:
@@ -100,34 +191,8 @@ def _with_fee_rate(fill: Fill, markets: Mapping[MarketSymbol, Market], valuation
 
 def _round_trip_input(data: ReportData, valuation: Valuation | None = None) -> RoundTripInput:
     fills = [*data.earlier, *data.fills]
-    if valuation is None:
-        return RoundTripInput(fills, data.markets, data.exit_reasons)
-    return RoundTripInput(fills, data.markets, data.exit_reasons, valuation.worth, data.extremes)
-
-
-def _trips(data: ReportData, valuation: Valuation) -> tuple[RoundTrip, ...]:
-    """Return the round trips that were open at any time of the period."""
-    trips = round_trips(_round_trip_input(data, valuation))
-    return tuple(trip for trip in trips if trip.closed_at is None or trip.closed_at >= data.start)
-
-
-def _metrics_input(
-    data: ReportData, valuation: Valuation, curve: Sequence[EquityPoint], trips: Sequence[RoundTrip]
-) -> MetricsInput:
-    turnover = _total(_cost(fill, data.markets[fill.market], valuation) for fill in data.fills)
-    fees = _total(_fee(fill, data.markets[fill.market], valuation) for fill in data.fills)
-    return MetricsInput(
-        currency=data.currency,
-        curve=curve,
-        trips=trips,
-        start_equity=curve[0].equity,
-        turnover=turnover,
-        fees=fees,
-        order_counts=data.order_counts,
-        market_change_percent=_market_change(data),
-        prices_known=_are_returns_known(data, valuation),
-        slippage=_slippage(data, valuation),
-    )
+    given = RoundTripInput(fills, data.markets, data.exit_reasons, unfinished=data.unfinished)
+    return given if valuation is None else replace(given, worth=valuation.worth)
 
 
 def _are_returns_known(data: ReportData, valuation: Valuation) -> bool:
@@ -149,30 +214,12 @@ def _fee(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
     return valuation.worth(fill.fee_currency, fill.fee, fill.at)
 
 
-def _slippage(data: ReportData, valuation: Valuation) -> Decimal | None:
-    """Return what the fills cost more than at their orders' arrival prices; None if none of those is known."""
-    costs = []
-    for fill in data.fills:
-        arrival = data.arrival_prices.get(fill.order_id)
-        if arrival is not None:
-            difference = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
-            quote = data.markets[fill.market].quote
-            costs.append(valuation.worth(quote, EXACT.multiply(difference, fill.quantity), fill.at))
-    return _total(costs) if costs else None
-
-
-def _total(amounts: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total
-
-
-def _market_change(data: ReportData) -> float | None:
+def _market_change(first: ReportData, last: ReportData) -> float | None:
     """Return the price change of the traded market in percent; None if there are several, or no prices."""
-    if len(data.traded) != 1:
+    if len(first.traded) != 1:
         return None
-    marks = [mark for mark in data.marks if mark.market in data.traded]
-    if not marks or not marks[0].price:
+    opening = [mark for mark in first.marks if mark.market in first.traded]
+    closing = [mark for mark in last.marks if mark.market in first.traded]
+    if not opening or not closing or not opening[0].price:
         return None
-    return float((marks[-1].price - marks[0].price) / marks[0].price * 100)
+    return float((closing[-1].price - opening[0].price) / opening[0].price * 100)

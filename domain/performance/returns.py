@@ -29,14 +29,16 @@ def growth_index(curve: Sequence[EquityPoint]) -> list[float]:
     if not curve:
         return []
     index, base, invested, paid_in = [1.0], 1.0, curve[0].equity, curve[0].net_deposits
+    divisor = float(invested)
     for point in curve[1:]:
-        if invested > 0 and point.net_deposits == paid_in:
-            index.append(base * max(float(point.equity / invested), 0.0))
+        if divisor > 0 and point.net_deposits == paid_in:
+            index.append(base * max(float(point.equity) / divisor, 0.0))
             continue
         payment = point.net_deposits - paid_in
         index.append(base * _growth(invested, point.equity - payment))
         if payment or invested <= 0:
             base, invested, paid_in = index[-1], point.equity, point.net_deposits
+            divisor = float(invested)
     return index
 
 

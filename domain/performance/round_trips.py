@@ -1,9 +1,11 @@
 """Round trips from fills: each position from opening to flat, by market and trading session."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, divide
@@ -16,6 +18,7 @@ from domain.portfolio import positions
 
 _NO_ACCOUNT = UUID(int=0)
 HUNDRED = Decimal(100)
+_NEVER = Decimal("Infinity")
 
 Worth = Callable[[str, Decimal, datetime], Decimal]
 """Returns the value of an amount of a currency in the report's currency at a time."""
@@ -27,26 +30,27 @@ def _unconverted(_currency: str, amount: Decimal, _moment: datetime) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class RoundTripInput:
-    """All fills since the first, oldest first, with their markets, and the roles of the orders that were exits.
+    """Fills, oldest first, with their markets, and the roles of the orders that were exits.
 
-    `extremes` are the highest and lowest price of the candles during each round trip, by its index, if there are any.
+    They are all since the first, or follow on those given before; `unfinished` are the orders that have more of them.
     """
 
     fills: Sequence[Fill]
     markets: Mapping[MarketSymbol, Market]
     exit_reasons: Mapping[UUID, OrderRole]
     worth: Worth = _unconverted
-    extremes: Mapping[int, Extremes] = field(default_factory=dict)
+    unfinished: AbstractSet[UUID] = frozenset()
 
 
 @dataclass(slots=True)
 class _Leg:
     quantity: Decimal = ZERO
     cost: Decimal = ZERO
-    prices: list[Decimal] = field(default_factory=list)
+    low: Decimal = _NEVER
+    high: Decimal = ZERO
 
     def add(self, price: Decimal, quantity: Decimal) -> None:
-        self.prices.append(price)
+        self.low, self.high = min(self.low, price), max(self.high, price)
         self.quantity = EXACT.add(self.quantity, quantity)
         self.cost = EXACT.add(self.cost, EXACT.multiply(price, quantity))
 
@@ -69,33 +73,66 @@ def round_trips(data: RoundTripInput) -> tuple[RoundTrip, ...]:
     Profit is realised profit after fees; where a trip ends, and what is dust, is decided by
     `domain.portfolio.positions`.
     """
-    return tuple(_to_round_trip(trip, data, data.extremes.get(index)) for index, trip in enumerate(_replay(data)))
+    ledger = RoundTripLedger()
+    ledger.add(data)
+    return ledger.trips()
 
 
-def spans(data: RoundTripInput, end: datetime) -> list[Span]:
-    """Return the market and the time of each round trip, in their order; those still open last until `end`."""
-    trip_positions = (trip.position for trip in _replay(data))
-    return [Span(position.market, position.opened_at, position.closed_at or end) for position in trip_positions]
+def spans(trips: Iterable[RoundTrip], end: datetime) -> dict[int, Span]:
+    """Return the market and the time of each round trip by its index; those still open last until `end`."""
+    return {
+        index: Span(trip.market, trip.opened_at, trip.closed_at or end)
+        for index, trip in enumerate(trips)
+        if trip.market is not None
+    }
 
 
-def _replay(data: RoundTripInput) -> list["_Trip"]:
-    builder = _TripBuilder(data)
-    last_fills = {fill.order_id: fill.id for fill in data.fills}
-    for fill in data.fills:
-        builder.apply(fill, is_last=last_fills[fill.order_id] == fill.id)
-    return sorted(builder.trips(), key=lambda trip: trip.position.opened_at)
+def with_extremes(trips: Sequence[RoundTrip], extremes: Mapping[int, Extremes]) -> tuple[RoundTrip, ...]:
+    """Return the round trips, whose excursions include the extremes by their index."""
+    return tuple(
+        replace(trip, **_wider(trip, extremes[index])) if index in extremes and trip.entry_price else trip
+        for index, trip in enumerate(trips)
+    )
 
 
-class _TripBuilder:
-    def __init__(self, data: RoundTripInput) -> None:
-        self._data = data
+def _wider(trip: RoundTrip, extremes: Extremes) -> dict[str, Any]:
+    entry = trip.entry_price
+    rise, fall = float((extremes.high - entry) / entry * 100), float((entry - extremes.low) / entry * 100)
+    return {
+        "max_adverse_excursion": max(fall, trip.max_adverse_excursion or 0.0),
+        "max_favorable_excursion": max(rise, trip.max_favorable_excursion or 0.0),
+    }
+
+
+class RoundTripLedger:
+    """Makes round trips of fills that are added in the order of time."""
+
+    def __init__(self) -> None:
         self._open: dict[tuple[MarketSymbol, UUID | None], _Trip] = {}
-        self._closed: list[_Trip] = []
+        self._closed: list[RoundTrip] = []
+        self._data = RoundTripInput([], {}, {})
+        self._last_at: datetime | None = None
 
-    def trips(self) -> list[_Trip]:
-        return [*self._closed, *self._open.values()]
+    def add(self, data: RoundTripInput) -> None:
+        """Apply fills that follow on those before."""
+        self._data = data
+        last_fills = {fill.order_id: fill.id for fill in data.fills}
+        for fill in data.fills:
+            is_last = last_fills[fill.order_id] == fill.id and fill.order_id not in data.unfinished
+            self._apply(fill, is_last=is_last)
+        if data.fills:
+            self._last_at = data.fills[-1].at
 
-    def apply(self, fill: Fill, *, is_last: bool) -> None:
+    def trips(self) -> tuple[RoundTrip, ...]:
+        """Return every round trip in the order of opening."""
+        still_open = [_to_round_trip(trip, self._data, self._last_at) for trip in self._open.values()]
+        return tuple(sorted([*self._closed, *still_open], key=lambda trip: trip.opened_at))
+
+    def drop_closed(self) -> None:
+        """Forget the round trips that have ended."""
+        self._closed.clear()
+
+    def _apply(self, fill: Fill, *, is_last: bool) -> None:
         """Apply a fill; what is left after the last fill of an order may be dust."""
         key, market = (fill.market, fill.trading_session_id), self._data.markets[fill.market]
         trip = self._open.get(key)
@@ -113,12 +150,12 @@ class _TripBuilder:
         is_over = is_last and positions.may_leave_dust(fill.side, fill.trading_session_id)
         trip.position = positions.close_dust(after, market, fill.price, fill.at) if is_over else after
         if trip.position.closed_at is not None:
-            self._closed.append(self._open.pop(key))
+            self._closed.append(_to_round_trip(self._open.pop(key), self._data, fill.at))
 
 
-def _to_round_trip(trip: _Trip, data: RoundTripInput, extremes: Extremes | None) -> RoundTrip:
+def _to_round_trip(trip: _Trip, data: RoundTripInput, last_at: datetime | None) -> RoundTrip:
     position, quote = trip.position, data.markets[trip.position.market].quote
-    moment = position.closed_at or data.fills[-1].at
+    moment = position.closed_at or last_at or position.opened_at
     percent = divide(EXACT.multiply(position.realized_profit, HUNDRED), trip.entry.cost) if trip.entry.cost else None
     return RoundTrip(
         opened_at=position.opened_at,
@@ -132,22 +169,21 @@ def _to_round_trip(trip: _Trip, data: RoundTripInput, extremes: Extremes | None)
         fees=data.worth(quote, position.fees, moment),
         exit_reason=trip.exit_reason,
         market=position.market,
-        **_excursions(trip, extremes),
+        **_excursions(trip),
     )
 
 
-def _excursions(trip: _Trip, extremes: Extremes | None) -> dict[str, float]:
+def _excursions(trip: _Trip) -> dict[str, float]:
     """Return the maximum adverse and favourable excursion from the mean entry price, in percent of it, at least 0.
 
-    From the prices of the trip's fills and of the candles during it (J. Sweeney, Campaign Trading, 1996).
+    From the prices of the trip's fills; `with_extremes` adds those of the candles during it (J. Sweeney, Campaign
+    Trading, 1996).
     """
     entry = trip.entry.price
     if not entry:
         return {}
-    prices = [*trip.entry.prices, *trip.exit.prices]
-    if extremes is not None:
-        prices += [extremes.high, extremes.low]
-    rise, fall = float((max(prices) - entry) / entry * 100), float((entry - min(prices)) / entry * 100)
+    low, high = min(trip.entry.low, trip.exit.low), max(trip.entry.high, trip.exit.high)
+    rise, fall = float((high - entry) / entry * 100), float((entry - low) / entry * 100)
     return {"max_adverse_excursion": max(fall, 0.0), "max_favorable_excursion": max(rise, 0.0)}
 
 

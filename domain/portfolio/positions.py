@@ -59,11 +59,11 @@ def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UU
     effect = fill_effect(fill, market)
     if effect.quantity > 0:
         current = _opened(fill, new_id) if position is None else _opened_by(position, fill)
-        return _increased(_charged(current, effect), effect)
+        return _increased(current, effect)
     if position is None:
         return None
     closing = _share(effect, min(position.quantity, -effect.quantity))
-    return _reduced(_charged(position, closing), closing, fill.at)
+    return _reduced(position, closing, fill.at)
 
 
 def close_dust(position: Position, market: Market, price: Decimal, at: datetime) -> Position:
@@ -106,14 +106,6 @@ def _share(effect: FillEffect, sold: Decimal) -> FillEffect:
     return FillEffect(-sold, effect.price, fees, effect.unpriced_fee)
 
 
-def _charged(position: Position, effect: FillEffect) -> Position:
-    return position.changed(
-        fees=EXACT.add(position.fees, effect.fees),
-        realized_profit=EXACT.subtract(position.realized_profit, effect.fees),
-        unpriced_fees=_with_currency(position.unpriced_fees, effect.unpriced_fee),
-    )
-
-
 def _with_currency(known: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
     return known if currency is None or currency in known else (*known, currency)
 
@@ -138,7 +130,13 @@ def _increased(position: Position, effect: FillEffect) -> Position:
     quantity = EXACT.add(position.quantity, effect.quantity)
     before = EXACT.multiply(position.average_price or ZERO, position.quantity)
     cost = EXACT.add(before, EXACT.multiply(effect.price, effect.quantity))
-    return position.changed(quantity=quantity, average_price=divide(cost, quantity))
+    return position.changed(
+        quantity=quantity,
+        average_price=divide(cost, quantity),
+        fees=EXACT.add(position.fees, effect.fees),
+        realized_profit=EXACT.subtract(position.realized_profit, effect.fees),
+        unpriced_fees=_with_currency(position.unpriced_fees, effect.unpriced_fee),
+    )
 
 
 def _reduced(position: Position, effect: FillEffect, at: datetime) -> Position:
@@ -147,6 +145,8 @@ def _reduced(position: Position, effect: FillEffect, at: datetime) -> Position:
     quantity = EXACT.add(position.quantity, effect.quantity)
     return position.changed(
         quantity=quantity,
-        realized_profit=EXACT.add(position.realized_profit, gain),
+        fees=EXACT.add(position.fees, effect.fees),
+        realized_profit=EXACT.add(EXACT.subtract(position.realized_profit, effect.fees), gain),
+        unpriced_fees=_with_currency(position.unpriced_fees, effect.unpriced_fee),
         closed_at=None if quantity else at,
     )

@@ -297,10 +297,6 @@ class OrderRepository(Protocol):
         """Return the fills of several orders, newest first."""
         ...
 
-    async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
-        """Return at most `limit` of the selected fills, oldest first, those after a fill of the page before."""
-        ...
-
     async def list_all_fills(self, user_id: UUID, order_filter: OrderFilter) -> list[Fill]:
         """Return every matching fill, oldest first."""
         ...

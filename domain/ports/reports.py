@@ -1,14 +1,19 @@
 """The ports of reports: the reports, and the historical prices that they are computed from."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage, TimeKeysetPage
 from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.model.orders import Fill, OrderRole
+from domain.model.price_ranges import PriceRanges
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Report, ReportResult, Span
+from domain.ports.orders import OrderFilter
 
 
 class PastCandles(Protocol):
@@ -38,6 +43,10 @@ class PriceRepository(Protocol):
         """Return for each market and time the last close before it, unless that is `max_age` old or older."""
         ...
 
+    async def ranges(self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime) -> PriceRanges:
+        """Return the stored candles that open from `start` to before `end`."""
+        ...
+
     async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
         """Return, by the index of each span, the extremes of the stored candles that lie wholly inside of it.
 
@@ -45,6 +54,25 @@ class PriceRepository(Protocol):
         left out.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class FillSpan:
+    """How many fills there are, the times of the first and the last, and times that cut them into equal parts."""
+
+    count: int
+    first: datetime
+    last: datetime
+    cuts: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """An order's role, and the price that its slippage is measured from."""
+
+    id: UUID
+    role: OrderRole
+    arrival_price: Decimal | None
 
 
 class ReportRepository(Protocol):
@@ -74,6 +102,26 @@ class ReportRepository(Protocol):
 
     async def accounts_of_user(self, user_id: UUID, end: datetime, limit: int) -> list[UUID]:
         """Return the accounts, archived ones too, that were created before a time, oldest first."""
+        ...
+
+    async def fill_span(self, user_id: UUID, order_filter: OrderFilter, every: int) -> FillSpan | None:
+        """Return how many fills are selected, and the times between which about `every` of them lie; None for none."""
+        ...
+
+    async def fill_currencies(self, user_id: UUID, order_filter: OrderFilter) -> list[tuple[MarketSymbol, str]]:
+        """Return the markets of the selected fills, each with the currencies of their fees."""
+        ...
+
+    async def order_facts(self, order_ids: Sequence[UUID]) -> list[OrderFacts]:
+        """Return what a report needs of orders."""
+        ...
+
+    async def with_fills_from(self, order_ids: Sequence[UUID], start: datetime, end: datetime) -> set[UUID]:
+        """Return those of the orders that have a fill from `start` to before `end`."""
+        ...
+
+    async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
+        """Return at most `limit` of the selected fills, oldest first, those after a fill of the page before."""
         ...
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:

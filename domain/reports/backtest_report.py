@@ -10,8 +10,8 @@ from domain.model.jobs import JobStatus
 from domain.model.markets import MarketSymbol
 from domain.model.reports import PerformanceMetrics, Report, ReportNote, ReportNoteCode, ReportResult
 from domain.ports.unit_of_work import UnitOfWork
-from domain.reports.compute import EmptyReport
 from domain.reports.request import ReportRequest, nothing_to_report
+from domain.reports.subject import EmptyReport
 
 _STATES = {
     JobStatus.QUEUED: "still waits to run",

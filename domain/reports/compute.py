@@ -1,10 +1,12 @@
 """Reads a report's input (fills, transfers, stored candles) and computes it in a thread."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
+from typing import Final
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, plain
@@ -12,27 +14,35 @@ from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
-from domain.model.trading import Account, AccountTransfer, TradingSession
+from domain.model.trading import Account, AccountTransfer
 from domain.performance.equity_curve import replay
-from domain.performance.fills_ledger import ReportData, compute_result, trip_spans
+from domain.performance.fills_ledger import ReportData, compute_result
 from domain.portfolio.discrepancies import significant_differences
 from domain.ports.orders import OrderFilter
-from domain.ports.reports import PriceRepository
+from domain.ports.reports import FillSpan
 from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.price_source import PriceSource
+from domain.reports.subject import EmptyReport, Subject, end_after, end_of, first_moment, with_transfers
 
-
-class EmptyReport(Exception):
-    """What the report is about no longer exists; the message says what."""
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """What a report is about: an account, which of its fills, and the trading session if it is about one."""
+class Window:
+    """The input of a part of a report's time, and how many fills it has; `is_earlier` if it is before the period."""
 
-    account: Account
-    filter: OrderFilter
-    session: TradingSession | None = None
+    data: ReportData
+    fills: int
+    is_earlier: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What all windows have in common: the markets traded in the period and ever, and the currencies of all fills."""
+
+    traded: frozenset[MarketSymbol]
+    markets: frozenset[MarketSymbol]
+    currencies: frozenset[str]
 
 
 class ReportComputer:
@@ -66,8 +76,108 @@ class ReportComputer:
 
         An account's report needs a snapshot: fills, transfers and balances of the same time.
         """
-        report, subject = self._report, await self._subject()
-        account, session = subject.account, subject.session
+        subject = await self._subject()
+        return await self._whole(subject)
+
+    async def windows(self, most_fills: int) -> AsyncIterator[Window]:
+        """Yield the report's input in windows of about so many fills, oldest first; raises `EmptyReport`.
+
+        A window from before the period has only `earlier` fills.
+        """
+        subject = await self._subject()
+        span = await self._reading.reports.fill_span(self._report.user_id, subject.filter, most_fills)
+        if span is None or span.count <= most_fills:
+            yield Window(await self._whole(subject), 0 if span is None else span.count, is_earlier=False)
+            return
+        async for window in self._several(subject, span):
+            yield window
+
+    async def _several(self, subject: Subject, span: FillSpan) -> AsyncIterator[Window]:
+        report, session = self._report, subject.session
+        transfers = [] if session else await self._reading.transfers.list_all(subject.account.id)
+        begun = subject.account.created_at if session is None else session.started_at
+        start = max(report.from_, min([begun, span.first, *(transfer.at for transfer in transfers)]))
+        end = max(end_after(report, session, span.last), start)
+        currencies = await self._reading.reports.fill_currencies(report.user_id, subject.filter)
+        in_period = await self._reading.reports.fill_currencies(
+            report.user_id, replace(subject.filter, start=report.from_)
+        )
+        facts = _Facts(
+            traded=frozenset({market for market, _ in in_period if market in self._markets})
+            | (frozenset(session.markets) if session else frozenset()),
+            markets=frozenset({market for market, _ in currencies if market in self._markets}),
+            currencies=self._currencies_of(currencies),
+        )
+        holdings, newest = self._opening_holdings(subject), dict[MarketSymbol, Fill]()
+        edges = sorted({span.first, start, *(cut for cut in span.cuts if cut < report.to), report.to})
+        for after, before in pairwise(edges):
+            read = await self._reading.orders.list_all_fills(
+                report.user_id, replace(subject.filter, start=after, end=before)
+            )
+            fills, known = self._listed(read), list(newest.values())
+            newest |= {fill.market: fill for fill in fills}
+            if before <= start:
+                data = await self._window(subject, facts, (start, start), {}, fills, [], [])
+                yield Window(data, len(fills), is_earlier=True)
+                holdings = replay(holdings, read, self._markets)
+                continue
+            if after == start:
+                holdings = with_transfers(holdings, [each for each in transfers if each.at <= report.from_])
+            since = report.from_ + _INSTANT if after == start else after
+            paid = [each for each in transfers if since <= each.at < before]
+            until = end if before == report.to else before
+            data = await self._window(subject, facts, (after, until), holdings, [], fills, paid)
+            notes = self._notes(subject, transfers) if before == report.to else ()
+            if before == report.to:
+                notes = (*notes, *await self._unexplained_notes(subject))
+            yield Window(replace(data, notes=notes, priced_by=known), len(fills), is_earlier=False)
+            holdings = with_transfers(replay(holdings, read, self._markets), paid)
+
+    async def _window(
+        self,
+        subject: Subject,
+        facts: "_Facts",
+        period: tuple[datetime, datetime],
+        holdings: Mapping[str, Decimal],
+        earlier: Sequence[Fill],
+        fills: Sequence[Fill],
+        paid: Sequence[AccountTransfer],
+    ) -> ReportData:
+        """Return the input of a part of the period; one that is over when it begins has `earlier` fills alone."""
+        account, (start, end) = subject.account, period
+        into, graph = self._currency or account.currency, self._graph_of(account)
+        moments: dict[str, set[datetime]] = {currency: set() for currency in {*facts.currencies, *holdings}}
+        for transfer in paid:
+            moments.setdefault(transfer.currency, set()).add(transfer.at)
+        marks = []
+        if start < end:
+            prices = PriceSource(self._reading.prices, graph, start, end)
+            marks = await prices.marks(facts.traded, moments, into, facts.markets)
+        ids = list({fill.order_id for fill in [*earlier, *fills]})
+        orders = await self._reading.reports.order_facts(ids)
+        after = end if fills else max((fill.at for fill in earlier), default=end) + _INSTANT
+        in_period = replace(subject.filter, start=self._report.from_)
+        return ReportData(
+            venue=account.venue,
+            currency=into,
+            start=start,
+            end=end,
+            holdings=holdings,
+            earlier=earlier,
+            fills=fills,
+            transfers=paid,
+            marks=marks,
+            markets=self._markets,
+            traded=facts.traded,
+            exit_reasons={order.id: order.role for order in orders if order.role is not OrderRole.ENTRY},
+            arrival_prices={order.id: order.arrival_price for order in orders if order.arrival_price is not None},
+            order_counts=await self._reading.orders.count_by_status(self._report.user_id, in_period),
+            graph=graph,
+            unfinished=await self._reading.reports.with_fills_from(ids, after, self._report.to),
+        )
+
+    async def _whole(self, subject: Subject) -> ReportData:
+        report, account, session = self._report, subject.account, subject.session
         into = self._currency or account.currency
         all_fills = await self._fills(subject.filter)
         earlier = [fill for fill in all_fills if fill.at < report.from_]
@@ -75,18 +185,16 @@ class ReportComputer:
         transfers = [] if session else await self._reading.transfers.list_all(account.id)
         holdings = self._holdings(subject, earlier, transfers)
         traded = {fill.market for fill in fills} | (set(session.markets) if session else set())
-        end = _end(report, session, all_fills)
-        start = min(max(report.from_, _first_moment(subject, [*all_fills, *self._unlisted], transfers)), end)
-        graph = self._graph or CurrencyGraph(
-            market for market in self._markets.values() if market.symbol.venue == account.venue
-        )
+        end = end_of(report, session, all_fills)
+        start = min(max(report.from_, first_moment(subject, [*all_fills, *self._unlisted], transfers)), end)
+        graph = self._graph_of(account)
         paid = [transfer for transfer in transfers if report.from_ < transfer.at < report.to]
         prices = PriceSource(self._reading.prices, graph, start, end)
         currencies = self._currencies([*holdings, *(transfer.currency for transfer in transfers)], all_fills)
         moments: dict[str, set[datetime]] = {currency: set() for currency in currencies}
         for transfer in paid:
             moments[transfer.currency].add(transfer.at)
-        orders = await self._reading.orders.get_many(list({fill.order_id for fill in all_fills}))
+        orders = await self._reading.reports.order_facts(list({fill.order_id for fill in all_fills}))
         in_period = replace(subject.filter, start=report.from_)
         return ReportData(
             venue=account.venue,
@@ -106,6 +214,31 @@ class ReportComputer:
             graph=graph,
             notes=(*self._notes(subject, transfers), *await self._unexplained_notes(subject)),
         )
+
+    def _graph_of(self, account: Account) -> CurrencyGraph:
+        return self._graph or CurrencyGraph(
+            market for market in self._markets.values() if market.symbol.venue == account.venue
+        )
+
+    def _opening_holdings(self, subject: Subject) -> dict[str, Decimal]:
+        """Return the holdings before the first fill and transfer: what a trading session started with."""
+        if subject.session is None:
+            return {}
+        return {subject.account.currency: subject.session.start_equity or ZERO}
+
+    def _listed(self, fills: Sequence[Fill]) -> list[Fill]:
+        """Return the fills on known markets, and remember the others for a note."""
+        unlisted = {fill.market: fill for fill in fills if fill.market not in self._markets}
+        self._unlisted += unlisted.values()
+        return [fill for fill in fills if fill.market not in unlisted]
+
+    def _currencies_of(self, traded: Iterable[tuple[MarketSymbol, str]]) -> frozenset[str]:
+        found: set[str] = set()
+        for symbol, fee_currency in traded:
+            market = self._markets.get(symbol)
+            if market is not None:
+                found |= {market.base, market.quote, fee_currency}
+        return frozenset(found)
 
     async def _subject(self) -> Subject:
         report = self._report
@@ -196,25 +329,6 @@ class ReportComputer:
         return tuple(notes)
 
 
-async def with_excursions(prices: PriceRepository, data: ReportData) -> ReportData:
-    """Return the data with the highest and lowest price during each round trip."""
-    return replace(data, extremes=await prices.extremes(await asyncio.to_thread(trip_spans, data)))
-
-
 async def compute_in_thread(data: ReportData) -> ReportResult:
     """Return the result; computed in a thread, since many fills would block the event loop."""
     return await asyncio.to_thread(compute_result, data)
-
-
-def _first_moment(subject: Subject, fills: Iterable[Fill], transfers: Iterable[AccountTransfer]) -> datetime:
-    """Return when the account or trading session began; its first fill or transfer may be dated before its creation."""
-    created_at = subject.account.created_at if subject.session is None else subject.session.started_at
-    return min([created_at, *(fill.at for fill in fills), *(transfer.at for transfer in transfers)])
-
-
-def _end(report: Report, session: TradingSession | None, fills: Sequence[Fill]) -> datetime:
-    """Return the end of the period: of a trading session when it stopped, or its last fill if that came later."""
-    if session is None or session.stopped_at is None:
-        return report.to
-    ended = max([session.stopped_at, *(fill.at for fill in fills[-1:])])
-    return min(report.to, max(ended, report.from_))

@@ -49,7 +49,7 @@ class ReportFileMaker:
             after: Fill | None = None
             while True:
                 async with self._database.read_only() as reading:
-                    rows = await reading.orders.fills_page(
+                    rows = await reading.reports.fills_page(
                         document.report.user_id, selection, after, self._fills_at_once
                     )
                 for kind, writer in writers.items():

@@ -12,7 +12,7 @@ from domain.model.reports import Report, ReportPart, ReportResult, ReportScope
 from domain.model.trading import Account
 from domain.performance.combining import combined
 from domain.ports.unit_of_work import UnitOfWork
-from domain.reports.compute import EmptyReport
+from domain.reports.subject import EmptyReport
 
 MOST_PARTS: Final = 500
 """More accounts or trading sessions than this are more than a report is for."""

@@ -8,7 +8,8 @@ from domain.model.markets import Market
 from domain.model.reports import PerformanceMetrics, Report, ReportScope
 from domain.model.trading import TradingSession
 from domain.ports.unit_of_work import UnitOfWork
-from domain.reports.compute import EmptyReport, ReportComputer
+from domain.reports.compute import ReportComputer
+from domain.reports.subject import EmptyReport
 
 CLOCK_SLACK = timedelta(minutes=1)
 """How much later than a trading session's end its last fill may be dated, by the venue's clock."""

@@ -36,6 +36,7 @@ describe_enum(
             "left out. If it lasts, it is recorded as a transfer of kind ADJUSTMENT, with the time at which it was "
             "noticed."
         ),
+        "ROUND_TRIPS_LEFT_OUT": "There are more round trips than the report keeps. The figures of `metrics` count all.",
         "BACKTEST": "A note of the backtest that the report is about, such as on missing candles.",
     },
 )

@@ -11,7 +11,7 @@ from domain.model.orders import OrderRole, OrderStatus
 from domain.model.reports import Report, ReportResult, ReportScope
 from domain.model.trading import AccountTransfer, Balance, TradingSession, TransferKind
 from domain.reports.file_maker import ReportFileMaker
-from domain.reports.handler import ReportHandler
+from domain.reports.handler import MOST_FILLS, ReportHandler
 from domain.reports.request import ReportRequest
 from domain.reports.service import ReportService
 from infra.clock import SystemClock, TimeOrderedIds
@@ -30,10 +30,16 @@ END = START + timedelta(days=1)
 
 
 def report_worker(
-    database: PostgresDatabase, markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS
+    database: PostgresDatabase,
+    markets: Callable[[], Mapping[MarketSymbol, Market]] = lambda: MARKETS,
+    most_fills: int = MOST_FILLS,
 ) -> JobRunner:
     handler = ReportHandler(
-        database, SystemClock(), markets, ReportFileMaker(database, ReportFileWriter(), TimeOrderedIds())
+        database,
+        SystemClock(),
+        markets,
+        ReportFileMaker(database, ReportFileWriter(), TimeOrderedIds()),
+        most_fills=most_fills,
     )
     return JobRunner(database, EmbeddedBus(), SystemClock(), "one", [handler])
 

@@ -325,16 +325,6 @@ class PostgresOrders(Repository):
     async def list_fills_of_orders(self, order_ids: Sequence[UUID]) -> list[Fill]:
         return await self._all_fills(FILLS_OF_ORDERS, list(set(order_ids)))
 
-    async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
-        conditions = _user_conditions(user_id, fill_conditions(order_filter))
-        if after is not None:
-            conditions.append(("at >= {}", after.at))
-        clause, arguments = where(conditions)
-        if after is not None:
-            clause += f" AND (at, id) > (${len(arguments)}, ${len(arguments) + 1})"
-            arguments = [*arguments, after.id]
-        return await self._all_fills(f"{SELECT_FILL}{clause} ORDER BY at, id LIMIT {limit:d}", *arguments)
-
     async def list_all_fills(self, user_id: UUID, order_filter: OrderFilter) -> list[Fill]:
         conditions, arguments = where(_user_conditions(user_id, fill_conditions(order_filter)))
         return await self._all_fills(f"{SELECT_FILL}{conditions} ORDER BY at, id", *arguments)

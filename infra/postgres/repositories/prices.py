@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.price_ranges import PriceRanges
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Span
 from infra.postgres.repositories.base import Repository
@@ -51,6 +54,11 @@ CROSS JOIN LATERAL (
 GROUP BY place"""
 
 
+RANGES = """
+SELECT extract(epoch FROM open_time)::float8, high::float8, low::float8 FROM candles
+WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4 ORDER BY open_time"""
+
+
 class PostgresPrices(Repository):
     """Implements `domain.ports.reports.PriceRepository`."""
 
@@ -75,6 +83,11 @@ class PostgresPrices(Repository):
         arguments = (markets, times, [oldest] * len(moments), list(Timeframe), _DURATIONS)
         rows = await self._connection.fetch(LAST_CLOSES, *arguments)
         return [Mark(row["closed"], market_symbol(row["market"]), row["close"]) for row in rows]
+
+    async def ranges(self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime) -> PriceRanges:
+        rows = await self._connection.fetch(RANGES, str(market), timeframe, start, end)
+        opened, high, low = np.array(rows, dtype=np.float64).T if rows else np.zeros((3, 0))
+        return PriceRanges(opened, opened + timeframe.duration.total_seconds(), high, low)
 
     async def extremes(self, spans: Sequence[Span]) -> dict[int, Extremes]:
         found = await self._extremes_within(dict(enumerate(spans)), list(Timeframe))

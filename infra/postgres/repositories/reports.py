@@ -1,5 +1,6 @@
 """Reports in PostgreSQL."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,9 +9,15 @@ from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
 from domain.model.markets import MarketSymbol
+from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Report, ReportResult, ReportScope
+from domain.ports.orders import OrderFilter
+from domain.ports.reports import FillSpan, OrderFacts
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.order_conditions import fill_conditions
 from infra.postgres.rows.columns import members_by_value, to_json
+from infra.postgres.rows.orders import SELECT_FILL, fill_from_row
+from infra.postgres.sql import where
 
 SELECT_REPORT = """
 SELECT id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark FROM reports"""
@@ -58,12 +65,49 @@ class PostgresReports(Repository):
     async def accounts_of_user(self, user_id: UUID, end: datetime, limit: int) -> list[UUID]:
         return [row["id"] for row in await self._connection.fetch(ACCOUNTS, user_id, end, limit)]
 
+    async def fill_span(self, user_id: UUID, order_filter: OrderFilter, every: int) -> FillSpan | None:
+        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter)])
+        query = f"""
+            SELECT max(number), min(at), max(at), array_agg(DISTINCT at) FILTER (WHERE number % {every:d} = 0)
+            FROM (SELECT at, row_number() OVER (ORDER BY at, id) AS number FROM fills{clause}) AS numbered"""
+        row = await self._connection.fetchrow(query, *arguments)
+        if row is None or row[0] is None:
+            return None
+        return FillSpan(row[0], row[1], row[2], tuple(sorted(row[3] or ())))
+
+    async def fill_currencies(self, user_id: UUID, order_filter: OrderFilter) -> list[tuple[MarketSymbol, str]]:
+        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter)])
+        rows = await self._connection.fetch(f"SELECT DISTINCT market, fee_currency FROM fills{clause}", *arguments)
+        return [(MarketSymbol.parse(market), currency) for market, currency in rows]
+
+    async def order_facts(self, order_ids: Sequence[UUID]) -> list[OrderFacts]:
+        query = "SELECT id, role, arrival_price FROM orders WHERE id = ANY($1)"
+        rows = await self._connection.fetch(query, list(order_ids))
+        return [OrderFacts(id_, OrderRole(role), price) for id_, role, price in rows]
+
+    async def with_fills_from(self, order_ids: Sequence[UUID], start: datetime, end: datetime) -> set[UUID]:
+        query = "SELECT DISTINCT order_id FROM fills WHERE order_id = ANY($1) AND at >= $2 AND at < $3"
+        return {row["order_id"] for row in await self._connection.fetch(query, list(order_ids), start, end)}
+
+    async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
+        conditions = [("user_id = {}", user_id), *fill_conditions(order_filter)]
+        if after is not None:
+            conditions.append(("at >= {}", after.at))
+        clause, arguments = where(conditions)
+        if after is not None:
+            clause += f" AND (at, id) > (${len(arguments)}, ${len(arguments) + 1})"
+            arguments = [*arguments, after.id]
+        return await self._fills(f"{SELECT_FILL}{clause} ORDER BY at, id LIMIT {limit:d}", *arguments)
+
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
         await self._connection.execute(SET_RESULT, report_id, to_json(result))
 
     async def get_result(self, report_id: UUID) -> ReportResult | None:
         stored: bytes | None = await self._connection.fetchval(RESULT, report_id)
         return None if stored is None else _RESULT.decode(stored)
+
+    async def _fills(self, text: str, *arguments: object) -> list[Fill]:
+        return [fill_from_row(row) for row in await self._connection.fetch(text, *arguments)]
 
     async def _report(self, text: str, *arguments: object) -> Report | None:
         row = await self._connection.fetchrow(text, *arguments)
