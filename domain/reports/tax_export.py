@@ -80,7 +80,7 @@ class TaxExport:
         while True:
             async with self._slots:
                 async with self._database.read_only() as reading:
-                    fills = await reading.orders.fills_page(request.user_id, selected, after, self._fills_at_once)
+                    fills = await reading.reports.fills_page(request.user_id, selected, after, self._fills_at_once)
                     is_last = len(fills) < self._fills_at_once
                     due = _take_until(left, None if is_last else fills[-1].at)
                     await rates.load(reading, fills, due)
