@@ -24,7 +24,7 @@ from domain.research.account_limits import with_limits_of
 from domain.research.candle_needs import CandleNeeds, excess_of, needs_of
 from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
-from domain.rules.costs import fee_percent
+from domain.rules.costs import fee_percents
 from domain.rules.market_choice import market_choice_errors
 from domain.strategies.compiled import compile_definition
 from domain.strategies.parameter_values import all_parameter_values, parameter_value_errors
@@ -262,7 +262,8 @@ def _backtest(
     request: BacktestRequest, validated: ValidatedBacktest, ids: tuple[UUID, UUID, UUID], now: datetime
 ) -> Backtest:
     backtest_id, user_id, job_id = ids
-    definition, markets = validated.definition, validated.markets
+    definition = validated.definition
+    fees = fee_percents(request.taker_fee_percent, request.maker_fee_percent, validated.markets)
     return Backtest(
         id=backtest_id,
         user_id=user_id,
@@ -276,8 +277,8 @@ def _backtest(
         period_start=request.start,
         period_end=closed_end(request, now),
         initial_equity=request.initial_equity,
-        taker_fee_percent=fee_percent(request.taker_fee_percent, *(one.taker_fee for one in markets)),
-        maker_fee_percent=fee_percent(request.maker_fee_percent, *(one.maker_fee for one in markets)),
+        taker_fee_percent=fees.taker,
+        maker_fee_percent=fees.maker,
         slippage_bps=request.slippage_bps,
         latency_milliseconds=request.latency_milliseconds,
         other_markets=request.other_markets,

@@ -33,7 +33,7 @@ from domain.research.candle_loader import CandleLoader
 from domain.research.candle_needs import excess_of, needs_of
 from domain.research.compute_pool import ComputePool, compute_for_job
 from domain.research.listed_markets import listed_markets
-from domain.rules.costs import TradingCosts, fee_percent
+from domain.rules.costs import TradingCosts, fee_percents
 from domain.strategies.compiled import compile_definition
 
 LOADED: Final = 0.3
@@ -203,8 +203,8 @@ def _limits(record: LiveRecord, market: Market) -> RiskLimits:
 
 def _costs(markets: Sequence[Market]) -> TradingCosts:
     """Return the fees of the markets, of which the highest count."""
-    taker, maker = ([one.taker_fee for one in markets], [one.maker_fee for one in markets])
-    return TradingCosts.of_percents(fee_percent(None, *taker), fee_percent(None, *maker), ZERO)
+    fees = fee_percents(None, None, markets)
+    return TradingCosts.of_percents(fees.taker, fees.maker, ZERO)
 
 
 async def _record(reading: UnitOfWork, requested: BacktestDrift, most_signals: int) -> LiveRecord | None:

@@ -18,7 +18,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.research.backtest_service import BacktestRequest, BacktestService, closed_end
 from domain.research.candle_needs import excess_of
 from domain.research.optimization_candles import candles_of
-from domain.rules.costs import fee_percent
+from domain.rules.costs import fee_percents
 from domain.strategies.errors import DefinitionError
 from domain.users.activity import record_activity
 from domain.users.entitlements import use_up
@@ -94,6 +94,7 @@ class OptimizationService:
         except InputErrors as found:
             raise InputErrors([*map(_under_backtest, found.errors), *errors]) from None
         backtest, markets, now = request.backtest, validated.markets, self._clock.now()
+        fees = fee_percents(backtest.taker_fee_percent, backtest.maker_fee_percent, markets)
         optimization = Optimization(
             id=optimization_id,
             user_id=user_id,
@@ -107,8 +108,8 @@ class OptimizationService:
             period_start=backtest.start,
             period_end=closed_end(backtest, now),
             initial_equity=backtest.initial_equity,
-            taker_fee_percent=fee_percent(backtest.taker_fee_percent, *(one.taker_fee for one in markets)),
-            maker_fee_percent=fee_percent(backtest.maker_fee_percent, *(one.maker_fee for one in markets)),
+            taker_fee_percent=fees.taker,
+            maker_fee_percent=fees.maker,
             slippage_bps=backtest.slippage_bps,
             latency_milliseconds=backtest.latency_milliseconds,
             objective=request.objective,

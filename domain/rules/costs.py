@@ -1,5 +1,6 @@
 """The costs of trading in a backtest: fees, and how much worse than the candle's price an order fills."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -63,10 +64,19 @@ class TradingCosts:
         return ticks + slippage if side is OrderSide.BUY else max(ticks - slippage, 1)
 
 
-def fee_percent(given: Decimal | None, *of_markets: Decimal | None) -> Decimal:
-    """Return a fee in percent: the one given, or the highest of the markets, whose fees are fractions.
+@dataclass(frozen=True, slots=True)
+class FeePercents:
+    """The fees of orders that take liquidity, and of those that rested, in percent."""
 
-    A fee that is unknown is none.
-    """
-    highest = max(((fee or ZERO) for fee in of_markets), default=ZERO)
-    return EXACT.multiply(highest, _HUNDRED) if given is None else given
+    taker: Decimal
+    maker: Decimal
+
+
+def fee_percents(taker: Decimal | None, maker: Decimal | None, markets: Sequence[Market]) -> FeePercents:
+    """Return the fees that are given, where none is the highest of the markets; one that is unknown is none."""
+    highest_taker = max(((market.taker_fee or ZERO) for market in markets), default=ZERO)
+    highest_maker = max(((market.maker_fee or ZERO) for market in markets), default=ZERO)
+    return FeePercents(
+        EXACT.multiply(highest_taker, _HUNDRED) if taker is None else taker,
+        EXACT.multiply(highest_maker, _HUNDRED) if maker is None else maker,
+    )

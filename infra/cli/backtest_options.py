@@ -14,7 +14,7 @@ import typer
 from infra.cli.options import DataDirectory
 
 if TYPE_CHECKING:
-    from infra.cli.backtest_request import BacktestRequest
+    from infra.cli.local_backtest import LocalBacktest
 
 _PERCENT = "in percent; without it, the market's, of several the highest"
 
@@ -53,13 +53,13 @@ class BacktestOptions:
     ] = None
     data_dir: DataDirectory = None
 
-    def request(self) -> "BacktestRequest":
+    def request(self) -> "LocalBacktest":
         """Return the request; raises `BadArgument`, and the errors of `read_strategy_file`."""
         # Not at the top: other commands start without.
         from domain.model.backtests import RunSettings  # noqa: PLC0415
         from domain.rules.costs import FeeCurrency  # noqa: PLC0415
         from infra.cli import arguments  # noqa: PLC0415
-        from infra.cli.backtest_request import BacktestRequest  # noqa: PLC0415
+        from infra.cli.local_backtest import LocalBacktest  # noqa: PLC0415
         from infra.strategy_files.strategy_file import read_strategy_file  # noqa: PLC0415
 
         def percent(text: str | None, option: str) -> Decimal | None:
@@ -67,7 +67,7 @@ class BacktestOptions:
 
         market, *others = map(arguments.parse_market, self.market)
         detail = self.detail_timeframe
-        return BacktestRequest(
+        return LocalBacktest(
             definition=read_strategy_file(self.file).definition,
             parameters=arguments.parse_parameters(self.parameter or []),
             market=market,

@@ -11,7 +11,7 @@ from domain.core.clock import to_milliseconds
 from domain.core.errors import InputErrors
 from domain.strategies.compiled import compile_definition
 from infra.cli.arguments import BadArgument
-from infra.cli.backtest_request import BacktestRequest, check_request
+from infra.cli.local_backtest import LocalBacktest, check_request
 from infra.cli.progress import ProgressReporter, compute_in_thread
 from infra.cli.stored_candles import load_candles
 from infra.settings import Settings
@@ -27,9 +27,7 @@ class StoredBacktest:
     start: int
 
 
-async def run_stored_backtest(
-    settings: Settings, request: BacktestRequest, progress: ProgressReporter
-) -> StoredBacktest:
+async def run_stored_backtest(settings: Settings, request: LocalBacktest, progress: ProgressReporter) -> StoredBacktest:
     """Return the backtest of a request; raises `BadArgument` and `StartupError`."""
     check_request(request)
     try:

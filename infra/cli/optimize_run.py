@@ -12,7 +12,7 @@ from domain.optimization.summary import FoldSummary, fold_summary, fold_trials
 from domain.optimization.trial import TrialPlan
 from infra.candle_files.errors import did_you_mean
 from infra.cli.arguments import BadArgument
-from infra.cli.backtest_request import BacktestRequest, check_request
+from infra.cli.local_backtest import LocalBacktest, check_request
 from infra.cli.local_search import LocalSearch, search_locally
 from infra.cli.progress import ProgressReporter
 from infra.cli.stored_candles import load_candles
@@ -25,7 +25,7 @@ from infra.tpe_sampler import TpeSampler
 class SearchRequest:
     """What to search; `backtest` has the values of parameters that are not searched."""
 
-    backtest: BacktestRequest
+    backtest: LocalBacktest
     trials: int
     objective: OptimizationObjective
     folds: int

@@ -12,7 +12,7 @@ from domain.research.candle_loader import read_candles
 from domain.research.candle_needs import CandleNeeds, CandleRequest, needs_of
 from domain.strategies.compiled import CompiledStrategy
 from infra.cli.arguments import BadArgument, unknown_name
-from infra.cli.backtest_request import BacktestRequest
+from infra.cli.local_backtest import LocalBacktest
 from infra.cli.progress import ProgressReporter
 from infra.postgres.bulk_candles import acquired_connection
 from infra.postgres.candle_series import read_bars
@@ -45,7 +45,7 @@ class _ConnectionBars:
 
 
 async def load_candles(
-    settings: Settings, request: BacktestRequest, strategies: Sequence[CompiledStrategy], progress: ProgressReporter
+    settings: Settings, request: LocalBacktest, strategies: Sequence[CompiledStrategy], progress: ProgressReporter
 ) -> StoredCandles:
     """Return the candles that suffice for all of the strategies, and say which of them are missing.
 
@@ -84,7 +84,7 @@ async def _coverage(stored: PostgresMarketData, request: CandleRequest) -> Candl
     return CandleCoverage(request, gaps)
 
 
-def _chosen(markets: Sequence[Market], request: BacktestRequest) -> tuple[Market, ...]:
+def _chosen(markets: Sequence[Market], request: LocalBacktest) -> tuple[Market, ...]:
     known = {str(market.symbol): market for market in markets}
     missing = next((str(symbol) for symbol in request.markets if str(symbol) not in known), None)
     if missing is not None:

@@ -20,8 +20,8 @@ from infra.cli import backtest_tables
 from infra.cli.arguments import BadArgument, parse_amount, parse_parameters
 from infra.cli.backtest_checks import print_checks, run_checks
 from infra.cli.backtest_picture import backtest_picture, write_text
-from infra.cli.backtest_request import BacktestRequest
 from infra.cli.backtest_run import run_stored_backtest
+from infra.cli.local_backtest import LocalBacktest
 from infra.cli.progress import ProgressReporter
 from infra.postgres import candle_series
 from infra.postgres.database import PostgresDatabase
@@ -38,7 +38,7 @@ DEFINITION = StrategyDefinition(
     exit_long="crosses_below(sma(close, fast), sma(close, 20))",
     stop_loss=ExitDistance(percent=D("0.5")),
 )
-REQUEST = BacktestRequest(
+REQUEST = LocalBacktest(
     DEFINITION, {}, a_spot_market().symbol, Timeframe.M1, START, START + timedelta(hours=5), D(10_000)
 )
 WALK = random_candles(300, 7, tick=0.01)

@@ -14,7 +14,7 @@ from domain.model.markets import Candle, Timeframe
 from domain.model.optimizations import OptimizationObjective
 from domain.optimization.search import best_trial
 from infra.cli.arguments import BadArgument
-from infra.cli.backtest_request import BacktestRequest
+from infra.cli.local_backtest import LocalBacktest
 from infra.cli.main import app
 from infra.cli.optimize_run import SearchRequest, parse_objective, run_stored_search
 from infra.cli.optimize_tables import print_search
@@ -25,7 +25,7 @@ from tests.support.backtests import START, a_spot_market
 from tests.support.searches import DAYS, DEFINITION, OPTIMIZATION, hourly_walk
 
 D = Decimal
-BACKTEST = BacktestRequest(
+BACKTEST = LocalBacktest(
     DEFINITION,
     {},
     OPTIMIZATION.market.symbol,

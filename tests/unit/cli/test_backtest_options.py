@@ -13,7 +13,7 @@ from domain.model.trading import RiskLimits
 from domain.rules.costs import FeeCurrency
 from infra.cli.arguments import BadArgument, parse_risk_limits
 from infra.cli.backtest_options import BacktestOptions
-from infra.cli.backtest_request import check_request
+from infra.cli.local_backtest import check_request
 from infra.cli.main import app
 
 D = Decimal

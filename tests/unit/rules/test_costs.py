@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from domain.rules.costs import FeeCurrency, TradingCosts, fee_percent
+from domain.rules.costs import FeeCurrency, FeePercents, TradingCosts, fee_percents
 from tests.support.backtests import a_spot_market
 
 D = Decimal
@@ -14,10 +14,12 @@ def test_fees_in_percent_lose_no_digit() -> None:
     assert costs == TradingCosts(D("0.001") + fine / 100, D("0.0002"), D(5), FeeCurrency.QUOTE)
 
 
-def test_a_fee_that_is_not_given_is_the_one_of_the_market() -> None:
-    assert fee_percent(None, D("0.001")) == D("0.1")
-    assert fee_percent(D(0), D("0.001")) == 0
-    assert fee_percent(None, None) == 0
+def test_a_fee_that_is_not_given_is_the_highest_of_the_markets() -> None:
+    cheap = a_spot_market(taker_fee=D("0.001"), maker_fee=None)
+    dear = a_spot_market(taker_fee=D("0.002"), maker_fee=D("0.0005"))
+    assert fee_percents(None, None, [cheap, dear]) == FeePercents(D("0.2"), D("0.05"))
+    assert fee_percents(D(0), None, [cheap]) == FeePercents(D(0), D(0))
+    assert fee_percents(None, D("0.3"), []) == FeePercents(D(0), D("0.3"))
 
 
 def test_unknown_fees_of_a_market_are_none() -> None:

@@ -11,7 +11,7 @@ from domain.model.definitions import StrategyDefinition
 from domain.model.markets import Market, MarketSymbol, Timeframe
 from domain.research.run_numbers import NumberNames, RunNumbers
 from domain.risk.limit_validation import validate_limits
-from domain.rules.costs import FeeCurrency, TradingCosts, fee_percent
+from domain.rules.costs import FeeCurrency, TradingCosts, fee_percents
 from domain.rules.market_choice import market_choice_errors
 from domain.strategies.validation import unsupported_errors
 from infra.cli.arguments import BadArgument
@@ -20,7 +20,7 @@ _OPTIONS = NumberNames("--equity", "--taker-fee", "--maker-fee", "--slippage-bps
 
 
 @dataclass(frozen=True, slots=True)
-class BacktestRequest:
+class LocalBacktest:
     """What to run, on the candles that open from `start` to before `end`; fees in percent, None for the markets'."""
 
     definition: StrategyDefinition
@@ -45,15 +45,11 @@ class BacktestRequest:
 
     def costs(self, *markets: Market) -> TradingCosts:
         """Return what trading costs: by the highest fees of the markets where none are given."""
-        return TradingCosts.of_percents(
-            fee_percent(self.taker_fee_percent, *(market.taker_fee for market in markets)),
-            fee_percent(self.maker_fee_percent, *(market.maker_fee for market in markets)),
-            self.slippage_bps,
-            self.fee_currency,
-        )
+        fees = fee_percents(self.taker_fee_percent, self.maker_fee_percent, markets)
+        return TradingCosts.of_percents(fees.taker, fees.maker, self.slippage_bps, self.fee_currency)
 
 
-def check_request(request: BacktestRequest) -> None:
+def check_request(request: LocalBacktest) -> None:
     """Raise `BadArgument` for options that don't fit together, and for rules that no market can carry out."""
     if request.end <= request.start:
         raise BadArgument(f"--to ({request.end:%Y-%m-%d %H:%M}) must be after --from ({request.start:%Y-%m-%d %H:%M})")
