@@ -191,6 +191,27 @@ async def test_codes_that_are_guessed_are_limited_by_address(closed: SignInNode,
     assert (await register(closed, ADA, code)).user.email == ADA
 
 
+async def test_an_invitation_ends_when_its_inviter_is_disabled(
+    closed: SignInNode, operator: Identity, pool: Pool
+) -> None:
+    made = await invite(closed, operator)
+    await pool.execute("UPDATE users SET disabled_at = now() WHERE id = $1", operator.user.id)
+    await rejected(closed, ADA, code_of(made))
+
+
+async def test_an_erased_user_stands_in_no_invitation_and_invites_nobody(
+    closed: SignInNode, operator: Identity, pool: Pool
+) -> None:
+    signed = await register(closed, ADA, code_of(await invite(closed, operator, UserRole.OPERATOR)))
+    ada = await identity_of(closed, signed.token)
+    made = await closed.invitations.invite(ada, EVE, UserRole.USER, None)
+    async with closed.database.transaction() as transaction:
+        await transaction.personal_data.erase(ada.user.id, closed.clock.now())
+    assert await pool.fetchval("SELECT count(*) FROM invitations WHERE email = $1", ADA) == 0
+    assert (await stored(closed, made.invitation)).status(closed.clock.now()) is InvitationStatus.WITHDRAWN
+    await rejected(closed, EVE, code_of(made))
+
+
 async def test_ended_invitations_are_deleted_after_a_while(closed: SignInNode, operator: Identity) -> None:
     made = await invite(closed, operator)
     async with closed.database.transaction() as transaction:

@@ -178,6 +178,18 @@ async def test_a_second_factor_is_asked_for_and_the_code_of_the_sign_in_is_still
     assert right.user.id == signed.user.id
 
 
+async def test_a_disabled_user_is_not_signed_in_and_an_erased_one_is_a_stranger(
+    oidc: SignInNode, ada: Client, pool: Pool
+) -> None:
+    first = await ada.sign_in(email=ADA)
+    await pool.execute("UPDATE users SET disabled_at = now() WHERE id = $1", first.user.id)
+    assert await refused(ada.sign_in()) is ErrorCode.USER_DISABLED
+    async with oidc.database.transaction() as transaction:
+        await transaction.personal_data.erase(first.user.id, oidc.clock.now())
+    assert await pool.fetchval("SELECT count(*) FROM linked_identities") == 0
+    assert (await ada.sign_in(email=ADA)).user.id != first.user.id
+
+
 async def test_a_sign_in_on_a_new_device_is_reported(mail: MailNode, provider: LoopbackProvider) -> None:
     node = replace(mail.node, oidc_providers=(provider.settings,))
     ada = Client(node, provider, "ada-with-devices")
