@@ -30,6 +30,7 @@ from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import SecretVault, TokenSource
 from domain.users.activity import record_activity
 from domain.users.identity_lock import lock_identity
+from domain.users.recent_sign_in import lock_recent_sign_in
 
 MAXIMUM_CHANNELS: Final = 10
 """How many channels one user can have."""
@@ -109,8 +110,8 @@ class ChannelService:
         """Return a new channel, which delivers what happens from now on, and the secret of a webhook.
 
         Raises `InputErrors` with all that is wrong, UNSUPPORTED for a kind that this server doesn't send,
-        LIMIT_REACHED, and `Forbidden` if the request came with an API key: events would be sent on after a stolen key
-        was revoked.
+        LIMIT_REACHED, CONFIRMATION_REQUIRED, and `Forbidden` if the request came with an API key: events would be sent
+        on after a stolen key was revoked.
         """
         _require_login(identity)
         if request.kind not in self._senders:
@@ -137,7 +138,7 @@ class ChannelService:
             max_per_hour=request.max_per_hour or (DEFAULT_PER_HOUR if is_human else None),
         )
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
+            await lock_recent_sign_in(transaction, identity, now)
             if len(await transaction.channels.list_of_user(user_id)) >= MAXIMUM_CHANNELS:
                 message = f"You have {MAXIMUM_CHANNELS} notification channels, the most that there can be; delete one."
                 raise InputError(ErrorCode.LIMIT_REACHED, message)
@@ -160,11 +161,13 @@ class ChannelService:
             botToken=changes.bot_token,
             enabled=changes.enabled,
         )
-        if not all(isinstance(value, Unchanged) for value in (changes.url, changes.chat, changes.bot_token)):
+        receiver = (changes.url, changes.chat, changes.bot_token)
+        is_redirected = not all(isinstance(value, Unchanged) for value in receiver)
+        if is_redirected:
             _require_login(identity)
         now = self._clock.now()
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
+            await (lock_recent_sign_in if is_redirected else lock_identity)(transaction, identity, now)
             channel = await _owned(transaction, identity.user.id, channel_id)
             changed = self._changed(channel, changes, now)
             await transaction.channels.save(changed)
@@ -183,12 +186,12 @@ class ChannelService:
     async def rotate(self, identity: Identity, channel_id: UUID) -> tuple[NotificationChannel, str]:
         """Return a webhook and its new secret; the earlier one signs too for `ROTATION`, so that nothing is refused.
 
-        Raises NOT_FOUND, INVALID for a channel that isn't a webhook, and `Forbidden`.
+        Raises NOT_FOUND, INVALID for a channel that isn't a webhook, CONFIRMATION_REQUIRED, and `Forbidden`.
         """
         _require_login(identity)
         now, user_id, secret = self._clock.now(), identity.user.id, new_signing_secret(self._tokens)
         async with self._database.transaction() as transaction:
-            await lock_identity(transaction, identity, now)
+            await lock_recent_sign_in(transaction, identity, now)
             channel = await _owned(transaction, user_id, channel_id)
             if channel.kind is not ChannelKind.WEBHOOK:
                 raise InputError(ErrorCode.INVALID, "Only a webhook has a secret that signs its messages.", ("id",))

@@ -66,7 +66,8 @@ class NotificationMutation:
         scope=ApiScope.ADMIN,
         description=(
             "Create a notification channel. It delivers events that happen from now on. A user can have 10. It "
-            "requires a login session: an API key receives the error FORBIDDEN."
+            "requires a login session with a recent sign-in: otherwise the error is CONFIRMATION_REQUIRED, or "
+            "FORBIDDEN for an API key."
         ),
     )
     async def notification_channel_create(
@@ -80,7 +81,8 @@ class NotificationMutation:
         scope=ApiScope.ADMIN,
         description=(
             "Change a notification channel, or enable it again. It goes on with the first event that it has not "
-            "delivered. Another receiver requires a login session: an API key receives the error FORBIDDEN."
+            "delivered. Another receiver requires a login session with a recent sign-in: otherwise the error is "
+            "CONFIRMATION_REQUIRED, or FORBIDDEN for an API key."
         ),
     )
     async def notification_channel_update(
@@ -103,7 +105,8 @@ class NotificationMutation:
         scope=ApiScope.ADMIN,
         description=(
             "Give a webhook a new secret. For 24 hours its messages are signed with the earlier one too. It requires a "
-            "login session: an API key receives the error FORBIDDEN."
+            "login session with a recent sign-in: otherwise the error is CONFIRMATION_REQUIRED, or FORBIDDEN for an "
+            "API key."
         ),
     )
     async def notification_channel_secret_rotate(self, info: Info, id: ChannelId) -> Fields:

@@ -113,10 +113,11 @@ async def open_notifying(database: Database, mails: LoopbackMailServer) -> Async
     user = await stored_user(database)
     async with database.transaction() as transaction:
         await transaction.users.set_email(user.id, user.email, datetime.now(UTC))
-    await store_credential(database, user)
+    clock = ManualClock(_noon())
+    await store_credential(database, user, clock.now())
     async with open_receiver() as receiver:
         http = OutgoingHttp(AddressGuard([LOOPBACK]), total_seconds=600)
         try:
-            yield Notifying(database, user, receiver, mails, http)
+            yield Notifying(database, user, receiver, mails, http, clock)
         finally:
             await http.close()

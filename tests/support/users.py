@@ -46,9 +46,9 @@ async def stored_user(database: Database, **changes: Any) -> User:
     return found
 
 
-async def store_credential(database: Database, user: User) -> None:
-    """Store the login session `CREDENTIAL`, so that who acts with it is signed in."""
-    now = datetime.now(UTC)
+async def store_credential(database: Database, user: User, at: datetime | None = None) -> None:
+    """Store the login session `CREDENTIAL`, so that who acts with it is signed in, since then or now."""
+    now = at or datetime.now(UTC)
     async with database.transaction() as transaction:
         session = LoginSession(CREDENTIAL, user.id, now, now, now + timedelta(days=30))
         await transaction.users.add_login_session(session, CREDENTIAL.bytes)

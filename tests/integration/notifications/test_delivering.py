@@ -10,11 +10,12 @@ from datetime import time, timedelta
 
 import pytest
 
-from domain.core.errors import InputError, RateLimited
+from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.model.events import UserEventKind
 from domain.model.notifications import ChannelStatus, DeliveryStatus, QuietHours
 from domain.notifications.channels import ChannelChanges
 from domain.notifications.deliverer import DelivererOptions
+from domain.users.recent_sign_in import RECENT
 from infra.postgres.pool import Pool
 from infra.security import AesVault, reseal_channels
 from tests.support.notifying import BOT_TOKEN, Notifying
@@ -397,3 +398,18 @@ async def test_a_burst_of_many_events_arrives_whole_while_turns_are_short(notify
     while await deliverer.deliver_due():
         pass
     assert notifying.receiver.sequences == [str(number) for number in range(2, 32)]
+
+
+async def test_who_acts_by_an_old_sign_in_redirects_no_events(notifying: Notifying) -> None:
+    channel, _ = await notifying.webhook()
+    notifying.clock.move(RECENT.total_seconds() + 1)
+    elsewhere = ChannelChanges(url=notifying.receiver.url)
+    for attempt in (
+        notifying.webhook(),
+        notifying.service.rotate(notifying.identity, channel.id),
+        notifying.service.update(notifying.identity, channel.id, elsewhere),
+    ):
+        with pytest.raises(InputError) as error:
+            await attempt
+        assert error.value.code is ErrorCode.CONFIRMATION_REQUIRED
+    await notifying.service.update(notifying.identity, channel.id, ChannelChanges(name="renamed"))
