@@ -51,6 +51,18 @@ class PlanRepository(Protocol):
         """Add to what the user has used of a daily entitlement on this day (UTC)."""
         ...
 
+    async def reserve_places(self, user_id: UUID, node: str, wished: tuple[int, int], most: int, seconds: float) -> int:
+        """Reserve places for a user's subscriptions on a node, and return how many: `most` on all nodes together.
+
+        `wished` is how many are in use there, which are kept also beyond `most`, and how many there should be. The
+        user's row must be locked.
+        """
+        ...
+
+    async def renew_places(self, user_id: UUID, node: str, places: int, seconds: float) -> None:
+        """Keep so many places reserved for as long again; 0 gives all back."""
+        ...
+
     async def add_change(
         self, change: PlanChange, event_hash: bytes | None = None, *, at_once: bool = False
     ) -> PlanChange | None:

@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 
 from domain.market_data.hub import MarketDataHub
 from domain.model.users import Device
+from domain.users.subscription_places import SubscriptionPlaces
 from infra.listening import listen_error
 from infra.logging import configure_logging
 from infra.report_files.page import POLICY
@@ -164,8 +165,10 @@ async def _listen(
     )
     services = build_services(container, settings, engine_info)
     registry = build_registry(container, roles, services.events.followers)
-    app = _app(settings, container, services, registry)
     backends = container.backends
+    # One node alone counts in its memory.
+    places = SubscriptionPlaces(backends.database, name) if settings.hazelcast_members else None
+    app = _app(settings, container, services, registry, places)
     async with (
         close_revoked_connections(
             backends.database, backends.bus, backends.clock, container.authenticator, app.state.connections
@@ -187,17 +190,26 @@ async def _listen(
         gc.enable()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
-        watching = asyncio.create_task(LoopMonitor(registry).run(), name="loop monitor")
+        watching: list[asyncio.Task[None]] = [asyncio.create_task(LoopMonitor(registry).run(), name="loop monitor")]
+        if places is not None:
+            watching.append(asyncio.create_task(places.run(), name="places of subscriptions"))
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
         if server.started:
             log.info("engine_stopping")
         server.should_exit = True
         await serving
         stop.cancel()
-        watching.cancel()
+        for task in watching:
+            task.cancel()
 
 
-def _app(settings: Settings, container: Container, services: Services, registry: CollectorRegistry) -> Starlette:
+def _app(
+    settings: Settings,
+    container: Container,
+    services: Services,
+    registry: CollectorRegistry,
+    places: SubscriptionPlaces | None,
+) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
         identity = await container.authenticator.identify(credential) if credential else None
         device = Device(connection.address, connection.user_agent)
@@ -223,6 +235,7 @@ def _app(settings: Settings, container: Container, services: Services, registry:
         registry,
         routes,
         rates=services.rates,
+        places=places,
     )
 
 

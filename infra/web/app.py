@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.websocket_origin import normalize_origin
 
 from domain.users.request_rates import RequestRates
+from domain.users.subscription_places import SubscriptionPlaces
 from infra.web.connections.client_address import ClientAddressMiddleware, TrustedProxies
 from infra.web.connections.limits import ConnectionLimits
 from infra.web.connections.registry import ConnectionRegistry
@@ -82,13 +83,15 @@ def build_app(
     routes: list[BaseRoute] | None = None,
     lifespan: Lifespan = nullcontext,
     rates: RequestRates | None = None,
+    places: SubscriptionPlaces | None = None,
 ) -> Starlette:
     """Return the application; `app.state` has its `connections`, `limits`, `operations` and `metrics`.
 
-    `routes` are served besides ours; requests are served inside of `lifespan`, and counted by `rates`.
+    `routes` are served besides ours; requests are served inside of `lifespan`, counted by `rates`;
+    `places` counts subscriptions on all nodes, if there are several.
     """
     metrics = WebMetrics(registry)
-    operations = Operations(schema, contexts, settings, metrics, rates)
+    operations = Operations(schema, contexts, settings, metrics, rates, places)
     connections = ConnectionRegistry(metrics)
     endpoint = GraphQLEndpoint(TransportDependencies(operations, contexts, settings, metrics, connections))
 

@@ -120,7 +120,7 @@ class FairUse:
         """
         used = self.subscriptions[client]
         if used >= (self._settings.max_subscriptions_per_anonymous if plan is None else plan.max_subscriptions):
-            raise _too_many_subscriptions(plan, used)
+            raise too_many_subscriptions(plan, used)
         self.subscriptions[client] += 1
         try:
             yield
@@ -130,7 +130,8 @@ class FairUse:
                 del self.subscriptions[client]
 
 
-def _too_many_subscriptions(plan: Plan | None, used: int) -> RequestFault:
+def too_many_subscriptions(plan: Plan | None, used: int) -> RequestFault:
+    """Return the fault of a client who has as many subscriptions as are allowed."""
     if plan is None:
         message = f"You may have at most {used:,} subscriptions at once without a token; end one, or sign in."
         return RequestFault(FaultCode.RATE_LIMITED, message)

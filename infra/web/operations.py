@@ -6,19 +6,21 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, NoReturn
+from uuid import UUID
 
 from graphql import OperationType
 
 from domain.core.errors import Unavailable
 from domain.core.tracing import span
 from domain.users.request_rates import RequestRate, RequestRates, limit_of_address, rate_fields
+from domain.users.subscription_places import NoPlaceLeft, SubscriptionPlaces
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
 from infra.web.documents.limits import complexity_error
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.errors import RequestErrors
 from infra.web.execution import Executor, Payload, build_executor, execute, open_source
-from infra.web.fair_use import FairUse
+from infra.web.fair_use import FairUse, too_many_subscriptions
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import MAX_ROOT_FIELDS, OperationLogEntry
 from infra.web.rooms.registry import RoomKey, Rooms
@@ -51,12 +53,14 @@ class Operations:
         settings: WebSettings,
         metrics: WebMetrics,
         rates: RequestRates | None = None,
+        places: SubscriptionPlaces | None = None,
     ) -> None:
         self._schema = schema.graphql_schema
         self._contexts = contexts
         self._settings = settings
         self._metrics = metrics
         self._rates = rates
+        self._places = places
         self._documents = Documents(self._schema, settings)
         self._mutations: set[asyncio.Task[Payload]] = set()
         self.fair_use = FairUse(settings)
@@ -141,7 +145,7 @@ class Operations:
         executor = self._build(prepared, variables, context)
         cost = self._check_cost(prepared, executor)
         client, is_anonymous = context.client, context.credential_id is None
-        with self.fair_use.subscription(client, context.plan):
+        async with self._place(context):
             if prepared.shared:
                 max_rooms = (
                     self._settings.max_rooms_per_anonymous if is_anonymous else self._settings.max_rooms_per_user
@@ -159,6 +163,20 @@ class Operations:
                     yield stream
                 finally:
                     await stream.aclose()
+
+    @asynccontextmanager
+    async def _place(self, context: OperationContext) -> AsyncIterator[None]:
+        """Hold a place for a subscription, on this node and, if there are several, among those on all of them."""
+        plan, user_id = context.plan, context.principal_id
+        with self.fair_use.subscription(context.client, plan):
+            if self._places is None or plan is None or user_id is None:
+                yield
+                return
+            try:
+                async with self._places.place(UUID(user_id), plan.max_subscriptions):
+                    yield
+            except NoPlaceLeft:
+                raise too_many_subscriptions(plan, plan.max_subscriptions) from None
 
     async def aclose(self) -> None:
         """Close all rooms and let running mutations finish, for as long as an operation may take."""

@@ -46,6 +46,7 @@ ERASE: Final = (
     "DELETE FROM jobs WHERE user_id = $1",
     "DELETE FROM plan_changes WHERE user_id = $1",
     "DELETE FROM plan_uses WHERE user_id = $1",
+    "DELETE FROM subscription_places WHERE user_id = $1",
     "DELETE FROM user_events WHERE user_id = $1 AND order_id IS NULL",
     """UPDATE activities SET detail = NULL, reason = NULL WHERE (detail IS NOT NULL OR reason IS NOT NULL) AND (
         user_id = $1 OR subject_id IN (SELECT $1::text UNION ALL SELECT id::text FROM accounts WHERE user_id = $1
@@ -100,6 +101,7 @@ NOT_EXPORTED: Final = {
     "recovery_codes": "hashes of secrets",
     "report_file_pieces": "files made of the user's reports",
     "report_files": "files made of the user's reports",
+    "subscription_places": "how many subscriptions are open on each node at this minute",
     "two_factors": "a sealed secret",
     "user_event_heads": "the number of the last row of user_events",
 }

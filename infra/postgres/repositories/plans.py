@@ -51,6 +51,14 @@ _ADD_USE: Final = f"""
 INSERT INTO plan_uses (user_id, entitlement, day, used) VALUES ($1, $2, {_TODAY}, $3)
 ON CONFLICT (user_id, entitlement, day) DO UPDATE SET used = plan_uses.used + excluded.used"""
 
+_PLACES_OF_OTHERS: Final = """
+SELECT coalesce(sum(places), 0) FROM subscription_places
+WHERE user_id = $1 AND node <> $2 AND expires_at > statement_timestamp()"""
+_RENEW_PLACES: Final = """
+INSERT INTO subscription_places (user_id, node, places, expires_at)
+VALUES ($1, $2, $3, statement_timestamp() + $4 * interval '1 second')
+ON CONFLICT (user_id, node) DO UPDATE SET places = excluded.places, expires_at = excluded.expires_at"""
+
 # A decision that was made later hides an earlier one from the moment at which it takes effect.
 _CHANGE: Final = """
 SELECT id, user_id, plan_name, decided_at, effective_at, source, reason, event_id, cancelled_at, event_hash, CASE
@@ -108,6 +116,19 @@ class PostgresPlans(Repository):
 
     async def add_use(self, user_id: UUID, entitlement: Entitlement, amount: int) -> None:
         await self._connection.execute(_ADD_USE, user_id, entitlement, amount)
+
+    async def reserve_places(self, user_id: UUID, node: str, wished: tuple[int, int], most: int, seconds: float) -> int:
+        others = int(await self._connection.fetchval(_PLACES_OF_OTHERS, user_id, node))
+        granted = max(min(wished[1], most - others), wished[0], 0)
+        await self.renew_places(user_id, node, granted, seconds)
+        return granted
+
+    async def renew_places(self, user_id: UUID, node: str, places: int, seconds: float) -> None:
+        if places:
+            await self._connection.execute(_RENEW_PLACES, user_id, node, places, seconds)
+        else:
+            query = "DELETE FROM subscription_places WHERE user_id = $1 AND node = $2"
+            await self._connection.execute(query, user_id, node)
 
     async def add_change(
         self, change: PlanChange, event_hash: bytes | None = None, *, at_once: bool = False
