@@ -17,6 +17,7 @@ BENCHES = (
     "candle_page",
     "equity_history",
     "report",
+    "tax_export",
     "compression",
     "volume_profile",
     "indicators",
