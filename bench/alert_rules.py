@@ -1,7 +1,8 @@
 """How long 10,000 alert rules on 100 markets take when a candle closes on all of them at once.
 
-Half of the rules are on prices, half are conditions of the rule language of which no two on a market are the same; then
-all of them are conditions. Candles, groups and triggers are those of the engine; the database isn't part of it.
+A fifth of the rules are conditions of the rule language, then half, then all; the others are on prices. No two
+conditions on a market are the same, and most have an indicator of their own. Candles, groups and triggers are those of
+the engine; the database isn't part of it.
 """
 
 import sys
@@ -52,9 +53,10 @@ class _Now:
 
 def measure(closes: int) -> None:
     rows, figures = [], []
-    for name, prices_of_each in (("half of them on prices", RULES // MARKETS // 2), ("all of them conditions", 0)):
+    each = RULES // MARKETS
+    for name, conditions in (("a fifth of them", each // 5), ("half of them", each // 2), ("all of them", each)):
         fired: list[WatchedRule] = []
-        markets = [_Market(number, prices_of_each, fired) for number in range(MARKETS)]
+        markets = [_Market(number, each - conditions, fired) for number in range(MARKETS)]
         seconds = []
         for close in range(closes):
             candles = [market.next_candle(close) for market in markets]
@@ -66,7 +68,12 @@ def measure(closes: int) -> None:
         rows.append([name, closes, round(p50, 1), round(p99, 1), len(fired)])
         shown = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms"
         figures.append(
-            Figure(f"10,000 alert rules on 100 markets, {name}", shown, f"≤ {TARGET_MS:g} ms", p50 <= TARGET_MS)
+            Figure(
+                f"10,000 alert rules on 100 markets, {name} conditions (processor time)",
+                shown,
+                f"≤ {TARGET_MS:g} ms",
+                p50 <= TARGET_MS,
+            )
         )
     report("alert_rules", ["rules", "closes", "p50 ms", "p99 ms", "fired"], rows, figures)
 

@@ -383,6 +383,16 @@ async def test_an_erased_user_gets_nothing_more(notifying: Notifying, pool: Pool
     assert await pool.fetchval("SELECT count(*) FROM channel_deliveries") == 0
 
 
+async def test_the_channels_of_a_disabled_user_rest_and_lose_nothing(notifying: Notifying, pool: Pool) -> None:
+    await notifying.webhook()
+    await notifying.alert("one")
+    await pool.execute("UPDATE users SET disabled_at = now() WHERE id = $1", notifying.user.id)
+    assert await notifying.deliverer().deliver_due() == 0
+    await pool.execute("UPDATE users SET disabled_at = NULL WHERE id = $1", notifying.user.id)
+    await notifying.deliverer().deliver_due()
+    assert [request.json["message"] for request in notifying.receiver.requests] == ["one"]
+
+
 async def test_an_eleventh_channel_is_refused(notifying: Notifying) -> None:
     for _ in range(10):
         await notifying.webhook()
