@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.administration.overview import read_overview
 from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import CursorScope, Page
+from domain.core.validation import normalise_email
 from domain.model.administration import ManagedUser, UserCounts, UserFilter, as_managed
 from domain.model.overview import Overview
 from domain.model.trading_state import ENGINE_ID
@@ -45,9 +46,13 @@ async def users(
 
 
 async def user(context: RequestContext, email: str) -> ManagedUser | None:
-    """Return the user with that email; None if there is none."""
+    """Return the user with that email; None if there is none, which holds for what is no email too."""
+    try:
+        normalised = normalise_email(email)
+    except InputError:
+        return None
     async with context.reads.read_only() as reading:
-        found = await reading.users.get_by_email(email.strip().lower())
+        found = await reading.users.get_by_email(normalised)
     return None if found is None else as_managed(found[0])
 
 

@@ -97,6 +97,9 @@ async def test_an_operator_sees_how_much_a_user_has_and_no_details_of_what_they_
         "failedTradingSessions": 0, "activeOrders": 1, "openPositions": 0, "openJobs": 0,
     }  # fmt: skip
     assert user["activity"]["nodes"] == [{"action": "apiKeyCreate", "detail": None, "subject": None}]
+    for nobody in ("nonsense", f"erased-{owner.id}@invalid", "nobody@example.com"):
+        query = "query($email: String!) { administration { user(email: $email) { id } } }"
+        assert (await api.run(query, context, email=nobody))["administration"]["user"] is None
     mine = await api.run("{ viewer { activity(first: 1) { nodes { detail } } } }")
     assert mine["viewer"]["activity"]["nodes"] == [{"detail": "a secret name"}]
 
