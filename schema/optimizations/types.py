@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 
@@ -22,6 +22,9 @@ from schema.common.pagination import connection
 from schema.common.types import Info, lazy
 from schema.reports.metrics import PerformanceMetrics
 from schema.strategies.types import StrategyDefinition
+
+_OF_ALL_TRIALS: Final = {"cost": 10}
+"""What it costs to find out what up to 10,000 trials have come to."""
 
 Parent = strawberry.Parent[domain.Optimization]
 TrialParent = strawberry.Parent[StoredTrial]
@@ -153,6 +156,7 @@ class Optimization(Node, StrategyRunFields, RunSettingsFields):
         return [markets.market(info.context, market.symbol) for market in parent.markets]
 
     @strawberry.field(
+        metadata=_OF_ALL_TRIALS,
         graphql_type=OptimizationTrial | None,
         description=(
             "The trial of the newest fold with the highest score so far, the earliest of equal ones. Null if no trial "
@@ -163,16 +167,18 @@ class Optimization(Node, StrategyRunFields, RunSettingsFields):
         return await optimizations.best(info.context, parent)
 
     @strawberry.field(
+        metadata=_OF_ALL_TRIALS,
         description=(
             "The probability from 0 to 1 that `best` is luck, given how many trials there were: 1 minus the deflated "
             "Sharpe ratio of Bailey and López de Prado (2014) in sample. Null without a best trial, or if its daily "
             "returns are too few."
-        )
+        ),
     )
     async def luck_probability(parent: Parent, info: Info) -> float | None:
         return await optimizations.luck_probability(info.context, parent)
 
     @strawberry.field(
+        metadata=_OF_ALL_TRIALS,
         graphql_type=list[OptimizationFold],
         description=(
             "The walk-forward folds, the oldest first. The best trials of the older ones show what the same search "

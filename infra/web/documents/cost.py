@@ -82,7 +82,11 @@ class _Cost:
 
     def _field(self, node: FieldNode, parent: GraphQLNamedType, page: int) -> int:
         field = self._definition(node, parent)
-        if field is None or node.selection_set is None:
+        return 0 if field is None else _own_cost(field) + self._value(node, field, page)
+
+    def _value(self, node: FieldNode, field: GraphQLField, page: int) -> int:
+        """Return the cost of what a field returns."""
+        if node.selection_set is None:
             return 0
         type_ = get_named_type(field.type)
         if is_leaf_type(type_):
@@ -131,10 +135,20 @@ class _Cost:
 
 def _default_page(field: GraphQLField) -> int:
     """Return how many items a page of this connection holds by default."""
+    return _number_of(field, "default_page", DEFAULT_PAGE)
+
+
+def _own_cost(field: GraphQLField) -> int:
+    """Return what it costs to compute a field, whatever is selected of it."""
+    return _number_of(field, "cost", 0)
+
+
+def _number_of(field: GraphQLField, name: str, default: int) -> int:
+    """Return a number that the field's definition in the schema has."""
     definition = field.extensions.get("strawberry-definition")
-    page = getattr(definition, "metadata", {}).get("default_page", DEFAULT_PAGE)
-    assert isinstance(page, int)
-    return page
+    number = getattr(definition, "metadata", {}).get(name, default)
+    assert isinstance(number, int)
+    return number
 
 
 def _item_arguments(field: GraphQLField) -> list[str]:

@@ -106,3 +106,18 @@ def test_an_equity_history_costs_a_point_for_each_interval(arguments: str, point
     history = f"equityHistory{arguments} {{ currency points {{ at }} }}"
     query = f'{{ node(id: "a") {{ ... on Account {{ {history} }} }} }}'
     assert cost(query, ENGINE) == 1 + 1 + points
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("id seed", 0),
+        ("luckProbability", 10),
+        ("best { number }", 11),
+        ("folds { number best { score } }", 10 + 10 * 2),
+        ("best { number } luckProbability", 21),
+    ],
+)
+def test_what_is_found_among_all_trials_costs_more_than_one_object(fields: str, expected: int) -> None:
+    query = f"{{ viewer {{ optimizations(first: 7) {{ nodes {{ {fields} }} }} }} }}"
+    assert cost(query, ENGINE) == 2 + 7 * (1 + expected)
