@@ -75,6 +75,8 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "trusted_proxies": ("10.0.0.0/8,2001:db8::1", ("10.0.0.0/8", "2001:db8::1")),
         "traces_url": ("http://collector:4318/v1/traces", "http://collector:4318/v1/traces"),
         "traces_share": ("0.25", 0.25),
+        "webhook_networks": ("10.0.0.0/8", ("10.0.0.0/8",)),
+        "telegram_url": ("http://telegram:8081", "http://telegram:8081"),
         "metrics_token": ("0123456789abcdef", None),
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
