@@ -103,6 +103,7 @@ class _Window:
     """The requests of a minute: `spent` on this node out of `granted`, and the `total` that nodes have reserved."""
 
     minute: int
+    most: int
     granted: int = 0
     spent: int = 0
     total: int = 0
@@ -112,9 +113,13 @@ class _Window:
     def used(self) -> int:
         return max(self.total - self.granted, 0) + self.spent
 
-    def take(self, most: int) -> bool:
-        """Spend one of the granted requests; False if there is none, or the limit is less by now."""
-        if self.spent >= self.granted or self.used >= most:
+    def change(self, most: int) -> None:
+        """Count by another limit from now on: what was reserved by the one before says nothing about it."""
+        self.most, self.granted, self.total = most, self.spent, self.spent
+
+    def take(self) -> bool:
+        """Spend one of the granted requests; False if there is none."""
+        if self.spent >= self.granted or self.used >= self.most:
             return False
         self.spent += 1
         return True
@@ -130,10 +135,10 @@ class RequestRates:
 
     async def take(self, limit: RequestLimit) -> RequestRate:
         """Count a request, and return the rate with it; raises `RequestRateExceeded`."""
-        window = self._window(limit.key)
-        if not window.take(limit.per_minute):
+        window = self._window(limit)
+        if not window.take():
             async with window.lock:  # one reservation at a time, which serves those who wait for it too
-                while not window.take(limit.per_minute):
+                while not window.take():
                     if window.used >= limit.per_minute or window.total >= limit.per_minute:
                         raise RequestRateExceeded(limit, self._rate(limit, limit.per_minute))
                     await self._reserve(window, limit)
@@ -141,18 +146,20 @@ class RequestRates:
 
     def rate(self, limit: RequestLimit) -> RequestRate:
         """Return how much of a limit is used in this minute, without counting a request."""
-        return self._rate(limit, min(self._window(limit.key).used, limit.per_minute))
+        return self._rate(limit, min(self._window(limit).used, limit.per_minute))
 
-    def _window(self, key: str) -> _Window:
+    def _window(self, limit: RequestLimit) -> _Window:
         minute = int(self._clock.now().timestamp()) // MINUTE_SECONDS
-        window = self._windows.get(key)
+        window = self._windows.get(limit.key)
         if window is None or window.minute != minute:
-            window = self._windows[key] = _Window(minute)
+            window = self._windows[limit.key] = _Window(minute, limit.per_minute)
+        elif window.most != limit.per_minute:
+            window.change(limit.per_minute)
         return window
 
     async def _reserve(self, window: _Window, limit: RequestLimit) -> None:
         portion = max(limit.per_minute // PORTIONS, 1)
-        key = f"requests:{limit.key}:{window.minute}"
+        key = f"requests:{limit.key}:{limit.per_minute}:{window.minute}"
         total = await self._cache.increment(key, COUNTER_SECONDS, portion)
         window.granted += min(portion, max(limit.per_minute - (total - portion), 0))
         window.total = min(total, limit.per_minute)

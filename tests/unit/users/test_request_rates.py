@@ -106,6 +106,15 @@ async def test_a_limit_that_changes_within_the_minute_holds_at_once() -> None:
     assert 0 < await accepted(rates, a_limit(2_000), 3_000) <= 1_000
 
 
+async def test_what_another_node_has_reserved_by_a_larger_limit_refuses_nobody() -> None:
+    clock = ManualClock()
+    cache = EmbeddedCache(clock)
+    here, there = [RequestRates(cache, clock) for _ in range(2)]
+    assert [await accepted(node, a_limit(60_000), 3) for node in (here, there)] == [3, 3]
+    assert await accepted(here, a_limit(300), 100) == 100
+    assert await accepted(there, a_limit(300), 100) == 100
+
+
 async def test_others_and_other_minutes_have_counters_of_their_own() -> None:
     clock = ManualClock()
     rates = RequestRates(EmbeddedCache(clock), clock)
