@@ -203,8 +203,7 @@ async def test_the_rules_of_a_disabled_user_rest(alerting: Alerting, pool: Pool)
         assert await reading.alert_rules.list_active() == []
 
 
-def minute(number: int, close: int) -> Candle:
-    start = Timeframe.M1.open_time(datetime.now(UTC)) - timedelta(minutes=10)
+def minute(start: datetime, number: int, close: int) -> Candle:
     price = Decimal(close)
     open_time = start + number * Timeframe.M1.duration
     return Candle(BTC, Timeframe.M1, open_time, price, price, price, price, Decimal(1), closed=True)
@@ -212,10 +211,12 @@ def minute(number: int, close: int) -> Candle:
 
 async def test_a_condition_of_the_rule_language_fires_on_a_closed_candle(alerting: Alerting) -> None:
     text = "close > sma(close, 3)"
+    # Read once: the minute may change while the test runs.
+    start = Timeframe.M1.open_time(datetime.now(UTC)) - timedelta(minutes=10)
     condition = ConditionRequest(AlertCondition.INDICATOR, BTC, timeframe=Timeframe.M1, rule=text)
     rule = await alerting.create(condition)
     async with alerting.database.transaction() as transaction:
-        await transaction.market_data.upsert_candles([minute(number, 100) for number in range(8)])
+        await transaction.market_data.upsert_candles([minute(start, number, 100) for number in range(8)])
 
     async def listens() -> bool:
         state = alerting.hub.followed.get(BTC)
@@ -223,9 +224,9 @@ async def test_a_condition_of_the_rule_language_fires_on_a_closed_candle(alertin
 
     async with alerting.evaluator():
         await read_until(listens, bool, "the candles are followed")
-        await alerting.bus.publish(candles_topic(BTC), codec.encode_candles([minute(8, 90)]))
+        await alerting.bus.publish(candles_topic(BTC), codec.encode_candles([minute(start, 8, 90)]))
         await alerting.until_armed(rule.id, armed=True)
-        await alerting.bus.publish(candles_topic(BTC), codec.encode_candles([minute(9, 120)]))
+        await alerting.bus.publish(candles_topic(BTC), codec.encode_candles([minute(start, 9, 120)]))
         (event,) = await alerting.alerts(1)
     assert event.message == f"dear: {text} on sandbox:BTC/USDT."
 
