@@ -5,7 +5,8 @@ from uuid import UUID
 from domain.core.pagination import CursorScope, Page
 from domain.model.notifications import ChannelDelivery, NotificationChannel
 from domain.model.users import ApiScope, User
-from domain.notifications.channels import ChannelChanges, ChannelRequest
+from domain.notifications.channel_requests import ChannelRequest
+from domain.notifications.channels import ChannelChanges
 from domain.ports.lists import NoFilter
 from resolvers.context import RequestContext
 from resolvers.lists import cursor_owner, list_page, owned_by

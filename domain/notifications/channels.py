@@ -1,7 +1,6 @@
 """Creates, changes, tests and deletes users' notification channels."""
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
@@ -23,6 +22,7 @@ from domain.model.notifications import (
     QuietHours,
 )
 from domain.model.users import Identity
+from domain.notifications.channel_requests import ChannelRequest, invalid, kind_errors, people_errors
 from domain.notifications.messages import trial_message
 from domain.notifications.recipients import recipient_of, unsealed
 from domain.ports.notifications import ChannelSender, NotDelivered
@@ -38,14 +38,11 @@ MAXIMUM_CHANNELS: Final = 10
 DEFAULT_PER_HOUR: Final = 20
 """The cap of a channel that people read."""
 
-MAXIMUM_PER_HOUR: Final = 1_000
 TESTS_PER_MINUTE: Final = 5
 ROTATION: Final = timedelta(hours=24)
 """For how long the secret before the present one signs too."""
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # what a secret begins with, not one
-_BOT_TOKEN: Final = re.compile(r"\d{3,20}:[A-Za-z0-9_-]{20,100}")
-_CHAT: Final = re.compile(r"-?\d{1,20}|@[A-Za-z0-9_]{4,64}")
 _MINUTE: Final = timedelta(minutes=1)
 
 
@@ -55,20 +52,6 @@ class WebhookAddresses(Protocol):
     def error(self, address: str) -> str | None:
         """Return what is wrong with an address, as a sentence; None if nothing is."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelRequest:
-    """The channel to create, as its user describes it; for a webhook `url`, for Telegram `chat` and `bot_token`."""
-
-    kind: ChannelKind
-    name: str
-    event_kinds: Sequence[UserEventKind]
-    url: str | None = None
-    chat: str | None = None
-    bot_token: str | None = None
-    quiet_hours: QuietHours | None = None
-    max_per_hour: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,11 +254,11 @@ class ChannelService:
         return replace(changed, attempts=0, failing_since=None, due_at=now)
 
     def _validate(self, request: ChannelRequest, *, is_new: bool = True) -> None:
-        errors = [*_kind_errors(request, is_new=is_new), *_people_errors(request)]
+        errors = [*kind_errors(request, is_new=is_new), *people_errors(request)]
         if request.kind is ChannelKind.WEBHOOK and request.url is not None:
             wrong = self._addresses.error(request.url)
             if wrong is not None:
-                errors.append(_invalid("url", wrong))
+                errors.append(invalid("url", wrong))
         if errors:
             raise InputErrors(errors)
 
@@ -298,43 +281,6 @@ def quiet_hours(start: time, end: time) -> QuietHours:
     return QuietHours(start, end)
 
 
-def _kind_errors(request: ChannelRequest, *, is_new: bool) -> list[InputError]:
-    """Return the errors of the fields that a kind of channel has to have, and may not have."""
-    fields = {"url": request.url, "chat": request.chat, "botToken": request.bot_token}
-    own = {ChannelKind.WEBHOOK: {"url"}, ChannelKind.TELEGRAM: {"chat", "botToken"}, ChannelKind.EMAIL: set[str]()}
-    errors = [
-        _invalid(name, f"A channel of the kind {request.kind.value} has no {name}; leave it out.")
-        for name, value in fields.items()
-        if value is not None and name not in own[request.kind]
-    ]
-    errors += [
-        _invalid(name, f"A channel of the kind {request.kind.value} needs {name}.")
-        for name, value in fields.items()
-        if is_new and value is None and name in own[request.kind]
-    ]
-    if request.chat is not None and not _CHAT.fullmatch(request.chat):
-        message = f"{request.chat[:50]!r} is not the id of a chat such as 123456789, -100123456789 or @mychannel."
-        errors.append(_invalid("chat", message))
-    if request.bot_token is not None and not _BOT_TOKEN.fullmatch(request.bot_token):
-        # It isn't repeated: it is a secret.
-        errors.append(_invalid("botToken", "This is not a token as BotFather gives them: digits, a colon, 35 others."))
-    return errors
-
-
-def _people_errors(request: ChannelRequest) -> list[InputError]:
-    errors = []
-    if not request.event_kinds:
-        errors.append(_invalid("eventKinds", "eventKinds is empty; name at least one, or disable the channel."))
-    if request.kind not in HUMAN_KINDS:
-        given = {"quietHours": request.quiet_hours, "maxPerHour": request.max_per_hour}
-        message = "A webhook delivers every event at once, since programs read it; leave {} out."
-        errors += [_invalid(name, message.format(name)) for name, value in given.items() if value is not None]
-    elif request.max_per_hour is not None and not 1 <= request.max_per_hour <= MAXIMUM_PER_HOUR:
-        message = f"maxPerHour is {request.max_per_hour}; it must be from 1 to {MAXIMUM_PER_HOUR:,}."
-        errors.append(_invalid("maxPerHour", message))
-    return errors
-
-
 async def _owned(transaction: UnitOfWork, user_id: UUID, channel_id: UUID) -> NotificationChannel:
     channel = await transaction.channels.get_for_update(user_id, channel_id)
     if channel is None:
@@ -348,10 +294,6 @@ def _distinct(kinds: Sequence[UserEventKind]) -> tuple[UserEventKind, ...]:
 
 def _given(value: str | Unchanged | None) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _invalid(field: str, message: str) -> InputError:
-    return InputError(ErrorCode.INVALID, message, ("input", field))
 
 
 def _unsupported(kind: ChannelKind) -> InputError:

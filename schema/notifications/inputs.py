@@ -10,7 +10,8 @@ from domain.core.errors import ErrorCode, InputError
 from domain.model import notifications as domain
 from domain.model.events import UserEventKind
 from domain.model.notifications import ChannelKind
-from domain.notifications.channels import ChannelChanges, ChannelRequest, quiet_hours
+from domain.notifications.channel_requests import ChannelRequest
+from domain.notifications.channels import ChannelChanges, quiet_hours
 from schema.common.changes import change, replacement
 
 _TIME: Final = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")

@@ -9,7 +9,8 @@ from typing import Any
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.notifications import ChannelKind, NotificationChannel
 from domain.model.users import ALL_SCOPES, Identity, User
-from domain.notifications.channels import ChannelRequest, ChannelService
+from domain.notifications.channel_requests import ChannelRequest
+from domain.notifications.channels import ChannelService
 from domain.notifications.deliverer import ChannelCounts, ChannelDeliverer, DelivererOptions
 from domain.ports.notifications import ChannelSender
 from domain.ports.unit_of_work import Database
