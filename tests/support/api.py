@@ -19,7 +19,7 @@ from domain.model.notifications import ChannelKind
 from domain.model.orders import Fill, Order
 from domain.model.strategies import StrategyVersion
 from domain.model.trading import Position, TradingSession
-from domain.model.users import ApiScope, Identity, User
+from domain.model.users import ApiScope, Identity, User, UserRole
 from infra.embedded.cache import EmbeddedCache
 from infra.outgoing.addresses import AddressGuard
 from infra.outgoing.http import OutgoingHttp
@@ -169,6 +169,13 @@ class Api:
         async with self.harness.database.transaction() as transaction:
             await transaction.users.add(user, "argon2id")
         return user
+
+    async def an_operator(self) -> User:
+        """Return a second stored user, who is an operator."""
+        user = await self.another_user()
+        async with self.harness.database.transaction() as transaction:
+            await transaction.users.set_role(user.email, UserRole.OPERATOR)
+        return replace(user, role=UserRole.OPERATOR)
 
     async def session(
         self, version: StrategyVersion | None = None, account_id: UUID | None = None, **changes: object

@@ -229,7 +229,7 @@ async def test_a_halt_is_read_from_what_it_holds_with_its_reason_and_those_above
     nothing = await api.run(HALTS, session=session)
     assert nothing["node"] == {"halt": None, "halts": [], "account": {"halt": None, "halts": []}}
     assert (nothing["viewer"], nothing["engine"]) == ({"halt": None, "halts": []}, {"halt": None})
-    operator = api.context(replace(await api.another_user(), role=UserRole.OPERATOR))
+    operator = api.context(await api.an_operator())
     user, engine = encode_id("User", api.harness.user.id), encode_id("Engine", "engine")
     await api.run(HALT, operator, id=engine, input={"reason": "maintenance", "reduceOnly": True})
     await api.run(HALT, operator, id=user, input={"reason": "unpaid"})
