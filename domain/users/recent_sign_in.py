@@ -8,8 +8,8 @@ from domain.model.users import Identity
 from domain.ports.unit_of_work import UnitOfWork
 from domain.users.identity_lock import lock_identity
 
-RECENT: Final = timedelta(minutes=15)
-"""For how long a sign-in, or a confirmation by the password, proves that it is the user who acts."""
+RECENT: Final = timedelta(hours=2)
+"""For how long a sign-in, or a confirmation by the password, proves who acts; GitHub's sudo mode lasts as long."""
 
 
 async def lock_recent_sign_in(transaction: UnitOfWork, identity: Identity, now: datetime) -> str | None:
@@ -29,7 +29,7 @@ async def require_recent_sign_in(reading: UnitOfWork, identity: Identity, now: d
 def confirmation_required() -> InputError:
     """Return the error for a login session whose last proof is too old."""
     message = (
-        f"The sign-in is more than {RECENT.total_seconds() / 60:.0f} minutes old: call loginSessionConfirm with the "
+        f"The sign-in is more than {RECENT.total_seconds() / 3600:.0f} hours old: call loginSessionConfirm with the "
         "password, or sign in again, and repeat this."
     )
     return InputError(ErrorCode.CONFIRMATION_REQUIRED, message)

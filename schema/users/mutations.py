@@ -208,7 +208,7 @@ class UserMutation:
         LoginSessionConfirmPayload,
         scope=ApiScope.ADMIN,
         description="Prove by the password who makes the request, for mutations that require a recent sign-in: they "
-        "accept this login session for 15 minutes. It requires a login session: an API key receives the error "
+        "accept this login session for two hours. It requires a login session: an API key receives the error "
         "FORBIDDEN.",
     )
     async def login_session_confirm(self, info: Info, input: Annotated[LoginSessionConfirmInput, INPUT]) -> Fields:
