@@ -87,7 +87,8 @@ class UserAdministration:
                 raise InputError(ErrorCode.CONFLICT, message, ("id",))
             await _require_another_operator(transaction, user)
             await transaction.users.set_disabled(user_id, now)
-            woken = await self._halts.add_halt_of_user(transaction, user_id, _with_reason(halt, administrator), now)
+            halt = _with_reason(halt, administrator)
+            woken = await self._halts.add_halt_of_user(transaction, user_id, halt, now, is_disabled=True)
             ended = await transaction.users.revoke_other_login_sessions(user_id, None, now)
             keys = [key.id for key in await transaction.users.api_keys(user_id)]
             await self._mails.notify(transaction, MailKind.USER_DISABLED, user, now)
@@ -130,7 +131,7 @@ class UserAdministration:
             await _require_right_over(transaction, administrator, user, now)
             # Sessions before their orders, as when users stop them themselves.
             stopped = await _stop_sessions(transaction, user_id, now, close_positions=close_positions)
-            woken = await self._halts.add_halt_of_user(transaction, user_id, halt, now)
+            woken = await self._halts.add_halt_of_user(transaction, user_id, halt, now, is_disabled=False)
             detail = f"{len(stopped)} trading sessions"
             await record_administration(transaction, self._ids, now, administrator, user_id, "userTradingStop", detail)
         await self._halts.wake_executors(woken | {session.account_id for session in stopped})

@@ -156,11 +156,13 @@ class HaltService:
                 )  # fmt: skip
 
     async def add_halt_of_user(
-        self, transaction: UnitOfWork, user_id: UUID, request: HaltRequest, at: datetime
+        self, transaction: UnitOfWork, user_id: UUID, request: HaltRequest, at: datetime, *, is_disabled: bool
     ) -> set[UUID]:
         """Halt the user from that time on, for an operator; return the accounts to wake after the commit.
 
-        An operator's halt that holds already stays, with its time; it forbids then what either forbids.
+        An operator's halt that holds already forbids then what either forbids. If the user is disabled it keeps its
+        time and reason, so that it outlasts disabling; else it is made again, so that it isn't the one that enabling
+        ends.
         """
         subject = HaltSubject(HaltLevel.USER, user_id, user_id)
         halts = await transaction.halts.get_many([(subject.level, subject.id)])
@@ -171,9 +173,10 @@ class HaltService:
             cancel_orders=held.cancel_orders or request.cancel_orders,
             reduce_only=held.state is TradingState.REDUCING and request.reduce_only,
             close_positions=held.close_positions or request.close_positions,
-            reason=held.reason,
+            reason=held.reason if is_disabled else request.reason or held.reason,
         )
-        return await self._set(transaction, subject, HaltAuthor.OPERATOR, both, since=held.since)
+        since = held.since if is_disabled else at
+        return await self._set(transaction, subject, HaltAuthor.OPERATOR, both, since=since)
 
     async def resume_enabled_user(self, transaction: UnitOfWork, user_id: UUID, disabled_at: datetime) -> None:
         """End the halt that was made when the user was disabled, unless an operator has made another one since."""

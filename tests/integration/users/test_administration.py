@@ -275,6 +275,30 @@ async def test_a_halt_that_an_operator_made_apart_outlasts_disabling(node: SignI
     assert (await stored(node, user.id)).trading_state is TradingState.REDUCING
 
 
+@pytest.mark.parametrize("stopped_first", [True, False])
+async def test_trading_that_was_stopped_stays_halted_for_its_reason_when_the_user_is_enabled(
+    node: SignInNode, *, stopped_first: bool
+) -> None:
+    operator, user, _ = await operator_and_user(node)
+    disabling, stopping = Administrator(operator, "unpaid"), Administrator(operator, "a wrong strategy")
+    if stopped_first:
+        await node.administration.stop_trading(stopping, user.id)
+        node.clock.move(5)
+    await node.administration.disable(disabling, user.id, HaltRequest(close_positions=True))
+    if not stopped_first:
+        node.clock.move(5)
+        await node.administration.stop_trading(stopping, user.id)
+    await node.administration.enable(disabling, user.id)
+
+    async with node.database.read_only() as reading:
+        (halt,) = await reading.halts.get_many([(HaltLevel.USER, user.id)])
+    assert (halt.by, halt.state, halt.close_positions, halt.reason) == (
+        HaltAuthor.OPERATOR, TradingState.HALTED, True, "a wrong strategy",
+    )  # fmt: skip
+    await node.halts.set_halt_of_user(operator, user.id, None)
+    assert (await stored(node, user.id)).trading_state is TradingState.ACTIVE
+
+
 async def test_signing_a_user_out_ends_keys_only_if_asked(node: SignInNode) -> None:
     operator, user, token = await operator_and_user(node)
     owner = await node.authenticator.identify(token)
