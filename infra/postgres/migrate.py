@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from domain.core.errors import Unavailable
 from infra.postgres.connection import Connection, translate_driver_errors
 from infra.postgres.partitions import ensure_partitions
 from infra.postgres.pool import Pool, connect, session_attributes
@@ -35,11 +36,13 @@ class DatabaseIsNewer(Exception):
 class MigrationFailed(Exception):
     """The database refused a migration, and is unchanged."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"the database could not be migrated, and is as it was: {reason}; "
+    def __init__(self, reason: str, *, is_unsuitable: bool) -> None:
+        advice = (
             "it must be a database of the engine's own, in which the user may create tables"
+            if is_unsuitable
+            else "remove the cause and migrate again, or go on with the version before and report this message"
         )
+        super().__init__(f"the database could not be migrated, and is as it was: {reason}; {advice}")
 
 
 async def migrate(dsn: str, months_ahead: int = 2) -> list[str]:
@@ -97,7 +100,10 @@ async def present_revision(connection: Connection) -> str | None:
 
 
 async def upgrade(dsn: str, revision: str = "head") -> list[str]:
-    """Apply the missing revisions up to `revision` in one transaction, and return them; raises `MigrationFailed`."""
+    """Apply the missing revisions up to `revision` in one transaction, and return them.
+
+    Raises `MigrationFailed`, and `Unavailable` if the connection breaks.
+    """
     from sqlalchemy import exc, text  # noqa: PLC0415  # 0.9 s of imports that a database at its head doesn't need
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415  # as above
@@ -112,8 +118,13 @@ async def upgrade(dsn: str, revision: str = "head") -> list[str]:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
             return await connection.run_sync(_run_alembic, revision)
-    except exc.ProgrammingError as error:  # a privilege that is lacking, or tables that are somebody else's
-        raise MigrationFailed(str(getattr(error.orig, "__cause__", None) or error).partition("\n")[0]) from None
+    except exc.DBAPIError as error:
+        if error.connection_invalidated:
+            message = "The connection to the database broke while it was migrated: migrate again."
+            raise Unavailable(message) from None
+        reason = str(getattr(error.orig, "__cause__", None) or error.orig).partition("\n")[0]
+        # A privilege that is lacking, or tables that are somebody else's; anything else is about what is stored.
+        raise MigrationFailed(reason, is_unsuitable=isinstance(error, exc.ProgrammingError)) from None
     finally:
         await engine.dispose()
 

@@ -4,10 +4,12 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 
+from domain.core.errors import Unavailable
 from domain.model.plans import STANDARD_PLAN
 from infra.postgres.connection import Connection
-from infra.postgres.migrate import head, is_up_to_date, migrate, upgrade
+from infra.postgres.migrate import MigrationFailed, head, is_up_to_date, migrate, present_revision, upgrade
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.repositories.jobs import PostgresJobs
@@ -384,3 +386,45 @@ async def test_points_of_equity_from_before_returns_were_stored_get_their_time_w
     assert [(round(row["growth"], 6), round(row["highest_growth"], 6)) for row in rows] == [
         (1, 1), (1.1, 1.1), (1.1, 1.1), (1.045, 1.1), (0, 1.1),
     ]  # fmt: skip
+
+
+async def test_an_account_that_lost_nearly_all_again_and_again_is_migrated(empty_database_dsn: str) -> None:
+    await upgrade(empty_database_dsn, "0052")
+    connection = await asyncpg.connect(empty_database_dsn)
+    await connection.execute("ALTER TABLE equity_points DROP CONSTRAINT equity_points_account_id_fkey")
+    await connection.execute(
+        "INSERT INTO equity_points SELECT $1, $1, '2026-01-01T00:00Z'::timestamptz + n * interval '1 minute', 1000,"
+        " 1000 * (n + 1), 0 FROM generate_series(0, 40) n", uuid4(),
+    )  # fmt: skip
+    await migrate(empty_database_dsn)
+    last = await connection.fetchrow("SELECT growth, highest_growth FROM equity_points ORDER BY at DESC LIMIT 1")
+    await connection.close()
+    assert last is not None
+    assert 0 < last["growth"] < 1e-200
+    assert last["highest_growth"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "raised", "message"),
+    [
+        ("RAISE 'value out of range: underflow' USING ERRCODE = 'numeric_value_out_of_range'", MigrationFailed,
+         "is as it was: value out of range: underflow; remove the cause"),
+        ("RAISE 'no' USING ERRCODE = 'check_violation'", MigrationFailed, "is as it was: no; remove the cause"),
+        ("PERFORM pg_terminate_backend(pg_backend_pid())", Unavailable, "migrate again"),
+    ],
+)  # fmt: skip
+async def test_whatever_fails_in_a_migration_is_said_in_a_sentence_and_changes_nothing(
+    empty_database_dsn: str, fault: str, raised: type[Exception], message: str
+) -> None:
+    await upgrade(empty_database_dsn, "0052")
+    connection = await asyncpg.connect(empty_database_dsn)
+    await connection.execute("ALTER TABLE equity_points DROP CONSTRAINT equity_points_account_id_fkey")
+    await connection.execute("INSERT INTO equity_points VALUES ($1, $1, now(), 1, 1, 0)", uuid4())
+    await connection.execute(
+        f"CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {fault}; RETURN NEW; END $$"
+    )
+    await connection.execute("CREATE TRIGGER fails BEFORE UPDATE ON equity_points EXECUTE FUNCTION fail()")
+    with pytest.raises(raised, match=message):
+        await migrate(empty_database_dsn)
+    assert await present_revision(Connection(connection)) == "0052"
+    await connection.close()

@@ -5,12 +5,13 @@ from alembic import op
 revision = "0053"
 down_revision = "0052"
 
-# The return of each part between two points leaves out what was paid in between them; growth is their product.
+# The return of each part between two points leaves out what was paid in between them; growth is their product,
+# within what PostgreSQL's exp can say.
 FILL = """
 UPDATE equity_points SET growth = known.growth, highest_growth = known.highest_growth FROM (
     SELECT subject_id, at, growth, max(growth) OVER (PARTITION BY subject_id ORDER BY at) AS highest_growth FROM (
-        SELECT subject_id, at, exp(least(sum(ln(greatest(part, 1e-9))) OVER (PARTITION BY subject_id ORDER BY at), 600))
-            AS growth
+        SELECT subject_id, at, exp(greatest(least(
+            sum(ln(greatest(part, 1e-9))) OVER (PARTITION BY subject_id ORDER BY at), 600), -600)) AS growth
         FROM (
             SELECT subject_id, at, coalesce(
                 (CASE WHEN lag(equity) OVER points > 0
