@@ -19,11 +19,11 @@ from bench.figures import Figure, percentile, report
 from domain.alerts.candle_rules import CandleGroup
 from domain.alerts.price_rules import PriceGroup
 from domain.alerts.triggers import WatchedRule, watch
+from domain.market_data.hub import MarketDataHub
 from domain.model.alert_rules import AlertDirection, AlertRepeat, AlertRule, AlertRuleStatus
 from domain.model.alerts import AlertCondition
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.bus import MessageBus
-from domain.ports.market_data import MarketFeed
 from domain.ports.unit_of_work import Database
 from infra.clock import SystemClock
 
@@ -85,7 +85,7 @@ class _Market:
         self.symbol = MarketSymbol("sandbox", f"C{number}/USDT")
         self._random = np.random.default_rng(number)
         self._price = 1_000.0
-        clock, feed = SystemClock(), cast("MarketFeed", _Now())
+        clock, feed = SystemClock(), cast("MarketDataHub", _Now())
 
         def fire(watched: WatchedRule, _at: datetime, _value: str | None) -> None:
             fired.append(watched)

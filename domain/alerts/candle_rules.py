@@ -12,16 +12,19 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from domain.alerts.following import keep_following
 from domain.alerts.latest import latest_value
-from domain.alerts.price_rules import RETRY_SECONDS, Fire
+from domain.alerts.price_rules import Fire
 from domain.alerts.triggers import WatchedRule
 from domain.core.backoff import Backoff
 from domain.core.clock import Clock
 from domain.core.errors import InputErrors
+from domain.market_data.feed_limit import FeedReader
+from domain.market_data.hub import MarketDataHub
 from domain.model.definitions import Sizing, StrategyDefinition
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.bus import MessageBus
-from domain.ports.market_data import CandleSubscription, MarketFeed
+from domain.ports.market_data import CandleSubscription
 from domain.ports.unit_of_work import Database
 from domain.strategies.compiled import CompiledStrategy, compile_definition
 from domain.strategies.evaluation import Evaluation, RuleName
@@ -44,7 +47,7 @@ class CandleGroup:
     """The rules on the candles of one market and timeframe."""
 
     def __init__(
-        self, key: CandleKey, database: Database, feed: MarketFeed, bus: MessageBus, clock: Clock, fire: Fire
+        self, key: CandleKey, database: Database, feed: MarketDataHub, bus: MessageBus, clock: Clock, fire: Fire
     ) -> None:
         self.market, self.timeframe = key
         self._database = database
@@ -77,13 +80,7 @@ class CandleGroup:
 
     async def run(self) -> None:
         """Follow the candles until cancelled."""
-        while True:
-            try:
-                async with self._feed.closed_candles(self.market, self.timeframe) as candles:
-                    await self._follow(candles)
-            except Exception:
-                log.exception("the alert rules on candles of %s failed and are started again", self.market)
-            await asyncio.sleep(RETRY_SECONDS)
+        await keep_following(self.market, self._follow_closed)
 
     def load(self, candles: Sequence[Candle]) -> bool:
         """Take in stored candles, oldest first; return whether there are enough."""
@@ -115,6 +112,10 @@ class CandleGroup:
             for watched in rules:
                 if watched.on_condition(holds, now) and is_recent:
                     self._fire(watched, now, " ".join(text.split()))
+
+    async def _follow_closed(self) -> None:
+        async with self._feed.closed_candles(self.market, self.timeframe, FeedReader.USER) as candles:
+            await self._follow(candles)
 
     async def _follow(self, candles: CandleSubscription) -> None:
         while True:

@@ -1,21 +1,19 @@
 """Alert rules on the price of one market: by each trade, and by the candles whose trades weren't seen."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from domain.alerts.following import keep_following
 from domain.alerts.triggers import WatchedRule
 from domain.core.clock import Clock
 from domain.core.money import plain
+from domain.market_data.feed_limit import FeedReader
+from domain.market_data.hub import MarketDataHub
 from domain.model.markets import Candle, MarketSymbol, Timeframe
-from domain.ports.market_data import MarketFeed
 
-log = logging.getLogger(__name__)
-
-RETRY_SECONDS: Final = 2.0
 RECENT_SECONDS: Final = 120.0
 """How old a candle may be to alert of: what closed before that is history."""
 
@@ -25,7 +23,7 @@ Fire = Callable[[WatchedRule, datetime, str | None], None]
 class PriceGroup:
     """The rules on one market's price."""
 
-    def __init__(self, market: MarketSymbol, feed: MarketFeed, clock: Clock, fire: Fire) -> None:
+    def __init__(self, market: MarketSymbol, feed: MarketDataHub, clock: Clock, fire: Fire) -> None:
         self.rules: Sequence[WatchedRule] = ()
         self._market = market
         self._feed = feed
@@ -34,14 +32,7 @@ class PriceGroup:
 
     async def run(self) -> None:
         """Follow the market until cancelled."""
-        while True:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._follow_trades())
-                    group.create_task(self._follow_candles())
-            except* Exception:
-                log.exception("the alert rules on %s failed and are started again", self._market)
-            await asyncio.sleep(RETRY_SECONDS)
+        await keep_following(self._market, self._follow)
 
     def on_prices(self, prices: Sequence[Decimal]) -> None:
         """Take in the prices of trades, in their order."""
@@ -61,12 +52,18 @@ class PriceGroup:
             if watched.is_armed and watched.on_range(candle.low, candle.high, candle.open_time, now):
                 self._fire(watched, now, plain(candle.close))
 
+    async def _follow(self) -> None:
+        # Admitted once, so that a refusal is one error and not those of both streams.
+        async with self._feed.subscribe(self._market, FeedReader.USER), asyncio.TaskGroup() as group:
+            group.create_task(self._follow_trades())
+            group.create_task(self._follow_candles())
+
     async def _follow_trades(self) -> None:
-        async for trades in self._feed.trade_stream(self._market):
+        async for trades in self._feed.trade_stream(self._market, FeedReader.USER):
             if trades:
                 self.on_prices([trade.price for trade in trades])
 
     async def _follow_candles(self) -> None:
-        async with self._feed.closed_candles(self._market, Timeframe.M1) as candles:
+        async with self._feed.closed_candles(self._market, Timeframe.M1, FeedReader.USER) as candles:
             async for candle in candles:
                 self.on_candle(candle)

@@ -9,16 +9,18 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.alerts.candle_rules import CandleGroup, CandleKey
+from domain.alerts.following import keep_following
 from domain.alerts.price_rules import PriceGroup
 from domain.alerts.triggers import WatchedRule, watch
 from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.wakeup import Wakeup
+from domain.market_data.feed_limit import FeedReader
+from domain.market_data.hub import MarketDataHub
 from domain.model.alert_rules import AlertRepeat, AlertRule
 from domain.model.alerts import AlertCondition
 from domain.model.markets import MarketSymbol
 from domain.ports.bus import MessageBus
-from domain.ports.market_data import MarketDataProvider
 from domain.ports.unit_of_work import Database
 
 
@@ -47,7 +49,7 @@ class AlertDependencies:
     """What the evaluation of rules works with."""
 
     database: Database
-    feed: MarketDataProvider
+    feed: MarketDataHub
     bus: MessageBus
     clock: Clock
     holder: str
@@ -63,13 +65,16 @@ class _Follower(Protocol):
 class FeedWatch:
     """Keeps the feed of a market running, so that its state is known."""
 
-    def __init__(self, market: MarketSymbol, feed: MarketDataProvider) -> None:
+    def __init__(self, market: MarketSymbol, feed: MarketDataHub) -> None:
         self._market = market
         self._feed = feed
 
     async def run(self) -> None:
         """Follow the market until cancelled."""
-        async with self._feed.subscribe(self._market):
+        await keep_following(self._market, self._follow)
+
+    async def _follow(self) -> None:
+        async with self._feed.subscribe(self._market, FeedReader.USER):
             await asyncio.Event().wait()
 
 

@@ -231,9 +231,11 @@ class MarketDataHub:
                     yield candle
 
     @asynccontextmanager
-    async def closed_candles(self, market: MarketSymbol, timeframe: Timeframe) -> AsyncIterator[ClosedCandleStream]:
+    async def closed_candles(
+        self, market: MarketSymbol, timeframe: Timeframe, reader: FeedReader = FeedReader.ENGINE
+    ) -> AsyncIterator[ClosedCandleStream]:
         """Provide the candles that close inside the block: each once, oldest first, stored before it is published."""
-        async with self.subscribe(market) as state:
+        async with self.subscribe(market, reader) as state:
             with state.closed_candle_queue(timeframe) as queue:
                 yield self._without_gaps(market, timeframe, queue)
 

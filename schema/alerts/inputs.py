@@ -90,7 +90,12 @@ class DrawdownAlertInput:
 
 @strawberry.input(description="That the feed of a market is not live for some time.")
 class FeedAlertInput:
-    market: MarketSymbol = strawberry.field(description="The market. Its feed runs as long as the rule is active.")
+    market: MarketSymbol = strawberry.field(
+        description=(
+            "The market. Its feed runs as long as the rule is active, once there is room for it among the markets that "
+            "the server follows for its clients."
+        )
+    )
     after_seconds: int = strawberry.field(default=60, description="For how long, from 0 to 86,400 seconds.")
 
     def to_domain(self) -> ConditionRequest:

@@ -32,7 +32,7 @@ from infra.postgres.pool import Pool
 from tests.support.orders import BTC, a_market
 from tests.support.trading import new_account
 from tests.support.users import stored_user
-from tests.support.waiting import read_until
+from tests.support.waiting import eventually, read_until
 
 ABOVE = ConditionRequest(AlertCondition.PRICE, BTC, direction=AlertDirection.ABOVE, level=Decimal(100))
 QUICK = EvaluatorOptions(claim_seconds=0.05, poll_seconds=0.02, equity_seconds=0.02, reload_seconds=0.2)
@@ -296,6 +296,31 @@ async def test_a_feed_that_goes_silent_fires(alerting: Alerting) -> None:
         await publish(FeedState.STALE)
         (event,) = await alerting.alerts(1)
     assert "isn't live: STALE since" in str(event.message)
+
+
+async def test_rules_follow_no_more_markets_than_clients_may(
+    alerting: Alerting, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One market for users and one for others: rules on a second market wait, whatever they look at."""
+    alerting.hub = MarketDataHub(alerting.bus, EmbeddedCache(clock), alerting.database, clock, max_feeds_per_venue=2)
+    eth = replace(BTC, symbol="ETH/USDT")
+    known = AlertService(alerting.database, lambda symbol: replace(a_market(), symbol=symbol), alerting.bus, clock, IDS)
+    first = await alerting.create()
+    try:
+        async with alerting.evaluator():
+            await alerting.arm(first)
+            for condition in (
+                replace(ABOVE, market=eth),
+                ConditionRequest(AlertCondition.FEED, eth, after_seconds=0),
+                ConditionRequest(AlertCondition.INDICATOR, eth, Timeframe.M1, "close > open"),
+            ):
+                await known.create(alerting.user.id, AlertRequest("more", condition), None)
+            await eventually(lambda: caplog.text.count(f"the alert rules on {eth} wait") == 3, "they are refused")
+            assert alerting.hub.followed.get(eth) is None
+            await alerting.trade(101)
+            await alerting.alerts(1)
+    finally:
+        await alerting.hub.close()
 
 
 @pytest.mark.parametrize(
