@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from typing import Final, Protocol
@@ -179,9 +180,7 @@ class ChannelService:
             if channel.kind is not ChannelKind.WEBHOOK:
                 raise InputError(ErrorCode.INVALID, "Only a webhook has a secret that signs its messages.", ("id",))
             sealed = self._vault.seal_secret(secret, user_id)
-            changed = replace(
-                channel, secret=sealed, previous_secret=channel.secret, previous_until=now + ROTATION, due_at=now
-            )
+            changed = replace(channel, secret=sealed, previous_secret=channel.secret, previous_until=now + ROTATION)
             await transaction.channels.save(changed)
             await self._record(transaction, changed, now, "notificationChannelSecretRotate")
         return changed, secret
@@ -241,7 +240,7 @@ class ChannelService:
             name=normalise_name(asked.name, "name"),
             event_kinds=_distinct(asked.event_kinds),
             target=asked.url if is_webhook else asked.chat,
-            secret=channel.secret if token is None else self._vault.seal_secret(token, channel.user_id),
+            secret=channel.secret if token is None else self._sealed(channel, token, now),
             quiet_from=None if quiet is None else quiet.start,
             quiet_until=None if quiet is None else quiet.end,
             max_per_hour=asked.max_per_hour,
@@ -250,8 +249,19 @@ class ChannelService:
             return replace(changed, status=ChannelStatus.DISABLED)
         if changes.enabled is True:
             changed = replace(changed, status=ChannelStatus.ACTIVE)
+        is_redirected = changed.target != channel.target or changed.secret != channel.secret
+        if not is_redirected and changed.status is channel.status:
+            # A channel that fails is tried when it was to be: no number of changes calls its receiver more often.
+            return changed if channel.attempts else replace(changed, due_at=now)
         # What was wrong may be mended: it is tried at once, and its time of failing begins again.
         return replace(changed, attempts=0, failing_since=None, due_at=now)
+
+    def _sealed(self, channel: NotificationChannel, token: str, now: datetime) -> bytes | None:
+        """Return a token as it is stored; as it is already if the channel has the same."""
+        with suppress(NotDelivered):
+            if unsealed(channel, self._vault, now) == [token]:
+                return channel.secret
+        return self._vault.seal_secret(token, channel.user_id)
 
     def _validate(self, request: ChannelRequest, *, is_new: bool = True) -> None:
         errors = [*kind_errors(request, is_new=is_new), *people_errors(request)]

@@ -7,20 +7,28 @@ that was checked: a name that leads elsewhere a moment later (DNS rebinding) gai
 
 import asyncio
 import socket
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final
+from typing import Final, TypeVar
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from yarl import URL
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+_Found = TypeVar("_Found")
+
 MAX_URL: Final = 2_000
 RESOLVERS: Final = 32
 """Threads that resolve names: a name server that stalls holds up nothing but these."""
+
+RESOLVERS_PER_OWNER: Final = 2
+"""How many of them one user's names may hold: a look-up that nobody waits for any more still has its thread."""
 
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
 _SPECIAL: Final = tuple(
@@ -45,6 +53,7 @@ class AddressGuard:
     def __init__(self, networks: Sequence[str] = ()) -> None:
         self._networks = tuple(ip_network(network, strict=False) for network in networks)
         self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
+        self._shares: WeakValueDictionary[UUID | None, asyncio.Semaphore] = WeakValueDictionary()
 
     def close(self) -> None:
         """Resolve no more."""
@@ -84,13 +93,16 @@ class AddressGuard:
             raise AddressNotAllowed("The address has a fragment (#…), which no server gets to see; leave it out.")
         return url
 
-    async def resolve(self, url: URL) -> list[Address]:
-        """Return the addresses of the URL's host, of which each may be called; raises `AddressNotAllowed`, OSError."""
+    async def resolve(self, url: URL, owner: UUID | None = None) -> list[Address]:
+        """Return the addresses of the URL's host, of which each may be called; raises `AddressNotAllowed`, OSError.
+
+        The names of one owner wait for each other if there are many at once.
+        """
         host = url.host
         assert host is not None
         find = partial(socket.getaddrinfo, host, url.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
         try:
-            found = await asyncio.get_running_loop().run_in_executor(self._threads, find)
+            found = await self._look_up(find, owner)
         except UnicodeError:
             raise AddressNotAllowed("The address has no name of a host that can be looked up.") from None
         addresses = list(dict.fromkeys(ip_address(str(info[4][0]).partition("%")[0]) for info in found))
@@ -102,6 +114,25 @@ class AddressGuard:
             if url.scheme == "http":
                 raise AddressNotAllowed("The address must begin with https://, since it leads out of the own network.")
         return addresses
+
+    async def _look_up(self, find: Callable[[], _Found], owner: UUID | None) -> _Found:
+        loop, share = asyncio.get_running_loop(), self._shares.get(owner)
+        if share is None:
+            self._shares[owner] = share = asyncio.Semaphore(RESOLVERS_PER_OWNER)
+        await share.acquire()
+
+        def release(_ended: Future[_Found]) -> None:
+            with suppress(RuntimeError):  # the loop has ended before the thread
+                loop.call_soon_threadsafe(share.release)
+
+        try:
+            running = self._threads.submit(find)
+        except BaseException:
+            share.release()
+            raise
+        # By the thread's end, not by that of the wait: nothing cuts a look-up short.
+        running.add_done_callback(release)
+        return await asyncio.wrap_future(running)
 
     def _is_own(self, address: Address) -> bool:
         # As what it is: an IPv4 address in IPv6 form is one of its IPv4 network.

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 import aiohttp
 from yarl import URL
@@ -37,17 +38,26 @@ class OutgoingHttp:
         self._total_seconds = total_seconds
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, address: str, body: bytes, headers: Mapping[str, str], *, checked: bool = True) -> Answer:
+    async def post(
+        self,
+        address: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        checked: bool = True,
+        owner: UUID | None = None,
+    ) -> Answer:
         """Return the answer to a POST; raises `NotDelivered`, which doesn't repeat the address.
 
-        `checked` is False for an address that the operator has set: it may be of the own network.
+        `checked` is False for an address that the operator has set: it may be of the own network. `owner` is the user
+        who named it: slow names hold up no other's.
         """
         try:
             url = self.guard.parse(address) if checked else URL(address)
             async with asyncio.timeout(self._total_seconds):
                 if not checked:
                     return await self._post(url, url, body, headers)
-                return await self._post_to_first(url, await self.guard.resolve(url), body, headers)
+                return await self._post_to_first(url, await self.guard.resolve(url, owner), body, headers)
         except AddressNotAllowed as error:
             raise NotDelivered(str(error)) from None
         except TimeoutError:

@@ -26,7 +26,6 @@ class WebhookSender:
     async def send(
         self, channel: NotificationChannel, recipient: str, secrets: Sequence[str], message: ChannelMessage
     ) -> None:
-        del channel
         # The time of the attempt, not of the event: a receiver refuses what is minutes old as a repeated one.
         timestamp = int(self._clock.now().timestamp())
         headers = {
@@ -37,7 +36,7 @@ class WebhookSender:
                 signature(secret, message.id, timestamp, message.payload) for secret in secrets
             ),
         }
-        raise_unless_taken(await self._http.post(recipient, message.payload, headers))
+        raise_unless_taken(await self._http.post(recipient, message.payload, headers, owner=channel.user_id))
 
 
 def signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

@@ -85,6 +85,30 @@ async def test_a_receiver_asked_to_be_left_alone_is(notifying: Notifying) -> Non
     assert await notifying.deliverer().deliver_due() == 1
 
 
+@pytest.mark.parametrize("is_webhook", [True, False])
+async def test_no_number_of_changes_calls_a_receiver_that_fails_more_often(
+    notifying: Notifying, is_webhook: bool
+) -> None:
+    channel = (await notifying.webhook())[0] if is_webhook else await notifying.telegram()
+    same = ChannelChanges(url=notifying.receiver.url) if is_webhook else ChannelChanges(chat="42", bot_token=BOT_TOKEN)
+    await notifying.alert("one")
+    notifying.receiver.refuse(500)
+    await notifying.deliverer().deliver_due()
+    failed = await notifying.stored(channel)
+    assert failed.attempts == 1
+    for changes in (ChannelChanges(name="renamed"), ChannelChanges(enabled=True), same):
+        await notifying.service.update(notifying.identity, channel.id, changes)
+        assert await notifying.deliverer().deliver_due() == 0
+    if is_webhook:
+        await notifying.service.rotate(notifying.identity, channel.id)
+        assert await notifying.deliverer().deliver_due() == 0
+    stored = await notifying.stored(channel)
+    assert (stored.attempts, stored.due_at, stored.failing_since) == (1, failed.due_at, failed.failing_since)
+    elsewhere = ChannelChanges(url=f"{notifying.receiver.url}/2") if is_webhook else ChannelChanges(chat="43")
+    await notifying.service.update(notifying.identity, channel.id, elsewhere)
+    assert await notifying.deliverer().deliver_due() == 1, "another receiver is tried at once"
+
+
 async def test_after_three_days_the_channel_is_given_up_and_an_alert_reports_it(
     notifying: Notifying, pool: Pool
 ) -> None:

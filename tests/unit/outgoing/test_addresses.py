@@ -1,14 +1,18 @@
 """No way of writing an address leads into the own network."""
 
+import asyncio
 import socket
+import threading
 from ipaddress import ip_address
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from yarl import URL
 
+from domain.core.background import cancel_and_wait
 from domain.ports.notifications import NotDelivered
-from infra.outgoing.addresses import AddressGuard, AddressNotAllowed, is_public
+from infra.outgoing.addresses import RESOLVERS, RESOLVERS_PER_OWNER, AddressGuard, AddressNotAllowed, is_public
 from infra.outgoing.http import OutgoingHttp
 from tests.support.receiver import Receiver, open_receiver
 
@@ -114,6 +118,34 @@ async def test_a_name_that_leads_elsewhere_a_moment_later_gains_nothing(monkeypa
         finally:
             await http.close()
     assert len(receiver.requests) == 1
+
+
+async def test_slow_names_of_one_user_hold_up_no_name_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up that nobody waits for any more still holds its thread, and so its user's share."""
+    started: list[str] = []
+    answered = threading.Event()
+
+    def find(host: str, port: int, **_options: object) -> list[Any]:
+        started.append(host)
+        if host.startswith("slow"):
+            answered.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", port))]
+
+    monkeypatch.setattr("infra.outgoing.addresses.socket.getaddrinfo", find)
+    guard, slow, other = AddressGuard(), uuid4(), uuid4()
+    try:
+        for number in range(RESOLVERS + 8):
+            abandoned = asyncio.create_task(guard.resolve(URL(f"https://slow{number}.example/"), slow))
+            await asyncio.sleep(0)
+            if number >= RESOLVERS_PER_OWNER:
+                await cancel_and_wait(abandoned)
+        assert await guard.resolve(URL("https://quick.example/"), other) == [ip_address("8.8.8.8")]
+        assert [host for host in started if host.startswith("slow")] == ["slow0.example", "slow1.example"]
+        answered.set()
+        assert await guard.resolve(URL("https://late.example/"), slow) == [ip_address("8.8.8.8")]
+    finally:
+        answered.set()
+        guard.close()
 
 
 async def test_a_redirect_is_not_followed_and_its_cookie_is_not_kept() -> None:
