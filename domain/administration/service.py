@@ -20,6 +20,7 @@ from domain.trading.trading_sessions import request_stop
 from domain.users.authentication import Authenticator
 from domain.users.mail_composer import RESET_CODE_LIFE
 from domain.users.operators import Administrator, lock_subject, record_administration, require_person, validate_reason
+from domain.users.standing_access import end_standing_access
 from domain.users.tokens import credential_hash, new_email_code
 from domain.users.user_mails import UserMails
 
@@ -185,17 +186,17 @@ class UserAdministration:
     async def sign_out(
         self, administrator: Administrator, user_id: UUID, *, revoke_api_keys: bool = False
     ) -> tuple[User, int, int]:
-        """End the user's login sessions, and for good the API keys and webhooks too if asked.
+        """End the user's login sessions; if asked also API keys, webhooks, linked identities, and what channels send.
 
-        Return the user with how many login sessions and API keys ended.
+        A user without a password then needs a reset of it to sign in again. Return the user with how many login
+        sessions and API keys ended.
         """
         async with self._acting(administrator, user_id) as (transaction, user, now, record):
             await _require_right_over(transaction, administrator, user, now)
             sessions = await transaction.users.revoke_other_login_sessions(user_id, None, now)
             keys: list[UUID] = []
             if revoke_api_keys:
-                keys = await transaction.users.revoke_api_keys(user_id, None, now)
-                await transaction.signal_webhooks.revoke_all(user_id, now)
+                keys = await end_standing_access(transaction, user_id, now)
             detail = f"{len(sessions)} login sessions" + (f", {len(keys)} API keys" if revoke_api_keys else "")
             await record("userSignOut", detail)
         await self._authenticator.revoke([*sessions, *keys])

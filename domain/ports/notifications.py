@@ -61,6 +61,10 @@ class ChannelRepository(Protocol):
         """Delete a channel with its deliveries."""
         ...
 
+    async def disable_all(self, user_id: UUID) -> None:
+        """Disable the user's channels and drop their earlier secrets; a claim for delivering ends."""
+        ...
+
     async def claim_due(
         self, holder: str, now: datetime, until: datetime, limit: int, exclude: Sequence[UUID]
     ) -> list[NotificationChannel]:

@@ -13,6 +13,7 @@ from domain.users.authentication import Authenticator
 from domain.users.code_checks import MailLimits, code_rejected, find_code, take_code
 from domain.users.new_passwords import store_password
 from domain.users.password_hashing import HashQueue
+from domain.users.standing_access import end_standing_access
 from domain.users.user_mails import UserMails
 
 _PURPOSES: Final = frozenset({CodePurpose.PASSWORD_RESET, CodePurpose.OPERATOR_RESET})
@@ -59,9 +60,10 @@ class PasswordResetService:
     ) -> None:
         """Set the password of the code's user, and end all login sessions of theirs.
 
-        API keys, webhooks and linked identities stay, unless `revoke_api_keys`, or the email was never verified: then
-        somebody else may have registered it and made them, and a second factor, which ends as well. Raises
-        CREDENTIALS_REJECTED, PASSWORD_TOO_WEAK, INVALID and `RateLimited`.
+        API keys, webhooks, linked identities and notification channels stay, unless `revoke_api_keys`, or the email was
+        never verified: then somebody else may have registered it and made them, and a second factor, which ends as
+        well. An operator's code unlinks identities in any case: who asked the operator has none to sign in by, or
+        fears that of a thief. Raises CREDENTIALS_REJECTED, PASSWORD_TOO_WEAK, INVALID and `RateLimited`.
         """
         validate_password(password)
         now = self._clock.now()
@@ -90,8 +92,8 @@ class PasswordResetService:
         is_first_proof = code.purpose is CodePurpose.PASSWORD_RESET and user.email_verified_at is None
         proved_at = now if is_first_proof else user.email_verified_at
         if revoke_api_keys or is_first_proof:
-            ended += await transaction.users.revoke_api_keys(user_id, None, now)
-            await transaction.signal_webhooks.revoke_all(user_id, now)
+            ended += await end_standing_access(transaction, user_id, now)
+        elif code.purpose is CodePurpose.OPERATOR_RESET:
             await transaction.oidc.remove_all(user_id)
         if is_first_proof:
             await transaction.two_factors.delete(user_id)

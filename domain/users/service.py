@@ -16,7 +16,7 @@ from domain.users.identity_lock import lock_identity
 from domain.users.login_throttle import LoginThrottle
 from domain.users.new_passwords import store_password
 from domain.users.password_check import PasswordCheck, current_password_rejected
-from domain.users.password_hashing import HashQueue
+from domain.users.password_hashing import NO_PASSWORD, HashQueue
 from domain.users.profile import ProfileChanges, normalise_profile, with_profile
 from domain.users.registration import Registrar
 from domain.users.sign_in import SignedIn, SignIn, require_enabled
@@ -168,8 +168,9 @@ class UserService:
     ) -> User:
         """Change the profile, or the password (given the current one); a new password revokes all other login sessions.
 
-        `revoke_api_keys` also revokes all API keys but the one that the request came with, `revoke_signal_webhooks` all
-        webhooks of trading sessions.
+        `revoke_api_keys` also revokes all API keys but the one that the request came with, and unlinks all identities,
+        unless the user has no password to sign in by, or an API key asks without one; `revoke_signal_webhooks` revokes
+        all webhooks of trading sessions.
         """
         reject_nulls(password=password)
         if not identity.is_login_session and profile.notify_sign_in is not UNCHANGED:
@@ -201,6 +202,8 @@ class UserService:
                 await self._mails.notify(transaction, MailKind.PASSWORD_CHANGED, user, now)
             if revoke_api_keys:
                 ended += await transaction.users.revoke_api_keys(user_id, identity.credential_id, now)
+                if change is not None or (identity.is_login_session and stored_hash != NO_PASSWORD):
+                    await transaction.oidc.remove_all(user_id)
             if revoke_signal_webhooks:
                 await transaction.signal_webhooks.revoke_all(user_id, now)
             await record_activity(transaction, self._ids, now, user_id, "userUpdate", ("User", str(user_id)))

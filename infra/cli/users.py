@@ -203,7 +203,7 @@ def reset_two_factor(name: Name, reason: Reason = None, data_dir: DataDirectory 
 def sign_out(
     name: Name,
     reason: Reason = None,
-    api_keys: Annotated[bool, typer.Option("--api-keys", help="Revoke API keys and webhooks too.")] = False,
+    api_keys: Annotated[bool, typer.Option("--api-keys", help="End keys, webhooks, identities, channels too.")] = False,
     data_dir: DataDirectory = None,
 ) -> None:
     """End all login sessions of a user, and the connections of their clients."""

@@ -63,5 +63,7 @@ class UserTwoFactorResetInput(ReasonInput): ...
 class UserSignOutInput(ReasonInput):
     revoke_api_keys: bool = strawberry.field(
         default=False,
-        description="True to also revoke all API keys and all webhooks of trading sessions, for good.",
+        description="True to also revoke all API keys and all webhooks of trading sessions, for good, to unlink all "
+        "identities at OpenID providers, and to disable all notification channels. A user without a password then "
+        "needs a reset of it to sign in.",
     )

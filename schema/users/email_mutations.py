@@ -36,8 +36,8 @@ class PasswordResetInput:
     password: str = strawberry.field(description="The new password, of 10 to 256 characters.")
     revoke_api_keys: bool = strawberry.field(
         default=False,
-        description="True to also revoke all API keys and all webhooks of trading sessions, and to unlink all "
-        "identities at OpenID providers.",
+        description="True to also revoke all API keys and all webhooks of trading sessions, to unlink all identities "
+        "at OpenID providers, and to disable all notification channels.",
     )
 
 
@@ -117,7 +117,7 @@ class EmailMutation:
         scope=None,
         description="Set a new password by the code of a mail. It ends all login sessions, and a mail to the user "
         "reports it. API keys stay valid unless `revokeApiKeys` is true or the email address was never verified "
-        "before. It doesn't sign in: call `userLogin`.",
+        "before. An operator's code unlinks all identities at OpenID providers. It doesn't sign in: call `userLogin`.",
     )
     async def password_reset(self, info: Info, input: Annotated[PasswordResetInput, INPUT]) -> Fields:
         await users.reset_password(info.context, input.code, input.password, revoke_api_keys=input.revoke_api_keys)

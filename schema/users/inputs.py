@@ -76,7 +76,10 @@ class UserUpdateInput:
         "sign-in is required: otherwise the error is CONFIRMATION_REQUIRED.",
     )
     revoke_api_keys: bool = strawberry.field(
-        default=False, description="True to revoke all API keys, except the one with which this request is made."
+        default=False,
+        description="True to revoke all API keys, except the one with which this request is made, and to unlink all "
+        "identities at OpenID providers. Those stay if the user has no password, or an API key asks without a new one. "
+        "Notification channels stay.",
     )
     revoke_signal_webhooks: bool = strawberry.field(
         default=False, description="True to revoke all webhooks of trading sessions."

@@ -67,6 +67,9 @@ SELECT count(*), min(finished_at) FROM channel_deliveries
 WHERE channel_id = $1 AND sequence IS NOT NULL AND status = 'DELIVERED' AND finished_at > $2"""
 _DELETE_OLD: Final = """
 DELETE FROM channel_deliveries WHERE id IN (SELECT id FROM channel_deliveries WHERE created_at < $1 LIMIT $2)"""
+_DISABLE_ALL: Final = """
+UPDATE notification_channels SET status = 'DISABLED', previous_secret = NULL, previous_until = NULL,
+    claimed_by = NULL, claimed_until = NULL WHERE user_id = $1"""
 _REPLACE: Final = """
 UPDATE notification_channels SET secret = $3, previous_secret = $5
 WHERE id = $1 AND secret = $2 AND previous_secret IS NOT DISTINCT FROM $4 RETURNING id"""
@@ -96,6 +99,9 @@ class PostgresChannels(Repository):
 
     async def delete(self, channel_id: UUID) -> None:
         await self._connection.execute("DELETE FROM notification_channels WHERE id = $1", channel_id)
+
+    async def disable_all(self, user_id: UUID) -> None:
+        await self._connection.execute(_DISABLE_ALL, user_id)
 
     async def claim_due(
         self, holder: str, now: datetime, until: datetime, limit: int, exclude: Sequence[UUID]
