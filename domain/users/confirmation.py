@@ -7,6 +7,8 @@ from domain.ports.unit_of_work import Database
 from domain.users.activity import record_activity
 from domain.users.identity_lock import lock_identity
 from domain.users.password_check import PasswordCheck, current_password_rejected
+from domain.users.password_hashing import NO_PASSWORD
+from domain.users.recent_sign_in import confirmation_required
 from domain.users.two_factor import SecondFactor, Verdict, two_factor_rejected, two_factor_required
 
 
@@ -25,8 +27,9 @@ class ConfirmationService:
     async def confirm(self, identity: Identity, password: str | None, two_factor_code: str | None) -> None:
         """Store that the user of the login session has proved who they are now.
 
-        Raises CREDENTIALS_REJECTED, TWO_FACTOR_REQUIRED, CONFIRMATION_REQUIRED for a user without a password, who signs
-        in again instead, `RateLimited`, and `Forbidden` for an API key.
+        Raises CREDENTIALS_REJECTED, TWO_FACTOR_REQUIRED, `RateLimited`, and `Forbidden` for an API key. A user without
+        a password proves nothing but by a second factor while the sign-in is recent: else it is CONFIRMATION_REQUIRED,
+        and they sign in again, since a session that confirmed itself would be a thief's for ever.
         """
         if not identity.is_login_session:
             raise Forbidden("An API key has no login session to confirm.")
@@ -36,6 +39,8 @@ class ConfirmationService:
             if await lock_identity(transaction, identity, now) != verified:
                 raise current_password_rejected()
             verdict = await self._second_factor.verify(transaction, user_id, two_factor_code)
+            if verdict is Verdict.NOT_ENABLED and verified == NO_PASSWORD:
+                raise confirmation_required()
             if verdict in {Verdict.NOT_ENABLED, Verdict.RIGHT}:
                 await transaction.users.confirm_login_session(identity.credential_id, now)
                 subject = ("LoginSession", str(identity.credential_id))

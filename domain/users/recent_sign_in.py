@@ -29,7 +29,7 @@ async def require_recent_sign_in(reading: UnitOfWork, identity: Identity, now: d
 def confirmation_required() -> InputError:
     """Return the error for a login session whose last proof is too old."""
     message = (
-        f"The sign-in is more than {RECENT.total_seconds() / 3600:.0f} hours old: call loginSessionConfirm with the "
-        "password, or sign in again, and repeat this."
+        f"It takes a sign-in of the last {RECENT.total_seconds() / 3600:.0f} hours: call loginSessionConfirm with the "
+        "password, or without one sign in again, and repeat this."
     )
     return InputError(ErrorCode.CONFIRMATION_REQUIRED, message)

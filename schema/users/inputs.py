@@ -90,7 +90,9 @@ class UserUpdateInput:
 class LoginSessionConfirmInput:
     password: str | None = strawberry.field(
         default=None,
-        description="The user's password. A user without one signs in again in the place of this mutation.",
+        description="The user's password. A user without one signs in again in the place of this mutation; while the "
+        "sign-in is recent a code of two-factor authentication confirms it too. Otherwise the error is "
+        "CONFIRMATION_REQUIRED.",
     )
     two_factor_code: str | None = strawberry.field(
         default=None,

@@ -10,6 +10,7 @@ from domain.core.pagination import KeysetPage
 from domain.model.users import ApiScope, Identity, UserRole
 from domain.personal_data.exports import DataExportService
 from domain.trading.signal_webhooks import SignalWebhookService
+from domain.users.password_hashing import NO_PASSWORD
 from domain.users.profile import ProfileChanges
 from domain.users.recent_sign_in import RECENT
 from infra.security import HmacLinks, RandomTokens
@@ -105,3 +106,23 @@ async def test_an_api_key_neither_confirms_nor_changes_what_its_user_is_notified
             await node.users.update(key, profile=ProfileChanges(notify_sign_in=quiet))
     assert (await node.users.update(key, "Ada", profile=ProfileChanges(locale="de"))).locale == "de"
     assert not (await node.users.update(ada, profile=ProfileChanges(notify_sign_in=False))).notify_sign_in
+
+
+async def test_a_session_of_who_has_no_password_does_not_confirm_itself(node: SignInNode, ada: Identity) -> None:
+    import pyotp  # noqa: PLC0415  # only here
+
+    async with node.database.transaction() as transaction:
+        await transaction.users.set_password(ada.user.id, NO_PASSWORD)
+    node.clock.move(RECENT.total_seconds() / 2)
+    for password in (None, "", PASSWORD):
+        assert await code_of(node.confirmations.confirm(ada, password, None)) is ErrorCode.CONFIRMATION_REQUIRED
+    app = pyotp.TOTP((await node.two_factor.set_up(ada, None)).secret)
+    await node.two_factor.enable(ada, app.at(node.clock.now()))
+    node.clock.move(30)
+    await node.confirmations.confirm(ada, None, app.at(node.clock.now()))
+    node.clock.move(RECENT.total_seconds())
+    assert await code_of(GUARDED["apiKeyCreate"](node, ada)) is None, "by the second factor"
+    node.clock.move(1)
+    assert await code_of(node.confirmations.confirm(ada, None, app.at(node.clock.now()))) is (
+        ErrorCode.CONFIRMATION_REQUIRED
+    )
