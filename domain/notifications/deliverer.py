@@ -22,13 +22,12 @@ from domain.model.notifications import (
     HUMAN_KINDS,
     ChannelDelivery,
     ChannelKind,
-    ChannelMessage,
     ChannelStatus,
     DeliveryStatus,
     NotificationChannel,
 )
 from domain.model.users import User
-from domain.notifications.messages import EncodeId, event_message, summary_message
+from domain.notifications.messages import EncodeId, message_id, message_of
 from domain.notifications.quiet_hours import quiet_end
 from domain.notifications.recipients import recipient_of, unsealed
 from domain.ports.notifications import ChannelSender, NotDelivered
@@ -40,6 +39,8 @@ log = logging.getLogger(__name__)
 PAGE: Final = 200
 SUMMARY_PAGES: Final = 50
 """How many pages of events one summary covers."""
+
+FAULT: Final = "A fault of the engine, which its log describes."
 
 _HOUR: Final = timedelta(hours=1)
 
@@ -140,9 +141,14 @@ class ChannelDeliverer:
         """Deliver what the channel is behind, until its turn is over or it has to wait."""
         turn_ends = self._clock.monotonic() + self._options.turn_seconds
         try:
-            after = await self._deliver_page(channel, turn_ends)
-            while after is not None and self._clock.monotonic() < turn_ends:
-                after = await self._deliver_page(after, turn_ends)
+            try:
+                after = await self._deliver_page(channel, turn_ends)
+                while after is not None and self._clock.monotonic() < turn_ends:
+                    after = await self._deliver_page(after, turn_ends)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever it is, the channel's user sees it, and it isn't tried for ever
+                await self._store_fault(channel, error)
             async with self._database.transaction() as transaction:
                 await transaction.channels.release(channel.id, self._holder)
         except Unavailable as error:
@@ -163,11 +169,9 @@ class ChannelDeliverer:
             await self._save(replace(channel, due_at=end, is_held_back=True))
             return None
         if channel.is_held_back and len(selected) > 1:
-            message = summary_message(channel, selected, self._encode_id)
-            return await self._attempt(channel, user, selected, message, events[-1])
+            return await self._attempt(channel, user, selected, events[-1])
         for event in selected:
-            message = event_message(channel, event, self._encode_id)
-            after = await self._attempt(channel, user, [event], message, event)
+            after = await self._attempt(channel, user, [event], event)
             if after is None or self._clock.monotonic() >= turn_ends:
                 return after
             channel = after
@@ -189,19 +193,17 @@ class ChannelDeliverer:
         return first + _HOUR if first is not None and count >= channel.max_per_hour else None
 
     async def _attempt(
-        self,
-        channel: NotificationChannel,
-        user: User,
-        events: Sequence[UserEvent],
-        message: ChannelMessage,
-        last: UserEvent,
+        self, channel: NotificationChannel, user: User, events: Sequence[UserEvent], last: UserEvent
     ) -> NotificationChannel | None:
-        """Send a message once and store how that ended; return the channel after it, None if it has to wait."""
+        """Send the message of these events once and store how that ended.
+
+        Returns the channel after `last`, None if it has to wait.
+        """
         delivery = ChannelDelivery(
             self._ids.next_id(),
             channel.id,
             channel.user_id,
-            message.id,
+            message_id(channel, events),
             self._clock.now(),
             DeliveryStatus.DELIVERED,
             channel.attempts + 1,
@@ -210,7 +212,7 @@ class ChannelDeliverer:
             events[0].kind if len(events) == 1 else None,
         )
         try:
-            await self._send(channel, user, message)
+            await self._send(channel, user, events)
         except NotDelivered as error:
             await self._store_failure(channel, delivery, error)
             return None
@@ -228,13 +230,14 @@ class ChannelDeliverer:
         self._counts.count(channel.kind, "delivered")
         return after if await self._save(after, replace(delivery, finished_at=now)) else None
 
-    async def _send(self, channel: NotificationChannel, user: User, message: ChannelMessage) -> None:
+    async def _send(self, channel: NotificationChannel, user: User, events: Sequence[UserEvent]) -> None:
         sender = self._senders.get(channel.kind)
         if sender is None:
             raise NotDelivered("This server doesn't send to such channels any more; ask its operator.")
-        recipient = recipient_of(channel, user)
-        secrets = unsealed(channel, self._vault, self._clock.now())
         try:
+            recipient = recipient_of(channel, user)
+            secrets = unsealed(channel, self._vault, self._clock.now())
+            message = message_of(channel, events, self._encode_id)
             async with asyncio.timeout(self._options.send_seconds):
                 await sender.send(channel, recipient, secrets, message)
         except TimeoutError:
@@ -243,10 +246,18 @@ class ChannelDeliverer:
             raise
         except Exception:
             log.exception("a message of the channel %s could not be sent", channel.id)
-            raise NotDelivered("A fault of the engine, which its log describes.") from None
+            raise NotDelivered(FAULT) from None
+
+    async def _store_fault(self, channel: NotificationChannel, error: Exception) -> None:
+        """Store that what follows could not be read or written down, after all that was delivered in this turn."""
+        log.error("the channel %s could not be served: %r", channel.id, error)
+        async with self._database.read_only() as reading:
+            reached = await reading.channels.get(channel.user_id, channel.id)
+        if reached is not None:
+            await self._store_failure(reached, None, NotDelivered(FAULT))
 
     async def _store_failure(
-        self, channel: NotificationChannel, delivery: ChannelDelivery, error: NotDelivered
+        self, channel: NotificationChannel, delivery: ChannelDelivery | None, error: NotDelivered
     ) -> None:
         now = self._clock.now()
         since = channel.failing_since or now
@@ -262,7 +273,8 @@ class ChannelDeliverer:
             status=ChannelStatus.FAILING if is_over else channel.status,
         )
         status = DeliveryStatus.FAILED if is_over else DeliveryStatus.RETRYING
-        logged = replace(delivery, status=status, error=error.reason, finished_at=now if is_over else None)
+        ended = now if is_over else None
+        logged = delivery and replace(delivery, status=status, error=error.reason, finished_at=ended)
         self._counts.count(channel.kind, "given_up" if is_over else "refused")
         await self._save(after, logged, self._failing_event(after, now) if is_over else None)
         level = logging.ERROR if is_over else logging.WARNING

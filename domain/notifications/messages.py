@@ -35,6 +35,21 @@ SHOWN_OF_SUMMARY: Final = 10
 Facts = Mapping[str, object]
 
 
+def message_id(channel: NotificationChannel, events: Sequence[UserEvent]) -> str:
+    """Return the id of the message of these events, oldest first.
+
+    It is that of the first one: a summary that wasn't taken may have grown by its next attempt, and is the same one.
+    """
+    return f"{channel.id.hex}-{events[0].sequence}"
+
+
+def message_of(channel: NotificationChannel, events: Sequence[UserEvent], encode_id: EncodeId) -> ChannelMessage:
+    """Return one message for these events, oldest first."""
+    if len(events) > 1:
+        return summary_message(channel, events, encode_id)
+    return event_message(channel, events[0], encode_id)
+
+
 def event_message(channel: NotificationChannel, event: UserEvent, encode_id: EncodeId) -> ChannelMessage:
     """Return the message of one event."""
     facts = dict(_facts(event.subject, encode_id)) if event.subject is not None else {}
@@ -47,13 +62,12 @@ def event_message(channel: NotificationChannel, event: UserEvent, encode_id: Enc
         "data": facts,
     }
     line = _line(event, facts)
-    message_id = f"{channel.id.hex}-{event.sequence}"
-    return ChannelMessage(message_id, event.at, _title(event), line, _json(body))
+    return ChannelMessage(message_id(channel, [event]), event.at, _title(event), line, _json(body))
 
 
 def summary_message(channel: NotificationChannel, events: Sequence[UserEvent], encode_id: EncodeId) -> ChannelMessage:
     """Return one message for events that were held back, oldest first: how many of which kind, and the newest."""
-    first, last = events[0], events[-1]
+    last = events[-1]
     counts = Counter(event.kind.value for event in events)
     kinds = ", ".join(f"{count} {kind.replace('_', ' ').lower()}" for kind, count in sorted(counts.items()))
     shown = [event_message(channel, event, encode_id).text for event in events[-SHOWN_OF_SUMMARY:]]
@@ -65,11 +79,11 @@ def summary_message(channel: NotificationChannel, events: Sequence[UserEvent], e
         "sequence": str(last.sequence),
         "counts": counts,
     }
-    message_id = f"{channel.id.hex}-{first.sequence}-{last.sequence}"
-    return ChannelMessage(message_id, last.at, f"{len(events)} events were held back", _cut(text), _json(body))
+    title = f"{len(events)} events were held back"
+    return ChannelMessage(message_id(channel, events), last.at, title, _cut(text), _json(body))
 
 
-def trial_message(channel: NotificationChannel, message_id: UUID, at: datetime) -> ChannelMessage:
+def trial_message(channel: NotificationChannel, trial_id: UUID, at: datetime) -> ChannelMessage:
     """Return the message of the test button."""
     text = f"This is a test of the channel {channel.name}: events arrive here."
     body: dict[str, object] = {
@@ -80,7 +94,7 @@ def trial_message(channel: NotificationChannel, message_id: UUID, at: datetime) 
         "message": text,
         "data": {},
     }
-    return ChannelMessage(f"{channel.id.hex}-test-{message_id.hex}", at, "A test", text, _json(body))
+    return ChannelMessage(f"{channel.id.hex}-test-{trial_id.hex}", at, "A test", text, _json(body))
 
 
 def _title(event: UserEvent) -> str:

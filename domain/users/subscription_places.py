@@ -34,10 +34,17 @@ class NoPlaceLeft(Exception):
 class SubscriptionPlaces:
     """Reserves places for the subscriptions of users on this node."""
 
-    def __init__(self, database: Database, node: str, life_seconds: float = LIFE_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        node: str,
+        life_seconds: float = LIFE_SECONDS,
+        give_back_seconds: float = GIVE_BACK_SECONDS,
+    ) -> None:
         self._database = database
         self._node = node
         self._life_seconds = life_seconds
+        self._give_back_seconds = give_back_seconds
         self._used: Counter[UUID] = Counter()
         self._reserved: dict[UUID, int] = {}
         self._locks: dict[UUID, asyncio.Lock] = {}
@@ -60,13 +67,15 @@ class SubscriptionPlaces:
         """Keep what is used reserved, and give back what isn't, until cancelled."""
         rounds = 0
         while True:
-            await asyncio.sleep(GIVE_BACK_SECONDS)
+            await asyncio.sleep(self._give_back_seconds)
             rounds += 1
-            is_due = rounds * GIVE_BACK_SECONDS % RENEW_SECONDS < GIVE_BACK_SECONDS
+            is_due = rounds * self._give_back_seconds % RENEW_SECONDS < self._give_back_seconds
             try:
                 await self.renew(set(self._reserved) if is_due else self._freed & self._reserved.keys())
             except Unavailable as error:
                 log.warning("places of subscriptions could not be renewed: %s", error.message)
+            except Exception as error:  # noqa: BLE001  # whatever it is, places that nobody renews would lapse
+                log.warning("places of subscriptions could not be renewed; it is tried again: %r", error)
 
     async def renew(self, users: set[UUID]) -> None:
         """Reserve again what these users have in use, and nothing for those who have nothing."""

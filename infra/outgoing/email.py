@@ -20,7 +20,9 @@ class EmailSender:
     ) -> None:
         del secrets
         text = f"{message.text}\n\nYou receive this by your notification channel {channel.name}.\n"
-        mail = MailMessage(uuid5(NAMESPACE_URL, message.id), recipient, message.title, text)
+        # Mailboxes drop a second copy: a summary that has grown since its last attempt is another mail.
+        mail_id = uuid5(NAMESPACE_URL, f"{message.id} {message.at.isoformat()}")
+        mail = MailMessage(mail_id, recipient, message.title, text)
         try:
             await self._transport.send(mail)
         except MailNotSent:

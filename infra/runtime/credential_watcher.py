@@ -91,14 +91,20 @@ class _CredentialWatcher:
             except TimeoutError:
                 self._may_have_missed = True
             self._wakeup.clear()
-            if self._may_have_missed:
-                self._may_have_missed = not await self._check_all()
-            revoked, self._revoked = self._revoked, []
-            for credential_id in revoked:
-                await self._connections.close_credential(str(credential_id))
+            try:
+                await self._close_revoked()
+            except Exception as error:  # noqa: BLE001  # whatever it is, nobody's socket may outlive its credential for it
+                log.warning("sockets of revoked credentials could not be closed; it is tried again: %r", error)
+                self._may_have_missed = True
             if self._may_have_missed:
                 await asyncio.sleep(RETRY_SECONDS)
                 self._wakeup.set()
+
+    async def _close_revoked(self) -> None:
+        if self._may_have_missed:
+            self._may_have_missed = not await self._check_all()
+        while self._revoked:
+            await self._connections.close_credential(str(self._revoked.pop(0)))
 
     async def _check_all(self) -> bool:
         open_ids = [UUID(credential_id) for credential_id in self._connections.credentials]

@@ -250,6 +250,10 @@ async def _create_partitions(container: Container) -> None:
             log.warning("partitions could not be created: %s", error.message)
             await asyncio.sleep(PARTITION_RETRY_SECONDS)
             continue
+        except Exception as error:  # noqa: BLE001  # whatever it is, without partitions nothing could be stored one day
+            log.warning("partitions could not be created; it is tried again: %r", error)
+            await asyncio.sleep(PARTITION_RETRY_SECONDS)
+            continue
         for partition in created:
             log.info("created the partition %s", partition)
         await asyncio.sleep(PARTITION_SECONDS)

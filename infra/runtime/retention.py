@@ -74,6 +74,8 @@ async def purge_expired_hourly(database: Database, clock: Clock) -> None:
             log.warning("old rows could not be deleted: %s", error.message)
             await asyncio.sleep(RETRY_SECONDS)
             continue
+        except Exception as error:  # noqa: BLE001  # whatever it is, another hour's may succeed
+            log.warning("old rows could not be deleted; it is tried again in an hour: %r", error)
         await asyncio.sleep(HOUR_SECONDS)
 
 

@@ -44,13 +44,15 @@ delivery_from_row: Final = _DELIVERIES.from_row
 _OF_USER: Final = f"{_CHANNELS.select} WHERE user_id = $1"
 _SAVE: Final = _CHANNELS.update("id", "user_id", "kind", "created_at")
 _RELEASED: Final = "UPDATE notification_channels SET claimed_by = NULL, claimed_until = NULL WHERE id = $1"
-# Those that are behind the log, and nobody's: a claim that its node didn't survive ends by itself.
+# Those that are behind the log, and nobody's: a claim that its node didn't survive ends by itself. A kind that this
+# version of the engine doesn't know is left to nodes of a newer one.
 _CLAIM: Final = f"""
 UPDATE notification_channels SET claimed_by = $1, claimed_until = $3 WHERE id IN (
     SELECT channel.id FROM notification_channels AS channel JOIN user_event_heads AS head USING (user_id)
     JOIN users ON users.id = channel.user_id AND users.disabled_at IS NULL
-    WHERE channel.status = 'ACTIVE' AND channel.due_at <= $2 AND head.sequence > channel.sequence
-    AND (channel.claimed_until IS NULL OR channel.claimed_until <= $2) AND channel.id <> ALL($5::uuid[])
+    WHERE channel.status = 'ACTIVE' AND channel.kind = ANY($6::text[]) AND channel.due_at <= $2
+    AND head.sequence > channel.sequence AND channel.id <> ALL($5::uuid[])
+    AND (channel.claimed_until IS NULL OR channel.claimed_until <= $2)
     ORDER BY channel.due_at, channel.id LIMIT $4 FOR UPDATE OF channel SKIP LOCKED
 ) RETURNING {_CHANNELS.columns}"""
 _PROGRESS: Final = """
@@ -59,7 +61,8 @@ UPDATE notification_channels SET sequence = $4, sequence_at = $5, due_at = $6, a
 WHERE id = $1 AND claimed_by = $2 AND status = 'ACTIVE' RETURNING id"""
 _LOG: Final = f"""
 {_DELIVERIES.insert()} ON CONFLICT (channel_id, message_id) DO UPDATE SET
-    status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at, error = excluded.error
+    status = excluded.status, attempts = excluded.attempts, finished_at = excluded.finished_at, error = excluded.error,
+    sequence = excluded.sequence, event_kind = excluded.event_kind
 """
 _TESTS: Final = "SELECT count(*) FROM channel_deliveries WHERE user_id = $1 AND sequence IS NULL AND created_at > $2"
 _DELIVERED: Final = """
@@ -106,7 +109,7 @@ class PostgresChannels(Repository):
     async def claim_due(
         self, holder: str, now: datetime, until: datetime, limit: int, exclude: Sequence[UUID]
     ) -> list[NotificationChannel]:
-        rows = await self._connection.fetch(_CLAIM, holder, now, until, limit, list(exclude))
+        rows = await self._connection.fetch(_CLAIM, holder, now, until, limit, list(exclude), list(ChannelKind))
         return [_CHANNELS.from_row(row) for row in rows]
 
     async def save_progress(self, channel: NotificationChannel, holder: str, until: datetime) -> bool:

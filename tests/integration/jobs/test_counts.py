@@ -126,6 +126,22 @@ async def test_the_queue_is_counted_by_kind_and_status(
     assert registry.get_sample_value("r3edge_job_oldest_wait_seconds", {"kind": "report"}) == 0
 
 
+async def test_the_queue_is_counted_again_after_an_unexpected_error(
+    database: PostgresDatabase, counts: WorkCounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([ValueError("a fault")])
+    count = JobQueueMonitor.count
+
+    async def fails_at_first(monitor: JobQueueMonitor) -> None:
+        if (error := next(failures, None)) is not None:
+            raise error
+        await count(monitor)
+
+    monkeypatch.setattr(JobQueueMonitor, "count", fails_at_first)
+    async with running(JobQueueMonitor(database, counts, every_seconds=0.01).run()):
+        await eventually(lambda: counts.open_jobs, "the jobs are counted")
+
+
 async def test_trials_and_their_candles_are_counted(
     database: PostgresDatabase, world: World, counts: WorkCounts, registry: CollectorRegistry
 ) -> None:

@@ -6,15 +6,18 @@ import hashlib
 import hmac
 import logging
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 
 from domain.core.errors import ErrorCode, InputError, RateLimited
-from domain.model.events import UserEventKind
-from domain.model.notifications import ChannelStatus, DeliveryStatus, QuietHours
+from domain.model.events import UserEvent, UserEventKind
+from domain.model.notifications import ChannelMessage, ChannelStatus, DeliveryStatus, NotificationChannel, QuietHours
+from domain.model.users import User
+from domain.notifications import messages
 from domain.notifications.channels import ChannelChanges
-from domain.notifications.deliverer import DelivererOptions
+from domain.notifications.deliverer import FAULT, DelivererOptions
+from domain.notifications.messages import EncodeId, event_message
 from domain.users.recent_sign_in import RECENT
 from infra.postgres.pool import Pool
 from infra.security import AesVault, reseal_channels
@@ -447,3 +450,108 @@ async def test_who_acts_by_an_old_sign_in_redirects_no_events(notifying: Notifyi
             await attempt
         assert error.value.code is ErrorCode.CONFIRMATION_REQUIRED
     await notifying.service.update(notifying.identity, channel.id, ChannelChanges(name="renamed"))
+
+
+async def test_an_event_that_cannot_be_read_delays_the_channel_and_ends_in_its_giving_up(
+    notifying: Notifying, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    notifying.options = replace(notifying.options, give_up_after=timedelta(minutes=5))
+    channel, _ = await notifying.webhook()
+    await notifying.alert("one", "two")
+    await pool.execute("UPDATE user_events SET kind = 'OF_A_NEWER_VERSION' WHERE message = 'two'")
+    assert await notifying.deliverer().deliver_due() == 1
+    stored = await notifying.stored(channel)
+    assert (stored.status, stored.attempts, stored.last_error) == (ChannelStatus.ACTIVE, 1, FAULT)
+    assert await notifying.deliverer().deliver_due() == 0, "it waits as for a receiver that is away"
+    assert all(record.exc_info is None for record in caplog.records)
+    assert "OF_A_NEWER_VERSION" in caplog.text
+    notifying.clock.move(HOUR)
+    assert await notifying.deliverer("node:2").deliver_due() == 1, "no claim holds it back"
+    assert (await notifying.stored(channel)).status is ChannelStatus.FAILING
+
+
+async def test_an_event_that_cannot_be_written_down_is_logged_as_refused_and_nothing_comes_twice(
+    notifying: Notifying, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(channel: NotificationChannel, event: UserEvent, encode_id: EncodeId) -> ChannelMessage:
+        if event.message == "two":
+            raise KeyError("two")
+        return event_message(channel, event, encode_id)
+
+    channel, _ = await notifying.webhook()
+    await notifying.alert("one", "two")
+    with monkeypatch.context() as patched:
+        patched.setattr(messages, "event_message", fails)
+        await notifying.deliverer().deliver_due()
+    row = await pool.fetchrow("SELECT status, error FROM channel_deliveries WHERE sequence = 3")
+    assert row is not None
+    assert (row["status"], row["error"]) == ("RETRYING", FAULT)
+    assert (await notifying.stored(channel)).last_error == FAULT
+    notifying.clock.move(5)
+    await notifying.deliverer().deliver_due()
+    assert [request.json["message"] for request in notifying.receiver.requests] == ["one", "two"]
+
+
+async def test_a_fault_after_some_messages_of_a_turn_repeats_none_of_them(
+    notifying: Notifying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel = await notifying.telegram(max_per_hour=9)
+    await notifying.alert("one", "two")
+    deliverer = notifying.deliverer()
+    pause = deliverer._pause
+
+    async def fails(reached: NotificationChannel, user: User) -> datetime | None:
+        if reached.sequence > channel.sequence:
+            raise KeyError("a fault")
+        return await pause(reached, user)
+
+    monkeypatch.setattr(deliverer, "_pause", fails)
+    await deliverer.deliver_due()
+    assert (await notifying.stored(channel)).last_error == FAULT
+    notifying.clock.move(5)
+    await notifying.deliverer().deliver_due()
+    assert len(notifying.receiver.requests) == 2
+
+
+async def test_a_summary_that_grows_between_its_attempts_is_one_entry_of_the_log(
+    notifying: Notifying, pool: Pool
+) -> None:
+    await notifying.telegram(quiet_hours=QuietHours(time(11), time(13)))  # it is noon
+    await notifying.alert("one", "two")
+    await notifying.deliverer().deliver_due()
+    notifying.clock.move(HOUR)
+    notifying.receiver.refuse(500)
+    await notifying.deliverer().deliver_due()
+    await notifying.alert("three")
+    notifying.clock.move(5)
+    notifying.receiver.refuse(200)
+    await notifying.deliverer().deliver_due()
+    (row,) = await pool.fetch("SELECT * FROM channel_deliveries")
+    assert (row["status"], row["attempts"], row["first_sequence"], row["sequence"]) == ("DELIVERED", 2, 2, 4)
+
+
+async def test_a_message_that_was_refused_before_a_summary_took_it_in_is_no_entry_that_stays(
+    notifying: Notifying, pool: Pool
+) -> None:
+    await notifying.telegram(quiet_hours=QuietHours(time(12, 0, 2), time(13)))  # it is noon
+    await notifying.alert("one")
+    notifying.receiver.refuse(500)
+    await notifying.deliverer().deliver_due()
+    await notifying.alert("two")
+    notifying.clock.move(5)
+    notifying.receiver.refuse(200)
+    await notifying.deliverer().deliver_due()
+    notifying.clock.move(HOUR)
+    await notifying.deliverer().deliver_due()
+    (row,) = await pool.fetch("SELECT * FROM channel_deliveries")
+    assert (row["status"], row["event_kind"], row["first_sequence"], row["sequence"]) == ("DELIVERED", None, 2, 3)
+
+
+async def test_a_channel_of_a_kind_that_this_version_does_not_know_holds_up_no_other(
+    notifying: Notifying, pool: Pool
+) -> None:
+    chat, _ = await notifying.telegram(), await notifying.webhook()
+    await pool.execute("UPDATE notification_channels SET kind = 'OF_A_NEWER_VERSION' WHERE id = $1", chat.id)
+    await notifying.alert("one")
+    assert await notifying.deliverer().deliver_due() == 1
+    assert [request.json["message"] for request in notifying.receiver.requests] == ["one"]

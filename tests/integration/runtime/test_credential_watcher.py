@@ -42,8 +42,12 @@ class LossyBus(EmbeddedBus):
 class Socket:
     def __init__(self) -> None:
         self.closed_with: int | None = None
+        self.error: Exception | None = None
 
     async def close(self, code: int, reason: str) -> None:
+        if (error := self.error) is not None:
+            self.error = None
+            raise error
         self.closed_with = code
 
 
@@ -82,6 +86,7 @@ async def test_a_credential_that_ended_without_a_message_closes_its_sockets_soon
         key = await node.authenticator.identify(secret)
         assert key is not None
         sockets = [Socket(), Socket()]
+        sockets[0].error = ValueError("a fault of one socket")
         for socket, of in zip(sockets, (identity, key), strict=True):
             connections.add(socket)
             connections.set_credential(socket, str(of.credential_id))

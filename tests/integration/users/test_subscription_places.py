@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from uuid import UUID
 
 import pytest
 
+from domain.core.background import BackgroundTasks
 from domain.core.errors import Unavailable
 from domain.model.users import User
 from domain.users.subscription_places import NoPlaceLeft, SubscriptionPlaces
@@ -14,6 +16,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
 from tests.support.users import stored_user
+from tests.support.waiting import read_until
 
 
 @pytest.fixture
@@ -86,3 +89,27 @@ async def test_while_the_database_is_away_each_node_counts_alone(
     node = SubscriptionPlaces(database, "a")
     async with AsyncExitStack() as stack:
         assert [await opened(stack, node, user, 2) for _ in range(3)] == [True, True, False]
+
+
+async def test_places_are_renewed_again_after_an_unexpected_error(
+    database: PostgresDatabase, user: User, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = iter([ValueError("a fault"), ValueError("a fault")])
+    renew = SubscriptionPlaces.renew
+
+    async def fails_at_first(places: SubscriptionPlaces, users: set[UUID]) -> None:
+        if (error := next(failures, None)) is not None:
+            raise error
+        await renew(places, users)
+
+    monkeypatch.setattr(SubscriptionPlaces, "renew", fails_at_first)
+    node = SubscriptionPlaces(database, "a", give_back_seconds=0.01)
+    async with node.place(user.id, 1):
+        pass
+
+    async def left() -> object:
+        return await pool.fetchval("SELECT count(*) FROM subscription_places")
+
+    async with BackgroundTasks() as tasks:
+        tasks.start(node.run())
+        await read_until(left, lambda count: count == 0, "what is free is given back")

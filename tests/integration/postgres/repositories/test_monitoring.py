@@ -2,6 +2,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
+from domain.core.background import BackgroundTasks
 from domain.model.equity import StoredEquity
 from domain.model.monitoring import TradingSituation, Waiting
 from domain.model.orders import OrderRole, OrderStatus
@@ -17,6 +20,7 @@ from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.positions import PostgresPositions
 from infra.postgres.repositories.protection import PostgresProtection
 from tests.support.trading import BTC, World, new_id
+from tests.support.waiting import eventually
 
 HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 AN_HOUR = 3_600.0
@@ -32,6 +36,24 @@ async def test_nothing_is_under_way_in_a_new_database(database: Database) -> Non
     assert monitor.situation is None
     await monitor.read()
     assert monitor.situation == TradingSituation()
+
+
+async def test_a_situation_that_cannot_be_read_is_shown_no_more_and_is_read_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails(_repository: PostgresMonitoring) -> TradingSituation:
+        raise ValueError("'NEWER' is not a valid OrderStatus")
+
+    monitor = SituationMonitor(database, every_seconds=0.01)
+    async with BackgroundTasks() as tasks:
+        tasks.start(monitor.run())
+        await eventually(lambda: monitor.situation is not None, "the situation is read")
+        with monkeypatch.context() as patched:
+            patched.setattr(PostgresMonitoring, "trading_situation", fails)
+            await eventually(lambda: monitor.situation is None, "the old situation is dropped")
+        await eventually(lambda: monitor.situation is not None, "the situation is read again")
+    assert "'NEWER' is not a valid OrderStatus" in caplog.text
+    assert all(record.exc_info is None for record in caplog.records)
 
 
 async def test_what_is_open_of_all_users_is_counted_with_the_age_of_the_oldest(

@@ -1,6 +1,7 @@
 """The queries that run all the time are answered by indexes, with so many rows that a scan would be felt."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -11,6 +12,7 @@ from domain.model.orders import OrderStatus
 from domain.ports.lists import Owner, PositionFilter
 from domain.ports.orders import OrderFilter
 from infra.postgres.connection import Connection
+from infra.postgres.repositories.channels import PostgresChannels
 from infra.postgres.repositories.event_log import PostgresEventLog
 from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.market_data import PostgresMarketData
@@ -38,6 +40,15 @@ CANDLES = """
 INSERT INTO candles (market, timeframe, open_time, open, high, low, close, volume)
 SELECT 'sandbox:BTC/USDT', 'M1', date_trunc('month', now()) + n * interval '1 minute', 1, 1, 1, 1, 1
 FROM generate_series(0, 5000) n"""
+
+CHANNEL = """
+INSERT INTO notification_channels (id, user_id, kind, name, event_kinds, status, created_at, sequence, due_at, attempts,
+    is_held_back) VALUES ($1, $2, 'EMAIL', 'mail', '{}', 'ACTIVE', now(), 0, now(), 0, false)"""
+DELIVERIES = """
+INSERT INTO channel_deliveries (id, channel_id, user_id, message_id, created_at, status, attempts, sequence,
+    finished_at)
+SELECT gen_random_uuid(), $1, $2, n, $3, 'DELIVERED', 1, n, $3::timestamptz - n * interval '1 minute'
+FROM generate_series(1, 4000) n"""
 
 
 class Explaining(Connection):
@@ -156,3 +167,13 @@ async def test_counting_the_few_open_orders_among_many(explaining: Explaining, w
     open_orders = OrderFilter(statuses=(OrderStatus.OPEN,))
     await PostgresLists(explaining).orders.counts(Owner.USER, [world.user.id], open_orders)
     assert explaining.used("orders_active_of_user"), explaining.plan
+
+
+async def test_what_a_channel_has_delivered_in_the_last_hour(explaining: Explaining, world: World) -> None:
+    channel_id = new_id()
+    await explaining.execute(CHANNEL, channel_id, world.user.id)
+    await explaining.execute(DELIVERIES, channel_id, world.user.id, NOW)
+    await explaining.execute("ANALYZE channel_deliveries")
+    count, _ = await PostgresChannels(explaining).count_delivered(channel_id, NOW - timedelta(hours=1))
+    assert count == 59
+    assert explaining.used("channel_deliveries_delivered"), explaining.plan
