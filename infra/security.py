@@ -30,7 +30,7 @@ _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _USER_SECRET = b"r3edge: secret of the user "
 """What is authenticated with a user's secret before the user's id: no sealed credentials pass for one."""
 _EXPIRY_BYTES = 8
-_PAYLOAD_BYTES = 16 + _EXPIRY_BYTES
+_SIGNATURE_BYTES = 32
 _LINK_PURPOSE = b"r3edge: links of downloads"
 _HASH_PURPOSE = b"r3edge: hashes of API keys"
 
@@ -47,30 +47,28 @@ class RandomTokens:
 
 
 class HmacLinks:
-    """Tokens of 16 bytes of id, 8 of expiry and a HMAC-SHA-256 of both, in base64 for URLs."""
+    """Tokens of a content, 8 bytes of expiry and a HMAC-SHA-256 of both, in base64 for URLs."""
 
     def __init__(self, key: bytes, kind: str) -> None:
-        # Of each kind of object with a key of its own, so that no link opens another door.
+        # Of each kind of content with a key of its own, so that no link opens another door.
         self._key = hmac.digest(hmac.digest(key, _LINK_PURPOSE, "sha256"), kind.encode(), "sha256")
 
-    def sign(self, object_id: UUID, expires_at: datetime) -> str:
-        payload = object_id.bytes + int(expires_at.timestamp()).to_bytes(_EXPIRY_BYTES, "big")
+    def sign(self, content: bytes, expires_at: datetime) -> str:
+        payload = content + int(expires_at.timestamp()).to_bytes(_EXPIRY_BYTES, "big")
         return base64.urlsafe_b64encode(payload + hmac.digest(self._key, payload, "sha256")).rstrip(b"=").decode()
 
-    def verify(self, token: str, now: datetime) -> UUID | None:
-        signed = self.read(token)
-        return signed[0] if signed is not None and now < signed[1] else None
-
-    def read(self, token: str) -> tuple[UUID, datetime] | None:
+    def read(self, token: str) -> tuple[bytes, datetime] | None:
         try:
             data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         except ValueError:  # no base64, or not even ASCII
             return None
-        payload, signature = data[:_PAYLOAD_BYTES], data[_PAYLOAD_BYTES:]
+        payload, signature = data[:-_SIGNATURE_BYTES], data[-_SIGNATURE_BYTES:]
+        if len(payload) < _EXPIRY_BYTES:
+            return None
         if not hmac.compare_digest(hmac.digest(self._key, payload, "sha256"), signature):
             return None
         expires = int.from_bytes(payload[-_EXPIRY_BYTES:], "big")
-        return UUID(bytes=payload[:-_EXPIRY_BYTES]), datetime.fromtimestamp(expires, UTC)
+        return payload[:-_EXPIRY_BYTES], datetime.fromtimestamp(expires, UTC)
 
 
 class Argon2Hasher:

@@ -1,15 +1,17 @@
 """Accepts requests for exports, and gives out their archives by links that are good for a short time."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
 from domain.jobs.queue import add_job, notify_workers
 from domain.model.data_exports import DataExport
 from domain.model.jobs import Job, JobKind
-from domain.model.users import Identity
+from domain.model.users import Identity, User
 from domain.personal_data.export_handler import EXPORTS_KEPT
 from domain.ports.bus import MessageBus
 from domain.ports.personal_data import DownloadLinks
@@ -18,6 +20,15 @@ from domain.users.activity import record_activity
 from domain.users.recent_sign_in import lock_recent_sign_in
 
 LINK_LIFE: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundArchive:
+    """The complete archive of an export, and whose it is."""
+
+    export: DataExport
+    size_bytes: int
+    user: User
 
 
 class DataExportService:
@@ -61,17 +72,22 @@ class DataExportService:
 
     def link(self, export: DataExport) -> str:
         """Return a token that `find` takes for a short time."""
-        return self._links.sign(export.id, min(self._clock.now() + LINK_LIFE, export.expires_at))
+        return self._links.sign(export.id.bytes, min(self._clock.now() + LINK_LIFE, export.expires_at))
 
-    async def find(self, token: str) -> DataExport | None:
-        """Return the complete export of a token; None if the token is forged or too old, or the export is gone."""
-        now = self._clock.now()
-        export_id = self._links.verify(token, now)
-        if export_id is None:
+    async def find(self, token: str) -> FoundArchive | None:
+        """Return the archive of a token.
+
+        None if the token is forged or too old, or the export is gone or not complete, or its user is disabled.
+        """
+        now, signed = self._clock.now(), self._links.read(token)
+        if signed is None or signed[1] <= now:
             return None
         async with self._database.read_only() as reading:
-            export = await reading.data_exports.by_id(export_id)
-        return export if export is not None and export.run_id is not None and export.expires_at > now else None
+            export = await reading.data_exports.by_id(UUID(bytes=signed[0]))
+            if export is None or export.size_bytes is None or export.expires_at <= now:
+                return None
+            user = await reading.users.get_active(export.user_id)
+        return None if user is None else FoundArchive(export, export.size_bytes, user)
 
     async def pieces(self, export: DataExport) -> AsyncIterator[bytes]:
         """Yield the archive piece by piece."""

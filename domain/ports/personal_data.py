@@ -76,14 +76,10 @@ class DataExports(Protocol):
 class DownloadLinks(Protocol):
     """Signs links that are good for a short time."""
 
-    def sign(self, object_id: UUID, expires_at: datetime) -> str:
-        """Return a token for this object, in characters that a URL takes as they are."""
+    def sign(self, content: bytes, expires_at: datetime) -> str:
+        """Return a token that has this content, all of it signed, in characters that a URL takes as they are."""
         ...
 
-    def read(self, token: str) -> tuple[UUID, datetime] | None:
-        """Return the object of a token and when it expires or did; None if the token is forged."""
-        ...
-
-    def verify(self, token: str, now: datetime) -> UUID | None:
-        """Return the object of a token; None if it is forged or its time is over."""
+    def read(self, token: str) -> tuple[bytes, datetime] | None:
+        """Return the content of a token and when it expires or did; None if the token is forged."""
         ...

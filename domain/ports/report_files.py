@@ -25,8 +25,8 @@ class ReportFiles(Protocol):
         """Return the complete files of the reports."""
         ...
 
-    async def get(self, file_id: UUID) -> tuple[ReportFile, datetime] | None:
-        """Return a complete file, and when its report was requested; None if there is none or its user was erased."""
+    async def get(self, file_id: UUID) -> tuple[ReportFile, datetime, UUID] | None:
+        """Return a complete file, and when its report was requested and by which user; None if there is none."""
         ...
 
     async def piece(self, file: ReportFile, number: int) -> bytes | None:

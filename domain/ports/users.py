@@ -23,6 +23,10 @@ class UserRepository(Protocol):
         """Return the user; None if there is none by that id."""
         ...
 
+    async def get_active(self, user_id: UUID) -> User | None:
+        """Return the user; None if there is none by that id, or they were disabled or erased."""
+        ...
+
     async def get_by_email(self, email: str) -> tuple[User, str] | None:
         """Return the user with that email (lower case) and the password hash."""
         ...

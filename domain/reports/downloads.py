@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from domain.core.clock import Clock
 from domain.model.reports import ReportFile
+from domain.model.users import User
 from domain.ports.personal_data import DownloadLinks
 from domain.ports.unit_of_work import Database
 
@@ -23,10 +25,11 @@ class LinkExpired(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file, and when its report was requested."""
+    """A file, when its report was requested, and by whom."""
 
     file: ReportFile
     created_at: datetime
+    user: User
 
 
 class ReportDownloads:
@@ -40,19 +43,26 @@ class ReportDownloads:
     def link(self, file: ReportFile) -> tuple[str, datetime]:
         """Return a token that `find` takes, and until when."""
         expires_at = (self._clock.now() + LINK_LIFE).replace(microsecond=0)
-        return self._links.sign(file.id, expires_at), expires_at
+        return self._links.sign(file.id.bytes, expires_at), expires_at
 
     async def find(self, token: str) -> FoundFile | None:
-        """Return the file of a token; None if the token is forged or the file is gone. Raises `LinkExpired`."""
+        """Return the file of a token; None if the token is forged, or the file is gone, or its user is disabled.
+
+        Raises `LinkExpired`.
+        """
         signed = self._links.read(token)
         if signed is None:
             return None
-        file_id, expires_at = signed
+        content, expires_at = signed
         if expires_at <= self._clock.now():
             raise LinkExpired(expires_at)
         async with self._database.read_only() as reading:
-            found = await reading.report_files.get(file_id)
-        return None if found is None else FoundFile(*found)
+            found = await reading.report_files.get(UUID(bytes=content))
+            if found is None:
+                return None
+            file, created_at, user_id = found
+            user = await reading.users.get_active(user_id)
+        return None if user is None else FoundFile(file, created_at, user)
 
     async def pieces(self, file: ReportFile) -> AsyncIterator[bytes]:
         """Yield the file piece by piece."""

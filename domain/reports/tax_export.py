@@ -21,7 +21,7 @@ from domain.reports.past_rates import Graphs, PastRates
 
 FILLS_AT_ONCE: Final = 2_000
 PAGES_AT_ONCE: Final = 2
-"""How many pages a node computes at once; while a reader takes one, others are computed."""
+"""How many pages a node reads and computes at once; while a reader takes one, others are computed."""
 
 COLUMNS: Final = (
     "time", "account", "venue", "market", "event", "asset", "quantity", "currency", "value", "fifo_cost", "fifo_gain",
@@ -67,7 +67,7 @@ class TaxExport:
                 yield piece
 
     async def _account_pieces(self, request: TaxRequest, account: Account) -> AsyncIterator[bytes]:
-        async with self._database.read_only() as reading:
+        async with self._slots, self._database.read_only() as reading:
             transfers = await reading.transfers.list_all(account.id)
         left = sorted(
             (each for each in transfers if request.end is None or each.at < request.end),

@@ -44,7 +44,7 @@ from infra.web.app import build_app, build_health_app
 from infra.web.billing_hook import BillingHookRoute
 from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
-from infra.web.downloads import DownloadRoute, export_download, report_download, tax_download
+from infra.web.downloads import TAX_EXPORTS_AT_ONCE, DownloadRoute, export_download, report_download, tax_download
 from infra.web.server import ServerConfig, WebServer
 from infra.web.settings import WebSettings
 from infra.web.sign_in import SignInRoute
@@ -222,9 +222,7 @@ def _app(
     routes = [
         SignalHookRoute(services.webhook_receiver),
         *_billing_routes(settings, container, services),
-        DownloadRoute(EXPORT_PATH, export_download(services.data_exports)),
-        DownloadRoute(TAX_PATH, tax_download(services.tax_links)),
-        DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY)),
+        *_download_routes(settings, services),
         SignInRoute(services.oidc_attempts, settings.app_url),
     ]
     return build_app(
@@ -237,6 +235,15 @@ def _app(
         rates=services.rates,
         places=places,
     )
+
+
+def _download_routes(settings: Settings, services: Services) -> list[BaseRoute]:
+    rates, per_minute = services.rates, settings.requests_per_minute_per_address
+    return [
+        DownloadRoute(EXPORT_PATH, export_download(services.data_exports), rates, per_minute),
+        DownloadRoute(TAX_PATH, tax_download(services.tax_links), rates, per_minute, TAX_EXPORTS_AT_ONCE),
+        DownloadRoute(REPORT_PATH, report_download(services.report_downloads, POLICY), rates, per_minute),
+    ]
 
 
 def _billing_routes(settings: Settings, container: Container, services: Services) -> list[BaseRoute]:

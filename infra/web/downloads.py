@@ -1,33 +1,47 @@
 """Gives out files by signed links: `GET PREFIX/TOKEN`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
-from domain.core.errors import Unavailable
+from domain.core.errors import RateLimited, Unavailable
 from domain.model.reports import ReportFormat
+from domain.model.users import User
 from domain.personal_data.exports import DataExportService
 from domain.reports.downloads import LinkExpired, ReportDownloads
 from domain.reports.tax_links import TaxLinks
+from domain.users.request_rates import RequestRates, limit_of_address, limit_of_user
+from infra.web.context import ConnectionInfo
 from infra.web.encoding import encode_json
+from infra.web.http.handler import fault_headers
 
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _ZIP: Final = "application/zip"
+AT_ONCE: Final = 4
+"""How many files of a route are sent to one user at once, by one node."""
+
+TAX_EXPORTS_AT_ONCE: Final = 2
+RETRY_AFTER_SECONDS: Final = 5
+
 _CSV: Final = "text/csv; charset=utf-8; header=present"
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file as it is sent; a page is shown by the browser, and anything else is saved.
+    """A file of a user as it is sent; a page is shown by the browser, and anything else is saved.
 
     Its size is None if it is written while it is sent.
     """
 
+    user: User
     name: str
     media_type: str
     size_bytes: int | None
@@ -49,11 +63,21 @@ FindDownload = Callable[[str], Awaitable[Download]]
 
 
 class DownloadRoute(BaseRoute):
-    """Routes requests below the prefix; what comes after it is the link's token, and stands in no log."""
+    """Routes requests below the prefix; what comes after it is the link's token, and stands in no log.
 
-    def __init__(self, prefix: str, find: FindDownload) -> None:
+    A request counts for the user whose file it is, of whom `at_once` are sent at once; one for nothing counts for the
+    address, of which so many `per_minute` are accepted.
+    """
+
+    def __init__(
+        self, prefix: str, find: FindDownload, rates: RequestRates, per_minute: int, at_once: int = AT_ONCE
+    ) -> None:
         self._prefix = prefix
         self._find = find
+        self._rates = rates
+        self._per_minute = per_minute
+        self._at_once = at_once
+        self._running: Counter[UUID] = Counter()
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match HTTP by the path's beginning."""
@@ -62,38 +86,60 @@ class DownloadRoute(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        response = await self._answer(Request(scope, receive))
-        await response(scope, receive, send)
+        with ExitStack() as places:
+            response = await self._answer(Request(scope, receive), places)
+            await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request, places: ExitStack) -> Response:
+        """Return the response to send, which holds one of the user's places if it is a file."""
         if request.method != "GET":
             return _refusal(405, "INVALID", "Fetch the link by GET.", {"allow": "GET"})
         try:
-            found = await self._find(request.scope["path"].removeprefix(self._prefix))
+            found = await self._found(request)
+            places.enter_context(self._place(found.user.id))
+        except RateLimited as fault:
+            return _refusal(429, fault.code.value, fault.message, fault_headers(fault))
         except Unavailable as error:
             return _refusal(503, "UNAVAILABLE", error.message)
         except NoDownload as error:
             return _refusal(error.status, error.code, str(error))
-        disposition = "attachment" if found.media_type in {_ZIP, _CSV} else "inline"
-        headers = {
-            **_HEADERS,
-            **found.headers,
-            **({} if found.size_bytes is None else {"content-length": str(found.size_bytes)}),
-            "content-disposition": f'{disposition}; filename="{found.name}"',
-        }
-        return StreamingResponse(found.pieces, headers=headers, media_type=found.media_type)
+        return _response(found)
+
+    async def _found(self, request: Request) -> Download:
+        try:
+            found = await self._find(request.scope["path"].removeprefix(self._prefix))
+        except NoDownload:
+            address = ConnectionInfo.from_scope(request.scope).network
+            await self._rates.take(limit_of_address(address, self._per_minute))
+            raise
+        await self._rates.take(limit_of_user(found.user))
+        return found
+
+    @contextmanager
+    def _place(self, user_id: UUID) -> Iterator[None]:
+        """Hold one of the user's places; raises `RateLimited` if there is none."""
+        if self._running[user_id] >= self._at_once:
+            reason = f"{self._at_once} files of yours are being sent already"
+            raise RateLimited(reason, RETRY_AFTER_SECONDS)
+        self._running[user_id] += 1
+        try:
+            yield
+        finally:
+            self._running[user_id] -= 1
+            if not self._running[user_id]:
+                del self._running[user_id]
 
 
 def export_download(exports: DataExportService) -> FindDownload:
     """Return what finds archives of users' data."""
 
     async def find(token: str) -> Download:
-        export = await exports.find(token)
-        if export is None or export.size_bytes is None:
+        found = await exports.find(token)
+        if found is None:
             message = "This link isn't valid (any more): ask for another one, by DataExport.path."
             raise NoDownload(404, "NOT_FOUND", message)
-        name = f"r3edge-data-{export.created_at:%Y-%m-%d}.zip"
-        return Download(name, _ZIP, export.size_bytes, exports.pieces(export))
+        name = f"r3edge-data-{found.export.created_at:%Y-%m-%d}.zip"
+        return Download(found.user, name, _ZIP, found.size_bytes, exports.pieces(found.export))
 
     return find
 
@@ -123,6 +169,7 @@ def report_download(reports: ReportDownloads, page_policy: str) -> FindDownload:
             else {}
         )
         return Download(
+            found.user,
             f"r3edge-report-{found.created_at:%Y-%m-%d}.{suffix}",
             "text/html; charset=utf-8" if is_page else _ZIP,
             file.size_bytes,
@@ -145,9 +192,20 @@ def tax_download(taxes: TaxLinks) -> FindDownload:
         if found is None:
             raise NoDownload(404, "NOT_FOUND", "This link isn't valid: ask for another one, by taxExport.")
         name = f"r3edge-taxes-{found.request.currency}.csv"
-        return Download(name, _CSV, None, taxes.pieces(found))
+        return Download(found.user, name, _CSV, None, taxes.pieces(found))
 
     return find
+
+
+def _response(found: Download) -> Response:
+    disposition = "attachment" if found.media_type in {_ZIP, _CSV} else "inline"
+    headers = {
+        **_HEADERS,
+        **found.headers,
+        **({} if found.size_bytes is None else {"content-length": str(found.size_bytes)}),
+        "content-disposition": f'{disposition}; filename="{found.name}"',
+    }
+    return StreamingResponse(found.pieces, headers=headers, media_type=found.media_type)
 
 
 def _refusal(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Response:

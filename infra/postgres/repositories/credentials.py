@@ -25,7 +25,7 @@ _SESSION_OF_USER = "login_sessions.id, login_sessions.user_id, login_sessions.cr
 _SESSION = f"{_SESSION_OF_USER}, last_seen_at, expires_at, address, user_agent, provider"
 _KEY = "api_keys.id, api_keys.user_id, name, scopes, api_keys.created_at, last_used_at, expires_at, requests_per_minute"
 _LIVE = "revoked_at IS NULL"
-_MAY_ACT = "users.erased_at IS NULL AND users.disabled_at IS NULL"
+MAY_ACT = "users.erased_at IS NULL AND users.disabled_at IS NULL"
 _TABLES = ("login_sessions", "api_keys")
 
 
@@ -50,7 +50,7 @@ class CredentialRepository(Repository):
     async def login_session_by_token(self, token_hash: bytes) -> tuple[LoginSession, User] | None:
         query = (
             f"SELECT {_SESSION}, {USER_COLUMNS} FROM login_sessions JOIN users ON users.id = login_sessions.user_id "
-            f"WHERE token_hash = $1 AND {_LIVE} AND {_MAY_ACT}"
+            f"WHERE token_hash = $1 AND {_LIVE} AND {MAY_ACT}"
         )
         row = await self._connection.fetchrow(query, token_hash)
         return (_login_session_from_row(row), user_from_row(row)) if row is not None else None
@@ -103,7 +103,7 @@ class CredentialRepository(Repository):
             f"SELECT id FROM login_sessions WHERE id = ANY($1::uuid[]) AND {_LIVE} AND expires_at > $2 UNION ALL "
             "SELECT api_keys.id FROM api_keys JOIN users ON users.id = api_keys.user_id "
             f"WHERE api_keys.id = ANY($1::uuid[]) AND {_LIVE} AND (expires_at IS NULL OR expires_at > $2) "
-            f"AND {_MAY_ACT}"
+            f"AND {MAY_ACT}"
         )
         return {row["id"] for row in await self._connection.fetch(query, list(ids), now)}
 
@@ -127,7 +127,7 @@ class CredentialRepository(Repository):
     async def api_key_by_secret(self, secret_hash: bytes) -> tuple[ApiKey, User] | None:
         query = (
             f"SELECT {_KEY}, {USER_COLUMNS} FROM api_keys JOIN users ON users.id = api_keys.user_id "
-            f"WHERE secret_hash = $1 AND {_LIVE} AND {_MAY_ACT}"
+            f"WHERE secret_hash = $1 AND {_LIVE} AND {MAY_ACT}"
         )
         row = await self._connection.fetchrow(query, secret_hash)
         return (_api_key_from_row(row), user_from_row(row)) if row is not None else None

@@ -27,8 +27,7 @@ class PostgresDataExports(Repository):
         return await self._one("id = $1 AND user_id = $2", export_id, user_id)
 
     async def by_id(self, export_id: UUID) -> DataExport | None:
-        of_enabled = "NOT EXISTS (SELECT FROM users WHERE id = data_exports.user_id AND disabled_at IS NOT NULL)"
-        return await self._one(f"id = $1 AND {of_enabled}", export_id)
+        return await self._one("id = $1", export_id)
 
     async def of_job(self, job_id: UUID) -> DataExport | None:
         return await self._one("job_id = $1", job_id)

@@ -41,16 +41,15 @@ class PostgresReportFiles(Repository):
         query = f"SELECT {_COLUMNS} FROM report_files WHERE report_id = ANY($1) ORDER BY report_id, format"
         return [_from_row(*row.values()) for row in await self._connection.fetch(query, list(report_ids))]
 
-    async def get(self, file_id: UUID) -> tuple[ReportFile, datetime] | None:
+    async def get(self, file_id: UUID) -> tuple[ReportFile, datetime, UUID] | None:
         query = f"""
-            SELECT {", ".join(f"f.{name}" for name in _COLUMNS.split(", "))}, reports.created_at
-            FROM report_files f JOIN reports ON reports.id = f.report_id JOIN users ON users.id = reports.user_id
-            WHERE f.id = $1 AND users.erased_at IS NULL"""
+            SELECT {", ".join(f"f.{name}" for name in _COLUMNS.split(", "))}, reports.created_at, reports.user_id
+            FROM report_files f JOIN reports ON reports.id = f.report_id WHERE f.id = $1"""
         row = await self._connection.fetchrow(query, file_id)
         if row is None:
             return None
-        *columns, created_at = row.values()
-        return _from_row(*columns), created_at
+        *columns, created_at, user_id = row.values()
+        return _from_row(*columns), created_at, user_id
 
     async def piece(self, file: ReportFile, number: int) -> bytes | None:
         query = """

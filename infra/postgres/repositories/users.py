@@ -7,7 +7,7 @@ import asyncpg
 
 from domain.core.pagination import KeysetPage
 from domain.model.users import Activity, ActivityAuthor, User, UserRole
-from infra.postgres.repositories.credentials import USER_COLUMNS, CredentialRepository, user_from_row
+from infra.postgres.repositories.credentials import MAY_ACT, USER_COLUMNS, CredentialRepository, user_from_row
 
 _FIRST_USER_LOCK = 7_235_843_403
 """The advisory lock under which it is decided who is the first user."""
@@ -50,6 +50,9 @@ class PostgresUsers(CredentialRepository):
 
     async def get(self, user_id: UUID) -> User | None:
         return _user_or_none(await self._connection.fetchrow(f"{_SELECT} WHERE id = $1", user_id))
+
+    async def get_active(self, user_id: UUID) -> User | None:
+        return _user_or_none(await self._connection.fetchrow(f"{_SELECT} WHERE id = $1 AND {MAY_ACT}", user_id))
 
     async def get_by_email(self, email: str) -> tuple[User, str] | None:
         row = await self._connection.fetchrow(f"{_SELECT} WHERE email = $1", email)

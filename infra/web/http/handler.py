@@ -46,7 +46,7 @@ class GraphQLHttpHandler:
             fault = RequestFault(FaultCode.INVALID, str(error))
             return _fault_response(media_type, error.status, fault, error.headers)
         except RequestFault as fault:
-            return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, _fault_headers(fault))
+            return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, fault_headers(fault))
         except RequestErrors as errors:
             self._dependencies.metrics.refused.inc()
             return _response({"errors": public_errors(errors)}, media_type)
@@ -126,7 +126,7 @@ def rate_headers(rate: RequestRate | None) -> dict[str, str]:
     }
 
 
-def _fault_headers(fault: RequestFault) -> dict[str, str]:
+def fault_headers(fault: RequestFault) -> dict[str, str]:
     """Return the headers that repeat when to try again (RFC 9110, 10.2.3), and which limit was exceeded."""
     seconds = fault.extensions.get("retryAfterSeconds")
     headers = {} if seconds is None else {"retry-after": str(seconds)}

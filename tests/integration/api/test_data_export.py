@@ -20,6 +20,7 @@ from resolvers.data_exports import EXPORT_PATH
 from tests.support.api import Api
 from tests.support.authorisation_matrix import MARK, seeded
 
+PER_MINUTE = 60
 EXPORT = "{ viewer { id dataExport { path sizeBytes job { status kind } } } }"
 REQUEST = "mutation { userDataExport { dataExport { id job { status } } errors { code message } } }"
 
@@ -33,7 +34,8 @@ async def make_export(api: Api) -> None:
 
 
 async def fetch(api: Api, path: str, method: str = "GET") -> httpx.Response:
-    app = Starlette(routes=[DownloadRoute(EXPORT_PATH, export_download(api.services.data_exports))])
+    route = DownloadRoute(EXPORT_PATH, export_download(api.services.data_exports), api.services.rates, PER_MINUTE)
+    app = Starlette(routes=[route])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
         return await client.request(method, path)
 
@@ -95,6 +97,19 @@ async def test_a_link_is_refused_after_its_time_and_when_it_was_never_signed(
     monkeypatch.setattr("domain.personal_data.exports.LINK_LIFE", -LINK_LIFE)
     late = (await api.run(EXPORT))["viewer"]["dataExport"]["path"]
     assert (await fetch(api, late)).status_code == 404
+
+
+async def test_a_link_rests_while_the_user_is_disabled_and_ends_when_they_are_erased(api: Api) -> None:
+    await api.run(REQUEST)
+    await make_export(api)
+    path = (await api.run(EXPORT))["viewer"]["dataExport"]["path"]
+    user_id, now = api.harness.user.id, api.harness.clock.now()
+    for at, status in ((None, 200), (now, 404), (None, 200)):
+        async with api.database.transaction() as transaction:
+            await transaction.users.set_disabled(user_id, at)
+        assert (await fetch(api, path)).status_code == status
+    await api.harness.pool.execute("UPDATE users SET erased_at = $2 WHERE id = $1", user_id, now)
+    assert (await fetch(api, path)).status_code == 404
 
 
 async def test_a_new_export_takes_the_place_of_the_earlier_one_once_that_is_made(api: Api) -> None:

@@ -22,6 +22,7 @@ from tests.support.api import Api
 from tests.support.fill_ledgers import BUY, SELL
 from tests.support.reporting import START, hour, report_worker, store_fills
 
+PER_MINUTE = 60
 GENERATE = """mutation($input: ReportGenerateInput!) { reportGenerate(input: $input) {
   report { id downloads { url } figures { name } } errors { code message path } } }"""
 REPORT = """query($id: ID!) { node(id: $id) { ... on Report { job { status message } benchmark { symbol }
@@ -48,7 +49,10 @@ async def made_report(api: Api, **input: object) -> dict[str, Any]:
 
 
 async def fetch(api: Api, path: str, method: str = "GET") -> httpx.Response:
-    app = Starlette(routes=[DownloadRoute(REPORT_PATH, report_download(api.services.report_downloads, POLICY))])
+    route = DownloadRoute(
+        REPORT_PATH, report_download(api.services.report_downloads, POLICY), api.services.rates, PER_MINUTE
+    )
+    app = Starlette(routes=[route])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
         return await client.request(method, path)
 
@@ -86,7 +90,7 @@ async def test_a_link_that_is_altered_forged_or_of_something_else_opens_nothing(
     url = links(await made_report(api))["HTML"]["url"]
     token = url.removeprefix(REPORT_PATH)
     clock = api.harness.clock
-    forged = api.services.data_exports._links.sign(uuid4(), clock.now() + LINK_LIFE)
+    forged = api.services.data_exports._links.sign(uuid4().bytes, clock.now() + LINK_LIFE)
     swapped = ("B" if token[0] == "A" else "A") + token[1:]
     for other in (swapped, token[:-2], token + "AAAA", "", "%00", "é", forged, f"{token}/x"):
         answer = await fetch(api, REPORT_PATH + other)
@@ -97,7 +101,7 @@ async def test_a_link_that_is_altered_forged_or_of_something_else_opens_nothing(
 async def test_a_link_of_an_export_opens_no_report(api: Api) -> None:
     report = await made_report(api)
     file_id = await api.harness.pool.fetchval("SELECT id FROM report_files LIMIT 1")
-    token = api.services.data_exports._links.sign(file_id, api.harness.clock.now() + LINK_LIFE)
+    token = api.services.data_exports._links.sign(file_id.bytes, api.harness.clock.now() + LINK_LIFE)
     assert (await fetch(api, REPORT_PATH + token)).status_code == 404
     assert report["downloads"]
 
@@ -106,16 +110,19 @@ async def test_a_link_whose_time_is_over_says_so(api: Api) -> None:
     await made_report(api)
     file_id = await api.harness.pool.fetchval("SELECT id FROM report_files LIMIT 1")
     over = api.harness.clock.now() - timedelta(seconds=1)
-    token = api.services.report_downloads._links.sign(file_id, over)
+    token = api.services.report_downloads._links.sign(file_id.bytes, over)
     answer = await fetch(api, REPORT_PATH + token)
     error = answer.json()["errors"][0]
     assert (answer.status_code, error["code"]) == (410, "LINK_EXPIRED")
     assert f"{over:%Y-%m-%d}" in error["message"]
 
 
-async def test_links_end_when_the_user_is_erased(api: Api) -> None:
+async def test_links_rest_while_the_user_is_disabled_and_end_when_they_are_erased(api: Api) -> None:
     url = links(await made_report(api))["HTML"]["url"]
-    assert (await fetch(api, url)).status_code == 200
+    for at, status in ((None, 200), (api.harness.clock.now(), 404), (None, 200)):
+        async with api.database.transaction() as transaction:
+            await transaction.users.set_disabled(api.harness.user.id, at)
+        assert (await fetch(api, url)).status_code == status
     async with api.database.transaction() as transaction:
         await transaction.personal_data.erase(api.harness.user.id, api.harness.clock.now())
     assert (await fetch(api, url)).status_code == 404

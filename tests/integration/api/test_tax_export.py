@@ -1,5 +1,6 @@
 """Tax exports by signed links: whole, exact, of the own accounts alone, and safe in a spreadsheet."""
 
+import asyncio
 import csv
 import io
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ from domain.core.csv_rows import csv_text
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.order_side import OrderSide
 from domain.model.trading import AccountTransfer, TransferKind
-from domain.reports.tax_export import TaxExport
+from domain.reports.tax_export import PAGES_AT_ONCE, TaxExport
 from domain.reports.tax_links import LINK_LIFE
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
@@ -23,6 +24,7 @@ from resolvers.taxes import TAX_PATH
 from tests.support.api import Api
 from tests.support.orders import BTC, a_market
 from tests.support.trading import new_account
+from tests.support.waiting import eventually
 
 D = Decimal
 ARGUMENTS = "currency: $currency, from: $from, to: $to, depositCost: $cost"
@@ -30,12 +32,14 @@ VARIABLES = "$currency: String, $from: DateTime, $to: DateTime, $cost: DepositCo
 OF_ACCOUNT = f"""query($id: ID!, {VARIABLES}) {{ node(id: $id) {{ ... on Account {{
   taxExport({ARGUMENTS}) {{ currency path expiresAt }} }} }} }}"""
 OF_USER = f"query({VARIABLES}) {{ viewer {{ taxExport({ARGUMENTS}) {{ currency path }} }} }}"
+PER_MINUTE = 60
 START = datetime(2026, 3, 1, tzinfo=UTC)
 BUY, SELL = OrderSide.BUY, OrderSide.SELL
 
 
 async def fetch(api: Api, path: str, method: str = "GET") -> httpx.Response:
-    app = Starlette(routes=[DownloadRoute(TAX_PATH, tax_download(api.services.tax_links))])
+    route = DownloadRoute(TAX_PATH, tax_download(api.services.tax_links), api.services.rates, PER_MINUTE)
+    app = Starlette(routes=[route])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://engine") as client:
         return await client.request(method, path)
 
@@ -163,7 +167,7 @@ async def test_a_link_opens_what_it_was_made_for_and_nothing_else(api: Api) -> N
     first = (await api.run(OF_ACCOUNT, id=api.account))["node"]["taxExport"]["path"]
     other = (await api.run(OF_ACCOUNT, id=api.account, currency="EUR"))["node"]["taxExport"]["path"]
     assert (await fetch(api, first)).status_code == 200
-    mixed = f"{first.partition('.')[0]}.{other.partition('.')[2]}"
+    mixed = f"{first[:-80]}{other[-80:]}"
     for path in (mixed, first[:-2], TAX_PATH, f"{TAX_PATH}x.y", f"{TAX_PATH}{'x' * 5000}", f"{first}é"):
         answer = await fetch(api, path)
         assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, "NOT_FOUND")
@@ -171,6 +175,39 @@ async def test_a_link_opens_what_it_was_made_for_and_nothing_else(api: Api) -> N
     api.harness.clock.ahead += LINK_LIFE + timedelta(seconds=1)
     late = await fetch(api, first)
     assert (late.status_code, late.json()["errors"][0]["code"]) == (410, "LINK_EXPIRED")
+
+
+async def test_a_link_rests_while_the_user_is_disabled_and_ends_when_they_are_erased(api: Api) -> None:
+    path = (await api.run(OF_ACCOUNT, id=api.account))["node"]["taxExport"]["path"]
+    user_id, now = api.harness.user.id, api.harness.clock.now()
+    answers = []
+    for at in (None, now, None):
+        async with api.database.transaction() as transaction:
+            await transaction.users.set_disabled(user_id, at)
+        answers.append((await fetch(api, path)).status_code)
+    async with api.database.transaction() as transaction:
+        await transaction.personal_data.erase(user_id, now)
+    answers.append((await fetch(api, path)).status_code)
+    assert answers == [200, 404, 200, 404]
+
+
+async def test_nothing_of_an_account_is_read_before_it_is_the_turn_of_its_export(api: Api) -> None:
+    await pay(api, 0, 1)
+    links = api.services.tax_links
+    link = (await api.run(OF_ACCOUNT, id=api.account))["node"]["taxExport"]["path"]
+    found = await links.find(link.removeprefix(TAX_PATH))
+    assert found is not None
+    export = TaxExport(api.database, ["sandbox"], api.services.markets.graph)
+    for _ in range(PAGES_AT_ONCE):
+        await export._slots.acquire()
+    pieces = aiter(export.pieces(found.request, found.accounts))
+    await anext(pieces)
+    api.database.statements.clear()
+    waiting = asyncio.ensure_future(anext(pieces))
+    await eventually(lambda: export._slots._waiters or api.database.statements, "it waits")
+    assert api.database.statements == []
+    export._slots.release()
+    assert "DEPOSIT" in (await waiting).decode()
 
 
 async def test_a_currency_or_a_period_that_cannot_be_is_refused(api: Api) -> None:
