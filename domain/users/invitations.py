@@ -123,9 +123,24 @@ async def find_invitation(reading: UnitOfWork, code: str, email: str, now: datet
         return None
     if found.invitation.invited_by is None:
         return found
-    inviter = await reading.users.get(found.invitation.invited_by)
-    may_invite = inviter is not None and inviter.role is UserRole.OPERATOR and inviter.disabled_at is None
-    return found if may_invite else None
+    return found if await _may_invite(reading, found.invitation.invited_by) else None
+
+
+async def lock_inviter(transaction: UnitOfWork, invitation: Invitation) -> None:
+    """Have nobody disable or demote who invited until the transaction ends; raises unless they may still invite.
+
+    The row is locked before any other: its operator may change the email to the new user's, and wait for that one.
+    """
+    inviter = invitation.invited_by
+    if inviter is None:
+        return
+    if not await transaction.users.lock(inviter) or not await _may_invite(transaction, inviter):
+        raise invitation_rejected()
+
+
+async def _may_invite(reading: UnitOfWork, user_id: UUID) -> bool:
+    inviter = await reading.users.get(user_id)
+    return inviter is not None and inviter.role is UserRole.OPERATOR and inviter.disabled_at is None
 
 
 def invitation_rejected() -> InputError:

@@ -11,7 +11,7 @@ from domain.model.trading_state import TradingState
 from domain.model.users import User, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.code_checks import MailLimits
-from domain.users.invitations import find_invitation, invitation_rejected
+from domain.users.invitations import find_invitation, invitation_rejected, lock_inviter
 from domain.users.login_throttle import RegistrationLimit
 from domain.users.user_mails import UserMails
 
@@ -80,10 +80,12 @@ class Registrar:
         """Store the user; the very first one becomes the operator. `is_verified` says that the email is proved.
 
         Raises UNSUPPORTED if registration is closed, EMAIL_TAKEN (or `taken`), and CREDENTIALS_REJECTED if the
-        invitation was used or withdrawn in the meantime.
+        invitation was used or withdrawn in the meantime, or who invited may not any more.
         """
         now, email, invited = self._clock.now(), new.email, new.invitation
         role = UserRole.USER if invited is None else invited.invitation.role
+        if invited is not None:
+            await lock_inviter(transaction, invited.invitation)
         user = User(self._ids.next_id(), email, new.display_name, now, role, TradingState.ACTIVE)
         added = await transaction.users.add(user, password_hash)
         stored = await transaction.users.get(user.id)

@@ -91,7 +91,7 @@ class SignInNode:
         mails, limits = UserMails(IDS, is_configured=self.sends_mail), MailLimits(self.cache)
         second_factor = SecondFactor(self.vault, clock)
         registrations = RegistrationLimit(self.cache, self.registrations_per_hour)
-        registrar = Registrar(database, registrations, limits, mails, clock, IDS, self.registration)
+        registrar = self.registrar = Registrar(database, registrations, limits, mails, clock, IDS, self.registration)
         sign_in = SignIn(mails, tokens, clock, IDS, self.maximum_login_sessions)
         guards = (throttle, registrar, hashing, passwords, mails, second_factor, sign_in)
         self.users = UserService(database, authenticator, *guards, clock, IDS)

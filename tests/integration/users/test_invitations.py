@@ -7,13 +7,14 @@ import pytest
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
 from domain.core.pagination import KeysetPage
 from domain.model.invitations import Invitation, InvitationStatus
-from domain.model.users import ApiScope, Identity, UserRole
+from domain.model.users import ApiScope, Identity, User, UserRole
 from domain.users.code_checks import WRONG_CODES_PER_HOUR
 from domain.users.invitations import INVITATION_LIFE, NewInvitation
 from domain.users.registration import Registration
 from domain.users.sign_in import SignedIn
 from infra.postgres.pool import Pool
 from tests.support.mailing import MailNode
+from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.sign_in import SignInNode
 
 ROOT, ADA, EVE = "root@example.com", "ada@example.com", "eve@example.com"
@@ -197,6 +198,34 @@ async def test_an_invitation_ends_when_its_inviter_is_disabled(
     made = await invite(closed, operator)
     await pool.execute("UPDATE users SET disabled_at = now() WHERE id = $1", operator.user.id)
     await rejected(closed, ADA, code_of(made))
+
+
+DEMOTIONS = {
+    "demoted": "UPDATE users SET role = 'USER' WHERE email = $1",
+    "disabled": "UPDATE users SET disabled_at = now() WHERE email = $1",
+}
+
+
+@pytest.mark.parametrize("statement", DEMOTIONS.values(), ids=DEMOTIONS)
+async def test_an_inviter_who_is_stopped_while_the_invited_registers_makes_no_operator(
+    closed: SignInNode, operator: Identity, pool: Pool, statement: str
+) -> None:
+    code = code_of(await invite(closed, operator, UserRole.OPERATOR))
+    admitted = await closed.registrar.admit(ADA, None, code, HERE)
+
+    async def add() -> User:
+        async with closed.database.transaction() as transaction:
+            return await closed.registrar.add(transaction, admitted, "a hash")
+
+    async with pool.acquire() as connection:
+        stopping = connection.transaction()
+        await stopping.start()
+        await connection.execute(statement, ROOT)
+        adding = asyncio.create_task(add())
+        await somebody_waits_for_a_lock(pool)
+        await stopping.commit()
+    assert (await refused(adding)).code is ErrorCode.CREDENTIALS_REJECTED
+    assert await pool.fetchval("SELECT count(*) FROM users") == 1
 
 
 async def test_an_erased_user_stands_in_no_invitation_and_invites_nobody(
