@@ -15,7 +15,7 @@ from domain.model.users import Identity, UserRole
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import TokenSource
 from domain.users.activity import record_activity
-from domain.users.identity_lock import lock_identity
+from domain.users.operators import Administrator, lock_operator
 from domain.users.recent_sign_in import require_recent_sign_in
 from domain.users.tokens import credential_hash, new_invitation_code
 from domain.users.user_mails import UserMails
@@ -59,7 +59,7 @@ class InvitationService:
         now = self._clock.now()
         invitation = self._new(email, role, identity.user.id, expires_at)
         async with self._database.transaction() as transaction:
-            await require_operator(transaction, identity, now)
+            await lock_operator(transaction, Administrator(identity), now)
             if role is UserRole.OPERATOR:
                 await require_recent_sign_in(transaction, identity, now)
             code = await self._add(transaction, invitation)
@@ -77,7 +77,7 @@ class InvitationService:
         """Withdraw an open invitation, for an operator; raises NOT_FOUND, CONFLICT, and `Forbidden`."""
         now = self._clock.now()
         async with self._database.transaction() as transaction:
-            await require_operator(transaction, identity, now)
+            await lock_operator(transaction, Administrator(identity), now)
             withdrawn = await transaction.invitations.withdraw(invitation_id, now)
             if withdrawn is None:
                 raise await _not_open(transaction, invitation_id, now)
@@ -106,14 +106,6 @@ class InvitationService:
         code = new_invitation_code(self._tokens)
         await transaction.invitations.add_code(invitation.id, credential_hash(code), sent_by_mail=False)
         return code
-
-
-async def require_operator(transaction: UnitOfWork, identity: Identity, now: datetime) -> None:
-    """Raise `Forbidden` unless the user is an operator now; the user's row is locked until the transaction ends."""
-    await lock_identity(transaction, identity, now)
-    user = await transaction.users.get(identity.user.id)
-    if user is None or user.role is not UserRole.OPERATOR:
-        raise Forbidden("Only an operator can invite users and withdraw invitations.")
 
 
 async def find_invitation(reading: UnitOfWork, code: str, email: str, now: datetime) -> InvitationCode | None:
