@@ -42,9 +42,14 @@ class BillingOutcome:
 
 
 class BillingService:
-    """Applies events whose signature was verified."""
+    """Applies events whose signature was verified.
 
-    def __init__(self, database: Database, clock: Clock, ids: IdGenerator) -> None:
+    With `verifies_emails` an email means the user who has proved that it is theirs: else who registers with the address
+    of somebody would get what that one pays for. A server that sends no mail can't ask for the proof.
+    """
+
+    def __init__(self, database: Database, clock: Clock, ids: IdGenerator, *, verifies_emails: bool) -> None:
+        self._verifies_emails = verifies_emails
         self._database = database
         self._clock = clock
         self._ids = ids
@@ -58,9 +63,9 @@ class BillingService:
         now = self._clock.now()
         _validate_times(event, now)
         async with self._database.transaction() as transaction:
-            user = await _find(transaction, event.user)
-            if user is None or not await transaction.users.lock(user.id):
-                raise InputError(ErrorCode.NOT_FOUND, "There is no such user (yet).", ("data", "user"))
+            user = await self._find(transaction, event.user)
+            if not await transaction.users.lock(user.id):
+                raise _no_such_user()
             known = await transaction.plans.change_of_event(event.id)
             if known is None:
                 if event.plan_name is not None:
@@ -73,6 +78,19 @@ class BillingService:
             message = "Another event came with this webhook-id; give each event an id of its own."
             raise InputError(ErrorCode.CONFLICT, message)
         return BillingOutcome(known[0], is_repeated=True)
+
+    async def _find(self, transaction: UnitOfWork, named: UUID | str) -> User:
+        if isinstance(named, UUID):
+            user = await transaction.users.get(named)
+        else:
+            found = await transaction.users.get_by_email(normalise_email(named))
+            user = found[0] if found is not None else None
+            if user is not None and self._verifies_emails and user.email_verified_at is None:
+                message = "No user has verified this email (yet); a user's id serves without that."
+                raise InputError(ErrorCode.NOT_FOUND, message, ("data", "user"))
+        if user is None:
+            raise _no_such_user()
+        return user
 
     async def _store(
         self, transaction: UnitOfWork, event: BillingEvent, user_id: UUID, now: datetime
@@ -103,11 +121,8 @@ class BillingService:
         return stored
 
 
-async def _find(transaction: UnitOfWork, user: UUID | str) -> User | None:
-    if isinstance(user, UUID):
-        return await transaction.users.get(user)
-    found = await transaction.users.get_by_email(normalise_email(user))
-    return found[0] if found is not None else None
+def _no_such_user() -> InputError:
+    return InputError(ErrorCode.NOT_FOUND, "There is no such user (yet).", ("data", "user"))
 
 
 def _validate_times(event: BillingEvent, now: datetime) -> None:

@@ -205,7 +205,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
             database, container.outgoing.senders, container.outgoing.guard, container.vault, tokens, clock, ids
         ),
         rates=RequestRates(backends.cache, clock),
-        billing=BillingService(database, clock, ids),
+        billing=BillingService(database, clock, ids, verifies_emails=mails.is_configured),
         venues=container.venues,
         markets=hub,
         market_history=history,

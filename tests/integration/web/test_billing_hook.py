@@ -7,14 +7,16 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
+from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import KeysetPage
-from domain.model.plans import Plan
+from domain.model.plans import Plan, PlanChangeStatus
 from domain.model.users import User
-from domain.users.billing import BillingService
+from domain.users.billing import BillingEvent, BillingService
 from domain.users.plans import PlanRequest, PlanService
 from domain.users.request_rates import RequestRates
 from infra.clock import TimeOrderedIds
@@ -101,7 +103,7 @@ async def billing(pool: Pool, backend: DemoBackend) -> AsyncIterator[Billing]:
     database = PostgresDatabase(pool, EmbeddedBus(), clock)
     user = await stored_user(database, email=EMAIL)
     rates = RequestRates(EmbeddedCache(clock), clock)
-    service = BillingService(database, clock, TimeOrderedIds())
+    service = BillingService(database, clock, TimeOrderedIds(), verifies_emails=False)
     route = BillingHookRoute(service, rates, clock, [SECRET, EARLIER])
     async with serving(demo_app(backend, routes=[route])) as served:
         found = Billing(served, database, user, clock)
@@ -248,6 +250,26 @@ async def test_an_event_for_a_user_who_registers_later_is_taken_when_it_comes_ag
         assert (await reading.plans.of_user(new.id)).name == "pro"
 
 
+async def test_where_emails_are_verified_an_event_by_email_waits_for_the_proof_and_one_by_id_does_not(
+    billing: Billing,
+) -> None:
+    service = BillingService(billing.database, billing.clock, TimeOrderedIds(), verifies_emails=True)
+    now = billing.clock.now()
+
+    async def apply(event_id: str, user: UUID | str) -> PlanChangeStatus:
+        event = BillingEvent(event_id, now, user, "pro", None, event_id.encode())
+        return (await service.apply(event)).change.status
+
+    with pytest.raises(InputError, match="verified") as refused:
+        await apply("one", EMAIL)
+    assert (refused.value.code, refused.value.path) == (ErrorCode.NOT_FOUND, ("data", "user"))
+    assert await billing.plan() == "standard"
+    assert await apply("two", billing.user.id) is PlanChangeStatus.IN_FORCE
+    async with billing.database.transaction() as transaction:
+        await transaction.users.set_email(billing.user.id, EMAIL, now)
+    assert await apply("one", EMAIL.upper()) is PlanChangeStatus.IN_FORCE
+
+
 async def test_what_is_too_large_and_other_methods_are_refused(billing: Billing) -> None:
     assert (await billing.send(b"x" * (MAX_EVENT_BYTES + 1))).status_code == 413
     get = await billing.send(billing.event(), method="GET")
@@ -258,7 +280,7 @@ async def test_a_flood_from_one_address_is_refused_before_it_is_read(billing: Bi
     clock = billing.clock
     rates, service = (
         RequestRates(EmbeddedCache(clock), clock),
-        BillingService(billing.database, clock, TimeOrderedIds()),
+        BillingService(billing.database, clock, TimeOrderedIds(), verifies_emails=False),
     )
     route = BillingHookRoute(service, rates, clock, [SECRET], per_minute=3)
     async with serving(demo_app(backend, routes=[route])) as billing.served:
