@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
-from domain.alerts.rule_book import AlertDependencies, Firing, RuleBook
+from domain.alerts.firings import Firing
+from domain.alerts.rule_book import AlertDependencies, RuleBook
 from domain.alerts.slow_rules import poll_equity, poll_events, poll_feeds
 from domain.alerts.wording import fired_alert, message_of
 from domain.core.errors import Unavailable
@@ -116,25 +117,26 @@ class AlertEvaluator:
         while True:
             await book.wakeup.wait()
             book.wakeup.clear()
-            while firings := book.take_firings(self._options.at_once):
+            while firings := book.firings.take(self._options.at_once):
                 try:
                     await self._commit(book, lease, firings)
                 except Unavailable:
-                    book.put_back(firings)
+                    book.firings.put_back(firings)
                     book.wakeup.set()
                     await asyncio.sleep(self._options.poll_seconds)
 
     async def _commit(self, book: RuleBook, lease: LeaseHandle, firings: Sequence[Firing]) -> None:
-        outcomes = {
-            firing.watched.rule.id: RuleOutcome(
-                firing.watched.rule.id, firing.watched.rule.revision, firing.watched.is_armed, firing.at
-            )
-            for firing in firings
-        }
+        outcomes = [
+            RuleOutcome(firing.rule.id, firing.rule.revision, firing.watched.is_armed, firing.at) for firing in firings
+        ]
         async with self._database.transaction() as transaction:
             await transaction.leases.check(_held(lease))
-            stored = await transaction.alert_rules.save_outcomes(list(outcomes.values()))
-            transaction.events.append([_event(firing) for firing in firings if firing.watched.rule.id in stored])
+            stored = await transaction.alert_rules.save_outcomes(outcomes)
+            fired = [firing for firing in firings if firing.rule.id in stored]
+            rules = [firing.rule for firing in fired]
+            held_back = book.cap.held_back(rules)
+            transaction.events.append([_event(one) for one, beyond in zip(fired, held_back, strict=True) if not beyond])
+        book.cap.count(rules, held_back, self._dependencies.clock.now())
         for firing in firings:
             rule = firing.watched.rule
             if rule.repeat is AlertRepeat.ONCE or rule.id not in stored:
@@ -143,13 +145,23 @@ class AlertEvaluator:
     async def _poll_loop(self, book: RuleBook, lease: LeaseHandle) -> None:
         equity_at = float("-inf")
         while True:
-            await poll_events(self._database, book, lambda: _held(lease))
+            await poll_events(self._dependencies, book, lambda: _held(lease))
+            await self._report_held_back(book, lease)
             poll_feeds(self._dependencies.feed, book, self._dependencies.clock.now())
             if self._dependencies.clock.monotonic() - equity_at >= self._options.equity_seconds:
                 equity_at = self._dependencies.clock.monotonic()
                 await poll_equity(self._database, book, self._dependencies.clock.now())
                 await self._save_arming(book, lease)
             await asyncio.sleep(self._options.poll_seconds)
+
+    async def _report_held_back(self, book: RuleBook, lease: LeaseHandle) -> None:
+        """Report to users how many of their alerts were held back in the minute that has ended."""
+        notices = book.cap.take_notices(self._dependencies.clock.now())
+        if notices:
+            async with self._database.transaction() as transaction:
+                await transaction.leases.check(_held(lease))
+                # Nothing is written for a user who was erased within the minute.
+                transaction.events.append([one for one in notices if await transaction.users.lock(one.user_id)])
 
     async def _save_arming(self, book: RuleBook, lease: LeaseHandle) -> None:
         """Store which rules may fire, so that after a restart a crossing is seen that happened meanwhile."""

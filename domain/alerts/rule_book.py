@@ -9,6 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.alerts.candle_rules import CandleGroup, CandleKey
+from domain.alerts.firings import ALERTS_PER_MINUTE, AlertCap, Firing, FiringQueue
 from domain.alerts.following import keep_following
 from domain.alerts.price_rules import PriceGroup
 from domain.alerts.triggers import WatchedRule, watch
@@ -26,22 +27,19 @@ from domain.ports.unit_of_work import Database
 
 @dataclass(frozen=True, slots=True)
 class EvaluatorOptions:
-    """How often rules are looked at that nothing wakes, and how many firings are committed at once."""
+    """How often rules are looked at that nothing wakes, and how many firings are committed at once.
+
+    A user gets `alerts_per_minute` of rules that repeat. Of a user's log so many events are taken in one transaction
+    that at most `event_matches` times a rule is compared with an event.
+    """
 
     claim_seconds: float = 2.0
     reload_seconds: float = 30.0
     poll_seconds: float = 1.0
     equity_seconds: float = 5.0
     at_once: int = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """That a rule fires at a time, with the value that made it; `value` is for people."""
-
-    watched: WatchedRule
-    at: datetime
-    value: str | None
+    alerts_per_minute: int = ALERTS_PER_MINUTE
+    event_matches: int = 5_000
 
 
 @dataclass(slots=True)
@@ -87,7 +85,8 @@ class RuleBook:
         self._prices: dict[MarketSymbol, PriceGroup] = {}
         self._candles: dict[CandleKey, CandleGroup] = {}
         self._tasks: dict[object, asyncio.Task[None]] = {}
-        self._firings: list[Firing] = []
+        self.firings = FiringQueue()
+        self.cap = AlertCap(dependencies.options.alerts_per_minute)
         self.wakeup = Wakeup()
 
     def of(self, condition: AlertCondition) -> list[WatchedRule]:
@@ -107,13 +106,8 @@ class RuleBook:
 
     def fire(self, watched: WatchedRule, at: datetime, value: str | None) -> None:
         """Have it committed soon that a rule fires."""
-        self._firings.append(Firing(watched, at, value))
+        self.firings.add(Firing(watched, at, value))
         self.wakeup.set()
-
-    def take_firings(self, most: int) -> list[Firing]:
-        """Return the next firings to be committed."""
-        taken, self._firings = self._firings[:most], self._firings[most:]
-        return taken
 
     def take_moved(self, most: int) -> list[WatchedRule]:
         """Return rules that are armed, or aren't any more, other than it is stored; they count as stored then."""
@@ -121,10 +115,6 @@ class RuleBook:
         for one in moved:
             one.stored_armed = one.is_armed
         return moved
-
-    def put_back(self, firings: Sequence[Firing]) -> None:
-        """Keep firings that could not be committed."""
-        self._firings = [*firings, *self._firings]
 
     def discard_if_done(self, watched: WatchedRule) -> None:
         """Look no more at a rule that alerts once and has."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 from uuid import UUID
 
-from domain.alerts.rule_book import RuleBook
+from domain.alerts.rule_book import AlertDependencies, RuleBook
 from domain.alerts.triggers import WatchedRule
 from domain.alerts.wording import event_value, fired_alert, message_of
 from domain.core.money import plain, rounded
@@ -33,27 +33,33 @@ class FeedStates(Protocol):
         ...
 
 
-async def poll_events(database: Database, book: RuleBook, lease: Callable[[], Lease]) -> None:
-    """Take in the new events of all users who have rules on events, and commit what fires with the place in the log."""
+async def poll_events(dependencies: AlertDependencies, book: RuleBook, lease: Callable[[], Lease]) -> None:
+    """Take in the new events of all users who have rules on events, and commit what fires with the place in the log.
+
+    Of each user's log it is one page at a time, which is the shorter the more rules look at it: no user waits long for
+    the others.
+    """
     by_user: dict[UUID, list[WatchedRule]] = defaultdict(list)
     for watched in book.watched.values():
         if watched.rule.condition.reads_events:
             by_user[watched.rule.user_id].append(watched)
     if not by_user:
         return
-    async with database.read_only() as reading:
+    async with dependencies.database.read_only() as reading:
         heads = await reading.alert_rules.heads(list(by_user))
     for user_id, rules in by_user.items():
         if heads.get(user_id, 0) > min(watched.sequence for watched in rules):
-            await _take_events(database, book, rules, lease)
+            await _take_events(dependencies, book, rules, lease)
 
 
 async def _take_events(
-    database: Database, book: RuleBook, rules: Sequence[WatchedRule], lease: Callable[[], Lease]
+    dependencies: AlertDependencies, book: RuleBook, rules: Sequence[WatchedRule], lease: Callable[[], Lease]
 ) -> None:
+    database = dependencies.database
     user_id, start = rules[0].rule.user_id, min(watched.sequence for watched in rules)
+    page = max(min(PAGE, dependencies.options.event_matches // len(rules)), 1)
     async with database.read_only() as reading:
-        events = await reading.events.read_after(user_id, start, None, PAGE)
+        events = await reading.events.read_after(user_id, start, None, page)
     if not events:
         return
     fired: list[tuple[WatchedRule, UserEvent]] = []
@@ -73,11 +79,17 @@ async def _take_events(
             await transaction.leases.check(lease())
             stored = await transaction.alert_rules.save_outcomes(list(outcomes.values()))
             await transaction.alert_rules.save_sequence([watched.rule.id for watched in rules], last)
-            transaction.events.append([_alert(*one) for one in fired if one[0].rule.id in stored])
+            alerts = [one for one in fired if one[0].rule.id in stored]
+            fired_rules = [watched.rule for watched, _ in alerts]
+            held_back = book.cap.held_back(fired_rules)
+            transaction.events.append(
+                [_alert(*one) for one, beyond in zip(alerts, held_back, strict=True) if not beyond]
+            )
     except BaseException:
         for watched, last_fired_at, has_fired in before:
             watched.last_fired_at, watched.has_fired = last_fired_at, has_fired
         raise
+    book.cap.count(fired_rules, held_back, dependencies.clock.now())
     for watched in rules:
         watched.sequence = max(watched.sequence, last)
     for watched, _ in fired:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from domain.model.alert_rules import AlertDirection, AlertRepeat, AlertRule
@@ -79,8 +79,7 @@ class WatchedRule:
         """Return whether an alert may follow: the only one, or one that isn't too soon after the last."""
         if self.has_fired and self.rule.repeat is AlertRepeat.ONCE:
             return False
-        pause = timedelta(seconds=self.rule.cooldown_seconds)
-        if self.last_fired_at is not None and at - self.last_fired_at < pause:
+        if self.last_fired_at is not None and at - self.last_fired_at < self.rule.pause:
             return False
         self.has_fired = True
         self.last_fired_at = at

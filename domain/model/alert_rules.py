@@ -1,7 +1,7 @@
 """Alert rules: what users want to be alerted of. An alert itself is an event of the kind ALERT."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -12,6 +12,11 @@ from domain.model.events import UserEventKind
 from domain.model.markets import MarketSymbol, Timeframe
 
 HUNDRED = Decimal(100)
+LEAST_PAUSE = 10
+"""The least seconds between two alerts of a rule that repeats: a price can cross its level with each trade."""
+
+LEAST_EVENT_PAUSE = 1
+"""The same of a rule on events."""
 
 
 class AlertDirection(StrEnum):
@@ -73,6 +78,14 @@ class AlertRule:
     is_armed: bool | None = None
     fired_count: int = 0
     last_fired_at: datetime | None = None
+
+    @property
+    def pause(self) -> timedelta:
+        """The least time between two alerts: the cooldown, or what every rule that repeats leaves at least."""
+        least = 0
+        if self.repeat is AlertRepeat.EACH_TIME:
+            least = LEAST_EVENT_PAUSE if self.condition.reads_events else LEAST_PAUSE
+        return timedelta(seconds=max(self.cooldown_seconds, least))
 
     @property
     def rearm_level(self) -> Decimal:

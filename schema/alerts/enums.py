@@ -32,7 +32,11 @@ describe_enum(
     "How often an alert rule alerts.",
     {
         "ONCE": "Once. The rule is FIRED after that, until it is enabled again.",
-        "EACH_TIME": "Each time that the condition becomes true, with at least `cooldownSeconds` between two alerts.",
+        "EACH_TIME": (
+            "Each time that the condition becomes true, with at least `cooldownSeconds` between two alerts, and at "
+            "least 10 seconds, or 1 second for events. Of all such rules a user gets 60 alerts a minute, and then one "
+            "with the number of those that were held back."
+        ),
     },
 )
 describe_enum(

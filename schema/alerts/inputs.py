@@ -202,7 +202,11 @@ class AlertCreateInput:
         default=AlertRepeat.ONCE, description="How often the rule alerts. By default once."
     )
     cooldown_seconds: int = strawberry.field(
-        default=0, description="The least time between two alerts, from 0 to 2,592,000 seconds. By default 0."
+        default=0,
+        description=(
+            "The least time between two alerts, from 0 to 2,592,000 seconds. By default 0. A rule that alerts "
+            "EACH_TIME leaves at least 10 seconds between them, or 1 second if it looks at events."
+        ),
     )
     channels: list[strawberry.ID] | None = strawberry.field(
         default=None,
@@ -235,7 +239,8 @@ class AlertUpdateInput:
         default=strawberry.UNSET, description="How often the rule alerts. It can't be null."
     )
     cooldown_seconds: int | None = strawberry.field(
-        default=strawberry.UNSET, description="The least time between two alerts. It can't be null."
+        default=strawberry.UNSET,
+        description="The least time between two alerts, as in `AlertCreateInput`. It can't be null.",
     )
     channels: list[strawberry.ID] | None = strawberry.field(
         default=strawberry.UNSET,

@@ -35,7 +35,12 @@ class AlertRule(Node):
     name: str = strawberry.field(description="The name that the user gave the rule. Its alerts begin with it.")
     condition: AlertCondition = strawberry.field(description="What the rule looks at.")
     repeat: AlertRepeat = strawberry.field(description="How often the rule alerts.")
-    cooldown_seconds: int = strawberry.field(description="The least time between two alerts, in seconds.")
+    cooldown_seconds: int = strawberry.field(
+        description=(
+            "The least time between two alerts, in seconds. A rule that alerts EACH_TIME leaves at least 10 seconds "
+            "between them, or 1 second if it looks at events."
+        )
+    )
     status: AlertRuleStatus = strawberry.field(description="Whether the rule is looked at.")
     created_at: datetime = strawberry.field(description="When the rule was created.")
     timeframe: Timeframe | None = strawberry.field(

@@ -9,26 +9,30 @@ from typing import Any
 
 import pytest
 
-from domain.alerts.evaluator import AlertEvaluator
-from domain.alerts.rule_book import AlertDependencies, EvaluatorOptions
+from domain.alerts.evaluator import LEASE, AlertEvaluator
+from domain.alerts.rule_book import AlertDependencies, EvaluatorOptions, RuleBook
 from domain.alerts.service import AlertChanges, AlertRequest, AlertService, ConditionRequest
+from domain.alerts.slow_rules import poll_events
 from domain.core.background import BackgroundTasks
 from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.events.leases import LeaseHandle, acquire_lease
 from domain.market_data import codec
 from domain.market_data.hub import MarketDataHub
 from domain.market_data.topics import candles_topic, status_topic, trades_topic
-from domain.model.alert_rules import AlertDirection, AlertRepeat, AlertRuleStatus
+from domain.model.alert_rules import LEAST_PAUSE, AlertDirection, AlertRepeat, AlertRuleStatus
 from domain.model.alerts import AlertCondition, FiredAlert
 from domain.model.equity import StoredEquity
 from domain.model.events import NewEvent, UserEvent, UserEventKind
 from domain.model.markets import Candle, FeedState, FeedStatus, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.users import User
+from domain.ports.leases import Lease
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
+from tests.support.clocks import AdjustableClock
 from tests.support.orders import BTC, a_market
 from tests.support.trading import new_account
 from tests.support.users import stored_user
@@ -47,12 +51,16 @@ class Alerting:
     bus: EmbeddedBus
     hub: MarketDataHub
     user: User
+    clock: AdjustableClock
+    options: EvaluatorOptions = QUICK
     trades: int = 0
 
     @property
     def service(self) -> AlertService:
         """What manages rules."""
-        return AlertService(self.database, lambda symbol: a_market() if symbol == BTC else None, self.bus, clock, IDS)
+        return AlertService(
+            self.database, lambda symbol: a_market() if symbol == BTC else None, self.bus, self.clock, IDS
+        )
 
     async def create(self, condition: ConditionRequest = ABOVE, **changes: Any) -> Any:
         """Create a rule."""
@@ -67,6 +75,10 @@ class Alerting:
             self.trades += 1
             trades.append(Trade(BTC, str(self.trades), now, Decimal(price), Decimal(1), OrderSide.BUY))
         await self.bus.publish(trades_topic(BTC), codec.encode_trades(trades))
+
+    def later(self) -> None:
+        """Let the time pass that a rule leaves between two alerts."""
+        self.clock.ahead += timedelta(seconds=LEAST_PAUSE)
 
     async def _listeners(self) -> bool:
         state = self.hub.followed.get(BTC)
@@ -105,20 +117,20 @@ class Alerting:
     @asynccontextmanager
     async def evaluator(self, holder: str = "node:1") -> AsyncIterator[None]:
         """Run what evaluates rules while the block runs."""
-        dependencies = AlertDependencies(self.database, self.hub, self.bus, clock, holder, QUICK)
         async with BackgroundTasks() as tasks:
-            tasks.start(AlertEvaluator(dependencies).run())
+            tasks.start(AlertEvaluator(self.dependencies(holder)).run())
             yield
 
-
-clock = SystemClock()
+    def dependencies(self, holder: str) -> AlertDependencies:
+        """Return what the evaluation of rules on a node works with."""
+        return AlertDependencies(self.database, self.hub, self.bus, self.clock, holder, self.options)
 
 
 @pytest.fixture
 async def alerting(database: PostgresDatabase) -> AsyncIterator[Alerting]:
-    bus = EmbeddedBus()
-    hub = MarketDataHub(bus, EmbeddedCache(clock), database, clock)
-    yield Alerting(database, bus, hub, await stored_user(database))
+    bus, clock = EmbeddedBus(), AdjustableClock()
+    hub = MarketDataHub(bus, EmbeddedCache(clock), database, SystemClock())
+    yield Alerting(database, bus, hub, await stored_user(database), clock)
     await hub.close()
     await bus.close()
 
@@ -162,6 +174,7 @@ async def test_a_restart_fires_nothing_for_what_was_so_before(alerting: Alerting
         await alerting.trade(102)
         await alerting.arm(rule)
     assert len(await alerting.read_alerts()) == 1
+    alerting.later()
     async with alerting.evaluator("node:3"):
         await alerting.trade(103)
         assert len(await alerting.alerts(2)) == 2, "it crossed while nobody looked, and is still there"
@@ -171,10 +184,11 @@ async def test_two_nodes_alert_once(alerting: Alerting) -> None:
     rule = await alerting.create()
     async with alerting.evaluator("node:1"), alerting.evaluator("node:2"):
         await alerting.arm(rule)
-        for _ in range(5):
+        for number in range(5):
             await alerting.trade(101)
-            await alerting.trade(99)
-        await alerting.alerts(5)
+            await alerting.alerts(number + 1)
+            alerting.later()
+            await alerting.arm(rule)
         mark = await alerting.create(name="mark")
         await alerting.arm(mark)
         await alerting.trade(101)
@@ -201,6 +215,11 @@ async def test_the_rules_of_a_disabled_user_rest(alerting: Alerting, pool: Pool)
     await pool.execute("UPDATE users SET disabled_at = now() WHERE id = $1", alerting.user.id)
     async with alerting.database.read_only() as reading:
         assert await reading.alert_rules.list_active() == []
+
+
+def _held(lease: LeaseHandle) -> Lease:
+    assert lease.current is not None
+    return lease.current
 
 
 def minute(start: datetime, number: int, close: int) -> Candle:
@@ -236,8 +255,10 @@ async def test_events_of_chosen_kinds_and_doubts_fire_once_each_also_after_a_res
     await alerting.create(condition)
 
     async def happens(text: str) -> None:
+        alerting.clock.ahead += timedelta(seconds=1)
         async with alerting.database.transaction() as transaction:
-            transaction.events.append([NewEvent(alerting.user.id, datetime.now(UTC), UserEventKind.ALERT, None, text)])
+            at = alerting.clock.now()
+            transaction.events.append([NewEvent(alerting.user.id, at, UserEventKind.ALERT, None, text)])
 
     async with alerting.evaluator():
         await happens("one")
@@ -302,6 +323,7 @@ async def test_rules_follow_no_more_markets_than_clients_may(
     alerting: Alerting, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One market for users and one for others: rules on a second market wait, whatever they look at."""
+    clock = alerting.clock
     alerting.hub = MarketDataHub(alerting.bus, EmbeddedCache(clock), alerting.database, clock, max_feeds_per_venue=2)
     eth = replace(BTC, symbol="ETH/USDT")
     known = AlertService(alerting.database, lambda symbol: replace(a_market(), symbol=symbol), alerting.bus, clock, IDS)
@@ -355,6 +377,52 @@ async def test_one_more_rule_than_the_plan_allows_is_refused(alerting: Alerting,
     with pytest.raises(InputError, match="allows 1 alert rules") as error:
         await alerting.create()
     assert error.value.code is ErrorCode.LIMIT_REACHED
+
+
+async def test_of_a_flood_of_alerts_a_user_gets_so_many_and_then_how_many_were_held_back(alerting: Alerting) -> None:
+    alerting.options = replace(QUICK, alerts_per_minute=2)
+
+    async def a_minute_later() -> list[UserEvent]:
+        alerting.clock.ahead += timedelta(minutes=1)
+        return await alerting.read_alerts()
+
+    async with alerting.evaluator():
+        rules = [await alerting.create(name=str(number)) for number in range(5)]
+        once = await alerting.create(name="once", repeat=AlertRepeat.ONCE)
+        await alerting.arm(*rules, once)
+        await alerting.trade(101)
+        await alerting.alerts(3)
+        found = await read_until(a_minute_later, lambda alerts: len(alerts) >= 4, "the word on the others")
+    *alerts, notice = (str(event.message) for event in found)
+    assert len(alerts) == 3
+    assert [text.startswith("once: ") for text in alerts].count(True) == 1
+    assert notice.startswith("3 alerts of your rules were held back")
+
+
+async def test_many_rules_on_many_events_are_taken_in_small_transactions(alerting: Alerting) -> None:
+    alerting.options = replace(QUICK, event_matches=4)
+    condition = ConditionRequest(AlertCondition.EVENT, event_kinds=(UserEventKind.ALERT,))
+    rules = [await alerting.create(condition, name=name) for name in ("one", "two")]
+    now = alerting.clock.now()
+    async with alerting.database.transaction() as transaction:
+        transaction.events.append(
+            [
+                NewEvent(alerting.user.id, now + timedelta(seconds=number), UserEventKind.ALERT, None, str(number))
+                for number in range(5)
+            ]
+        )
+    dependencies = alerting.dependencies("node:1")
+    lease = await acquire_lease(alerting.database, alerting.clock, *LEASE, dependencies.holder)
+    assert lease is not None
+    book = RuleBook(dependencies)
+    book.replace(rules)
+    count = polls = 0
+    while count < 10:
+        await poll_events(dependencies, book, lambda: _held(lease))
+        before, count, polls = count, len(await alerting.read_alerts()), polls + 1
+        assert count - before <= 4
+        assert polls < 20
+    await lease.release()
 
 
 async def test_many_rules_that_fire_at_once_are_all_committed(alerting: Alerting) -> None:

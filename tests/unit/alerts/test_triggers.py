@@ -32,7 +32,7 @@ def rule(**changes: Any) -> AlertRule:
     return AlertRule(**{**values, **changes})
 
 
-def firings(watched: WatchedRule, prices: list[int | str], *, every: float = 1.0) -> list[int]:
+def firings(watched: WatchedRule, prices: list[int | str], *, every: float = 60.0) -> list[int]:
     """Return at which of the prices the rule fires."""
     fired = []
     for place, price in enumerate(prices):
@@ -56,7 +56,7 @@ def test_once_is_once() -> None:
 
 
 def test_within_the_cooldown_a_crossing_is_passed_over() -> None:
-    watched = watch(rule(cooldown_seconds=3), AT)
+    watched = watch(rule(cooldown_seconds=180), AT)
     assert firings(watched, [99, 101, 99, 101, 99, 101]) == [1, 5]
 
 
@@ -76,7 +76,7 @@ def test_several_trades_at_once_are_taken_in_their_order() -> None:
     watched = watch(rule(), AT)
     assert not watched.on_numbers([Decimal(101), Decimal(99)], AT), "it was beyond, and is back"
     assert watched.on_numbers([Decimal(101), Decimal(99)], AT), "beyond and back within one message"
-    assert watched.on_numbers([Decimal(101)], AT)
+    assert watched.on_numbers([Decimal(101)], AT + timedelta(minutes=1))
 
 
 def test_after_a_restart_a_crossing_that_happened_meanwhile_fires_if_the_price_is_still_there() -> None:
@@ -103,7 +103,33 @@ def test_a_candle_counts_only_if_it_opened_since_the_rule_is_armed() -> None:
 def test_a_condition_fires_as_it_becomes_true() -> None:
     watched = watch(rule(condition=AlertCondition.INDICATOR, level=None, direction=None), AT)
     values = [True, True, False, True, True, False, True]
-    assert [watched.on_condition(value, AT) for value in values] == [False, False, False, True, False, False, True]
+    fired = [watched.on_condition(value, AT + timedelta(minutes=place)) for place, value in enumerate(values)]
+    assert fired == [False, False, False, True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("condition", "repeat", "cooldown", "seconds"),
+    [
+        (AlertCondition.PRICE, AlertRepeat.EACH_TIME, 0, 10),
+        (AlertCondition.INDICATOR, AlertRepeat.EACH_TIME, 3, 10),
+        (AlertCondition.FEED, AlertRepeat.EACH_TIME, 30, 30),
+        (AlertCondition.EQUITY, AlertRepeat.EACH_TIME, 0, 10),
+        (AlertCondition.EVENT, AlertRepeat.EACH_TIME, 0, 1),
+        (AlertCondition.ORDER_IN_DOUBT, AlertRepeat.EACH_TIME, 5, 5),
+        (AlertCondition.PRICE, AlertRepeat.ONCE, 0, 0),
+    ],
+)
+def test_a_rule_that_repeats_leaves_some_time_between_two_alerts(
+    condition: AlertCondition, repeat: AlertRepeat, cooldown: int, seconds: int
+) -> None:
+    asked = rule(condition=condition, repeat=repeat, cooldown_seconds=cooldown)
+    assert asked.pause == timedelta(seconds=seconds)
+
+
+def test_a_price_that_crosses_with_each_trade_fires_every_ten_seconds() -> None:
+    assert len(firings(watch(rule(), AT), [99, 101] * 500, every=0.1)) == 10
+    events = watch(rule(condition=AlertCondition.EVENT), AT)
+    assert sum(events.on_event(AT + timedelta(milliseconds=place)) for place in range(10_000)) == 10
 
 
 @pytest.mark.parametrize("direction", list(AlertDirection))
