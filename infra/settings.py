@@ -178,8 +178,8 @@ class Settings(BaseSettings):
         MAX_FEEDS_PER_VENUE,
         ge=4,
         le=100_000,
-        description="how many markets of a venue a node follows because clients look at them, a quarter of them for "
-        "strangers, 4 to 100000; what is traded comes on top",
+        description="how many markets of a venue a node follows because clients and their alert rules look at them, a "
+        "quarter of them for strangers, 4 to 100000; what is traded comes on top",
     )
     worker_processes: int = Field(
         2,
