@@ -23,6 +23,7 @@ from domain.model.users import ApiScope, Identity, User, UserRole
 from infra.embedded.cache import EmbeddedCache
 from infra.outgoing.addresses import AddressGuard
 from infra.outgoing.http import OutgoingHttp
+from infra.outgoing.telegram import TelegramSender
 from infra.outgoing.webhook import WebhookSender
 from infra.postgres.database import PostgresDatabase, PostgresTransaction
 from infra.runtime.backends import Backends
@@ -225,7 +226,12 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
     base = Backends(harness.pool, database, database, cache, harness.bus, harness.clock, harness.ids)
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
     http = OutgoingHttp(AddressGuard(["127.0.0.0/8"]))
-    outgoing = Outgoing({ChannelKind.WEBHOOK: WebhookSender(http, harness.clock)}, http.guard)
+    nobody = "http://127.0.0.1:1"
+    senders = {
+        ChannelKind.WEBHOOK: WebhookSender(http, harness.clock),
+        ChannelKind.TELEGRAM: TelegramSender(http, nobody),
+    }
+    outgoing = Outgoing(senders, http.guard)
     services = build_services(build_container(base, venues, hub, bytes(32), outgoing=outgoing), Settings(), facts)
     try:
         # Nobody here collects, so there is nothing to wait for.

@@ -44,7 +44,7 @@ class Notifying:
     clock: ManualClock = field(default_factory=lambda: ManualClock(_noon()))
     vault: AesVault = field(default_factory=lambda: AesVault(bytes(32)))
     counts: ChannelCounts = field(default_factory=ChannelCounts)
-    options: DelivererOptions = field(default_factory=DelivererOptions)
+    options: DelivererOptions = field(default_factory=lambda: DelivererOptions(send_seconds=600))
 
     @property
     def identity(self) -> Identity:

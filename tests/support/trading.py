@@ -123,7 +123,7 @@ class World:
 def new_user() -> User:
     """Return a new user, not stored yet."""
     id_ = new_id()
-    return User(id_, f"{id_}@example.com", None, NOW, UserRole.USER, "standard", TradingState.ACTIVE)
+    return User(id_, f"{id_}@example.com", None, NOW, UserRole.USER, TradingState.ACTIVE)
 
 
 def new_account(user_id: UUID, **changes: object) -> Account:

@@ -1,11 +1,16 @@
 """Every field of every update: what isn't given stays, null takes it away or is refused, and none is forgotten."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
+from domain.model.trading import AccountTransfer, TransferKind
+from domain.model.users import UserRole
+from resolvers.ids import encode_id
 from tests.support.api import SCHEMA, Api
 
 DOCUMENTS = {
@@ -18,7 +23,23 @@ DOCUMENTS = {
     "StrategyUpdateInput": """mutation($id: ID!, $input: StrategyUpdateInput!) {
       changed: strategyUpdate(id: $id, input: $input) {
         strategy { name description version { number } } errors { code path } } }""",
+    "AccountTransferUpdateInput": """mutation($id: ID!, $input: AccountTransferUpdateInput!) {
+      changed: accountTransferUpdate(id: $id, input: $input) {
+        transfer { kind at note } errors { code path } } }""",
+    "AlertUpdateInput": """mutation($id: ID!, $input: AlertUpdateInput!) {
+      changed: alertUpdate(id: $id, input: $input) {
+        alertRule { name repeat cooldownSeconds status channels { id } } errors { code path } } }""",
+    "NotificationChannelUpdateInput": """mutation($id: ID!, $input: NotificationChannelUpdateInput!) {
+      changed: notificationChannelUpdate(id: $id, input: $input) {
+        notificationChannel { name eventKinds target status quietHours { from to } maxPerHour }
+        errors { code path } } }""",
+    "PlanUpdateInput": """mutation($input: PlanUpdateInput!) {
+      changed: planUpdate(input: $input) { plan { name maxMarkets default } errors { code path } } }""",
 }
+CREATE_CHANNEL = """mutation($input: NotificationChannelCreateInput!) { notificationChannelCreate(input: $input) {
+  notificationChannel { id } errors { code message } } }"""
+CREATE_ALERT = """mutation($input: AlertCreateInput!) { alertCreate(input: $input) {
+  alertRule { id } errors { code message } } }"""
 CREATE_STRATEGY = """mutation($input: StrategyCreateInput!) { strategyCreate(input: $input) {
   strategy { id } errors { code message } } }"""
 DEFINITION = {"enterLong": "close > 1", "sizing": {"quoteAmount": "10"}}
@@ -27,6 +48,9 @@ CLEARED = {
     "UserUpdateInput.displayName": "Ada",
     "UserUpdateInput.reportCurrency": "EUR",
     "StrategyUpdateInput.description": "what it does",
+    "AccountTransferUpdateInput.note": "from my bank",
+    "NotificationChannelUpdateInput.quietHours": {"from": "22:00", "to": "07:00"},
+    "NotificationChannelUpdateInput.maxPerHour": 7,
 }
 """What null takes away, and a value to begin with."""
 
@@ -39,13 +63,32 @@ REFUSED = {
     "AccountUpdateInput.risk",
     "StrategyUpdateInput.name",
     "StrategyUpdateInput.definition",
+    "AccountTransferUpdateInput.kind",
+    "AccountTransferUpdateInput.at",
+    "AlertUpdateInput.name",
+    "AlertUpdateInput.condition",
+    "AlertUpdateInput.repeat",
+    "AlertUpdateInput.cooldownSeconds",
+    "AlertUpdateInput.enabled",
+    "NotificationChannelUpdateInput.name",
+    "NotificationChannelUpdateInput.eventKinds",
+    "NotificationChannelUpdateInput.url",
+    "NotificationChannelUpdateInput.chat",
+    "NotificationChannelUpdateInput.botToken",
+    "NotificationChannelUpdateInput.enabled",
 }
 """What is never null in the object."""
 
-CONDITIONS = {"UserUpdateInput.currentPassword", "StrategyUpdateInput.expectedVersion"}
-"""What isn't a value of the object, but a condition of the change: null and nothing are the same."""
+EMPTIED = {"AlertUpdateInput.channels"}
+"""Lists that null empties."""
 
-SWITCHES = {"UserUpdateInput.revokeApiKeys", "UserUpdateInput.revokeSignalWebhooks"}
+NAMES = {"PlanUpdateInput.name"}
+"""What names the object, and is required."""
+
+CONDITIONS = {"UserUpdateInput.currentPassword", "StrategyUpdateInput.expectedVersion", "PlanUpdateInput.limits"}
+"""What isn't a value of the object, but a condition or a group of changes: null and nothing are the same."""
+
+SWITCHES = {"UserUpdateInput.revokeApiKeys", "UserUpdateInput.revokeSignalWebhooks", "PlanUpdateInput.default"}
 """What is no value of the object either, but something to be done with the change: true or false, never null."""
 
 
@@ -61,17 +104,47 @@ def limits() -> list[str]:
     return list(kind.fields)
 
 
+async def channel(api: Api) -> str:
+    given = {"kind": "TELEGRAM", "name": "chat", "chat": "42", "botToken": "123456:" + "a" * 35}
+    return (await api.run(CREATE_CHANNEL, input=given))["notificationChannelCreate"]["notificationChannel"]["id"]
+
+
+async def entered_transfer(api: Api) -> str:
+    """Return a deposit that was entered by hand."""
+    harness, now = api.harness, datetime.now(UTC)
+    transfer = AccountTransfer(
+        harness.ids.next_id(), harness.user.id, harness.account.id, TransferKind.DEPOSIT, "USDT", Decimal(1),
+        now, "entry:one",
+    )  # fmt: skip
+    async with harness.database.transaction() as transaction:
+        await transaction.transfers.add(transfer)
+    return encode_id("AccountTransfer", transfer.id)
+
+
 async def subject(api: Api, input_name: str) -> str | None:
-    """Return the id of something to update; None for the viewer."""
-    if input_name == "AccountUpdateInput":
-        return api.account
-    if input_name == "UserUpdateInput":
-        return None
-    given = {"name": "one", "definition": DEFINITION}
-    return (await api.run(CREATE_STRATEGY, input=given))["strategyCreate"]["strategy"]["id"]
+    """Return the id of something to update; None for the viewer, and for a plan, which has a name."""
+    match input_name:
+        case "AccountUpdateInput":
+            return api.account
+        case "PlanUpdateInput":
+            async with api.harness.database.transaction() as transaction:
+                await transaction.users.set_role(api.harness.user.email, UserRole.OPERATOR)
+        case "AccountTransferUpdateInput":
+            return await entered_transfer(api)
+        case "AlertUpdateInput":
+            given = {"name": "doubts", "condition": {"orderInDoubt": {"account": api.account}}}
+            return (await api.run(CREATE_ALERT, input=given))["alertCreate"]["alertRule"]["id"]
+        case "NotificationChannelUpdateInput":
+            return await channel(api)
+        case "StrategyUpdateInput":
+            given = {"name": "one", "definition": DEFINITION}
+            return (await api.run(CREATE_STRATEGY, input=given))["strategyCreate"]["strategy"]["id"]
+    return None
 
 
 async def update(api: Api, input_name: str, id: str | None, **values: Any) -> dict[str, Any]:
+    if input_name == "PlanUpdateInput":
+        values["name"] = "standard"
     variables = {"input": values} if id is None else {"id": id, "input": values}
     return (await api.run(DOCUMENTS[input_name], **variables))["changed"]
 
@@ -86,7 +159,7 @@ async def changed(api: Api, input_name: str, id: str | None, **values: Any) -> d
 
 def test_every_field_of_every_update_is_tried_here() -> None:
     fields = {f"{name}.{field}" for name, kind in inputs() for field in kind.fields}
-    assert fields == set(CLEARED) | REFUSED | CONDITIONS | SWITCHES
+    assert fields == set(CLEARED) | REFUSED | EMPTIED | NAMES | CONDITIONS | SWITCHES
     assert {name for name, _ in inputs()} == set(DOCUMENTS)
     risk = SCHEMA.graphql_schema.type_map["AccountUpdateInput"].fields["risk"]  # type: ignore[attr-defined]
     assert str(get_named_type(risk.type)) == "RiskLimitsInput"
@@ -97,7 +170,7 @@ def test_a_switch_is_never_null_and_off_by_default() -> None:
         f"{name}.{key}": (str(field.type), field.default_value)
         for name, kind in inputs()
         for key, field in kind.fields.items()
-        if str(get_named_type(field.type)) == "Boolean"
+        if str(get_named_type(field.type)) == "Boolean" and f"{name}.{key}" not in REFUSED
     }
     assert switches == dict.fromkeys(SWITCHES, ("Boolean!", False))
 
@@ -113,6 +186,15 @@ async def test_null_removes_a_value_and_a_missing_field_keeps_it(api: Api, field
     assert (await changed(api, input_name, key, **{name: CLEARED[field]}))[name] == CLEARED[field]
     assert (await changed(api, input_name, key))[name] == CLEARED[field]
     assert (await changed(api, input_name, key, **{name: None}))[name] is None
+
+
+@pytest.mark.parametrize("field", sorted(EMPTIED))
+async def test_null_empties_a_list_and_a_missing_field_keeps_it(api: Api, field: str) -> None:
+    input_name, name = field.split(".")
+    key, one = await subject(api, input_name), await channel(api)
+    assert (await changed(api, input_name, key, **{name: [one]}))[name] == [{"id": one}]
+    assert (await changed(api, input_name, key))[name] == [{"id": one}]
+    assert (await changed(api, input_name, key, **{name: None}))[name] == []
 
 
 @pytest.mark.parametrize("field", sorted(REFUSED))

@@ -108,7 +108,7 @@ async def test_a_server_that_stops_answering_between_two_statements_is_reported_
 ) -> None:
     monkeypatch.setattr("infra.doctor.database._FACTS", "SELECT pg_sleep(600)")
     settings = load_settings(database_url="postgresql://u:p@db/r3edge")
-    async with reached_database(database_dsn, 1.0) as connection:
+    async with reached_database(database_dsn, 5.0) as connection:
         (found,) = await check_database(connection, database_dsn, settings, SystemClock(), engine_runs=False)
     assert found.status is Status.ERROR
     assert found.message.endswith("stopped answering: it doesn't answer")
@@ -142,7 +142,7 @@ async def test_the_embedded_database_is_started_for_the_check_and_stopped_again(
 async def test_the_rest_is_checked_though_the_running_engines_database_is_away(data_folder: Path) -> None:
     (data_folder / "postgres" / "data").mkdir(parents=True)
     held = DataDir.hold(data_folder)
-    found = {each.check: each for each in await examine(1.0, data_dir=data_folder, port=0)}
+    found = {each.check: each for each in await examine(PATIENCE_SECONDS, data_dir=data_folder, port=0)}
     held.release()
     assert found["database.server"].status is Status.ERROR
     assert found["keys"].status is Status.SKIPPED

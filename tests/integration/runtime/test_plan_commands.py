@@ -32,7 +32,7 @@ async def test_a_plan_is_made_given_listed_and_archived(pool: Pool, settings: Se
     scheduled = await change_plan(settings, "ada@example.com", "default", in_a_month, None)
     assert scheduled.status is PlanChangeStatus.SCHEDULED
     found = await read_user_plan(settings, "ada@example.com")
-    assert (found.user.plan.name, len(found.usage)) == ("standard", 6)
+    assert (found.user.plan.name, len(found.usage)) == ("standard", 7)
     assert [(change.plan_name, change.status.value) for change in found.changes] == [
         (None, "SCHEDULED"), ("standard", "IN_FORCE"),
     ]  # fmt: skip

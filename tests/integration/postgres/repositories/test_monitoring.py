@@ -22,7 +22,6 @@ from infra.postgres.repositories.protection import PostgresProtection
 from tests.support.trading import BTC, World, new_id
 from tests.support.waiting import eventually
 
-HOUR_AGO = datetime.now(UTC) - timedelta(hours=1)
 AN_HOUR = 3_600.0
 SLACK_SECONDS = 600.0
 
@@ -59,30 +58,31 @@ async def test_a_situation_that_cannot_be_read_is_shown_no_more_and_is_read_agai
 async def test_what_is_open_of_all_users_is_counted_with_the_age_of_the_oldest(
     connection: Connection, world: World, stranger: World
 ) -> None:
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
     orders = PostgresOrders(connection)
     for owner, status, at in (
-        (world, OrderStatus.IN_DOUBT, HOUR_AGO),
-        (stranger, OrderStatus.IN_DOUBT, HOUR_AGO + timedelta(minutes=30)),
-        (stranger, OrderStatus.OPEN, HOUR_AGO),
-        (stranger, OrderStatus.FILLED, HOUR_AGO),
+        (world, OrderStatus.IN_DOUBT, hour_ago),
+        (stranger, OrderStatus.IN_DOUBT, hour_ago + timedelta(minutes=30)),
+        (stranger, OrderStatus.OPEN, hour_ago),
+        (stranger, OrderStatus.FILLED, hour_ago),
     ):
         await orders.add(owner.order(status=status, updated_at=at))
     position = world.position(quantity=Decimal(1))
     await PostgresPositions(connection).save(position)
     protection = PostgresProtection(connection)
     intent = PositionIntent(
-        new_id(), world.user.id, world.account.id, BTC, OrderRole.STOP_LOSS, "It was reached.", HOUR_AGO,
+        new_id(), world.user.id, world.account.id, BTC, OrderRole.STOP_LOSS, "It was reached.", hour_ago,
         position_id=position.id,
     )  # fmt: skip
     await protection.add_intent(intent)
-    watched = PositionProtection(new_id(), world.user.id, world.account.id, BTC, ProtectionRules(), HOUR_AGO)
+    watched = PositionProtection(new_id(), world.user.id, world.account.id, BTC, ProtectionRules(), hour_ago)
     await protection.add(watched)
-    await protection.add(replace(watched, id=new_id(), unwatched_since=HOUR_AGO, unwatched_reason="no price"))
+    await protection.add(replace(watched, id=new_id(), unwatched_since=hour_ago, unwatched_reason="no price"))
     await PostgresHalts(connection).put(
-        Halt(HaltLevel.ENGINE, ENGINE_ID, TradingState.HALTED, HOUR_AGO, HaltAuthor.OPERATOR, None)
+        Halt(HaltLevel.ENGINE, ENGINE_ID, TradingState.HALTED, hour_ago, HaltAuthor.OPERATOR, None)
     )
     equity = PostgresEquity(connection)
-    for account, at in ((world.account, HOUR_AGO), (stranger.account, HOUR_AGO - timedelta(days=1))):
+    for account, at in ((world.account, hour_ago), (stranger.account, hour_ago - timedelta(days=1))):
         await equity.save(StoredEquity(account.id, account.id, at, Decimal(1), Decimal(1), Decimal(1)), {})
 
     found = await PostgresMonitoring(connection).trading_situation()
