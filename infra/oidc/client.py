@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from domain.core.clock import Clock
@@ -62,15 +62,14 @@ class AiohttpOidcClient:
         if not isinstance(id_token, str):
             raise OidcRejected("the provider gave no ID token")
         claims = await provider.verifier.verify(id_token, attempt.nonce)
-        if "email" not in claims and metadata.userinfo_endpoint and isinstance(access_token, str):
+        if "email" not in claims and metadata.userinfo_endpoint and _fits_a_header(access_token):
             claims = {**await self._userinfo(metadata.userinfo_endpoint, access_token, claims["sub"]), **claims}
         return ExternalIdentity(
             attempt.provider,
             provider.settings.issuer,
             claims["sub"],
             _text(claims.get("email")),
-            # Some providers write it as a text.
-            email_verified=claims.get("email_verified") in {True, "true"},
+            email_verified=_is_true(claims.get("email_verified")),
             name=_text(claims.get("name")),
         )
 
@@ -97,6 +96,16 @@ class AiohttpOidcClient:
         if found.get("sub") != subject:
             raise OidcRejected("the provider told about another user than the ID token's")
         return found
+
+
+def _fits_a_header(token: object) -> TypeGuard[str]:
+    """Return whether it is a token as RFC 6750 (2.1) has it; anything else might be another header."""
+    return isinstance(token, str) and token != "" and token.isascii() and token.isprintable()
+
+
+def _is_true(value: object) -> bool:
+    """Return whether a claim is true; some providers write it as a text."""
+    return value is True or value == "true"
 
 
 def _text(value: object) -> str | None:

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from joserfc import errors as jose_errors
 from joserfc.jwk import KeySet
 
@@ -22,6 +23,18 @@ KEYS_SECONDS: Final = 600.0
 
 NEW_KEYS_SECONDS: Final = 10.0
 """How old the keys must be for an unknown one to be looked for again, so that forged tokens cause few requests."""
+
+UNREADABLE: Final = (
+    jose_errors.JoseError,
+    UnsupportedAlgorithm,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What joserfc raises for keys and tokens: it doesn't check all types of what strangers write into them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +73,7 @@ class Discovery:
             now = self._clock.monotonic()
             age = KEYS_SECONDS + 1 if self._keys is None else now - self._keys[1]
             if self._keys is None or age > (NEW_KEYS_SECONDS if newer else KEYS_SECONDS):
-                self._keys = _key_set(await fetch_json("GET", metadata.jwks_uri)), now
+                self._keys = self._key_set(await fetch_json("GET", metadata.jwks_uri)), now
             return self._keys[0]
 
     async def _load_metadata(self) -> Metadata:
@@ -70,8 +83,8 @@ class Discovery:
             # Discovery 1.0, 4.3: else one provider could speak for another.
             raise Unavailable(f"{self._provider.name} says that its issuer is {str(found.get('issuer'))[:200]!r}")
         userinfo = self._endpoint(found, "userinfo_endpoint") if "userinfo_endpoint" in found else None
-        methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
-        in_body = "client_secret_basic" not in methods and "client_secret_post" in methods
+        methods = found.get("token_endpoint_auth_methods_supported")
+        in_body = isinstance(methods, list) and "client_secret_post" in methods and "client_secret_basic" not in methods
         return Metadata(
             self._endpoint(found, "authorization_endpoint"),
             self._endpoint(found, "token_endpoint"),
@@ -86,13 +99,14 @@ class Discovery:
             raise Unavailable(f"{self._provider.name} has no {name} that could be used")
         return url
 
-
-def _key_set(found: dict[str, Any]) -> KeySet:
-    """Return the keys that are known here; a provider may have others (RFC 7517, 5)."""
-    keys = []
-    for item in found.get("keys") or []:
-        try:
-            keys.extend(KeySet.import_key_set({"keys": [item]}).keys)
-        except (jose_errors.JoseError, ValueError, TypeError, KeyError, AttributeError):
-            log.debug("a key of the provider is of no kind that is known here")
-    return KeySet(keys)
+    def _key_set(self, found: dict[str, Any]) -> KeySet:
+        """Return the keys that are known here; a provider may have others (RFC 7517, 5)."""
+        items, keys = found.get("keys"), []
+        if not isinstance(items, list):
+            raise Unavailable(f"{self._provider.name} has no keys that could be used")
+        for item in items:
+            try:
+                keys.extend(KeySet.import_key_set({"keys": [item]}).keys)
+            except UNREADABLE:
+                log.debug("a key of the provider is of no kind that is known here")
+        return KeySet(keys)

@@ -7,8 +7,9 @@ from joserfc import errors, jwt
 from joserfc.jwk import KeySet
 
 from domain.core.clock import Clock
+from domain.core.validation import is_encodable
 from domain.ports.oidc import OidcRejected
-from infra.oidc.discovery import Discovery
+from infra.oidc.discovery import UNREADABLE, Discovery
 from infra.oidc.settings import OidcProvider
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -49,29 +50,28 @@ class IdTokenVerifier:
         except errors.JoseError as error:
             raise OidcRejected(f"the ID token has no valid claim: {error}") from None
         given, audience = claims.get("nonce"), claims["aud"]
-        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), nonce.encode()):
+        if not isinstance(given, str) or not hmac.compare_digest(given.encode(errors="replace"), nonce.encode()):
             raise OidcRejected("the ID token was made for another sign-in")
         party = claims.get("azp")
         is_for_others = isinstance(audience, list) and len(audience) > 1
         if (party is not None or is_for_others) and party != self._provider.client_id:
             raise OidcRejected("the ID token was made for another client")
-        if len(claims["sub"]) > MAX_SUBJECT_CHARACTERS or "\0" in claims["sub"]:
+        subject = claims["sub"]
+        if len(subject) > MAX_SUBJECT_CHARACTERS or "\0" in subject or not is_encodable(subject):
             raise OidcRejected("the ID token's subject can't be used")
         return claims
 
     async def _signed_claims(self, token: str) -> dict[str, Any]:
         try:
-            return _decode(token, await self._discovery.keys())
-        except _NO_KEY:
-            # The provider may have changed its keys since they were read.
             try:
+                return _decode(token, await self._discovery.keys())
+            except _NO_KEY:
+                # The provider may have changed its keys since they were read.
                 return _decode(token, await self._discovery.keys(newer=True))
-            except _NO_KEY as error:
-                raise OidcRejected(f"the ID token isn't signed by the provider: {error}") from None
-            except (errors.JoseError, ValueError) as error:
-                raise OidcRejected(f"the ID token can't be read: {error}") from None
-        except (errors.JoseError, ValueError) as error:
-            raise OidcRejected(f"the ID token can't be read: {error}") from None
+        except _NO_KEY as error:
+            raise OidcRejected(f"the ID token isn't signed by the provider: {error}") from None
+        except UNREADABLE as error:
+            raise OidcRejected(f"the ID token can't be read: {error!r}") from None
 
 
 def _decode(token: str, keys: KeySet) -> dict[str, Any]:

@@ -29,7 +29,7 @@ async def fetch_json(
             ) as response,
         ):
             status, body = response.status, await _read(response)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:  # the last for an address that is none
         raise Unavailable(f"The sign-in provider can't be reached ({type(error).__name__}).") from None
     found = _decode(body)
     if status in {400, 401} and found is not None and "error" in found:

@@ -1,5 +1,6 @@
-"""An OpenID provider."""
+"""An OpenID provider, and who signs in there."""
 
 from tests.support.oidc_provider import provider, shared_provider
+from tests.support.oidc_visitor import ada
 
-__all__ = ["provider", "shared_provider"]
+__all__ = ["ada", "provider", "shared_provider"]

@@ -3,10 +3,7 @@
 import hmac
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from joserfc import jwt
@@ -14,51 +11,16 @@ from joserfc.jwk import RSAKey
 from joserfc.util import urlsafe_b64encode
 
 from domain.core.errors import Unavailable
-from domain.model.oidc import ExternalIdentity, OidcAttempt
-from domain.ports.oidc import OidcRejected
+from domain.model.oidc import ExternalIdentity
 from infra.oidc.client import AiohttpOidcClient
 from infra.oidc.discovery import KEYS_SECONDS, NEW_KEYS_SECONDS
-from tests.support.clocks import ManualClock
 from tests.support.http_client import http_client
 from tests.support.oidc_provider import CLIENT_ID, IGNORED_WARNING, LoopbackProvider
+from tests.support.oidc_visitor import ADA, Ada
 
-ADA = "ada@example.com"
 WELL_KNOWN, JWKS, TOKEN = "/.well-known/openid-configuration", "/jwks", "/oauth2/token"
 
 pytestmark = pytest.mark.filterwarnings(IGNORED_WARNING)
-
-
-@dataclass
-class Ada:
-    """Somebody who signs in at the provider by her browser."""
-
-    client: AiohttpOidcClient
-    provider: LoopbackProvider
-    clock: ManualClock
-
-    async def start(self) -> tuple[OidcAttempt, str]:
-        now, secret = self.clock.now(), uuid4().hex * 2
-        attempt = OidcAttempt(uuid4(), "loop", secret, secret[::-1], "x" * 43, now, now + timedelta(minutes=10))
-        return attempt, await self.client.authorization_url(attempt, "state")
-
-    async def bring(self, **claims: object) -> tuple[OidcAttempt, str]:
-        """Return the attempt, and the authorization code that the browser brings back."""
-        attempt, url = await self.start()
-        return attempt, (await self.provider.sign_in(url, "ada", **{"email": ADA, **claims}))["code"]
-
-    async def sign_in(self, **claims: object) -> ExternalIdentity:
-        return await self.client.redeem(*await self.bring(**claims))
-
-    async def rejected(self) -> None:
-        with pytest.raises(OidcRejected):
-            await self.sign_in()
-
-
-@pytest.fixture
-def ada(provider: LoopbackProvider) -> Ada:
-    clock = ManualClock(datetime.now(UTC))
-    client = AiohttpOidcClient((provider.settings,), "https://engine.example.com", clock)
-    return Ada(client, provider, clock)
 
 
 async def test_who_signs_in_is_known_by_issuer_and_subject(ada: Ada, provider: LoopbackProvider) -> None:
