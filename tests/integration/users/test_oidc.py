@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
 
 from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited, Unavailable
 from domain.core.pagination import KeysetPage
@@ -67,6 +69,17 @@ class Client:
 
 async def finish(node: SignInNode, brought: dict[str, str]) -> str:
     return await node.attempts.finish("loop", brought["state"], brought.get("code"), brought.get("iss"))
+
+
+def hours_later(node: SignInNode, provider: LoopbackProvider) -> None:
+    """Move the clock so far that a sign-in isn't recent, and let the provider date its tokens by it."""
+    node.clock.move(RECENT.total_seconds() + 1)
+    now = int(node.clock.now().timestamp())
+
+    def dated(claims: dict[str, Any], key: RSAKey) -> str:
+        return jwt.encode({"alg": "RS256"}, {**claims, "iat": now, "exp": now + 60}, key)
+
+    provider.change_token = dated
 
 
 async def failed(attempt: object) -> str:
@@ -336,7 +349,7 @@ async def test_linking_needs_a_recent_sign_in_and_no_key_may(oidc: SignInNode, a
     _, secret = await oidc.keys.create(root, "bot", frozenset({ApiScope.ADMIN}), None)
     key = await oidc.authenticator.identify(secret)
     assert key is not None
-    oidc.clock.move(RECENT.total_seconds() + 1)
+    hours_later(oidc, ada.provider)
     code = await ada.code(email=ADA)
     for attempt in (oidc.oidc.link(key, code, ada.verifier, HERE), oidc.oidc.unlink(key, root.user.id)):
         with pytest.raises(Forbidden):
@@ -355,7 +368,7 @@ async def test_who_has_no_password_keeps_one_way_in_and_can_set_a_password(oidc:
         (linked,) = await reading.oidc.list_of_user(signed.user.id)
     assert await refused(oidc.users.login(ADA, "", HERE)) is ErrorCode.CREDENTIALS_REJECTED
     assert await refused(oidc.oidc.unlink(identity, linked.id)) is ErrorCode.CONFLICT
-    oidc.clock.move(RECENT.total_seconds() + 1)
+    hours_later(oidc, ada.provider)
     late = oidc.users.update(identity, password=PASSWORD)
     assert await refused(late) is ErrorCode.CONFIRMATION_REQUIRED
     assert await refused(oidc.confirmations.confirm(identity, PASSWORD, None)) is ErrorCode.CONFIRMATION_REQUIRED
