@@ -40,7 +40,7 @@ class PriceGroup:
         low, high = min(prices), max(prices)
         for watched in self.rules:
             if watched.is_touched(low, high) and watched.on_numbers(prices, now):
-                self._fire(watched, now, plain(prices[-1]))
+                self._fire(watched, now, _reached(watched, low, high))
 
     def on_candle(self, candle: Candle) -> None:
         """Take in a closed candle of one minute, unless it is old."""
@@ -50,7 +50,7 @@ class PriceGroup:
         now = self._clock.now()
         for watched in self.rules:
             if watched.is_armed and watched.on_range(candle.low, candle.high, candle.open_time, now):
-                self._fire(watched, now, plain(candle.close))
+                self._fire(watched, now, _reached(watched, candle.low, candle.high))
 
     async def _follow(self) -> None:
         # Admitted once, so that a refusal is one error and not those of both streams.
@@ -67,3 +67,8 @@ class PriceGroup:
         async with self._feed.closed_candles(self._market, Timeframe.M1, FeedReader.USER) as candles:
             async for candle in candles:
                 self.on_candle(candle)
+
+
+def _reached(watched: WatchedRule, low: Decimal, high: Decimal) -> str:
+    """Return the price that crossed the level; the last one may be back on the other side."""
+    return plain(high if watched.is_above else low)
