@@ -84,7 +84,7 @@ class AlertEvaluator:
                 group.create_task(self._keep_lease(lease))
                 group.create_task(self._follow_changes(book, changed, reload))
                 group.create_task(self._commit_loop(book, lease))
-                group.create_task(self._poll_loop(book, lease))
+                group.create_task(self._poll_loop(book, lease, reload))
         except* (Unavailable, StaleLease) as errors:
             raise errors.exceptions[0] from None
         finally:
@@ -93,9 +93,15 @@ class AlertEvaluator:
 
     async def _keep_lease(self, lease: LeaseHandle) -> None:
         while True:
-            if not await lease.renew():
-                raise StaleLease("the lease of the alert rules was lost")
-            await asyncio.sleep(RENEW_SECONDS)
+            pause = RENEW_SECONDS
+            try:
+                if not await lease.renew():
+                    raise StaleLease("the lease of the alert rules was lost")
+            except Unavailable as error:
+                log.warning("the lease of the alert rules could not be renewed: %s", error.message)
+                _held(lease)
+                pause = self._options.poll_seconds
+            await asyncio.sleep(pause)
 
     async def _follow_changes(self, book: RuleBook, changed: set[UUID], reload: Wakeup) -> None:
         while True:
@@ -103,7 +109,13 @@ class AlertEvaluator:
             reload.clear()
             users = sorted(changed)
             changed.clear()
-            await self._reload(book, users if is_known else ())
+            try:
+                await self._reload(book, users if is_known else ())
+            except Unavailable as error:
+                log.warning("alert rules could not be read again: %s", error.message)
+                changed.update(users)
+                await asyncio.sleep(self._options.poll_seconds)
+                reload.set()
 
     async def _reload(self, book: RuleBook, users: Iterable[UUID]) -> None:
         """Read the rules of these users again; of all if none is named."""
@@ -127,7 +139,8 @@ class AlertEvaluator:
 
     async def _commit(self, book: RuleBook, lease: LeaseHandle, firings: Sequence[Firing]) -> None:
         outcomes = [
-            RuleOutcome(firing.rule.id, firing.rule.revision, firing.watched.is_armed, firing.at) for firing in firings
+            RuleOutcome(firing.rule.id, firing.rule.revision, firing.watched.is_armed, firing.at, fired=1)
+            for firing in firings
         ]
         async with self._database.transaction() as transaction:
             await transaction.leases.check(_held(lease))
@@ -137,40 +150,57 @@ class AlertEvaluator:
             held_back = book.cap.held_back(rules)
             transaction.events.append([_event(one) for one, beyond in zip(fired, held_back, strict=True) if not beyond])
         book.cap.count(rules, held_back, self._dependencies.clock.now())
-        for firing in firings:
-            rule = firing.watched.rule
-            if rule.repeat is AlertRepeat.ONCE or rule.id not in stored:
-                book.discard(rule.id)
+        book.firings.finish(firings)
+        for firing, outcome in zip(firings, outcomes, strict=True):
+            firing.watched.stored_armed = outcome.is_armed
+            if firing.rule.repeat is AlertRepeat.ONCE or firing.rule.id not in stored:
+                book.discard(firing.watched)
 
-    async def _poll_loop(self, book: RuleBook, lease: LeaseHandle) -> None:
-        equity_at = float("-inf")
+    async def _poll_loop(self, book: RuleBook, lease: LeaseHandle, reload: Wakeup) -> None:
+        clock, equity_at = self._dependencies.clock, float("-inf")
         while True:
-            await poll_events(self._dependencies, book, lambda: _held(lease))
-            await self._report_held_back(book, lease)
-            poll_feeds(self._dependencies.feed, book, self._dependencies.clock.now())
-            if self._dependencies.clock.monotonic() - equity_at >= self._options.equity_seconds:
-                equity_at = self._dependencies.clock.monotonic()
-                await poll_equity(self._database, book, self._dependencies.clock.now())
-                await self._save_arming(book, lease)
+            try:
+                await self._poll_events(book, lease, reload)
+                await self._report_held_back(book, lease)
+                poll_feeds(self._dependencies.feed, book, clock.now())
+                if clock.monotonic() - equity_at >= self._options.equity_seconds:
+                    equity_at = clock.monotonic()
+                    await poll_equity(self._database, book, clock.now())
+                    await self._save_arming(book, lease)
+            except Unavailable as error:
+                log.warning("alert rules wait for the database: %s", error.message)
             await asyncio.sleep(self._options.poll_seconds)
+
+    async def _poll_events(self, book: RuleBook, lease: LeaseHandle, reload: Wakeup) -> None:
+        try:
+            await poll_events(self._dependencies, book, lambda: _held(lease))
+        except Unavailable:
+            # What is stored says whether a commit that wasn't answered was made.
+            book.forget_readers_of_events()
+            reload.set()
+            raise
 
     async def _report_held_back(self, book: RuleBook, lease: LeaseHandle) -> None:
         """Report to users how many of their alerts were held back in the minute that has ended."""
-        notices = book.cap.take_notices(self._dependencies.clock.now())
-        if notices:
+        book.notices += book.cap.take_notices(self._dependencies.clock.now())
+        if book.notices:
             async with self._database.transaction() as transaction:
                 await transaction.leases.check(_held(lease))
                 # Nothing is written for a user who was erased within the minute.
+                notices = sorted(book.notices, key=lambda notice: notice.user_id)
                 transaction.events.append([one for one in notices if await transaction.users.lock(one.user_id)])
+            book.notices.clear()
 
     async def _save_arming(self, book: RuleBook, lease: LeaseHandle) -> None:
         """Store which rules may fire, so that after a restart a crossing is seen that happened meanwhile."""
-        moved = book.take_moved(self._options.at_once)
+        moved = book.moved(self._options.at_once)
         outcomes = [RuleOutcome(one.rule.id, one.rule.revision, one.is_armed) for one in moved]
         if outcomes:
             async with self._database.transaction() as transaction:
                 await transaction.leases.check(_held(lease))
                 await transaction.alert_rules.save_outcomes(outcomes)
+            for watched, outcome in zip(moved, outcomes, strict=True):
+                watched.stored_armed = outcome.is_armed
 
 
 def _held(lease: LeaseHandle) -> Lease:

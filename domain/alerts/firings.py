@@ -37,6 +37,7 @@ class FiringQueue:
 
     def __init__(self) -> None:
         self._by_user: OrderedDict[UUID, OrderedDict[UUID, Firing]] = OrderedDict()
+        self._taken: set[UUID] = set()
 
     def __len__(self) -> int:
         return sum(map(len, self._by_user.values()))
@@ -53,10 +54,20 @@ class FiringQueue:
             taken.append(firings.popitem(last=False)[1])
             if firings:
                 self._by_user[user_id] = firings
+        self._taken.update(firing.rule.id for firing in taken)
         return taken
+
+    def finish(self, firings: Sequence[Firing]) -> None:
+        """Forget firings that were taken, and are committed."""
+        self._taken.difference_update(firing.rule.id for firing in firings)
+
+    def has(self, rule: AlertRule) -> bool:
+        """Return whether a firing of the rule isn't committed yet."""
+        return rule.id in self._taken or rule.id in self._by_user.get(rule.user_id, ())
 
     def put_back(self, firings: Sequence[Firing]) -> None:
         """Keep firings that could not be committed, unless their rules have fired again."""
+        self.finish(firings)
         for firing in firings:
             self._by_user.setdefault(firing.rule.user_id, OrderedDict()).setdefault(firing.rule.id, firing)
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Protocol
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from domain.market_data.feed_limit import FeedReader
 from domain.market_data.hub import MarketDataHub
 from domain.model.alert_rules import AlertRepeat, AlertRule
 from domain.model.alerts import AlertCondition
+from domain.model.events import NewEvent
 from domain.model.markets import MarketSymbol
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database
@@ -87,6 +89,7 @@ class RuleBook:
         self._tasks: dict[object, asyncio.Task[None]] = {}
         self.firings = FiringQueue()
         self.cap = AlertCap(dependencies.options.alerts_per_minute)
+        self.notices: list[NewEvent] = []
         self.wakeup = Wakeup()
 
     def of(self, condition: AlertCondition) -> list[WatchedRule]:
@@ -109,21 +112,27 @@ class RuleBook:
         self.firings.add(Firing(watched, at, value))
         self.wakeup.set()
 
-    def take_moved(self, most: int) -> list[WatchedRule]:
-        """Return rules that are armed, or aren't any more, other than it is stored; they count as stored then."""
-        moved = [one for one in self.watched.values() if one.is_armed != one.stored_armed][:most]
-        for one in moved:
-            one.stored_armed = one.is_armed
-        return moved
+    def moved(self, most: int) -> list[WatchedRule]:
+        """Return rules that are armed, or aren't any more, other than it is stored.
+
+        One that fires is stored with its alert: were it stored before, an alert that a crash prevents would be lost.
+        """
+        moved = (one for one in self.watched.values() if one.is_armed != one.stored_armed)
+        return list(islice((one for one in moved if not self.firings.has(one.rule)), most))
+
+    def forget_readers_of_events(self) -> None:
+        """Look no more at the rules on events until they are read again, with their places in the log."""
+        self.watched = {key: one for key, one in self.watched.items() if not one.rule.condition.reads_events}
 
     def discard_if_done(self, watched: WatchedRule) -> None:
         """Look no more at a rule that alerts once and has."""
         if watched.rule.repeat is AlertRepeat.ONCE and watched.has_fired:
-            self.discard(watched.rule.id)
+            self.discard(watched)
 
-    def discard(self, rule_id: UUID) -> None:
-        """Look at a rule no more: it fires once, or was changed."""
-        if self.watched.pop(rule_id, None) is not None:
+    def discard(self, watched: WatchedRule) -> None:
+        """Look at a rule no more: it fires once, or was changed. What it was changed to goes on."""
+        if self.watched.get(watched.rule.id) is watched:
+            del self.watched[watched.rule.id]
             self._regroup()
 
     async def close(self) -> None:

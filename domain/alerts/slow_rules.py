@@ -1,6 +1,7 @@
 """Alert rules on what is polled: events of the users' logs, equity and drawdown, and the state of feeds."""
 
-from collections import defaultdict
+import logging
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from uuid import UUID
 from domain.alerts.rule_book import AlertDependencies, RuleBook
 from domain.alerts.triggers import WatchedRule
 from domain.alerts.wording import event_value, fired_alert, message_of
+from domain.core.errors import Unavailable
 from domain.core.money import plain, rounded
 from domain.model.alerts import AlertCondition, FiredAlert
 from domain.model.events import NewEvent, UserEvent, UserEventKind
@@ -17,8 +19,10 @@ from domain.model.markets import FeedState, FeedStatus, MarketSymbol
 from domain.model.orders import OrderEvent, OrderEventKind
 from domain.model.trading import Position, Signal, TradingSession, TradingSessionStatus
 from domain.ports.alert_rules import RuleOutcome
-from domain.ports.leases import Lease
+from domain.ports.leases import Lease, StaleLease
 from domain.ports.unit_of_work import Database
+
+log = logging.getLogger(__name__)
 
 PAGE: Final = 200
 RECENT_EQUITY: Final = timedelta(minutes=5)
@@ -49,7 +53,12 @@ async def poll_events(dependencies: AlertDependencies, book: RuleBook, lease: Ca
         heads = await reading.alert_rules.heads(list(by_user))
     for user_id, rules in by_user.items():
         if heads.get(user_id, 0) > min(watched.sequence for watched in rules):
-            await _take_events(dependencies, book, rules, lease)
+            try:
+                await _take_events(dependencies, book, rules, lease)
+            except (Unavailable, StaleLease):
+                raise
+            except Exception as error:  # noqa: BLE001  # of one user's events, which must harm no other's rules
+                log.warning("the rules on events of user %s could not be evaluated: %r", user_id, error)
 
 
 async def _take_events(
@@ -64,17 +73,21 @@ async def _take_events(
         return
     fired: list[tuple[WatchedRule, UserEvent]] = []
     before = [(watched, watched.last_fired_at, watched.has_fired) for watched in rules]
-    for event in events:
-        fired += [
-            (watched, event)
-            for watched in rules
-            if event.sequence > watched.sequence and matches(watched, event) and watched.on_event(event.at)
-        ]
-    outcomes = {
-        watched.rule.id: RuleOutcome(watched.rule.id, watched.rule.revision, None, event.at) for watched, event in fired
-    }
     last = events[-1].sequence
     try:
+        for event in events:
+            fired += [
+                (watched, event)
+                for watched in rules
+                if event.sequence > watched.sequence and matches(watched, event) and watched.on_event(event.at)
+            ]
+        times = Counter(watched.rule.id for watched, _ in fired)
+        outcomes = {
+            watched.rule.id: RuleOutcome(
+                watched.rule.id, watched.rule.revision, None, event.at, fired=times[watched.rule.id]
+            )
+            for watched, event in fired
+        }
         async with database.transaction() as transaction:
             await transaction.leases.check(lease())
             stored = await transaction.alert_rules.save_outcomes(list(outcomes.values()))

@@ -11,12 +11,13 @@ from domain.model.alert_rules import AlertRule
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """How a rule that was evaluated stands now: whether it is armed, and when it fired if it has."""
+    """How a rule that was evaluated stands now: whether it is armed, when it fired last if it has, and how often."""
 
     rule_id: UUID
     revision: int
     is_armed: bool | None
     fired_at: datetime | None = None
+    fired: int = 0
 
 
 class AlertRuleRepository(Protocol):

@@ -43,17 +43,18 @@ rule_from_row: Final = _RULES.from_row
 
 _OF_USER: Final = f"{_RULES.select} WHERE user_id = $1 AND id = $2"
 _SAVE: Final = _RULES.update("id", "user_id", "condition", "created_at")
+# A condition that this version of the engine doesn't know is left to nodes of a newer one.
 _ACTIVE: Final = f"""
-{_RULES.select} WHERE status = 'ACTIVE' AND ($1::uuid IS NULL OR user_id = $1)
+{_RULES.select} WHERE status = 'ACTIVE' AND condition = ANY($2::text[]) AND ($1::uuid IS NULL OR user_id = $1)
 AND NOT EXISTS (SELECT FROM users WHERE users.id = alert_rules.user_id AND users.disabled_at IS NOT NULL)"""
 _OUTCOMES: Final = """
 UPDATE alert_rules AS rule SET
     is_armed = given.is_armed,
-    fired_count = rule.fired_count + (given.fired_at IS NOT NULL)::integer,
+    fired_count = rule.fired_count + given.fired,
     last_fired_at = coalesce(given.fired_at, rule.last_fired_at),
     status = CASE WHEN given.fired_at IS NOT NULL AND rule.repeat = 'ONCE' THEN 'FIRED' ELSE rule.status END
-FROM unnest($1::uuid[], $2::integer[], $3::boolean[], $4::timestamptz[]) AS given (id, revision, is_armed, fired_at),
-    users
+FROM unnest($1::uuid[], $2::integer[], $3::boolean[], $4::timestamptz[], $5::integer[])
+    AS given (id, revision, is_armed, fired_at, fired), users
 WHERE rule.id = given.id AND rule.revision = given.revision AND rule.status = 'ACTIVE'
 AND users.id = rule.user_id AND users.disabled_at IS NULL
 RETURNING rule.id"""
@@ -80,15 +81,16 @@ class PostgresAlertRules(Repository):
         await self._connection.execute("DELETE FROM alert_rules WHERE id = $1", rule_id)
 
     async def list_active(self, user_id: UUID | None = None) -> list[AlertRule]:
-        return [rule_from_row(row) for row in await self._connection.fetch(_ACTIVE, user_id)]
+        return [rule_from_row(row) for row in await self._connection.fetch(_ACTIVE, user_id, list(AlertCondition))]
 
     async def save_outcomes(self, outcomes: Sequence[RuleOutcome]) -> set[UUID]:
         if not outcomes:
             return set()
         # In the order of their ids, so that two transactions don't wait for each other.
-        columns = zip(
-            *((one.rule_id, one.revision, one.is_armed, one.fired_at) for one in sorted(outcomes, key=_id)), strict=True
+        given = (
+            (one.rule_id, one.revision, one.is_armed, one.fired_at, one.fired) for one in sorted(outcomes, key=_id)
         )
+        columns = zip(*given, strict=True)
         rows = await self._connection.fetch(_OUTCOMES, *(list(column) for column in columns))
         return {row["id"] for row in rows}
 

@@ -1,20 +1,23 @@
 """Alert rules over a real hub, log and database: what fires becomes an event once, on whichever node."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
-from domain.alerts.evaluator import LEASE, AlertEvaluator
+from domain.alerts import evaluator
+from domain.alerts.evaluator import LEASE, RULES_TOPIC, AlertEvaluator
 from domain.alerts.rule_book import AlertDependencies, EvaluatorOptions, RuleBook
 from domain.alerts.service import AlertChanges, AlertRequest, AlertService, ConditionRequest
 from domain.alerts.slow_rules import poll_events
 from domain.core.background import BackgroundTasks
-from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.events.leases import LeaseHandle, acquire_lease
 from domain.market_data import codec
 from domain.market_data.hub import MarketDataHub
@@ -38,6 +41,7 @@ from tests.support.trading import new_account
 from tests.support.users import stored_user
 from tests.support.waiting import eventually, read_until
 
+ON_ALERTS = ConditionRequest(AlertCondition.EVENT, event_kinds=(UserEventKind.ALERT,))
 ABOVE = ConditionRequest(AlertCondition.PRICE, BTC, direction=AlertDirection.ABOVE, level=Decimal(100))
 QUICK = EvaluatorOptions(claim_seconds=0.05, poll_seconds=0.02, equity_seconds=0.02, reload_seconds=0.2)
 IDS = TimeOrderedIds()
@@ -75,6 +79,11 @@ class Alerting:
             self.trades += 1
             trades.append(Trade(BTC, str(self.trades), now, Decimal(price), Decimal(1), OrderSide.BUY))
         await self.bus.publish(trades_topic(BTC), codec.encode_trades(trades))
+
+    async def cross(self) -> None:
+        """Publish trades that cross the level and are back at once."""
+        for price in (101, 99):
+            await self.trade(price)
 
     def later(self) -> None:
         """Let the time pass that a rule leaves between two alerts."""
@@ -432,3 +441,110 @@ async def test_many_rules_that_fire_at_once_are_all_committed(alerting: Alerting
         await alerting.trade(101)
         found = await alerting.alerts(40)
     assert len({str(event.message).split(":")[0] for event in found}) == 40
+
+
+def event(user: User, at: datetime, text: str) -> NewEvent:
+    return NewEvent(user.id, at, UserEventKind.ALERT, None, text)
+
+
+async def test_every_alert_of_one_commit_counts(alerting: Alerting) -> None:
+    rule = await alerting.create(ON_ALERTS)
+    now = alerting.clock.now()
+    async with alerting.database.transaction() as transaction:
+        transaction.events.append(
+            [event(alerting.user, now + timedelta(seconds=number), str(number)) for number in range(3)]
+        )
+    async with alerting.evaluator():
+        await alerting.alerts(3)
+    async with alerting.database.read_only() as reading:
+        stored = await reading.alert_rules.get(alerting.user.id, rule.id)
+    assert stored is not None
+    assert stored.fired_count == 3
+
+
+async def test_an_alert_that_a_node_did_not_commit_before_it_died_is_the_next_one_s(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node looks at what is armed, and stores it, while the alert waits."""
+    refused = asyncio.Event()
+    savings = 0
+    save_arming = AlertEvaluator._save_arming
+
+    async def fails(*_arguments: object) -> None:
+        refused.set()
+        raise Unavailable("The database can't be reached.")
+
+    async def counts(node: AlertEvaluator, book: RuleBook, lease: LeaseHandle) -> None:
+        nonlocal savings
+        await save_arming(node, book, lease)
+        savings += refused.is_set()
+
+    rule = await alerting.create()
+    with monkeypatch.context() as patched:
+        patched.setattr(AlertEvaluator, "_commit", fails)
+        patched.setattr(AlertEvaluator, "_save_arming", counts)
+        async with alerting.evaluator():
+            await alerting.arm(rule)
+            await alerting.trade(101)
+            await eventually(lambda: savings >= 2, "what is armed is stored while the alert waits")
+    assert await alerting.read_alerts() == []
+    async with alerting.evaluator("node:2"):
+        await alerting.trade(102)
+        (found,) = await alerting.alerts(1)
+    assert found.message == "dear: sandbox:BTC/USDT is above 100, at 102."
+
+
+async def test_an_alert_outlives_a_short_outage_of_the_database(
+    alerting: Alerting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The price is back when the database is, so that nobody would notice the crossing any more."""
+    monkeypatch.setattr(evaluator, "acquire_lease", partial(acquire_lease, lease_seconds=600))
+    monkeypatch.setattr(evaluator, "RENEW_SECONDS", QUICK.poll_seconds)
+    refusals = 0
+
+    def away(*_arguments: object, **_options: object) -> None:
+        nonlocal refusals
+        refusals += 1
+        raise Unavailable("The database can't be reached.")
+
+    rule = await alerting.create()
+    on_events = await alerting.create(ON_ALERTS, name="event")
+    async with alerting.evaluator():
+        await alerting.arm(rule)
+        with monkeypatch.context() as patched:
+            patched.setattr(alerting.database, "transaction", away)
+            patched.setattr(alerting.database, "read_only", away)
+            await alerting.bus.publish(RULES_TOPIC, alerting.user.id.bytes)
+            await alerting.cross()
+            await eventually(lambda: refusals >= 20, "all parts have met the outage")
+        (found,) = await alerting.alerts(1)
+        assert found.message == "dear: sandbox:BTC/USDT is above 100, at 101."
+        async with alerting.database.transaction() as transaction:
+            transaction.events.append([event(alerting.user, alerting.clock.now(), "after the outage")])
+        found = (await alerting.alerts(2))[1]
+    assert isinstance(found.subject, FiredAlert)
+    assert found.subject.id == on_events.id
+
+
+async def test_events_of_one_user_that_cannot_be_read_keep_nobody_else_s_alerts(
+    alerting: Alerting, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = replace(alerting, user=await stored_user(alerting.database))
+    for node in (alerting, other):
+        await node.create(ON_ALERTS)
+        async with node.database.transaction() as transaction:
+            transaction.events.append([event(node.user, node.clock.now(), "one")])
+    await pool.execute("UPDATE user_events SET kind = 'OF_A_NEWER_VERSION' WHERE user_id = $1", alerting.user.id)
+    async with alerting.evaluator():
+        await other.alerts(1)
+        await eventually(lambda: "OF_A_NEWER_VERSION" in caplog.text, "the fault is in the log")
+    assert all(record.exc_info is None for record in caplog.records)
+
+
+async def test_a_rule_of_a_kind_that_this_version_does_not_know_keeps_no_other_from_being_read(
+    alerting: Alerting, pool: Pool
+) -> None:
+    newer, known = await alerting.create(), await alerting.create()
+    await pool.execute("UPDATE alert_rules SET condition = 'OF_A_NEWER_VERSION' WHERE id = $1", newer.id)
+    async with alerting.database.read_only() as reading:
+        assert [rule.id for rule in await reading.alert_rules.list_active()] == [known.id]
