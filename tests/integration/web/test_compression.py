@@ -77,5 +77,7 @@ def test_only_payloads_of_mutations_hold_secrets() -> None:
     holders = {kind.name for kind in types for name in getattr(kind, "fields", ()) if name in {"token", "secret"}}
     outputs = {name for name in holders if not name.endswith("Input")}
     webhooks = {"SignalWebhookCreatePayload", "SignalWebhookRotatePayload"}
-    users = {"UserRegisterPayload", "UserLoginPayload", "TwoFactorSetupPayload", "ApiKeyCreatePayload"}
-    assert outputs == users | webhooks
+    channels = {"NotificationChannelCreatePayload", "NotificationChannelSecretRotatePayload"}
+    sign_in = {"UserRegisterPayload", "UserLoginPayload", "OidcSignInPayload"}
+    users = sign_in | {"TwoFactorSetupPayload", "ApiKeyCreatePayload"}
+    assert outputs == users | webhooks | channels

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.web.app import EXPOSED_HEADERS
 from infra.web.http.negotiation import RESPONSE_JSON
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import DemoBackend, demo_app
@@ -105,7 +106,7 @@ async def test_pages_of_allowed_origins_may_read_answers_whatever_the_status(bac
             response = await client.post("/graphql", content=body, headers=headers)
             assert response.status_code == status
             assert response.headers["access-control-allow-origin"] == "https://app.example"
-            assert response.headers["access-control-expose-headers"] == "x-request-id, retry-after"
+            assert response.headers["access-control-expose-headers"] == ", ".join(EXPOSED_HEADERS)
             assert "origin" in response.headers["vary"].lower()
 
 

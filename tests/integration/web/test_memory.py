@@ -138,7 +138,7 @@ async def test_different_documents_fill_a_bounded_memory(backend: DemoBackend) -
 
     async def step() -> None:
         document = f"query Q{next(numbers)} {{ products(first: 2) {{ nodes {{ price }} }} }}"
-        payload = await operations.execute(await operations.prepare(document, None), {}, context)
+        payload = await operations.execute(await operations.prepare(document, None), {}, context, None)
         assert "errors" not in payload
 
     assert await growth(step, 300, settling=600) == NOTHING
