@@ -42,13 +42,13 @@ async def test_a_venue_that_restarts_leads_to_reconnecting_then_live_with_a_new_
         await sandbox.start()
         await eventually(lambda: states[-1] is FeedState.LIVE, "the feed is live again", 30)
         await eventually(lambda: len(trades) > before + 3, "trades come again", 30)
+        await eventually(lambda: node.hub.latest_depth(BTC) is not None, "the book is there again", 30)
     finally:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
     assert len(epochs) == 2
     assert trades == sorted(set(trades))
-    assert node.hub.latest_depth(BTC) is not None
     assert not [record for record in caplog.records if record.exc_info or record.levelno >= logging.ERROR]
 
 
