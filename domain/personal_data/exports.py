@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, Forbidden, InputError
+from domain.core.pieces import all_pieces
 from domain.jobs.queue import add_job, notify_workers
 from domain.model.data_exports import DataExport
 from domain.model.jobs import Job, JobKind
@@ -89,14 +90,12 @@ class DataExportService:
             user = await reading.users.get_active(export.user_id)
         return None if user is None else FoundArchive(export, export.size_bytes, user)
 
-    async def pieces(self, export: DataExport) -> AsyncIterator[bytes]:
+    def pieces(self, export: DataExport) -> AsyncIterator[bytes]:
         """Yield the archive piece by piece."""
-        number = 0
-        while True:
+
+        async def read(number: int) -> bytes | None:
             # No connection is held while a slow client takes a piece.
             async with self._database.read_only() as reading:
-                piece = await reading.data_exports.piece(export, number)
-            if piece is None:
-                return
-            yield piece
-            number += 1
+                return await reading.data_exports.piece(export, number)
+
+        return all_pieces(read)

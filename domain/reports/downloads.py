@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.core.clock import Clock
+from domain.core.pieces import all_pieces
 from domain.model.reports import ReportFile
 from domain.model.users import User
 from domain.ports.personal_data import DownloadLinks
@@ -64,14 +65,12 @@ class ReportDownloads:
             user = await reading.users.get_active(user_id)
         return None if user is None else FoundFile(file, created_at, user)
 
-    async def pieces(self, file: ReportFile) -> AsyncIterator[bytes]:
+    def pieces(self, file: ReportFile) -> AsyncIterator[bytes]:
         """Yield the file piece by piece."""
-        number = 0
-        while True:
+
+        async def read(number: int) -> bytes | None:
             # No connection is held while a slow client takes a piece.
             async with self._database.read_only() as reading:
-                piece = await reading.report_files.piece(file, number)
-            if piece is None:
-                return
-            yield piece
-            number += 1
+                return await reading.report_files.piece(file, number)
+
+        return all_pieces(read)
