@@ -63,9 +63,7 @@ async def lock_operator(transaction: UnitOfWork, administrator: Administrator, n
     if identity is None:
         return
     await lock_identity(transaction, identity, now)
-    operator = await transaction.users.get(identity.user.id)
-    if operator is None or operator.role is not UserRole.OPERATOR:
-        raise not_an_operator()
+    await require_operator(transaction, identity)
 
 
 async def require_operator(transaction: UnitOfWork, identity: Identity) -> None:

@@ -198,13 +198,10 @@ class PlanService:
     async def _record_change(
         self, transaction: UnitOfWork, operator: Identity | None, action: str, change: PlanChange
     ) -> None:
-        now, user_id, detail = self._clock.now(), change.user_id, describe(change)
-        if operator is not None and operator.user.id == user_id:
-            own = ("User", str(user_id))
-            await record_activity(transaction, self._ids, now, user_id, action, own, detail, reason=change.reason)
-        else:
-            administrator = Administrator(operator, change.reason)
-            await record_administration(transaction, self._ids, now, administrator, user_id, action, detail)
+        now, administrator = self._clock.now(), Administrator(operator, change.reason)
+        await record_administration(
+            transaction, self._ids, now, administrator, change.user_id, action, describe(change)
+        )
 
 
 def describe(change: PlanChange) -> str:
