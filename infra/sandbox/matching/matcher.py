@@ -48,26 +48,31 @@ class Matcher:
     """The markets with waiting orders."""
 
     def execute(self, market: SimulatedMarket, order: Order) -> PlacedOrder:
-        """Match a user's new or triggered order, then rest or expire what is left; return what happened to it."""
+        """Match a user's new or triggered order, then rest or expire what is left; return what happened to it.
+
+        All of it happens at one time, as in Binance's engine: the answer's `transactTime` is the `T` of each report.
+        """
+        at_ms = self.now_ms()
         fills: list[Fill] = []
         prevented: list[PreventedMatch] = []
         is_unfillable = order.time_in_force == "FOK" and not self._can_fill(market, order)
         while not is_unfillable and order.is_open and (match := self._next(market, order)):
             if match.maker and is_self_trade(order, match.maker):
-                prevented.append(self._prevent_self_trade(market, order, match.maker, match.price))
+                prevented.append(self._prevent_self_trade(market, order, match.maker, match.price, at_ms))
             else:
-                fills.append(self._trade(market, order, match))
+                fills.append(self._trade(market, order, match, at_ms))
         market.flush_aggregate()
         if order.is_open:
-            self._rest_or_expire(market, order)
+            self._rest_or_expire(market, order, at_ms)
         return PlacedOrder(order.copy(), fills, prevented)
 
     def take_liquidity(self, market: SimulatedMarket, side: Side, quantity: int, limit: int) -> None:
         """Let an anonymous taker trade up to `quantity` of base within `limit`."""
+        at_ms = self.now_ms()
         while quantity > 0 and (match := market.book.next_match(side, limit, quantity)):
             quantity -= match.quantity
             market.book.apply_match(side, match)
-            trade = self._publish(market, side, match)
+            trade = self._publish(market, side, match, at_ms)
             if match.maker:
                 self._fill(market, match.maker, trade, maker=True)
                 self._book_liquidity(market, side, trade)
@@ -76,7 +81,7 @@ class Matcher:
     def fill_resting(self, market: SimulatedMarket, order: Order, quantity: int) -> None:
         """Fill a resting order at its own price, because an external trade or book has passed it."""
         market.book.fill_resting(order, quantity)
-        trade = self._publish(market, order.side.other, Match(order.price, quantity, order))
+        trade = self._publish(market, order.side.other, Match(order.price, quantity, order), self.now_ms())
         self._fill(market, order, trade, maker=True)
         self._book_liquidity(market, order.side.other, trade)
         market.flush_aggregate()
@@ -90,14 +95,18 @@ class Matcher:
         *,
         reason: str = "NONE",
         prevented: PreventedMatch | None = None,
+        at_ms: int | None = None,
     ) -> None:
-        """End an open order in `status`, release what it locked, and publish it as `kind`; its list follows it."""
+        """End an open order in `status`, release what it locked, and publish it as `kind`; its list follows it.
+
+        It ends at `at_ms` if it is part of a step of the engine that has a time, else now.
+        """
         if order.waiting:
             market.stops.remove(order)
         elif not order.is_pending:
             market.book.remove(order)
         self.relock(market, order, 0)
-        order.status, order.updated_ms = status, self.now_ms()
+        order.status, order.updated_ms = status, self.now_ms() if at_ms is None else at_ms
         self.store.save_order(order)
         self.on_execution(Execution(order, kind, reason=reason, prevented=prevented))
         if order.list_id != NO_LIST:
@@ -183,23 +192,25 @@ class Matcher:
         limit = order.price if order.has_price else None
         return market.book.available(order.side, limit, order.remaining, order.uid) >= order.remaining
 
-    def _prevent_self_trade(self, market: SimulatedMarket, taker: Order, maker: Order, price: int) -> PreventedMatch:
+    def _prevent_self_trade(
+        self, market: SimulatedMarket, taker: Order, maker: Order, price: int, at_ms: int
+    ) -> PreventedMatch:
         """Expire what would trade with its own account, by the taker's mode, and return a record of it."""
-        mode, now = taker.self_trade, self.now_ms()
+        mode = taker.self_trade
         ended = [order for order, modes in ((maker, ENDS_MAKER), (taker, ENDS_TAKER)) if mode in modes]
         quantities = {order.id: max(0, order.remaining) for order in ended}
         number = self.store.history.last_prevented_match(taker.symbol) + 1
         match = PreventedMatch(number, taker.uid, taker.symbol, taker.id, maker.id, mode, price,
-                               quantities.get(taker.id, 0), quantities.get(maker.id, 0), now)  # fmt: skip
+                               quantities.get(taker.id, 0), quantities.get(maker.id, 0), at_ms)  # fmt: skip
         self.store.history.add_prevented_match(match)
         for order in ended:
             order.prevented, order.prevented_match = max(0, order.remaining), number
-            self.close(market, order, Status.EXPIRED_IN_MATCH, "TRADE_PREVENTION", prevented=match)
+            self.close(market, order, Status.EXPIRED_IN_MATCH, "TRADE_PREVENTION", prevented=match, at_ms=at_ms)
         return match
 
-    def _trade(self, market: SimulatedMarket, order: Order, match: Match) -> Fill:
+    def _trade(self, market: SimulatedMarket, order: Order, match: Match, at_ms: int) -> Fill:
         market.book.apply_match(order.side, match)
-        trade = self._publish(market, order.side, match)
+        trade = self._publish(market, order.side, match, at_ms)
         fill = self._fill(market, order, trade, maker=False)
         if match.maker:
             self._fill(market, match.maker, trade, maker=True)
@@ -207,8 +218,8 @@ class Matcher:
             self._book_liquidity(market, order.side.other, trade)
         return fill
 
-    def _publish(self, market: SimulatedMarket, taker: Side, match: Match) -> PublicTrade:
-        return market.fill(match.price, match.quantity, self.now_ms(), buyer_is_maker=taker is Side.SELL)
+    def _publish(self, market: SimulatedMarket, taker: Side, match: Match, at_ms: int) -> PublicTrade:
+        return market.fill(match.price, match.quantity, at_ms, buyer_is_maker=taker is Side.SELL)
 
     def _fill(self, market: SimulatedMarket, order: Order, trade: PublicTrade, *, maker: bool) -> Fill:
         """Book one side of a trade: what the order pays, what it receives less the fee, and its new state."""
@@ -245,12 +256,12 @@ class Matcher:
         self.ledger.credit(LIQUIDITY_UID, market.spec.base, sign * trade.quantity)
         self.ledger.credit(LIQUIDITY_UID, market.spec.quote, -sign * quote)
 
-    def _rest_or_expire(self, market: SimulatedMarket, order: Order) -> None:
+    def _rest_or_expire(self, market: SimulatedMarket, order: Order, at_ms: int) -> None:
         """Rest what is left of a GTC order; expire everything else."""
         if order.has_price and order.time_in_force == "GTC":
             market.book.add(order)
         else:
-            self.close(market, order, Status.EXPIRED, "EXPIRED")
+            self.close(market, order, Status.EXPIRED, "EXPIRED", at_ms=at_ms)
 
     def _is_filled(self, market: SimulatedMarket, order: Order) -> bool:
         """Return whether nothing is left to trade; an order by quote is filled when no further step can be paid."""

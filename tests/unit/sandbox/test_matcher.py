@@ -1,3 +1,5 @@
+from itertools import count
+
 import pytest
 
 from infra.sandbox.errors import ExchangeError
@@ -25,6 +27,19 @@ def test_a_taker_eats_levels_from_the_best_price_on(small: InMemoryExchange) -> 
     ]
     assert placed.order.status is Status.FILLED
     small.check_invariants([ann])
+
+
+@pytest.mark.parametrize("quantity", [2, 9])
+def test_an_order_trades_and_expires_at_one_time_as_its_answer_and_its_reports_say(
+    small: InMemoryExchange, quantity: int
+) -> None:
+    ann = small.account("ann", USDT=1_000_000)
+    small.exchange.matcher.now_ms = count(small.exchange.clock.now_ms()).__next__
+    placed = small.place(ann, Side.BUY, quantity, 60_002, time_in_force=TimeInForce.IOC)
+    assert {fill.time_ms for fill in placed.fills} == {placed.order.updated_ms}
+    reports = [event for event in small.events if event["e"] == "executionReport" and event["x"] != "NEW"]
+    assert len(reports) == (2 if placed.order.status is Status.FILLED else 3)
+    assert {event["T"] for event in reports} == {placed.order.updated_ms}
 
 
 def test_a_limit_order_takes_up_to_its_price_and_rests_with_the_remainder(small: InMemoryExchange) -> None:
