@@ -1,15 +1,11 @@
 """Counts the jobs that wait and run on all nodes, for the metrics of a worker node."""
 
-import asyncio
-import logging
-from typing import Final
+from typing import Final, NoReturn
 
-from domain.core.errors import Unavailable
+from domain.core.repeating import repeat
 from domain.jobs.counts import WorkCounts
 from domain.model.jobs import JobKind, JobStatus, OpenJobs
 from domain.ports.unit_of_work import Database
-
-log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 10.0
 
@@ -22,16 +18,9 @@ class JobQueueMonitor:
         self._counts = counts
         self._every_seconds = every_seconds
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Count until cancelled."""
-        while True:
-            try:
-                await self.count()
-            except Unavailable:  # which the node's readiness shows
-                pass
-            except Exception as error:  # noqa: BLE001  # whatever it is, a later count may succeed
-                log.warning("jobs could not be counted; it is tried again: %r", error)
-            await asyncio.sleep(self._every_seconds)
+        await repeat(self.count, "jobs could not be counted", self._every_seconds)
 
     async def count(self) -> None:
         """Count once; every kind has counts, also where there is no job of it. Raises `Unavailable`."""

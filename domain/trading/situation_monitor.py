@@ -1,14 +1,10 @@
 """Looks at what is under way on all nodes, for the metrics of a worker node."""
 
-import asyncio
-import logging
 from typing import Final, NoReturn
 
-from domain.core.errors import Unavailable
+from domain.core.repeating import repeat
 from domain.model.monitoring import TradingSituation
 from domain.ports.unit_of_work import Database
-
-log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 10.0
 
@@ -23,17 +19,12 @@ class SituationMonitor:
 
     async def run(self) -> NoReturn:
         """Read until cancelled."""
-        while True:
-            try:
-                await self.read()
-            except Unavailable:  # which the node's readiness shows
-                self.situation = None
-            except Exception as error:  # noqa: BLE001  # whatever it is, what was read before is right no more
-                self.situation = None
-                log.warning("what is under way could not be read; it is tried again: %r", error)
-            await asyncio.sleep(self._every_seconds)
+        await repeat(self.read, "what is under way could not be read", self._every_seconds, on_failure=self._forget)
 
     async def read(self) -> None:
         """Read once; raises `Unavailable`."""
         async with self._database.read_only() as reading:
             self.situation = await reading.monitoring.trading_situation()
+
+    def _forget(self) -> None:
+        self.situation = None

@@ -10,10 +10,11 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
 from domain.core.errors import Unavailable
+from domain.core.repeating import repeat
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class SubscriptionPlaces:
         self._reserved: dict[UUID, int] = {}
         self._locks: dict[UUID, asyncio.Lock] = {}
         self._freed: set[UUID] = set()
+        self._rounds = 0
 
     @asynccontextmanager
     async def place(self, user_id: UUID, most: int) -> AsyncIterator[None]:
@@ -63,19 +65,14 @@ class SubscriptionPlaces:
             self._used[user_id] -= 1
             self._freed.add(user_id)
 
-    async def run(self) -> None:
+    async def run(self) -> NoReturn:
         """Keep what is used reserved, and give back what isn't, until cancelled."""
-        rounds = 0
-        while True:
-            await asyncio.sleep(self._give_back_seconds)
-            rounds += 1
-            is_due = rounds * self._give_back_seconds % RENEW_SECONDS < self._give_back_seconds
-            try:
-                await self.renew(set(self._reserved) if is_due else self._freed & self._reserved.keys())
-            except Unavailable as error:
-                log.warning("places of subscriptions could not be renewed: %s", error.message)
-            except Exception as error:  # noqa: BLE001  # whatever it is, places that nobody renews would lapse
-                log.warning("places of subscriptions could not be renewed; it is tried again: %r", error)
+        await repeat(self._renew_due, "places of subscriptions could not be renewed", self._give_back_seconds)
+
+    async def _renew_due(self) -> None:
+        is_due = self._rounds * self._give_back_seconds % RENEW_SECONDS < self._give_back_seconds
+        self._rounds += 1
+        await self.renew(set(self._reserved) if is_due else self._freed & self._reserved.keys())
 
     async def renew(self, users: set[UUID]) -> None:
         """Reserve again what these users have in use, and nothing for those who have nothing."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,6 +36,7 @@ from infra.postgres.candle_series import PostgresBars
 from infra.report_files.writer import ReportFileWriter
 from infra.runtime.compute_pool import MAX_SECONDS, ProcessPool
 from infra.runtime.container import Container
+from infra.runtime.partitions import keep_partitions_ahead
 from infra.runtime.retention import purge_expired_hourly
 from infra.security import RandomTokens
 from infra.settings import Role, Settings
@@ -44,11 +44,6 @@ from infra.smtp import SmtpTransport
 from infra.tpe_sampler import TpeSampler
 from resolvers.ids import encode_id
 
-log = logging.getLogger(__name__)
-
-PARTITION_SECONDS = 6 * 3_600.0
-PARTITION_RETRY_SECONDS = 30.0
-MONTHS_AHEAD = 2
 CONNECTIONS_OF_CHANNELS = 2
 """Reads, and transactions, of all notification channels of a node at once: a burst of events leaves the others room."""
 OPTIMIZATIONS = 32
@@ -101,10 +96,9 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             stack.push_async_callback(_background(monitor.run()))
             running.situation = SituationMonitor(container.backends.database)
             stack.push_async_callback(_background(running.situation.run()))
-            stack.push_async_callback(_background(_create_partitions(container)))
-            stack.push_async_callback(
-                _background(purge_expired_hourly(container.backends.database, container.backends.clock))
-            )
+            stack.push_async_callback(_background(keep_partitions_ahead(container.backends.database)))
+            purging = purge_expired_hourly(container.backends.database, container.backends.clock)
+            stack.push_async_callback(_background(purging))
         yield running
 
 
@@ -238,25 +232,6 @@ def _candles(container: Container) -> CandleLoader:
         lambda venue: None if venues.get(venue) is None else venues.public(venue),
         backends.clock,
     )
-
-
-async def _create_partitions(container: Container) -> None:
-    """Create partitions ahead of time. Every worker may: nothing happens to those that exist."""
-    while True:
-        try:
-            async with container.backends.database.transaction() as transaction:
-                created = await transaction.market_data.ensure_partitions(MONTHS_AHEAD)
-        except Unavailable as error:
-            log.warning("partitions could not be created: %s", error.message)
-            await asyncio.sleep(PARTITION_RETRY_SECONDS)
-            continue
-        except Exception as error:  # noqa: BLE001  # whatever it is, without partitions nothing could be stored one day
-            log.warning("partitions could not be created; it is tried again: %r", error)
-            await asyncio.sleep(PARTITION_RETRY_SECONDS)
-            continue
-        for partition in created:
-            log.info("created the partition %s", partition)
-        await asyncio.sleep(PARTITION_SECONDS)
 
 
 def _background(work: Coroutine[object, object, None]) -> "_TaskCanceller":

@@ -1,12 +1,12 @@
 """Deletes expired rows: ended credentials, idempotency keys, alerts, points of equity, research, messages, files."""
 
-import asyncio
 import logging
 from datetime import timedelta
-from typing import Final, NamedTuple
+from functools import partial
+from typing import Final, NamedTuple, NoReturn
 
 from domain.core.clock import Clock
-from domain.core.errors import Unavailable
+from domain.core.repeating import repeat
 from domain.ports.unit_of_work import Database
 
 log = logging.getLogger(__name__)
@@ -65,18 +65,10 @@ class Purged(NamedTuple):
     deliveries: int
 
 
-async def purge_expired_hourly(database: Database, clock: Clock) -> None:
+async def purge_expired_hourly(database: Database, clock: Clock) -> NoReturn:
     """Delete expired rows once an hour. Every worker may: rows that another one has deleted are no error."""
-    while True:
-        try:
-            await purge_expired(database, clock)
-        except Unavailable as error:
-            log.warning("old rows could not be deleted: %s", error.message)
-            await asyncio.sleep(RETRY_SECONDS)
-            continue
-        except Exception as error:  # noqa: BLE001  # whatever it is, another hour's may succeed
-            log.warning("old rows could not be deleted; it is tried again in an hour: %r", error)
-        await asyncio.sleep(HOUR_SECONDS)
+    work = partial(purge_expired, database, clock)
+    await repeat(work, "old rows could not be deleted", HOUR_SECONDS, retry_seconds=RETRY_SECONDS)
 
 
 async def purge_expired(database: Database, clock: Clock) -> Purged:
