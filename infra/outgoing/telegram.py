@@ -30,20 +30,35 @@ class TelegramSender:
         self, channel: NotificationChannel, recipient: str, secrets: Sequence[str], message: ChannelMessage
     ) -> None:
         del channel
-        body = json.dumps({"chat_id": recipient, "text": message.text, "link_preview_options": {"is_disabled": True}})
-        headers = {"Content-Type": "application/json"}
-        address = f"{self._base_url}/bot{secrets[0]}/sendMessage"
-        # The operator's setting, not a user's word: no check of the network.
-        answer = await self._http.post(address, body.encode(), headers, checked=False)
+        answer = await self._post(recipient, secrets[0], message)
+        if (supergroup := _parameter(answer, "migrate_to_chat_id")) is not None:
+            # A group that has become a supergroup keeps its people and its bot, under another id.
+            answer = await self._post(str(supergroup), secrets[0], message)
         if answer.status != OK:
             reason = _REASONS.get(answer.status, f"Telegram answered {answer.status}.")
             raise NotDelivered(reason, retry_after=_retry_after(answer))
 
+    async def _post(self, chat: str, token: str, message: ChannelMessage) -> Answer:
+        body = json.dumps({"chat_id": chat, "text": message.text, "link_preview_options": {"is_disabled": True}})
+        headers = {"Content-Type": "application/json"}
+        # The operator's setting, not a user's word: no check of the network.
+        return await self._http.post(f"{self._base_url}/bot{token}/sendMessage", body.encode(), headers, checked=False)
+
 
 def _retry_after(answer: Answer) -> float | None:
-    """Return for how many seconds Telegram asks to be left alone: ResponseParameters.retry_after."""
-    try:
-        seconds = json.loads(answer.body)["parameters"]["retry_after"]
-    except (ValueError, KeyError, TypeError):
+    """Return for how many seconds Telegram asks to be left alone."""
+    seconds = _parameter(answer, "retry_after")
+    if seconds is None:
         return retry_seconds(answer.retry_after)
-    return float(seconds) if isinstance(seconds, int) and seconds > 0 else None
+    return float(seconds) if seconds > 0 else None
+
+
+def _parameter(answer: Answer, name: str) -> int | None:
+    """Return a number of an error's ResponseParameters, if it is there."""
+    if answer.status == OK:
+        return None
+    try:
+        value = json.loads(answer.body)["parameters"][name]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return value if isinstance(value, int) else None

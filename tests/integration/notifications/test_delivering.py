@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import pytest
+from aiohttp import web
 
 from domain.core.errors import ErrorCode, InputError, RateLimited
 from domain.model.events import UserEvent, UserEventKind
@@ -310,6 +311,18 @@ async def test_telegram_gets_text_and_its_wish_to_be_left_alone_is_kept(
     assert secret not in caplog.text
     rows = await pool.fetch("SELECT t::text FROM notification_channels t UNION ALL SELECT t::text FROM user_events t")
     assert not [row for row in rows if secret in row[0]]
+
+
+async def test_a_group_that_became_a_supergroup_still_gets_its_messages(notifying: Notifying) -> None:
+    channel = await notifying.telegram()
+    await notifying.alert("BTC is dear")
+    moved = b'{"ok": false, "error_code": 400, "parameters": {"migrate_to_chat_id": -1001557912345}}'
+    answers = iter([web.Response(status=400, body=moved), web.Response()])
+    notifying.receiver.answer = lambda: next(answers)
+    await notifying.deliverer().deliver_due()
+    (request,) = notifying.receiver.requests
+    assert request.json["chat_id"] == "-1001557912345"
+    assert (await notifying.stored(channel)).last_error is None
 
 
 async def test_mail_goes_to_the_verified_address_of_the_user(notifying: Notifying) -> None:
