@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from typing import IO, cast
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 
 class _Pieces:
@@ -35,11 +35,11 @@ class Archive:
         """How much `take` would return."""
         return len(self._pieces.data)
 
-    def begin(self, name: str) -> None:
-        """Begin a file; the one before ends."""
+    def begin(self, name: str, *, compress: bool = True) -> None:
+        """Begin a file; the one before ends. What is compressed already is stored as it is."""
         self._end_file()
         entry = ZipInfo(name, self._at.timetuple()[:6])
-        entry.compress_type = ZIP_DEFLATED
+        entry.compress_type = ZIP_DEFLATED if compress else ZIP_STORED
         self._file = self._zip.open(entry, "w", force_zip64=True)
 
     def write(self, lines: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from domain.core.money import plain
 
 Cell = Decimal | datetime | str | None
 
-_FORMULA_STARTS = frozenset("=+-@\t\r\n")
+FORMULA_STARTS = frozenset("=+-@\t\r\n")
 
 
 def csv_text(rows: Iterable[Sequence[Cell]]) -> str:
@@ -25,7 +25,7 @@ def text_cell(text: str) -> str:
 
     Source: OWASP, CSV injection.
     """
-    return f"'{text}" if text[:1] in _FORMULA_STARTS else text
+    return f"'{text}" if text[:1] in FORMULA_STARTS else text
 
 
 def _written(cell: Cell) -> str:

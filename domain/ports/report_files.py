@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
-from domain.model.orders import Fill
+from domain.model.fill_lines import FillLines
 from domain.model.report_documents import ReportDocument
 from domain.model.reports import ReportFile, ReportFormat
+
+TABLE_FORMATS: Final = (ReportFormat.CSV, ReportFormat.PARQUET)
 
 
 class ReportFiles(Protocol):
@@ -39,23 +41,22 @@ class ReportFiles(Protocol):
 
 
 class TableWriter(Protocol):
-    """Writes the tables of a report into an archive, a part at a time, so that it is never whole in memory."""
+    """Writes the tables of a report into an archive of each format, in parts, so that none is whole in memory."""
 
-    def add_fills(self, fills: Sequence[Fill]) -> None:
+    def add_fills(self, fills: FillLines) -> None:
         """Add rows to the table of fills."""
         ...
 
     def close(self) -> None:
-        """Write the end of the archive."""
+        """Write the ends of the archives."""
         ...
 
-    @property
-    def pending_bytes(self) -> int:
-        """How much `take` would return."""
+    def pending_bytes(self, format: ReportFormat) -> int:
+        """Return how much `take` would return."""
         ...
 
-    def take(self) -> bytes:
-        """Return what has been written since it was last called."""
+    def take(self, format: ReportFormat) -> bytes:
+        """Return what has been written of an archive since it was last called."""
         ...
 
 
@@ -66,6 +67,6 @@ class ReportWriter(Protocol):
         """Return a page for reading."""
         ...
 
-    def tables(self, document: ReportDocument, format: ReportFormat) -> TableWriter:
-        """Begin an archive of tables in CSV or PARQUET; fills are still to be added."""
+    def tables(self, document: ReportDocument) -> TableWriter:
+        """Begin the archives of tables, one of each of `TABLE_FORMATS`; fills are still to be added."""
         ...

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage, TimeKeysetPage
+from domain.model.fill_lines import FillLines, FillPlace
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.orders import Fill, OrderRole
 from domain.model.price_ranges import PriceRanges
@@ -122,6 +123,12 @@ class ReportRepository(Protocol):
 
     async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
         """Return at most `limit` of the selected fills, oldest first, those after a fill of the page before."""
+        ...
+
+    async def fill_lines(
+        self, user_id: UUID, order_filter: OrderFilter, after: FillPlace | None, limit: int
+    ) -> FillLines:
+        """Return at most `limit` of the selected fills as lines, oldest first, those after the last of others."""
         ...
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:

@@ -6,14 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from domain.core.clock import IdGenerator
-from domain.model.orders import Fill
+from domain.model.fill_lines import FillPlace
 from domain.model.report_documents import ReportDocument
 from domain.model.reports import ReportFile, ReportFormat
 from domain.ports.orders import OrderFilter
-from domain.ports.report_files import ReportWriter, TableWriter
+from domain.ports.report_files import TABLE_FORMATS, ReportWriter, TableWriter
 from domain.ports.unit_of_work import Database
 
-FILLS_AT_ONCE: Final = 5_000
+FILLS_AT_ONCE: Final = 10_000
 PIECE_BYTES: Final = 256 * 1024
 
 Progress = Callable[[float], None]
@@ -40,29 +40,24 @@ class ReportFileMaker:
         run = _Run(self._database, document.report.id, self._ids.next_id())
         page = await asyncio.to_thread(self._writer.page, document)
         files = [await run.stored(self._ids.next_id(), ReportFormat.HTML, page)]
-        writers = {
-            kind: await asyncio.to_thread(self._writer.tables, document, kind)
-            for kind in (ReportFormat.CSV, ReportFormat.PARQUET)
-        }
+        tables = await asyncio.to_thread(self._writer.tables, document)
         done = 0
         for selection in selections:
-            after: Fill | None = None
+            after: FillPlace | None = None
             while True:
                 async with self._database.read_only() as reading:
-                    rows = await reading.reports.fills_page(
+                    lines = await reading.reports.fill_lines(
                         document.report.user_id, selection, after, self._fills_at_once
                     )
-                for kind, writer in writers.items():
-                    await asyncio.to_thread(writer.add_fills, rows)
-                    await run.store_pending(kind, writer)
-                done += len(rows)
+                await asyncio.to_thread(tables.add_fills, lines)
+                await run.store_pending(tables)
+                done += lines.count
                 progress(min(done / max(fills, 1), 1.0))
-                if len(rows) < self._fills_at_once:
+                if lines.count < self._fills_at_once:
                     break
-                after = rows[-1]
-        for kind, writer in writers.items():
-            await asyncio.to_thread(writer.close)
-            files.append(await run.stored(self._ids.next_id(), kind, writer.take()))
+                after = lines.last
+        await asyncio.to_thread(tables.close)
+        files += [await run.stored(self._ids.next_id(), kind, tables.take(kind)) for kind in TABLE_FORMATS]
         return files
 
 
@@ -76,10 +71,11 @@ class _Run:
         self._pieces: dict[ReportFormat, int] = {}
         self._bytes: dict[ReportFormat, int] = {}
 
-    async def store_pending(self, format: ReportFormat, writer: TableWriter) -> None:
-        """Store what a writer has written, once it is enough for a piece."""
-        if writer.pending_bytes >= PIECE_BYTES:
-            await self._store(format, writer.take())
+    async def store_pending(self, tables: TableWriter) -> None:
+        """Store what has been written of archives, once it is enough for a piece."""
+        for kind in TABLE_FORMATS:
+            if tables.pending_bytes(kind) >= PIECE_BYTES:
+                await self._store(kind, tables.take(kind))
 
     async def stored(self, file_id: UUID, format: ReportFormat, data: bytes) -> ReportFile:
         """Store the end of a file, and return the file."""

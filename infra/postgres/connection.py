@@ -77,6 +77,18 @@ class Connection:
         with translate_driver_errors(self.driver):
             return await self.driver.copy_records_to_table(table, columns=columns, records=records)
 
+    async def copy_to_csv(self, query: str, *arguments: object) -> tuple[bytes, int]:
+        """Return the rows as lines of CSV without names, written by the server, and how many they are."""
+        await self._begin()
+        lines = bytearray()
+
+        async def receive(part: bytes) -> None:
+            lines.extend(part)
+
+        with translate_driver_errors(self.driver):
+            tag = await self.driver.copy_from_query(query, *arguments, output=receive, format="csv")
+        return bytes(lines), int(tag.rpartition(" ")[2])
+
     @asynccontextmanager
     async def in_transaction(self) -> AsyncIterator[None]:
         """Run the block in the current transaction; without one, in a transaction of its own."""

@@ -1,9 +1,8 @@
 """Writes the files of reports: see `domain.ports.report_files.ReportWriter`."""
 
 from domain.model.report_documents import ReportDocument
-from domain.model.reports import ReportFormat
 from infra.report_files.page import report_page
-from infra.report_files.tables import TableArchive
+from infra.report_files.table_archives import TableArchives
 
 
 class ReportFileWriter:
@@ -12,5 +11,5 @@ class ReportFileWriter:
     def page(self, document: ReportDocument) -> bytes:
         return report_page(document)
 
-    def tables(self, document: ReportDocument, format: ReportFormat) -> TableArchive:
-        return TableArchive(document, format)
+    def tables(self, document: ReportDocument) -> TableArchives:
+        return TableArchives(document)

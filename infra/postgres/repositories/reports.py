@@ -1,13 +1,14 @@
 """Reports in PostgreSQL."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
+from domain.model.fill_lines import FillLines, FillPlace
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Report, ReportResult, ReportScope
@@ -17,7 +18,7 @@ from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_conditions import fill_conditions
 from infra.postgres.rows.columns import members_by_value, to_json
 from infra.postgres.rows.orders import SELECT_FILL, fill_from_row
-from infra.postgres.sql import where
+from infra.postgres.sql import Condition, where
 
 SELECT_REPORT = """
 SELECT id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark FROM reports"""
@@ -37,6 +38,15 @@ WHERE s.user_id = $1 AND v.strategy_id = $2 AND s.started_at < $4 AND coalesce(s
 ORDER BY v.number, s.id LIMIT $5"""
 ACCOUNTS = "SELECT id FROM accounts WHERE user_id = $1 AND created_at < $2 ORDER BY id LIMIT $3"
 
+FILL_LINES = """
+SELECT market, side, trim_scale(quantity), trim_scale(price), trim_scale(fee), fee_currency, maker, account_id,
+    trading_session_id, order_id, venue_trade_id, (extract(epoch FROM at) * 1000000)::bigint, id
+FROM fills"""
+"""In the order of `FILL_LINE_COLUMNS`."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_PLACE = 100
+"""Bytes of a time and an id at the end of a line."""
 _SCOPES = members_by_value(ReportScope)
 _RESULT = msgspec.json.Decoder(ReportResult)
 
@@ -89,14 +99,18 @@ class PostgresReports(Repository):
         query = "SELECT DISTINCT order_id FROM fills WHERE order_id = ANY($1) AND at >= $2 AND at < $3"
         return {row["order_id"] for row in await self._connection.fetch(query, list(order_ids), start, end)}
 
+    async def fill_lines(
+        self, user_id: UUID, order_filter: OrderFilter, after: FillPlace | None, limit: int
+    ) -> FillLines:
+        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter), *_after(after)])
+        text, count = await self._connection.copy_to_csv(
+            f"{FILL_LINES}{clause} ORDER BY at, id LIMIT {limit:d}", *arguments
+        )
+        return FillLines(text, count, _last_place(text) if count else None)
+
     async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
-        conditions = [("user_id = {}", user_id), *fill_conditions(order_filter)]
-        if after is not None:
-            conditions.append(("at >= {}", after.at))
-        clause, arguments = where(conditions)
-        if after is not None:
-            clause += f" AND (at, id) > (${len(arguments)}, ${len(arguments) + 1})"
-            arguments = [*arguments, after.id]
+        place = None if after is None else (after.at, after.id)
+        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter), *_after(place)])
         return await self._fills(f"{SELECT_FILL}{clause} ORDER BY at, id LIMIT {limit:d}", *arguments)
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
@@ -127,6 +141,17 @@ def report_from_row(row: Record) -> Report:
         job_id=row["job_id"],
         benchmark=None if row["benchmark"] is None else MarketSymbol.parse(row["benchmark"]),
     )
+
+
+def _after(place: FillPlace | None) -> list[Condition]:
+    """Return the conditions of the fills after a place; that of the time alone is the one that prunes."""
+    return [] if place is None else [("at >= {}", place[0]), ("(at, id) > ({}, {})", *place)]
+
+
+def _last_place(text: bytes) -> FillPlace:
+    """Return the place of the fill in the last line, which ends with its time and id."""
+    *_, at, id_ = text[-_LONGEST_PLACE:].rstrip().decode("utf-8", "ignore").rsplit(",", 2)
+    return _EPOCH + timedelta(microseconds=int(at)), UUID(id_)
 
 
 def _report_params(report: Report) -> tuple[object, ...]:

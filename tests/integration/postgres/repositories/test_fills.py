@@ -1,11 +1,13 @@
 """Fills: each counts once, however often it is reported."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain.core.pagination import KeysetPage
+from domain.model.fill_lines import FillLines
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderStatus
 from domain.ports.lists import Owner
@@ -15,6 +17,9 @@ from infra.postgres.pool import Pool
 from infra.postgres.repositories.list_tables import PostgresLists
 from infra.postgres.repositories.lists import PostgresList
 from infra.postgres.repositories.orders import PostgresOrders
+from infra.postgres.repositories.reports import PostgresReports
+from infra.report_files.tables import fill_table
+from tests.support.fill_lines import fill_lines
 from tests.support.trading import ETH, World, at, new_id
 
 ALL = OrderFilter()
@@ -120,3 +125,38 @@ async def test_only_matching_fills_are_listed(orders: PostgresOrders, world: Wor
     assert await found(market=ETH) == [elsewhere]
     assert await found(statuses=(OrderStatus.FILLED,)) == [sold]
     assert await found(account_id=new_id()) == []
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 9])
+async def test_the_lines_of_fills_are_those_of_the_fills_however_they_are_paged(
+    connection: Connection, orders: PostgresOrders, world: World, order: Order, limit: int
+) -> None:
+    live = world.order(status=OrderStatus.FILLED, side=OrderSide.SELL, trading_session_id=world.session.id)
+    await orders.add(live)
+    last = at(9) + timedelta(microseconds=1)
+    await _stored(
+        orders,
+        [
+            world.fill(order, at=at(5), maker=None, venue_trade_id='a "b", c', fee=Decimal("-0.500")),
+            world.fill(live, at=at(5), maker=True, price=Decimal("1E+3"), quantity=Decimal("1E-18")),
+            world.fill(order, at=at(1), maker=False, venue_trade_id="é\n,", fee=Decimal("1E-20")),
+            world.fill(order, at=last, venue_trade_id="x" * 300),
+        ],
+    )
+    reports, after, read = PostgresReports(connection), None, b""
+    while (lines := await reports.fill_lines(world.user.id, ALL, after, limit)).count:
+        after, read = lines.last, read + lines.text
+    every = await orders.list_all_fills(world.user.id, ALL)
+    frame = fill_table(fill_lines(every)).frame
+    assert fill_table(FillLines(read, len(every), after)).frame.equals(frame)
+    assert after == (last, every[-1].id)
+
+
+async def test_the_lines_of_fills_are_the_users_own_and_the_selected_ones(
+    connection: Connection, orders: PostgresOrders, world: World, stranger: World, order: Order
+) -> None:
+    await _stored(orders, [world.fill(order, at=at(seconds)) for seconds in (1, 5)])
+    reports = PostgresReports(connection)
+    assert (await reports.fill_lines(stranger.user.id, ALL, None, 9)) == FillLines(b"", 0, None)
+    filled = OrderFilter(account_id=world.account.id, statuses=(order.status,), start=at(5), end=at(6))
+    assert (await reports.fill_lines(world.user.id, filled, None, 9)).count == 1
