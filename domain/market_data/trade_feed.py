@@ -12,6 +12,7 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
+from domain.market_data.candle_aggregation import CLOSE_DELAY
 from domain.market_data.candle_verification import CandleVerifier
 from domain.market_data.feed_health import FeedHealth
 from domain.market_data.stream_retry import StreamRetry
@@ -73,6 +74,8 @@ class TradeFeed:
         self._resyncing = asyncio.Lock()
         self._holding_forming = 0
         self._trades_at: datetime | None = None
+        self._requested_at: datetime | None = None
+        """When trades were requested last, by the venue's clock, of a stream that has brought none yet."""
         self._stream_end: asyncio.Timeout | None = None
         self._end_reason = ""
         self._forming = Interval(clock, timings.forming_every)
@@ -90,6 +93,7 @@ class TradeFeed:
             try:
                 async with self._resyncing:
                     self.sequencer.reset()
+                    self._requested_at = self._source.venue_now()
                     await self._resync()
                 self._health.on_trades()
                 await self._publish_status()
@@ -99,6 +103,7 @@ class TradeFeed:
                     received = await first
                     # And again: it may have taken longer to start than the requests took.
                     await self._on_trades([*await self.sequencer.recent(), *received])
+                    self._requested_at = None
                     async for batch in batches:
                         retry.succeeded()
                         self._trades_at = self._source.venue_now()
@@ -174,14 +179,26 @@ class TradeFeed:
         while True:
             await asyncio.sleep(self._timings.tick_every)
             async with self._resyncing:
-                at = self.sequencer.resync_at
-                if at is None or self._source.venue_now() < at:
-                    continue
                 try:
-                    await self._resync()
+                    await self._resync_if_due()
+                    await self._request_unstreamed()
                 except (VenueGap, VenueUnreachable, Unavailable) as error:
                     log.info("the candles of %s go on later: %s", self._market, error)
                     await asyncio.sleep(self._timings.resync_every)
+
+    async def _resync_if_due(self) -> None:
+        at = self.sequencer.resync_at
+        if at is not None and self._source.venue_now() >= at:
+            await self._resync()
+
+    async def _request_unstreamed(self) -> None:
+        """Request the trades of a minute that ends before the stream has brought any: it may have started too late."""
+        before, now = self._requested_at, self._source.venue_now()
+        if before is None or not self.makes_candles or not _minute_is_due(since=before, now=now):
+            return
+        await self._on_trades(await self.sequencer.recent())
+        if self._requested_at is before:  # no other stream was begun meanwhile, and this one has brought nothing
+            self._requested_at = now
 
     async def _verification_loop(self) -> None:
         failed = False
@@ -241,7 +258,9 @@ class TradeFeed:
             await asyncio.sleep(self._timings.tick_every)
             if self.makes_candles:
                 if self._health.status.state is FeedState.LIVE:  # silence isn't a market without trades
-                    await self._close(self.sequencer.candles.close_due(self._venue_clock.now()))
+                    now = self._venue_clock.now()
+                    known_until = now if self._requested_at is None else min(now, self._requested_at)
+                    await self._close(self.sequencer.candles.close_due(known_until))
                 if not self._holding_forming and self._forming.is_due():
                     await self._publish_candles(self.sequencer.changed())
             await self._publish_status()
@@ -249,6 +268,11 @@ class TradeFeed:
     async def _publish_candles(self, candles: Sequence[Candle]) -> None:
         if candles:
             await self._out.bus.publish(candles_topic(self._market), codec.encode_candles(candles))
+
+
+def _minute_is_due(since: datetime, now: datetime) -> bool:
+    """Return whether a minute has come to be closed since then."""
+    return Timeframe.M1.open_time(now - CLOSE_DELAY) > Timeframe.M1.open_time(since - CLOSE_DELAY)
 
 
 class SlewedClock:

@@ -176,6 +176,18 @@ async def test_trades_that_were_made_before_a_slow_stream_started_are_requested(
         assert running.trades == ["2", "3", "4"]
 
 
+async def test_no_minute_closes_without_the_trades_that_a_stream_left_out_since_it_started_after_them() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        await eventually(lambda: running.venue.trade_requests == 2, "the trades are requested after the stream")
+        running.venue.plain.trades += [trade(3, 50)]
+        running.clock.move(58)
+        await eventually(lambda: any(minute.closed for minute in running.minutes), "the minute closes")
+        (closed,) = [minute for minute in running.minutes if minute.closed]
+        assert closed.volume == 2
+        assert running.trades == ["2", "3"]
+        assert running.venue.trade_requests == 3, "one request a minute"
+
+
 async def test_a_stream_that_is_silent_while_the_venue_trades_is_started_again() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
         running.venue.batches.put_nowait([trade(3, 0)])
