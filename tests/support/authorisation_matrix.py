@@ -31,8 +31,8 @@ from tests.support.reporting import report_worker
 from tests.support.trading import new_account, new_strategy, new_version
 
 PASSWORD, ADDRESS = "correct horse battery", "192.0.2.9"
-MARK = "zyxw"
-"""Stands in every text of the victim's."""
+MARK = "zyxwvuts"
+"""Stands in every text of the victim's, and is too long for a random token to hold it."""
 
 _REFUSED_WITHIN_SECONDS = 10.0
 """A stream that isn't refused waits for ever; a refusal needs no time to speak of on however slow a machine."""
