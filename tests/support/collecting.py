@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from domain.core.clock import from_milliseconds
 from domain.core.pagination import TimeKeysetPage
 from domain.market_data import codec
 from domain.market_data.backfill import Backfill
@@ -23,9 +24,11 @@ from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.sandbox import SandboxProcess
 from tests.support.venues import BTC
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 MILLISECOND = timedelta(milliseconds=1)
+LEFT_AT_LEAST = timedelta(seconds=15)
+"""How long the venue's minute still lasts for a test that must not see it end by itself."""
 
 
 @dataclass
@@ -44,17 +47,17 @@ class Collecting:
         return [candle for candle in self.published if candle.timeframe is Timeframe.M1]
 
     async def makes_candles(self) -> None:
-        """Wait until candles are made of trades."""
-        await eventually(lambda: self.collector.makes_candles, "candles are made of trades", 90)
+        """Wait until candles are made of trades, which may be from the next minute on."""
+        await eventually(lambda: self.collector.makes_candles, "candles are made of trades", 60 + PATIENCE_SECONDS)
 
     async def leap(self, **faults: int) -> Candle:
         """Let the venue's clock leap past the end of its forming minute, with the `faults`; return that minute.
 
         The sandbox's flow trades every few hundred milliseconds, so that nobody has to wait for a minute.
         """
-        forming = await self._traded()
-        now = self.venues.public("sandbox").venue_now()
-        self.drift_ms += max(0, (forming.close_time - now) // MILLISECOND) + 50
+        forming = await self.traded()
+        left = forming.close_time - await self._venue_time()
+        self.drift_ms += max(0, left // MILLISECOND) + 50
         await self.sandbox.inject_faults(**faults, driftMs=self.drift_ms)
         self.venues.connection("sandbox").clock.invalidate()
         await eventually(
@@ -62,12 +65,17 @@ class Collecting:
         )
         return next(minute for minute in self.minutes() if minute.open_time == forming.open_time)
 
-    async def _traded(self) -> Candle:
-        """Return the venue's forming minute once something was traded in it."""
-        async with asyncio.timeout(60):
-            while not (forming := (await self.own(Timeframe.M1))[-1]).volume:  # noqa: ASYNC110  # the venue sends no event
+    async def traded(self) -> Candle:
+        """Return the venue's forming minute once something was traded in it, and it isn't about to end."""
+        async with asyncio.timeout(90):
+            while True:
+                (forming,) = await self.own(Timeframe.M1)
+                if forming.volume and forming.close_time - await self._venue_time() > LEFT_AT_LEAST:
+                    return forming
                 await asyncio.sleep(0.05)
-        return forming
+
+    async def _venue_time(self) -> datetime:
+        return from_milliseconds((await self.sandbox.get("/api/v3/time"))["serverTime"])
 
     async def own(self, timeframe: Timeframe, start: Candle | None = None) -> list[Candle]:
         """The venue's own newest candle, or that of the same time as `start`."""

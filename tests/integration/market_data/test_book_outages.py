@@ -77,7 +77,7 @@ async def test_every_break_is_published_counted_by_its_kind_and_followed_by_a_bo
     collector = Collector(BTC, source, outputs, clock, TimeOrderedIds(), FeedTimings())
     collecting = asyncio.create_task(collector.run())
     try:
-        await eventually(lambda: source.subscriptions == 5 and published[-1] is FeedState.LIVE, "the stream stands", 30)
+        await eventually(lambda: source.subscriptions == 5 and published[-1] is FeedState.LIVE, "the stream stands")
     finally:
         collecting.cancel()
         await asyncio.gather(collecting, return_exceptions=True)

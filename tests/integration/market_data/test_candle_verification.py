@@ -58,6 +58,7 @@ async def test_minutes_that_agree_are_confirmed_and_nothing_is_corrected(feed: C
 
 
 async def test_trades_that_a_stream_leaves_out_are_noticed_and_asked_for(feed: Collecting) -> None:
+    await feed.traded()  # a minute that ended in the silence would close without what was left out
     await feed.sandbox.inject_faults(silenceMarketStreams=True)
     before = feed.collector.trade_count
     (last,) = await feed.newest_trades(1)

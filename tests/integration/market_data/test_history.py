@@ -10,9 +10,10 @@ from domain.core.pagination import TimeKeysetPage
 from domain.market_data.history import MAX_FETCHED_MARKETS, MarketHistory
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.clock import SystemClock
+from tests.support.clocks import ManualClock
 from tests.support.markets import MarketNode
 from tests.support.venues import BTC
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 GONE = MarketSymbol("gone", "BTC/USDT")
 MINUTE = timedelta(minutes=1)
@@ -33,14 +34,15 @@ async def test_a_market_that_was_never_collected_has_a_past(node: MarketNode, hi
 
 async def test_what_stays_missing_is_waited_for_once(node: MarketNode) -> None:
     await node.feeds.close()
-    clock = SystemClock()
+    clock = ManualClock()
     history = MarketHistory(node.database, node.hub, node.venues, node.bus, clock, wait_seconds=1)
-    started = clock.monotonic()
-    assert await history.candles(BTC, Timeframe.H1, TimeKeysetPage(10, backwards=True)) == []
-    waited = clock.monotonic()
-    assert waited - started >= 1
-    assert await history.candles(BTC, Timeframe.H1, TimeKeysetPage(10, backwards=True)) == []
-    assert clock.monotonic() - waited < 1
+    page = TimeKeysetPage(10, backwards=True)
+    waiting = asyncio.create_task(history.candles(BTC, Timeframe.H1, page))
+    await eventually(lambda: history.waiting_readers, "the reader waits")
+    clock.move(1)
+    assert await waiting == []
+    async with asyncio.timeout(PATIENCE_SECONDS):  # the clock stands still: a reader that waited would wait for ever
+        assert await history.candles(BTC, Timeframe.H1, page) == []
 
 
 async def test_a_list_of_many_markets_does_not_start_all_of_their_feeds(node: MarketNode) -> None:

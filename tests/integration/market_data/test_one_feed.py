@@ -1,6 +1,7 @@
 """A market is collected once however many follow it, and has metrics while it is."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack, aclosing
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -57,7 +58,7 @@ async def end(tasks: list[asyncio.Task[None]]) -> None:
 async def test_the_venue_sees_each_stream_once_however_many_follow_a_market(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    timings = FeedTimings(demand_seconds=1.5, manage_every=0.2)
+    timings = FeedTimings(demand_seconds=3, manage_every=0.2)
     async with (
         running_node(sandbox.url, database, timings, hub_timings=REQUESTS) as node,
         running_node(sandbox.url, database, timings, node.bus, "other", hub_timings=REQUESTS) as other,
@@ -75,6 +76,9 @@ async def test_the_venue_sees_each_stream_once_however_many_follow_a_market(
         assert sorted(len(each.feeds.running) for each in (node, other)) == [0, 1]
         await end(readers)
         collector = next(iter((node.feeds.collectors | other.feeds.collectors).values()))
+        # What the readers have requested no longer counts by then.
+        lapsed = time.monotonic() + timings.demand_seconds + 1
+        await eventually(lambda: time.monotonic() > lapsed, "the readers' requests have lapsed")
         taken = collector.trade_count
         await eventually(lambda: collector.trade_count > taken, "the session alone keeps the feed")
         assert await streams() == streamed
@@ -86,17 +90,18 @@ async def test_the_venue_sees_each_stream_once_however_many_follow_a_market(
 async def test_the_figures_of_a_feed_are_there_while_it_runs_and_gone_with_it(
     sandbox: SandboxProcess, database: PostgresDatabase
 ) -> None:
-    timings = FeedTimings(demand_seconds=1, manage_every=0.2, snapshot_every=0.2)
+    timings = FeedTimings(demand_seconds=3, manage_every=0.2, snapshot_every=0.2)
     async with running_node(sandbox.url, database, timings, hub_timings=REQUESTS) as node:
         market = str(BTC)
         async with node.hub.subscribe(BTC):
-            await eventually(
-                lambda: of(figures(node), "r3edge_feed_state", market=market, state="LIVE") == 1, "the feed is live"
-            )
-            await eventually(
-                lambda: of(figures(node), "r3edge_recorder_rows_total", kind="trades"), "trades are stored"
-            )
-            first = figures(node)
+            first: Samples = {}
+
+            def is_live_and_stored() -> object:
+                first.update(figures(node))
+                is_live = of(first, "r3edge_feed_state", market=market, state="LIVE") == 1
+                return is_live and of(first, "r3edge_recorder_rows_total", kind="trades")
+
+            await eventually(is_live_and_stored, "the feed is live, and trades are stored")
             await sandbox.inject_faults(dropMarketStreams=True)
             await eventually(
                 lambda: of(figures(node), "r3edge_feed_reconnects_total", market=market), "the reconnect is counted"
