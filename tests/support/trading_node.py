@@ -16,7 +16,6 @@ from domain.accounts.service import AccountService
 from domain.core.money import round_down
 from domain.core.pagination import KeysetPage
 from domain.execution.notifications import OrderNotifier
-from domain.execution.service import OrderService
 from domain.market_data import codec
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
@@ -55,6 +54,7 @@ from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.trading import BTC, new_session, new_strategy, new_user, new_version
 from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.whole_fills import WholeFills
 
 MINUTE = timedelta(minutes=1)
 ALWAYS = "close > 0"
@@ -190,7 +190,7 @@ class TradingNode:
         self.trading_sessions = TradingSessionService(
             self.database, self.hub.catalogue.get, self.bus, self.clock, self.ids, self.venues.abilities
         )
-        self.orders = OrderService(
+        self.orders = WholeFills(
             self.database, self.hub, self.clock, self.ids, self.notifier, self.venues.abilities, PATIENCE_SECONDS
         )
         self.position_service = PositionService(
@@ -320,12 +320,20 @@ class TradingNode:
     async def until_position(
         self, session: TradingSession, condition: Callable[[Position], object], what: str
     ) -> Position:
-        """Return the session's newest position once the condition holds of it."""
+        """Return the session's newest position once the condition holds of it, and no order is filled in part alone.
+
+        What several levels of the book fill is told, and counted, one fill after the other.
+        """
         deadline = self.clock.monotonic() + PATIENCE_SECONDS
-        while (now := await self.position(session)) is None or not condition(now):
+        while True:
+            async with self.database.snapshot() as reading:
+                known = await reading.positions.latest_by_session([session.id])
+                active = await reading.orders.list_active(session.account_id)
+            now = known[0] if known else None
+            if now is not None and condition(now) and not filled_in_part(active, session):
+                return now
             assert self.clock.monotonic() < deadline, f"not in time: {what}; it is {now}, {await self.summary(session)}"
             await asyncio.sleep(0.01)
-        return now
 
     async def until_protected(self, session: TradingSession) -> PositionProtection:
         """Return the protection of the session's open position once it is active and the market is watched for it."""
@@ -417,6 +425,13 @@ class TradingNode:
             found = await reading.orders.get(self.user.id, order_id)
         assert found is not None
         return found
+
+
+def filled_in_part(active: Sequence[Order], session: TradingSession) -> bool:
+    """Return whether one of the session's orders has some of its fills."""
+    return any(
+        order.status is OrderStatus.PARTIALLY_FILLED for order in active if order.trading_session_id == session.id
+    )
 
 
 def _short(order: Order) -> str:

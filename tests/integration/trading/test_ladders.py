@@ -7,7 +7,7 @@ import pytest
 
 from domain.core.polling import read_until
 from domain.model.definitions import EntryAdd, ExitDistance, ExitTarget, OrderStyle, Sizing
-from domain.model.orders import Order, OrderType
+from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Signal, TradingSession
 from domain.trading.halts import HaltRequest
 from tests.integration.trading.test_submitted_signals import ENTER, EXIT, submit
@@ -32,7 +32,7 @@ async def bought(node: TradingNode, session: TradingSession, count: int) -> list
 
     async def filled() -> list[Order]:
         orders = await node.orders_of(session)
-        return [order for order in orders if order.role.value == "ENTRY" and order.filled_quantity]
+        return [order for order in orders if order.role.value == "ENTRY" and order.status is OrderStatus.FILLED]
 
     return await read_until(filled, lambda orders: len(orders) >= count, node.clock, PATIENCE_SECONDS)
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.core.money import round_down
+from domain.core.money import plain, round_down
 from domain.execution import in_doubt
 from domain.market_data import codec
 from domain.market_data.topics import trades_topic
@@ -30,6 +32,7 @@ from domain.trading.signal_processor import SignalProcessor
 from infra.clock import TimeOrderedIds
 from infra.venues.ccxt.execution_client import CcxtExecutionClient
 from tests.integration.trading.conftest import SandboxAddress
+from tests.support.sandbox import session_sandbox
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
 from tests.support.waiting import PATIENCE_SECONDS, read_until
@@ -37,6 +40,13 @@ from tests.support.waiting import PATIENCE_SECONDS, read_until
 ETH_BTC = MarketSymbol("sandbox", "ETH/BTC")
 STOP_2 = ExitDistance(percent=Decimal(2))
 MINUTES_AHEAD = 10
+
+
+@pytest.fixture(scope="module")
+def shared_sandbox() -> Iterator[SandboxAddress]:
+    """An exchange without orders of other tests: those of this module move its price, and mute its events."""
+    with session_sandbox(seed=17) as sandbox:
+        yield SandboxAddress(sandbox.url, sandbox.admin_token)
 
 
 async def in_a_position(node: TradingNode, account: Account | None = None, **changes: object) -> TradingSession:
@@ -59,6 +69,21 @@ async def ask_sandbox(sandbox: SandboxAddress, action: str, **body: object) -> N
     headers = {"Authorization": f"Bearer {sandbox.token}"}
     request = urllib.request.Request(f"{sandbox.url}/admin/{action}", json.dumps(body).encode(), headers)
     await asyncio.to_thread(lambda: urllib.request.urlopen(request).read())
+
+
+async def move(sandbox: SandboxAddress, price: Decimal) -> None:
+    """Move the market, which trades there before this returns."""
+    await ask_sandbox(sandbox, "price", market=BTC.symbol, price=str(cents(price)))
+
+
+@asynccontextmanager
+async def muted(sandbox: SandboxAddress) -> AsyncIterator[None]:
+    """Keep all that happens inside the block from the accounts' streams: one order may have several fills."""
+    await ask_sandbox(sandbox, "misbehave", muteUserEvents=1_000_000)
+    try:
+        yield
+    finally:
+        await ask_sandbox(sandbox, "misbehave", clear=True)
 
 
 async def until_alert(node: TradingNode, part: str) -> str:
@@ -251,7 +276,7 @@ async def test_no_candle_is_acted_on_before_the_account_has_reconciled(
     price = node.feed.price
     session, entry = await resting_entry(node)
     await node.trader.close()
-    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(entry.price * Decimal("0.99"))))
+    await move(shared_sandbox, entry.price * Decimal("0.99"))
 
     async def unreachable(_self: CcxtExecutionClient) -> None:
         raise VenueUnreachable("slow venue")
@@ -267,7 +292,7 @@ async def test_no_candle_is_acted_on_before_the_account_has_reconciled(
     await node.until_processed(session, exit_candle)
     await node.until_position(session, lambda now: now.closed_at, "it sells")
     assert (await node.summary(session))[-2:] == ["ENTRY FILLED", "EXIT FILLED"]
-    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+    await move(shared_sandbox, price)
 
 
 async def test_an_exit_also_closes_what_the_cancelled_entry_still_brings(
@@ -275,14 +300,14 @@ async def test_an_exit_also_closes_what_the_cancelled_entry_still_brings(
 ) -> None:
     price = node.feed.price
     session, entry = await resting_entry(node)
-    await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
-    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(entry.price * Decimal("0.99"))))
+    async with muted(shared_sandbox):
+        await move(shared_sandbox, entry.price * Decimal("0.99"))
     await node.feed.close_candle(close=price / 4)
     await node.until_position(session, lambda now: now.closed_at, "what the entry brought is sold")
     assert (await node.summary(session))[-2:] == ["ENTRY FILLED", "EXIT FILLED"]
     (intent,) = await node.intents(session)
     assert intent.signal_id == (await node.signals(session))[-1].id
-    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+    await move(shared_sandbox, price)
 
 
 # -- trades that the venue tells late --------------------------------------------------------------------------------
@@ -319,8 +344,8 @@ async def test_an_intent_stays_until_the_trades_of_an_entry_that_has_ended_are_k
     session, entry = await resting_entry(node)
     with monkeypatch.context() as patched:
         late = LateTrades(patched, OrderSide.BUY)
-        await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
-        await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(entry.price * Decimal("0.99"))))
+        async with muted(shared_sandbox):
+            await move(shared_sandbox, entry.price * Decimal("0.99"))
         exit_candle = await node.feed.close_candle(close=price / 4)
         ended = await node.until_order(session, lambda order: order.status is OrderStatus.CANCELED)
         assert (ended.filled_quantity, ended.missing_quantity, ended.awaits_fills) == (0, entry.quantity, True)
@@ -333,7 +358,7 @@ async def test_an_intent_stays_until_the_trades_of_an_entry_that_has_ended_are_k
         late.are_known = True
         await node.until_position(session, lambda now: now.closed_at, "what the entry brought is sold")
     assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT FILLED"]
-    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+    await move(shared_sandbox, price)
 
 
 @pytest.mark.parametrize("ends_protection", [False, True])
@@ -344,8 +369,8 @@ async def test_what_an_entry_brings_after_its_exit_was_done_is_closed_too_and_th
     session, entry = await resting_entry(node)
     with monkeypatch.context() as patched:
         late = LateTrades(patched, OrderSide.BUY, counts_them=False)
-        await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
-        await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(entry.price * Decimal("0.99"))))
+        async with muted(shared_sandbox):
+            await move(shared_sandbox, entry.price * Decimal("0.99"))
         await node.feed.close_candle(close=price / 4)
         await node.until_order(session, lambda order: order.status is OrderStatus.CANCELED)
 
@@ -366,7 +391,7 @@ async def test_what_an_entry_brings_after_its_exit_was_done_is_closed_too_and_th
     assert "It is being closed, as the position before it was." in await until_alert(node, "came after the order had")
     (intent,) = await node.intents(session)
     assert (intent.role, intent.reason.partition("(")[0]) == (OrderRole.EXIT, "crosses_below")
-    await ask_sandbox(shared_sandbox, "price", market="BTC/USDT", price=str(cents(price)))
+    await move(shared_sandbox, price)
 
 
 async def test_an_exit_whose_trades_are_missing_is_followed_by_no_second_one(
@@ -376,9 +401,9 @@ async def test_an_exit_whose_trades_are_missing_is_followed_by_no_second_one(
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
     with monkeypatch.context() as patched:
         late = LateTrades(patched, OrderSide.SELL)
-        await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
-        await node.feed.close_candle(close=price / 4)
-        order = await node.until_order(session, lambda order: order.awaits_fills)
+        async with muted(shared_sandbox):
+            await node.feed.close_candle(close=price / 4)
+            order = await node.until_order(session, lambda order: order.awaits_fills)
         assert (order.role, order.status, order.missing_quantity) == (
             OrderRole.EXIT, OrderStatus.CANCELED, order.quantity,
         )  # fmt: skip
@@ -395,9 +420,9 @@ async def test_a_position_whose_exit_trades_are_never_reported_is_closed_without
     monkeypatch.setattr(in_doubt, "_MAXIMUM_QUICK_ATTEMPTS", 5)
     session = await in_a_position(node, exit_long=f"close < {price / 2}")
     LateTrades(monkeypatch, OrderSide.SELL)
-    await ask_sandbox(shared_sandbox, "misbehave", muteUserEvents=2)
-    await node.feed.close_candle(close=price / 4)
-    closed = await node.until_position(session, lambda now: now.closed_at, "it is closed without them")
+    async with muted(shared_sandbox):
+        await node.feed.close_candle(close=price / 4)
+        closed = await node.until_position(session, lambda now: now.closed_at, "it is closed without them")
     assert [line for line in await node.summary(session) if "EXIT " in line] == ["EXIT CANCELED"]
     *_, sold = await node.orders_of(session)
     assert (closed.missing, closed.quantity) == (sold.quantity, 0)
@@ -486,7 +511,7 @@ async def test_a_position_whose_whole_lots_are_worth_too_little_is_closed_as_dus
     await node.feed.trade(protection.stop_loss_price - 1)
     closed = await node.until_position(session, lambda now: now.closed_at, "it is closed")
     assert (closed.quantity, closed.dust) == (0, held)
-    assert "closed without them" in await until_alert(node, f"{held} BTC")
+    assert "closed without them" in await until_alert(node, f"{plain(held)} BTC")
     await node.trading_sessions.stop(node.user.id, session.id, close_position=True)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
 

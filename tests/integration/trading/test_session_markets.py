@@ -15,7 +15,7 @@ from domain.trading.signal_requests import SignalRequest
 from domain.trading.trading_sessions import TradingSessionRequest
 from tests.integration.trading.test_submitted_signals import ENTER, EXIT
 from tests.support.trading import BTC, ETH, new_id
-from tests.support.trading_node import NEVER, TradingNode, cents, strategy
+from tests.support.trading_node import NEVER, TradingNode, cents, filled_in_part, strategy
 from tests.support.waiting import PATIENCE_SECONDS
 
 NO_PLACE = "as many positions are open as maxOpenPositions allows"
@@ -52,15 +52,20 @@ class TwoMarkets:
         return await self.node.submitted.submit(self.node.user.id, request, str(new_id()))
 
     async def positions(self, session: TradingSession, count: int) -> dict[MarketSymbol, Position]:
-        """Return the session's open positions once there are so many."""
+        """Return the session's open positions once there are so many, and no order is filled in part alone."""
 
-        async def read() -> dict[MarketSymbol, Position]:
-            async with self.node.database.read_only() as reading:
+        async def read() -> tuple[dict[MarketSymbol, Position], bool]:
+            async with self.node.database.snapshot() as reading:
                 known = await reading.positions.list_open(session.account_id)
-            return {position.market: position for position in known if position.trading_session_id == session.id}
+                active = await reading.orders.list_active(session.account_id)
+            own = {position.market: position for position in known if position.trading_session_id == session.id}
+            return own, filled_in_part(active, session)
 
-        found = await read_until(read, lambda found: len(found) == count, self.node.clock, PATIENCE_SECONDS)
+        found, has_partial = await read_until(
+            read, lambda now: len(now[0]) == count and not now[1], self.node.clock, PATIENCE_SECONDS
+        )
         assert len(found) == count, await self.node.summary(session)
+        assert not has_partial, await self.node.summary(session)
         return found
 
     async def signals(self, session: TradingSession, count: int) -> list[Signal]:
