@@ -206,12 +206,12 @@ class TradingNode:
     def new_trader(self, holder: str, timings: TradingTimings | None = None) -> Trader:
         """Return a trader that isn't started, on this node's parts.
 
-        However busy the machine is, it keeps its accounts and sends their orders.
+        However busy the machine is, it keeps its accounts and sends their orders, once it has what these wait for.
         """
         timings = timings or TradingTimings()
         patient = replace(
             timings.execution, maximum_market_order_age=60, maximum_order_age=60, maximum_pending_age_at_start=60,
-            maximum_lease_age=self.lease_seconds / 2,
+            unreconciled_wait=60, balance_wait=60, coins_wait=60, maximum_lease_age=self.lease_seconds / 2,
         )  # fmt: skip
         return Trader(
             TradingDependencies(
@@ -461,6 +461,8 @@ async def trading_node(
         await node.feed.start()
         await node.hub.start()
         await node.trader.start()
+        # No order waits for the first book, nor is any price lacking when the first comes late.
+        assert await node.hub.depth(BTC, PATIENCE_SECONDS) is not None
         yield node
     finally:
         await node.trader.close()
@@ -479,6 +481,8 @@ async def collecting_node(
     node = TradingNode(pool, sandbox_url, sandbox_token, scripted=False)
     cache, source = EmbeddedCache(node.clock), node.venues.public("sandbox")
     parts = (node.database, node.bus, cache, node.clock, node.ids)
+    # A feed mustn't change its node because a busy machine couldn't renew its lease within seconds.
+    timings = replace(timings or FeedTimings(), lease_seconds=_LEASE_SECONDS)
     feeds = FeedManager({"sandbox": source}, *parts, "node-1", [BTC], timings)
     async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")

@@ -254,13 +254,15 @@ async def open_intents(node: TradingNode, account: Account) -> list[PositionInte
         return list(await reading.protection.list_open_intents(account.id))
 
 
-@pytest.mark.parametrize(("failures", "seconds"), [(2, 1), (8, 30)])
+@pytest.mark.parametrize("failures", [2, 8])
 async def test_the_close_of_a_position_ends_with_it_and_leaves_the_next_one(
-    node: TradingNode, failures: int, seconds: int
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch, failures: int
 ) -> None:
+    pause = timedelta(hours=1)  # so that it isn't tried again before the position has ended
+    monkeypatch.setattr("domain.trading.exit_retry.retry_delay", lambda _failures: pause)
     account = await node.account()
     first = await bought(node, account)
-    await add_failed_close(node, first, failures=failures, next_try_in=timedelta(seconds=seconds))
+    await add_failed_close(node, first, failures=failures, next_try_in=pause)
     sale = OrderRequest(account.id, BTC, OrderSide.SELL, OrderType.MARKET, first.quantity)
     assert (await node.orders.place(node.user.id, sale, "by hand")).status is OrderStatus.FILLED
     second = await bought(node, account, "again")

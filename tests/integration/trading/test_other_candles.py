@@ -10,6 +10,7 @@ from domain.core.errors import ErrorCode, InputErrors
 from domain.model.markets import Candle, Timeframe
 from tests.support.trading import BTC, ETH
 from tests.support.trading_node import TradingNode, cents, strategy
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def three_minutes(node: TradingNode, before: int, close: Decimal) -> Candle:
@@ -37,7 +38,10 @@ async def test_a_rule_sees_the_closed_candle_of_another_market(node: TradingNode
     assert 'market("ETH/USDT").close=' in signal.reason
 
 
-async def test_a_decision_waits_for_the_longer_candle_that_closes_with_its_own(node: TradingNode) -> None:
+async def test_a_decision_waits_for_the_longer_candle_that_closes_with_its_own(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.trading.other_candles.WAIT_SECONDS", PATIENCE_SECONDS)
     price = node.feed.price
     await store(node, *(three_minutes(node, before, price) for before in range(6)))
     rule = f'crosses_above(tf("3m").close, {price * 2})'

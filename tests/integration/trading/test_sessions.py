@@ -19,6 +19,7 @@ from domain.trading.dependencies import TradingTimings
 from domain.trading.halts import HaltRequest
 from tests.support.trading import BTC
 from tests.support.trading_node import ALWAYS, MINUTE, TradingNode, cents, strategy
+from tests.support.waiting import PATIENCE_SECONDS
 
 PASSIVE = OrderStyle(OrderType.LIMIT, offset_bps=Decimal(200))
 
@@ -256,7 +257,10 @@ async def test_all_of_the_equity_can_be_spent(node: TradingNode) -> None:
     assert 4_950 < position.quantity * position.average_price < 5_000
 
 
-async def test_an_entry_without_a_fresh_book_waits_for_it_and_is_sized_by_it(node: TradingNode) -> None:
+async def test_an_entry_without_a_fresh_book_waits_for_it_and_is_sized_by_it(
+    node: TradingNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.trading.signal_actor.DEPTH_TIMEOUT_SECONDS", PATIENCE_SECONDS)
     session = await node.session(await node.account("5000"), strategy(sizing=Sizing(equity_percent=Decimal(100))))
     await node.feed.lose_book()
     await node.feed.close_candle(close=cents(node.feed.price * Decimal("0.98")))

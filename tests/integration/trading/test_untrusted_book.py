@@ -27,7 +27,7 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[SandboxProcess]:
 
 @pytest.fixture
 async def real(pool: Pool, sandbox: SandboxProcess) -> AsyncIterator[TradingNode]:
-    async with collecting_node(pool, sandbox.url, sandbox.admin_token, FeedTimings(stale_after=4)) as node:
+    async with collecting_node(pool, sandbox.url, sandbox.admin_token, FeedTimings(stale_after=6)) as node:
         yield node
 
 
