@@ -46,7 +46,7 @@ async def test_a_paper_account_has_its_balances_at_once(node: TradingNode) -> No
 async def test_one_key_opens_one_account(node: TradingNode) -> None:
     request = replace(PAPER, idempotency_key="k")
     first, again = await asyncio.gather(*(node.accounts.create(node.user.id, request) for _ in range(2)))
-    assert again == first
+    assert again.id == first.id  # which is traded at once, so that the later answer may show it reconciled
     async with node.database.read_only() as reading:
         assert [account.id for account in await reading.accounts.list_tradable()] == [first.id]
 
@@ -369,7 +369,7 @@ async def test_an_account_with_a_live_session_isnt_archived(node: TradingNode) -
     await node.trading_sessions.stop(node.user.id, session.id, close_position=False)
     await node.until(session, lambda now: now.status.value == "STOPPED", "it stops")
     archived = await node.accounts.archive(node.user.id, account.id)
-    assert (await node.accounts.archive(node.user.id, account.id)) == archived
+    assert (await node.accounts.archive(node.user.id, account.id)).archived_at == archived.archived_at is not None
     with pytest.raises(InputErrors, match="archived"):
         await node.start_session(account, strategy())
 

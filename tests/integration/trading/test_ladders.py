@@ -11,8 +11,9 @@ from domain.model.orders import Order, OrderStatus, OrderType
 from domain.model.trading import Signal, TradingSession
 from domain.trading.halts import HaltRequest
 from tests.integration.trading.test_submitted_signals import ENTER, EXIT, submit
+from tests.support.trading import BTC
 from tests.support.trading_node import NEVER, TradingNode, cents, strategy
-from tests.support.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 BELOW_2 = EntryAdd(below=ExitDistance(percent=Decimal(2)))
 PASSIVE = OrderStyle(OrderType.LIMIT, offset_bps=Decimal(200))
@@ -40,10 +41,12 @@ async def bought(node: TradingNode, session: TradingSession, count: int) -> list
 async def until_signals(node: TradingNode, session: TradingSession, count: int) -> list[Signal]:
     """Return the session's signals once there are so many, letting the same trade pass until then."""
     low = cents(node.feed.price * Decimal("0.97"))
-    while len(signals := await node.signals(session)) < count:
+
+    async def traded() -> list[Signal]:
         await node.feed.trade(low)
-        await node.until(session, lambda now: now, "it is there")
-    return signals
+        return await node.signals(session)
+
+    return await read_until(traded, lambda signals: len(signals) >= count, node.clock, PATIENCE_SECONDS)
 
 
 async def test_a_price_below_the_last_entry_buys_once_and_moves_the_protection(node: TradingNode) -> None:
@@ -75,11 +78,13 @@ async def test_a_price_below_the_last_entry_buys_once_and_moves_the_protection(n
 
 async def test_an_add_that_was_ordered_before_a_crash_is_not_ordered_again(node: TradingNode) -> None:
     session = await entered(node, adds=(replace(BELOW_2, count=2),), order=OrderStyle())
-    await until_signals(node, session, 2)
+    await eventually(lambda: node.hub.followed.get(BTC).trade_queues, "it waits for a lower price")
+    await node.feed.trade(cents(node.feed.price * Decimal("0.97")))  # once: another one may lead to the second add
+    await read_until(lambda: node.signals(session), lambda found: len(found) > 1, node.clock, PATIENCE_SECONDS)
     await node.trader.close()  # between the add and its fill, or after it
     await node.restart()
     await bought(node, session, 2)
-    numbers = [signal.add_number for signal in await until_signals(node, session, 2)]
+    numbers = [signal.add_number for signal in await node.signals(session)]
     assert numbers == [None, 1]
     orders = await node.orders_of(session)
     assert len({order.client_order_id for order in orders}) == len(orders) == 2

@@ -20,7 +20,7 @@ from infra.postgres.pool import Pool
 from tests.support.sandbox import SandboxProcess, session_sandbox
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy, trading_node
-from tests.support.waiting import read_until
+from tests.support.waiting import eventually, read_until
 
 TWO, THREE = ExitLevel(percent=Decimal(2)), ExitLevel(percent=Decimal(3))
 QUANTITY = Decimal("0.01")
@@ -211,7 +211,7 @@ async def test_a_trailing_stop_follows_the_price_as_one_order(node: TradingNode,
     assert (new.replaces_id, new.protection_id, new.role) == (old.id, old.protection_id, OrderRole.TRAILING_STOP)
     await node.feed.trade(cents(node.feed.price * Decimal("1.04")))
     await node.feed.trade(cents(node.feed.price * Decimal("1.05") + Decimal("0.01")))
-    await node.feed.close_candle()
+    await node.feed.close_candle(close=cents(node.feed.price * Decimal("1.05")))
     assert (await until_resting(node, account, 1))[0].id == new.id  # a move of a tick is no reason
 
 
@@ -260,12 +260,12 @@ async def test_orders_that_are_cancelled_by_hand_are_not_put_back_and_the_engine
     async def alerts() -> list[str]:
         return [message for message in await node.alerts() if "by hand" in message]
 
-    await read_until(alerts, lambda now: len(now) == 1, "it is told")
+    sent = await read_until(alerts, lambda now: len(now) == 1, "it is told")
     assert stop.stop_price is not None
     await node.feed.trade(stop.stop_price)
     found = await until_flat(node, account)
     assert len(found) == 3
-    assert await alerts() == await alerts()
+    assert await alerts() == sent
 
 
 async def test_a_halt_leaves_what_protects_at_the_venue(node: TradingNode, exchange: SandboxProcess) -> None:
@@ -286,7 +286,9 @@ async def test_a_price_that_the_market_has_passed_closes_at_once(node: TradingNo
     await node.protection_service.protect(
         node.user.id, PositionProtectRequest(held.id, ProtectionRules(stop_loss=TWO, take_profit=THREE))
     )
-    await move(exchange, node.feed.price * Decimal("0.9"))
+    fallen = node.feed.price * Decimal("0.9")
+    await move(exchange, fallen)
+    await eventually(lambda: node.hub.price_of(BTC) < fallen * Decimal("1.01"), "the engine has the book of then")
     await node.restart("later", QUICK)
     found = await until_flat(node, account)
     assert short(found) == ["STOP_LOSS FILLED", "STOP_LOSS REJECTED", "TAKE_PROFIT REJECTED"]

@@ -27,8 +27,9 @@ async def test_sessions_that_share_an_evaluation_have_positions_of_their_own(nod
     await node.feed.close_candle()
     await node.until_position(first, lambda now: now.quantity > 0, "it buys")
     second = await node.session(account, definition, strategy_version_id=first.strategy_version_id)
-    await node.feed.close_candle(close=cents(price / 3))
+    candle = await node.feed.close_candle(close=cents(price / 3))
     await node.until_position(first, lambda now: now.closed_at, "it sells")
+    await node.until_processed(second, candle)
     assert await node.summary(second) == []
 
 

@@ -9,6 +9,7 @@ from domain.core.errors import ErrorCode, InputErrors
 from domain.core.polling import read_until
 from domain.model.definitions import ExitDistance, StrategyDefinition
 from domain.model.markets import MarketSymbol, Timeframe
+from domain.model.orders import Order
 from domain.model.trading import Position, Signal, TradingSession
 from domain.trading.halts import HaltRequest
 from domain.trading.signal_requests import SignalRequest
@@ -169,13 +170,16 @@ async def test_protection_of_one_market_closes_that_position_alone(two: TwoMarke
     session = await two.session(strategy(stop_loss=ExitDistance(percent=Decimal(5))))
     await two.close(BTC, ETH)
     await two.positions(session, 2)
-    await two.node.until_protected(session)
-    while len(await two.positions(session, len(await two.positions(session, 2)))) == 2:
-        await two.node.feed.trade(cents(two.prices[BTC] * Decimal("0.9")))
-        stops = [order for order in await two.node.orders_of(session) if order.role.value == "STOP_LOSS"]
-        if stops:
-            break
+    node = two.node
+
+    async def stops() -> list[Order]:
+        # Until the market is watched for this protection too, its trades pass unseen.
+        await node.feed.trade(cents(two.prices[BTC] * Decimal("0.9")))
+        return [order for order in await node.orders_of(session) if order.role.value == "STOP_LOSS"]
+
+    await read_until(stops, bool, node.clock, PATIENCE_SECONDS)
     assert (await two.positions(session, 1)).keys() == {ETH}
+    assert [order.market for order in await stops()] == [BTC]
 
 
 async def test_markets_are_checked_at_the_start(two: TwoMarkets) -> None:
