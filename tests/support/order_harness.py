@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -45,8 +45,10 @@ FAST_TIMINGS = OrderTimings(
     maximum_order_age=60,
     foreign_alert_delay=0.02,
     foreign_alert_interval=0.02,
+    unreconciled_wait=PATIENCE_SECONDS,
+    balance_wait=PATIENCE_SECONDS,
 )
-"""The order protocol's times, shortened if a test would only wait for them."""
+"""The order protocol's times: shortened if a test would only wait for them, long if they may end only by an event."""
 
 
 @dataclass
@@ -105,14 +107,13 @@ class FixedMarkets:
         finally:
             self.readers -= 1
 
-    def trade(self, *prices: object) -> None:
-        """Have the market trade at these prices, one after another."""
+    def trade(self, *prices: object, ago: timedelta = timedelta(0)) -> None:
+        """Have the market trade at these prices, one after another; `ago` is how long before now."""
         self.traded += 1
+        at = datetime.now(UTC) - ago
         self.trades.put_nowait(
             tuple(
-                Trade(
-                    BTC, f"m{self.traded}-{number}", datetime.now(UTC), Decimal(str(price)), Decimal(1), OrderSide.BUY
-                )
+                Trade(BTC, f"m{self.traded}-{number}", at, Decimal(str(price)), Decimal(1), OrderSide.BUY)
                 for number, price in enumerate(prices)
             )
         )
@@ -168,12 +169,13 @@ class OrderHarness:
         self.lease: Lease | None = None
         self._task: asyncio.Task[None] | None = None
         self._pollers = BackgroundTasks()
+        self._is_restarting = False
         self.starts = 0
 
     @property
     def is_running(self) -> bool:
-        """Whether an executor runs for the account."""
-        return self._task is not None and not self._task.done()
+        """Whether an executor runs for the account, or is about to."""
+        return self._is_restarting or (self._task is not None and not self._task.done())
 
     async def start(self) -> AccountExecutor:
         """Start an executor under a new lease and wait until the account is reconciled."""
@@ -216,6 +218,15 @@ class OrderHarness:
         assert self.lease is not None
         async with self.database.transaction() as transaction:
             await transaction.leases.release(self.lease)
+
+    async def restart(self) -> None:
+        """Kill the executor and start another; those who wait for an order's outcome meanwhile go on to wait."""
+        self._is_restarting = True
+        try:
+            await self.kill()
+            await self.start()
+        finally:
+            self._is_restarting = False
 
     def take_error(self) -> BaseException | None:
         """Return what the executor, which must have ended, failed with; the harness then closes without an error."""

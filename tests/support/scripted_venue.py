@@ -43,7 +43,8 @@ class ScriptedVenue:
     """Implements `ExecutionClient`; outlives the executors that use it, as a venue does.
 
     `fates`, `cancel_fates` and `replace_fates` are used up, one for each request. MARKET orders fill at 100 in `parts`
-    fills. `received` has the client order id of every order that arrived.
+    fills. `received` has the client order id of every order that arrived; `unanswered` counts what was asked of the
+    venue while it was unreachable.
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,7 @@ class ScriptedVenue:
         self.refusal: VenueUnreachable | None = None
         self.refusal_code = RejectCode.INSUFFICIENT_BALANCE
         self.query_count = 0
+        self.unanswered = 0
         self.owner_queries: list[str] = []
         self.clock_ahead = timedelta(0)
         self.clock_error = timedelta(0)
@@ -259,6 +261,7 @@ class ScriptedVenue:
         if self.refusal is not None:
             raise self.refusal
         if self.unreachable:
+            self.unanswered += 1
             raise VenueUnreachable("no answer within 10 s")
 
     async def _hang(self) -> None:

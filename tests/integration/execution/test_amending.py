@@ -319,8 +319,7 @@ async def test_who_cancels_an_order_cancels_its_amendment_too(harness: OrderHarn
     amended = await amending_until_it_hangs(harness, venue, order)
     canceling = asyncio.create_task(harness.service.cancel(harness.user.id, order.id))
     await harness.until(amended.id, "CANCELED")
-    await harness.kill()
-    await harness.start()
+    await harness.restart()
     assert (await canceling).status is CANCELED
     after = await harness.read(amended.id)
     assert (after.status, after.cancel_code, resting(venue)) == (CANCELED, CancelCode.REQUESTED, D(0))

@@ -144,17 +144,18 @@ async def test_an_order_is_denied_by_what_is_stored_if_the_venue_does_not_answer
 
 
 async def test_an_answer_that_was_asked_for_before_a_message_does_not_replace_it(
-    harness: OrderHarness, venue: ScriptedVenue, asked: list[str]
+    harness: OrderHarness, venue: ScriptedVenue, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await harness.start()
     now = venue.venue_now()
+    monkeypatch.setattr(venue, "venue_now", lambda: now)
     venue.publish(BalanceReport((Balance("USDT", D(7), D(7), now + timedelta(seconds=2)),)))
     await read_until(lambda: free(harness, "USDT"), lambda found: found == 7, "the message is stored")
     venue.publish(BalanceReport((Balance("USDT", D(8), D(8), now),)))
     venue.publish(BalanceReport((Balance("ETH", D(1), D(1), now),)))
     await read_until(lambda: free(harness, "ETH"), lambda found: found == 1, "the later messages are stored")
     assert await free(harness, "USDT") == 7
-    # What the venue is asked now is younger than the message only by its own clock.
+    # By the clock of the venue, what it is asked now is older than the message.
     venue.holdings = usdt(9)
     before = len(asked)
     venue.publish(StreamOpened())

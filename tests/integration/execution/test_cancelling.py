@@ -87,7 +87,7 @@ async def test_a_fill_that_comes_after_the_cancel_counts(harness: OrderHarness, 
     venue.fill(order.client_order_id, "0.4")
     marker = await harness.place("marker")
     await harness.until(marker.id, "FILLED")
-    late = await harness.read(order.id)
+    late = await read_until(lambda: harness.read(order.id), lambda now: now.filled_quantity, "the fill is counted")
     assert (late.status, str(late.filled_quantity)) == (OrderStatus.CANCELED, "0.4")
     venue.fill(order.client_order_id, "0.6")
     await harness.until(order.id, "FILLED")

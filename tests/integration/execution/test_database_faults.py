@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from decimal import Decimal
 
 import pytest
@@ -14,18 +14,22 @@ from domain.model.protection import ExitLevel
 from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import Database, UnitOfWork
 from tests.support.order_harness import OrderHarness
+from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.scripted_venue import Fate, ScriptedVenue
 
 
 class FlakyDatabase:
-    """A database whose n-th transaction from now (counted from 0) breaks at its commit."""
+    """A database whose n-th transaction from now (counted from 0) breaks at its commit.
+
+    Where it `commits_late`, the server commits it only when the test calls `commit_late`.
+    """
 
     def __init__(self, real: Database) -> None:
         self._real = real
         self.breaks_at = -1
         self.commits_first = False
-        self.commits_after_seconds: float | None = None
-        self._late: set[asyncio.Task[None]] = set()
+        self.commits_late = False
+        self._late = AsyncExitStack()
 
     def read_only(self) -> AbstractAsyncContextManager[UnitOfWork]:
         return self._real.read_only()
@@ -37,9 +41,8 @@ class FlakyDatabase:
     async def transaction(self) -> AsyncIterator[UnitOfWork]:
         self.breaks_at -= 1
         breaks = self.breaks_at == -1
-        if breaks and self.commits_after_seconds is not None:
-            async with self._late_commit(self.commits_after_seconds) as transaction:
-                yield transaction
+        if breaks and self.commits_late:
+            yield await self._late.enter_async_context(self._real.transaction())
             raise Unavailable("the connection broke, and the server is still committing")
         async with self._real.transaction() as transaction:
             yield transaction
@@ -48,22 +51,9 @@ class FlakyDatabase:
         if breaks:
             raise Unavailable("the connection broke, and the commit had happened")
 
-    @asynccontextmanager
-    async def _late_commit(self, seconds: float) -> AsyncIterator[UnitOfWork]:
-        """The rows stay locked for a while after the caller was given the failure, and are then committed."""
-        stack = AsyncExitStack()
-        yield await stack.enter_async_context(self._real.transaction())
-        task = asyncio.create_task(self._close_late(stack, seconds))
-        self._late.add(task)
-
-    async def _close_late(self, stack: AsyncExitStack, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        with suppress(StaleOrder):  # Another step has been committed meanwhile, so this one is not.
-            await stack.aclose()
-
-    async def late_commits_have_ended(self) -> None:
-        """Return once the server has committed, or refused, what it still had to."""
-        await asyncio.gather(*self._late)
+    async def commit_late(self) -> None:
+        """Commit what the caller was given a failure for; its rows were locked until now. Raises what that raises."""
+        await self._late.aclose()
 
 
 @pytest.mark.parametrize("commits_first", [False, True], ids=["rolled back", "committed"])
@@ -99,10 +89,11 @@ async def test_a_submission_that_is_committed_late_sends_nothing_a_second_time(
     flaky = FlakyDatabase(harness.database)
     await harness.start()
     harness.context.database = flaky
-    flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
+    flaky.breaks_at, flaky.commits_late = 0, True
     placed = await harness.place()
     await harness.until(placed.id, "FILLED")
-    await flaky.late_commits_have_ended()
+    with pytest.raises(StaleOrder):  # another step has been committed meanwhile
+        await flaky.commit_late()
     assert venue.sent == 1
     assert (await harness.read(placed.id)).status is OrderStatus.FILLED
     assert (await harness.kinds(placed.id)).count("SUBMITTED") == 1
@@ -113,9 +104,11 @@ async def test_a_cancel_whose_request_is_committed_late_is_sent(harness: OrderHa
     await harness.start()
     order = await harness.limit()
     harness.context.database = flaky
-    flaky.breaks_at, flaky.commits_after_seconds = 0, 0.3
-    await harness.service.cancel(harness.user.id, order.id)
-    await harness.until(order.id, "CANCELED")
+    flaky.breaks_at, flaky.commits_late = 0, True
+    cancelling = asyncio.create_task(harness.service.cancel(harness.user.id, order.id))
+    await somebody_waits_for_a_lock(harness.pool)
+    await flaky.commit_late()
+    assert (await cancelling).status is OrderStatus.CANCELED
     assert venue.orders[order.client_order_id].status is OrderStatus.CANCELED
 
 

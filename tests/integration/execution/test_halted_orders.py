@@ -85,6 +85,7 @@ async def test_a_halt_that_keeps_orders_cancels_none(harness: OrderHarness) -> N
 async def test_a_cancel_that_the_venue_refuses_is_asked_for_again_later_although_the_clock_was_set_back(
     harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("domain.execution.refused_cancels.CANCEL_RETRY_SECONDS", 3600.0)
     await harness.start()
     order = await harness.limit()
     venue.cancel_fates.append(Fate.REFUSED)
@@ -123,6 +124,7 @@ async def test_no_halt_cancels_what_closes_a_position(harness: OrderHarness, rol
 async def test_an_expired_order_whose_cancel_the_venue_refuses_is_cancelled_again_after_a_time(
     harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("domain.execution.refused_cancels.CANCEL_RETRY_SECONDS", 3600.0)
     await harness.start()
     ends = harness.clock.now() + timedelta(hours=1)
     order = await harness.limit(time_in_force=TimeInForce.GTD, expires_at=ends)

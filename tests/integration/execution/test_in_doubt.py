@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-from domain.execution.account_context import OrderTimings
 from domain.model.order_side import OrderSide
 from domain.model.orders import Order, OrderStatus, OrderType
 from domain.ports.execution_client import FillReport, OrderReport, StreamOpened
@@ -47,9 +46,7 @@ async def test_absences_before_the_request_must_have_arrived_do_not_count(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
     venue.fates.append(Fate.LOST)
-    harness.timings = OrderTimings(
-        absence_after=3600, first_query_delay=0.01, longest_query_delay=0.02, poll_interval=0.05
-    )
+    harness.timings = replace(harness.timings, absence_after=3600, first_query_delay=0.01, longest_query_delay=0.02)
     await harness.start()
     order = await harness.place()
     await eventually(lambda: venue.query_count > 20, "the venue is queried again and again")
@@ -77,9 +74,11 @@ async def test_a_doubt_ends_although_the_clock_of_the_node_is_set_back_or_forwar
     await harness.start()
     harness.clock.ahead = ahead
     venue.fates.append(Fate.LOST)
+    venue.unreachable = True
     order = await harness.place()
     assert order.status is OrderStatus.IN_DOUBT
     harness.clock.ahead = timedelta(0)
+    venue.unreachable = False
     await harness.until(order.id, "REJECTED")
 
 
@@ -165,11 +164,12 @@ async def test_trades_by_hand_do_not_keep_an_order_in_doubt_and_the_venue_is_ask
 
 
 async def test_a_doubt_that_lasts_is_reported_once(harness: OrderHarness, venue: ScriptedVenue) -> None:
-    harness.timings = replace(harness.timings, doubt_alert_after=0.2)
     await harness.start()
     venue.fates.append(Fate.LOST)
     venue.unreachable = True
     order = await harness.place()
+    await eventually(lambda: venue.unanswered > 1, "the venue was asked in vain, and is asked again")
+    harness.timings = harness.context.timings = replace(harness.timings, doubt_alert_after=0.2)
     (alert,) = await harness.until_alerts(1)
     assert alert.startswith("Whether the order BUY 1 sandbox:BTC/USDT was placed has not been known for 0.2 s:")
     assert "no answer within 10 s" in alert
@@ -232,8 +232,9 @@ async def test_an_order_that_the_venue_counts_as_filled_ends_although_trades_are
 
 
 async def test_missing_trades_of_an_order_that_has_ended_are_asked_for_again_after_a_restart(
-    harness: OrderHarness, venue: ScriptedVenue
+    harness: OrderHarness, venue: ScriptedVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("domain.execution.in_doubt._MAXIMUM_QUICK_ATTEMPTS", 10_000)  # they aren't given up here
     venue.publishes_on_stream = venue.answers_with_fills = False
     plain = venue.query_order
 

@@ -150,8 +150,9 @@ async def test_a_venue_that_refuses_everything_raises_one_alert_and_another_afte
         await eventually(lambda: harness.context.refusal is not None, "it is refused")
         order = await harness.place(f"k{harness.starts}")
         assert f"{refusal}." in next(denial.message for denial in order.denials)
-        assert len(await harness.alerts()) == times
-        assert str(refusal) in (await harness.alerts())[-1]
+        alerts = await harness.until_alerts(times)
+        assert len(alerts) == times
+        assert str(refusal) in alerts[-1]
         venue.refusal = None if harness.starts > 1 else refusal
         if venue.refusal is None:
             await eventually(lambda executor=executor: executor.reconciled, "it agrees again")  # type: ignore[misc]

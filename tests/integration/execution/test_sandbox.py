@@ -1,8 +1,8 @@
 """The protocol end to end: PostgreSQL, ccxt, and a sandbox exchange that misbehaves."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.support.order_harness import FixedMarkets, OrderHarness, open_order_h
 from tests.support.orders import BTC, a_book
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.venues import Trader, open_trader
+from tests.support.waiting import read_until
 
 
 @pytest.fixture
@@ -70,9 +71,15 @@ async def at_the_venue(trader: Trader, order: Order) -> OrderReport:
 SMALL = Decimal("0.01")
 
 
+async def filled(harness: OrderHarness, key: str = "k", **changes: object) -> Order:
+    """Return a market order once it is filled; the stream may tell before the answer that the venue has taken it."""
+    placed = await harness.place(key, **({"quantity": SMALL} | changes))
+    return await harness.until(placed.id, "FILLED")
+
+
 async def test_a_market_order_fills_and_its_fees_are_known(harness: OrderHarness, trader: Trader) -> None:
-    order = await harness.place(quantity=SMALL)
-    assert (order.status, order.filled_quantity) == (OrderStatus.FILLED, SMALL)
+    order = await filled(harness)
+    assert order.filled_quantity == SMALL
     fills = await harness.fills(order.id)
     assert sum(fill.quantity for fill in fills) == SMALL
     assert {fill.fee_currency for fill in fills} == {"BTC"}
@@ -88,9 +95,8 @@ async def test_a_limit_order_rests_and_is_cancelled(harness: OrderHarness, trade
 
 
 async def test_selling_all_that_was_bought_closes_the_position(harness: OrderHarness) -> None:
-    await harness.place("in", quantity=SMALL)
-    sold = await harness.place("out", side=OrderSide.SELL, quantity=SMALL)
-    assert sold.status is OrderStatus.FILLED
+    await filled(harness, "in")
+    await filled(harness, "out", side=OrderSide.SELL)
     assert await harness.positions() == []
 
 
@@ -98,7 +104,7 @@ async def test_a_swallowed_answer_ends_filled_with_one_order_at_the_venue(
     harness: OrderHarness, sandbox: SandboxProcess, trader: Trader
 ) -> None:
     await sandbox.inject_faults(swallowOrders=1)
-    order = await harness.until((await harness.place(quantity=SMALL)).id, "FILLED")
+    order = await filled(harness)
     assert sum(fill.quantity for fill in await harness.fills(order.id)) == SMALL
     trades = await trader.venue.fills(order.market, order.created_at - timedelta(minutes=1))
     assert {trade.venue_order_id for trade in trades} == {order.venue_order_id}
@@ -121,8 +127,7 @@ async def test_a_swallowed_cancel_ends_cancelled(harness: OrderHarness, sandbox:
 
 async def test_repeated_and_reordered_fills_count_once(harness: OrderHarness, sandbox: SandboxProcess) -> None:
     await sandbox.inject_faults(repeatFills=20, reorderFills=20)
-    orders = [await harness.place(f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
-    assert {order.status for order in orders} == {OrderStatus.FILLED}
+    orders = [await filled(harness, f"k{number}", quantity=Decimal("0.2")) for number in range(5)]
     for order in orders:
         fills = await harness.fills(order.id)
         assert sum(fill.quantity for fill in fills) == Decimal("0.2")
@@ -137,19 +142,11 @@ async def test_what_fills_while_the_stream_is_down_is_caught_up(
     await sandbox.inject_faults(muteUserEvents=50)
     await sandbox.move_price("BTC/USDT", str(round_down(price * Decimal("0.99"), Decimal("0.01"))))
 
-    async def filled() -> bool:
-        return (await at_the_venue(trader, order)).status is OrderStatus.FILLED
-
-    await until(filled)
+    await read_until(
+        lambda: at_the_venue(trader, order), lambda report: report.status is OrderStatus.FILLED, "it is filled"
+    )
     await sandbox.inject_faults(dropUserStreams=True)
     await harness.until(order.id, "FILLED")
-
-
-async def until(condition: Callable[[], Awaitable[object]]) -> None:
-    deadline = time.monotonic() + 60
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 async def test_a_killed_engine_finds_its_orders_again(
@@ -157,7 +154,8 @@ async def test_a_killed_engine_finds_its_orders_again(
 ) -> None:
     await sandbox.inject_faults(hangOrders=1)
     placing = asyncio.create_task(harness.place(quantity=SMALL))
-    await until(lambda: trader.venue.fills(BTC, harness.account.created_at - timedelta(minutes=1)))
+    since = harness.account.created_at - timedelta(minutes=1)
+    await read_until(lambda: trader.venue.fills(BTC, since), bool, "the venue has filled it")
     await harness.kill()
     order = await placing
     await harness.start()
@@ -167,6 +165,7 @@ async def test_a_killed_engine_finds_its_orders_again(
 
 async def test_a_venue_that_is_down_for_a_while_loses_no_order(harness: OrderHarness, sandbox: SandboxProcess) -> None:
     resting = await harness.place("rests", type=OrderType.LIMIT, price=far(harness), quantity=SMALL)
+    harness.context.timings = replace(harness.timings, unreconciled_wait=0.5)
     await sandbox.kill()
     doubted = await harness.place("in the dark", quantity=SMALL)
     assert doubted.status is not OrderStatus.FILLED

@@ -106,11 +106,11 @@ async def test_it_is_cancelled_without_the_venue(harness: OrderHarness, venue: S
 
 async def test_trades_from_before_the_order_do_not_count(harness: OrderHarness) -> None:
     await harness.start()
-    harness.markets.trade(200)
+    harness.markets.trade(200, ago=timedelta(minutes=1))
     order = await trailing(harness)
-    harness.markets.trade(99)
-    await eventually(harness.markets.trades.empty, "the trades are read")
-    assert (await harness.read(order.id)).high_water == D("99.99")
+    harness.markets.trade(101)
+    await stop_price(harness, order, 96)
+    assert (await harness.read(order.id)).high_water == 101
 
 
 async def test_the_risk_checks_apply_when_it_is_placed(harness: OrderHarness) -> None:
@@ -375,7 +375,7 @@ async def test_a_crash_between_the_trigger_and_the_send_sends_the_stop_once_afte
     kinds = await harness.kinds(order.id)
     assert kinds[2:] == ["TRIGGERED", "SUBMITTED", "IN_DOUBT", "ACCEPTED", "SUBMITTED", "ACCEPTED", "FILL"]
     assert venue.received == [order.client_order_id]
-    assert ["could not be sent" in alert for alert in await harness.alerts()] == [True]
+    assert ["could not be sent" in alert for alert in await harness.until_alerts(1)] == [True]
 
 
 async def test_a_crash_after_the_send_of_a_triggered_stop_sends_it_no_second_time(
