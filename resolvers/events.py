@@ -15,6 +15,7 @@ from domain.model.alerts import FiredAlert
 from domain.model.events import EventCursor, UserEvent, encode_event_cursor
 from domain.model.jobs import Job
 from domain.model.orders import ACTIVE, Fill, Order, OrderEvent, OrderEventKind
+from domain.model.report_schedules import ScheduledReport
 from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession
 from domain.model.trading_state import Halt, HaltLevel
@@ -62,7 +63,9 @@ _HALTED = {
     HaltLevel.TRADING_SESSION: "TradingSession",
 }
 
-State = Order | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity | FiredAlert
+State = (
+    Order | Position | Signal | TradingSession | Account | Halt | Job | Report | ScheduledReport | Activity | FiredAlert
+)
 """The object of an event, as it was when the event happened."""
 
 
@@ -83,6 +86,8 @@ async def current(context: RequestContext, stored: State) -> object | None:
         return await context.node_loaders[type_name](ENGINE_KEY if type_name == "Engine" else str(stored.subject_id))
     if isinstance(stored, FiredAlert):
         return await context.node_loaders["AlertRule"](str(stored.id))
+    if isinstance(stored, ScheduledReport):
+        return await context.node_loaders["Report"](str(stored.report_id))
     return await context.node_loaders[type(stored).__name__](str(stored.id))
 
 

@@ -221,6 +221,7 @@ class ListLoaders:
         self.optimizations = ListLoader(reads, lambda lists: lists.optimizations)
         self.reports = ListLoader(reads, lambda lists: lists.reports)
         self.alert_rules = ListLoader(reads, lambda lists: lists.alert_rules)
+        self.report_schedules = ListLoader(reads, lambda lists: lists.report_schedules)
         self.channel_deliveries = ListLoader(reads, lambda lists: lists.channel_deliveries)
         self.activity = ListLoader(reads, lambda lists: lists.activity)
         self.users = ListLoader(reads, lambda lists: lists.users)

@@ -84,6 +84,7 @@ def node_loaders(context: NodeContext) -> Mapping[str, NodeLoader]:
         "Position": query_loader(context, lambda reading, user, key: reading.positions.get(user, key)),
         "SignalWebhook": query_loader(context, lambda reading, user, key: reading.signal_webhooks.get(user, key)),
         "AlertRule": query_loader(context, lambda reading, user, key: reading.alert_rules.get(user, key)),
+        "ReportSchedule": query_loader(context, lambda reading, user, key: reading.report_schedules.get(user, key)),
         "NotificationChannel": query_loader(context, lambda reading, user, key: reading.channels.get(user, key)),
         "ChannelDelivery": query_loader(context, lambda reading, user, key: reading.channels.get_delivery(user, key)),
         "DataExport": query_loader(context, lambda reading, user, key: reading.data_exports.get(user, key)),

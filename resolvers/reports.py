@@ -10,6 +10,7 @@ from domain.core.pagination import CursorScope, Page
 from domain.model.backtests import Backtest
 from domain.model.jobs import Job
 from domain.model.markets import MarketSymbol
+from domain.model.report_schedules import ReportSchedule
 from domain.model.reports import (
     EquityPoint,
     PerformanceMetrics,
@@ -59,9 +60,9 @@ async def user_reports(
 
 
 async def report_subject(
-    context: RequestContext, report: Report
+    context: RequestContext, report: Report | ReportSchedule
 ) -> Account | TradingSession | Strategy | Backtest | User | None:
-    """Return what the report is about."""
+    """Return what the report, or what a schedule makes, is about."""
     if report.scope is ReportScope.ACCOUNT:
         return await context.loaders.accounts.load(report.scope_id)
     if report.scope is ReportScope.TRADING_SESSION:
@@ -76,6 +77,13 @@ async def report_subject(
 async def report_job(context: RequestContext, report: Report) -> Job | None:
     """Return the job that computes the report."""
     return await context.loaders.jobs.load(report.job_id)
+
+
+async def report_schedule(context: RequestContext, report: Report) -> object | None:
+    """Return the schedule that made the report; None if it was asked for, or the schedule was deleted."""
+    if report.schedule_id is None:
+        return None
+    return await context.node_loaders["ReportSchedule"](str(report.schedule_id))
 
 
 async def metrics(context: RequestContext, report: Report) -> PerformanceMetrics | None:

@@ -25,6 +25,7 @@ from domain.personal_data.exports import DataExportService
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
 from domain.reports.downloads import ReportDownloads
+from domain.reports.schedule_service import ReportScheduleService
 from domain.reports.service import ReportService
 from domain.reports.tax_links import TaxLinks
 from domain.research.backtest_service import BacktestService
@@ -121,6 +122,7 @@ class Services:
     administration: UserAdministration
     jobs: JobService
     reports: ReportService
+    report_schedules: ReportScheduleService
     report_downloads: ReportDownloads
     tax_links: TaxLinks
     transfer_entries: TransferEntryService

@@ -32,6 +32,7 @@ from schema.plans.types import PlanLimitError
 from schema.positions.mutations import PositionMutation
 from schema.positions.subscriptions import PositionSubscription
 from schema.reports.mutations import ReportMutation
+from schema.reports.schedule_mutations import ReportScheduleMutation
 from schema.strategies.mutations import StrategyMutation
 from schema.strategies.queries import StrategyQuery
 from schema.trading.mutations import TradingMutation
@@ -74,6 +75,7 @@ class Mutation(
     OrderMutation,
     PositionMutation,
     ReportMutation,
+    ReportScheduleMutation,
     BacktestMutation,
     OptimizationMutation,
     JobMutation,

@@ -1,7 +1,8 @@
-"""Checks of the times that a request names: periods and expiries."""
+"""Checks of the times that a request names: periods and expiries. The time zones of users."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain.core.errors import FaultCode, RequestFault
 
@@ -25,3 +26,11 @@ def expiry_error(expires_at: datetime, now: datetime) -> str | None:
     if expires_at >= LATEST_EXPIRY:
         return f"is {expires_at:%Y-%m-%dT%H:%M:%SZ}; it must be before {LATEST_EXPIRY:%Y-%m-%d}, or be left out"
     return None
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone of a user by its name; UTC if the database of this machine doesn't know it (any more)."""
+    try:
+        return ZoneInfo(name)
+    except ZoneInfoNotFoundError:
+        return UTC

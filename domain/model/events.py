@@ -14,6 +14,7 @@ from domain.core.pagination import CursorScope, decode_cursor, encode_cursor, in
 from domain.model.alerts import FiredAlert
 from domain.model.jobs import Job
 from domain.model.orders import OrderEvent
+from domain.model.report_schedules import ScheduledReport
 from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession
 from domain.model.trading_state import Halt
@@ -36,7 +37,19 @@ class UserEventKind(StrEnum):
     ACTIVITY = "ACTIVITY"
 
 
-Subject = OrderEvent | Position | Signal | TradingSession | Account | Halt | Job | Report | Activity | FiredAlert
+Subject = (
+    OrderEvent
+    | Position
+    | Signal
+    | TradingSession
+    | Account
+    | Halt
+    | Job
+    | Report
+    | ScheduledReport
+    | Activity
+    | FiredAlert
+)
 """What an event carries: the object as it was when the event happened."""
 
 

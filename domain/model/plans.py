@@ -16,6 +16,7 @@ class Entitlement(StrEnum):
     API_KEYS = "API_KEYS"
     OPEN_JOBS = "OPEN_JOBS"
     ALERT_RULES = "ALERT_RULES"
+    REPORT_SCHEDULES = "REPORT_SCHEDULES"
     BACKTEST_CANDLES_PER_DAY = "BACKTEST_CANDLES_PER_DAY"
     REQUESTS_PER_MINUTE = "REQUESTS_PER_MINUTE"
 
@@ -36,6 +37,7 @@ class Plan:
     max_api_keys: int = 100
     max_open_jobs: int = 20
     max_alert_rules: int = 500
+    max_report_schedules: int = 50
     max_running_jobs: int = 2
     max_optimization_trials: int = 1_000
     max_backtest_candles: int = 2_000_000
@@ -53,6 +55,7 @@ class Plan:
             Entitlement.API_KEYS: self.max_api_keys,
             Entitlement.OPEN_JOBS: self.max_open_jobs,
             Entitlement.ALERT_RULES: self.max_alert_rules,
+            Entitlement.REPORT_SCHEDULES: self.max_report_schedules,
             Entitlement.BACKTEST_CANDLES_PER_DAY: self.backtest_candles_per_day,
             Entitlement.REQUESTS_PER_MINUTE: self.requests_per_minute,
         }[entitlement]

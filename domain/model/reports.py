@@ -222,7 +222,8 @@ class ReportScope(StrEnum):
 class Report:
     """A report on the period from `from_` (included) to `to` (not included).
 
-    `benchmark` is the market that it is compared with; None: the one that was traded, if there is just one.
+    `benchmark` is the market that it is compared with; None: the one that was traded, if there is just one. What a
+    schedule made names it, and the period by the key of `domain.reports.recurrence`.
     """
 
     id: UUID
@@ -234,3 +235,5 @@ class Report:
     created_at: datetime
     job_id: UUID
     benchmark: MarketSymbol | None = None
+    schedule_id: UUID | None = None
+    schedule_period: str | None = None

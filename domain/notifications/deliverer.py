@@ -26,8 +26,9 @@ from domain.model.notifications import (
     DeliveryStatus,
     NotificationChannel,
 )
+from domain.model.report_schedules import ScheduledReport
 from domain.model.users import User
-from domain.notifications.messages import EncodeId, message_id, message_of
+from domain.notifications.messages import EncodeId, ReportUrl, message_id, message_of, no_url
 from domain.notifications.quiet_hours import quiet_end
 from domain.notifications.recipients import recipient_of, unsealed
 from domain.ports.notifications import ChannelSender, NotDelivered
@@ -90,6 +91,7 @@ class ChannelDeliverer:
         encode_id: EncodeId,
         counts: ChannelCounts,
         options: DelivererOptions | None = None,
+        report_url: ReportUrl = no_url,
     ) -> None:
         self._database = database
         self._senders = senders
@@ -100,6 +102,7 @@ class ChannelDeliverer:
         self._encode_id = encode_id
         self._counts = counts
         self._options = options or DelivererOptions()
+        self._report_url = report_url
         self._serving: dict[UUID, asyncio.Task[None]] = {}
         self._tasks = BackgroundTasks()
 
@@ -237,7 +240,7 @@ class ChannelDeliverer:
         try:
             recipient = recipient_of(channel, user)
             secrets = unsealed(channel, self._vault, self._clock.now())
-            message = message_of(channel, events, self._encode_id)
+            message = message_of(channel, events, self._encode_id, self._report_url)
             async with asyncio.timeout(self._options.send_seconds):
                 await sender.send(channel, recipient, secrets, message)
         except TimeoutError:
@@ -336,7 +339,7 @@ async def _read_after(reading: UnitOfWork, channel: NotificationChannel) -> list
 
 
 def is_selected(channel: NotificationChannel, event: UserEvent) -> bool:
-    """Return whether the channel delivers the event; an alert rule may name its channels."""
-    if isinstance(event.subject, FiredAlert) and event.subject.channel_ids:
+    """Return whether the channel delivers the event; an alert rule or a schedule of reports may name its channels."""
+    if isinstance(event.subject, FiredAlert | ScheduledReport) and event.subject.channel_ids:
         return channel.id in event.subject.channel_ids
     return event.kind in channel.event_kinds

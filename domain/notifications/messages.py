@@ -18,13 +18,18 @@ from domain.model.events import EventCursor, UserEvent, encode_event_cursor
 from domain.model.jobs import Job
 from domain.model.notifications import ChannelMessage, NotificationChannel
 from domain.model.orders import OrderEvent
+from domain.model.report_schedules import ScheduledReport
 from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession
 from domain.model.trading_state import Halt
 from domain.model.users import Activity
+from domain.notifications.report_summaries import report_summary, shown_amount
 
 EncodeId = Callable[[str, object], str]
 """Returns the id under which the API knows the object of a type with a key."""
+
+ReportUrl = Callable[[UUID], str | None]
+"""Returns a signed address of the file with a report's page; None if the engine doesn't know its own address."""
 
 MAX_TEXT: Final = 3_500
 """Characters of a text; Telegram takes 4,096 (Bot API, sendMessage)."""
@@ -43,16 +48,27 @@ def message_id(channel: NotificationChannel, events: Sequence[UserEvent]) -> str
     return f"{channel.id.hex}-{events[0].sequence}"
 
 
-def message_of(channel: NotificationChannel, events: Sequence[UserEvent], encode_id: EncodeId) -> ChannelMessage:
+def no_url(_page_id: UUID) -> str | None:
+    """Return no address of a report's page."""
+    return None
+
+
+def message_of(
+    channel: NotificationChannel, events: Sequence[UserEvent], encode_id: EncodeId, report_url: ReportUrl = no_url
+) -> ChannelMessage:
     """Return one message for these events, oldest first."""
     if len(events) > 1:
-        return summary_message(channel, events, encode_id)
-    return event_message(channel, events[0], encode_id)
+        return summary_message(channel, events, encode_id, report_url)
+    return event_message(channel, events[0], encode_id, report_url)
 
 
-def event_message(channel: NotificationChannel, event: UserEvent, encode_id: EncodeId) -> ChannelMessage:
+def event_message(
+    channel: NotificationChannel, event: UserEvent, encode_id: EncodeId, report_url: ReportUrl = no_url
+) -> ChannelMessage:
     """Return the message of one event."""
     facts = dict(_facts(event.subject, encode_id)) if event.subject is not None else {}
+    if isinstance(event.subject, ScheduledReport) and event.subject.page_id is not None:
+        facts["url"] = report_url(event.subject.page_id)
     body: dict[str, object] = {
         "type": event.kind.value,
         "timestamp": _iso(event.at),
@@ -65,12 +81,14 @@ def event_message(channel: NotificationChannel, event: UserEvent, encode_id: Enc
     return ChannelMessage(message_id(channel, [event]), event.at, _title(event), line, _json(body))
 
 
-def summary_message(channel: NotificationChannel, events: Sequence[UserEvent], encode_id: EncodeId) -> ChannelMessage:
+def summary_message(
+    channel: NotificationChannel, events: Sequence[UserEvent], encode_id: EncodeId, report_url: ReportUrl = no_url
+) -> ChannelMessage:
     """Return one message for events that were held back, oldest first: how many of which kind, and the newest."""
     last = events[-1]
     counts = Counter(event.kind.value for event in events)
     kinds = ", ".join(f"{count} {kind.replace('_', ' ').lower()}" for kind, count in sorted(counts.items()))
-    shown = [event_message(channel, event, encode_id).text for event in events[-SHOWN_OF_SUMMARY:]]
+    shown = [event_message(channel, event, encode_id, report_url).text for event in events[-SHOWN_OF_SUMMARY:]]
     begun = "all of them" if len(events) <= SHOWN_OF_SUMMARY else f"the newest {SHOWN_OF_SUMMARY}"
     text = f"{len(events)} events were held back ({kinds}); {begun}:\n" + "\n".join(shown)
     body: dict[str, object] = {
@@ -100,6 +118,8 @@ def trial_message(channel: NotificationChannel, trial_id: UUID, at: datetime) ->
 def _title(event: UserEvent) -> str:
     if isinstance(event.subject, FiredAlert):
         return f"Alert: {event.subject.name}"
+    if isinstance(event.subject, ScheduledReport):
+        return f"Report: {event.subject.name}"
     kind = event.kind.value.replace("_", " ").capitalize()
     if isinstance(event.subject, OrderEvent):
         order = event.subject.order
@@ -113,6 +133,8 @@ def _line(event: UserEvent, facts: Facts) -> str:
     known = (f"{name} {value}" for name, value in facts.items() if value is not None and not name.endswith("Id"))
     is_alert = event.subject is None or isinstance(event.subject, FiredAlert)
     words = event.message if is_alert or not facts else ", ".join(known)
+    if isinstance(event.subject, ScheduledReport):
+        words = report_summary(event.subject, facts.get("url"))
     text = words or event.message or event.kind.value
     return _cut(f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC  {event.kind.value}: {text}")
 
@@ -225,6 +247,29 @@ def _report_facts(report: Report, encode_id: EncodeId) -> Facts:
         "scope": report.scope.value,
         "from": _iso(report.from_),
         "to": _iso(report.to),
+    }
+
+
+@_facts.register
+def _scheduled_report_facts(report: ScheduledReport, encode_id: EncodeId) -> Facts:
+    return {
+        "reportScheduleId": encode_id("ReportSchedule", report.id),
+        "reportId": encode_id("Report", report.report_id),
+        "name": report.name,
+        "cadence": report.cadence.value,
+        "period": report.period,
+        "scope": report.scope.value,
+        "from": _iso(report.from_),
+        "to": _iso(report.to),
+        "leftOut": report.left_out,
+        "currency": report.currency,
+        "netProfit": shown_amount(report.net_profit),
+        "netProfitPercent": report.net_profit_percent,
+        "endEquity": shown_amount(report.end_equity),
+        "maxDrawdownPercent": report.max_drawdown_percent,
+        "roundTrips": report.round_trips,
+        "fees": shown_amount(report.fees),
+        "error": report.error,
     }
 
 

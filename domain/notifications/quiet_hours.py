@@ -1,9 +1,9 @@
 """When a channel is quiet, by the clock on its user's wall."""
 
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from domain.core.time import zone_of
 from domain.model.notifications import QuietHours
 
 _DAY: Final = timedelta(days=1)
@@ -16,7 +16,7 @@ def quiet_end(hours: QuietHours | None, time_zone: str, now: datetime) -> dateti
     """
     if hours is None or hours.start == hours.end:
         return None
-    zone = _zone(time_zone)
+    zone = zone_of(time_zone)
     today = now.astimezone(zone).date()
     for day in (today - _DAY, today):
         last_day = day if hours.start < hours.end else day + _DAY
@@ -25,10 +25,3 @@ def quiet_end(hours: QuietHours | None, time_zone: str, now: datetime) -> dateti
         if start <= now < end:
             return end
     return None
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return ZoneInfo(name)
-    except ZoneInfoNotFoundError:  # the database of this machine doesn't know the zone (any more)
-        return UTC

@@ -16,6 +16,7 @@ from domain.model.markets import MarketSymbol
 from domain.model.notifications import ChannelDelivery
 from domain.model.optimizations import Optimization
 from domain.model.orders import Fill, Order
+from domain.model.report_schedules import ReportSchedule
 from domain.model.reports import Report, ReportScope
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountKind, AccountTransfer, Position, Signal, TradingSession
@@ -187,6 +188,11 @@ class Lists(Protocol):
     @property
     def alert_rules(self) -> ListRepository[AlertRule, NoFilter]:
         """Alert rules of a user."""
+        ...
+
+    @property
+    def report_schedules(self) -> ListRepository[ReportSchedule, NoFilter]:
+        """Schedules of a user's reports."""
         ...
 
     @property

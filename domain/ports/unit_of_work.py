@@ -35,6 +35,7 @@ from domain.ports.profit import ProfitRepository
 from domain.ports.protection import ProtectionRepository
 from domain.ports.recommendations import RecommendationRepository
 from domain.ports.report_files import ReportFiles
+from domain.ports.report_schedules import ReportScheduleRepository
 from domain.ports.reports import PriceRepository, ReportRepository
 from domain.ports.signal_webhooks import SignalWebhookRepository
 from domain.ports.strategies import StrategyRepository
@@ -98,6 +99,11 @@ class UnitOfWork(Protocol):
     @property
     def alert_rules(self) -> AlertRuleRepository:
         """The alert rules of users."""
+        ...
+
+    @property
+    def report_schedules(self) -> ReportScheduleRepository:
+        """The schedules of users' reports."""
         ...
 
     @property

@@ -15,6 +15,9 @@ from domain.ports.unit_of_work import Database
 
 LINK_LIFE: Final = timedelta(minutes=10)
 
+MESSAGE_LINK_LIFE: Final = timedelta(hours=24)
+"""How long a link in a message is good: nobody reads a mail within minutes."""
+
 
 class LinkExpired(Exception):
     """A link was good until `expired_at`."""
@@ -43,8 +46,11 @@ class ReportDownloads:
 
     def link(self, file: ReportFile) -> tuple[str, datetime]:
         """Return a token that `find` takes, and until when."""
-        expires_at = (self._clock.now() + LINK_LIFE).replace(microsecond=0)
-        return self._links.sign(file.id.bytes, expires_at), expires_at
+        return self._signed(file.id, LINK_LIFE)
+
+    def message_link(self, file_id: UUID) -> str:
+        """Return a token that `find` takes, for a message that is sent now."""
+        return self._signed(file_id, MESSAGE_LINK_LIFE)[0]
 
     async def find(self, token: str) -> FoundFile | None:
         """Return the file of a token; None if the token is forged, or the file is gone, or its user is disabled.
@@ -64,6 +70,10 @@ class ReportDownloads:
             file, created_at, user_id = found
             user = await reading.users.get_active(user_id)
         return None if user is None else FoundFile(file, created_at, user)
+
+    def _signed(self, file_id: UUID, life: timedelta) -> tuple[str, datetime]:
+        expires_at = (self._clock.now() + life).replace(microsecond=0)
+        return self._links.sign(file_id.bytes, expires_at), expires_at
 
     def pieces(self, file: ReportFile) -> AsyncIterator[bytes]:
         """Yield the file piece by piece."""

@@ -12,7 +12,7 @@ from domain.core.clock import Clock
 from domain.core.pagination import TimeKeysetPage
 from domain.jobs.handler import JobFailed, JobOutcome, JobRun
 from domain.model.backtests import MonteCarlo
-from domain.model.events import NewEvent, UserEventKind
+from domain.model.events import NewEvent
 from domain.model.jobs import JobKind
 from domain.model.markets import Market, MarketSymbol
 from domain.model.report_documents import ReportDocument
@@ -29,6 +29,7 @@ from domain.reports.excursions import with_excursions
 from domain.reports.file_maker import ReportFileMaker
 from domain.reports.parts import combined_parts, common_currency, parts_of
 from domain.reports.price_source import MARKS_PER_MARKET, timeframe_of
+from domain.reports.scheduled_reports import ready_event
 from domain.reports.subject import EmptyReport
 from domain.reports.titles import report_title
 
@@ -103,7 +104,7 @@ class ReportHandler:
         async def store(transaction: UnitOfWork) -> Sequence[NewEvent]:
             await transaction.reports.set_result(report.id, result)
             await transaction.report_files.complete(report.id, files)
-            return [NewEvent(report.user_id, self._clock.now(), UserEventKind.REPORT, report)]
+            return [await ready_event(transaction, report, result, files, self._clock.now())]
 
         return JobOutcome(f"{result.metrics.round_trips} round trips", store)
 

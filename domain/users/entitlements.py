@@ -19,6 +19,7 @@ _WORDS: Final = {
     Entitlement.ACTIVE_ORDERS: ("active orders on all accounts", "cancel one first"),
     Entitlement.API_KEYS: ("API keys", "revoke one first"),
     Entitlement.ALERT_RULES: ("alert rules", "delete one first"),
+    Entitlement.REPORT_SCHEDULES: ("schedules of reports", "delete one first"),
     Entitlement.OPEN_JOBS: ("jobs that wait or run at once", "wait until one has ended, or cancel one"),
     Entitlement.BACKTEST_CANDLES_PER_DAY: (
         "candles of backtests and optimizations a day (UTC)",

@@ -7,9 +7,9 @@ make a mail of ours say what they like.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from domain.core.clock import Clock, IdGenerator
+from domain.core.time import zone_of
 from domain.model.mail import CodePurpose, EmailCode, Mail, MailKind, MailMessage
 from domain.model.users import User
 from domain.ports.unit_of_work import UnitOfWork
@@ -220,8 +220,5 @@ async def _receiver(transaction: UnitOfWork, mail: Mail) -> User | None:
 
 
 def _shown(at: datetime, user: User) -> str:
-    try:
-        local = at.astimezone(ZoneInfo(user.time_zone))
-    except ZoneInfoNotFoundError:  # the database of this machine doesn't know the zone (any more)
-        local = at
+    local = at.astimezone(zone_of(user.time_zone))
     return f"{local:%Y-%m-%d %H:%M} ({local.tzinfo})"

@@ -1,6 +1,8 @@
 """Registration, login and logout, and changes of a user's profile and password."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from domain.core.changes import UNCHANGED, Unchanged, reject_nulls, value_or_current
@@ -9,7 +11,7 @@ from domain.core.errors import ErrorCode, Forbidden, InputError, RateLimited
 from domain.core.validation import normalise_email, normalise_name, validate_email, validate_password
 from domain.model.mail import MailKind
 from domain.model.users import Device, Identity, LoginSession, User
-from domain.ports.unit_of_work import Database
+from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.users.activity import record_activity
 from domain.users.authentication import Authenticator
 from domain.users.identity_lock import lock_identity
@@ -35,6 +37,13 @@ class _PasswordChange:
     new_hash: str
 
 
+OnTimeZone = Callable[[UnitOfWork, User, datetime], Awaitable[None]]
+"""Has what goes by the clock on a user's wall follow another time zone, in the transaction that changes it."""
+
+
+async def _nothing_to_follow(_transaction: UnitOfWork, _user: User, _now: datetime) -> None: ...
+
+
 class UserService:
     """Registers users and signs them in and out."""
 
@@ -51,6 +60,7 @@ class UserService:
         sign_in: SignIn,
         clock: Clock,
         ids: IdGenerator,
+        on_time_zone: OnTimeZone = _nothing_to_follow,
     ) -> None:
         self._database = database
         self._authenticator = authenticator
@@ -63,6 +73,7 @@ class UserService:
         self._sign_in = sign_in
         self._clock = clock
         self._ids = ids
+        self._on_time_zone = on_time_zone
 
     async def register(
         self,
@@ -191,9 +202,8 @@ class UserService:
             user = await transaction.users.get(user_id) or identity.user
             changed = with_profile(user, profile)
             changed = replace(changed, display_name=value_or_current(display_name, user.display_name))
-            if changed != user:
-                await transaction.users.update(changed)
-                user = changed
+            await self._store_profile(transaction, user, changed, now)
+            user = changed
             if change is not None:
                 if change.verified_hash != stored_hash:
                     raise current_password_rejected("currentPassword")
@@ -209,6 +219,12 @@ class UserService:
             await record_activity(transaction, self._ids, now, user_id, "userUpdate", ("User", str(user_id)))
         await self._authenticator.revoke(ended)
         return user
+
+    async def _store_profile(self, transaction: UnitOfWork, user: User, changed: User, now: datetime) -> None:
+        if changed != user:
+            await transaction.users.update(changed)
+        if changed.time_zone != user.time_zone:
+            await self._on_time_zone(transaction, changed, now)
 
     async def _new_password(self, identity: Identity, password: str, current_password: str | None) -> "_PasswordChange":
         validate_password(password)

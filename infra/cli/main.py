@@ -18,7 +18,7 @@ from infra.cli.migrate import migrate
 from infra.cli.optimize import optimize
 from infra.cli.overview import overview
 from infra.cli.plans import plan_app
-from infra.cli.reports import report
+from infra.cli.reports import report_app
 from infra.cli.sandbox import sandbox
 from infra.cli.serve import serve
 from infra.cli.strategies import strategy_app
@@ -43,13 +43,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they can show local variables, and with them secrets
 )
 schema_app = typer.Typer(help="The public schema.", no_args_is_help=True, rich_markup_mode=None)
-for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, report, halt, resume, overview):
+for command in (serve, migrate, doctor, sandbox, backfill, backtest, optimize, halt, resume, overview):
     app.command()(command)
 for name, commands in {
     "schema": schema_app,
     "user": user_app,
     "account": account_app,
     "plan": plan_app,
+    "report": report_app,
     "import": import_app,
     "strategy": strategy_app,
 }.items():

@@ -60,12 +60,12 @@ class WrittenReport:
 
 async def write_report(settings: Settings, subject: Subject, folder: Path) -> WrittenReport:
     """Have the report computed, here or by a running engine, and write its files; raises `BadArgument`."""
-    _check(subject)
-    async with _open_database(settings) as database:
+    check_subject(subject)
+    async with open_report_database(settings) as database:
         try:
             async with database.read_only() as reading:
                 user_id = await found_user_id(reading, subject.user)
-                request = await _request(reading, user_id, subject)
+                request = await report_request(reading, user_id, subject)
                 markets = {market.symbol: market for market in await reading.market_data.markets()}
             ids, clock = TimeOrderedIds(), SystemClock()
             report = await ReportService(database, markets.get, EmbeddedBus(), clock, ids).generate(
@@ -136,7 +136,8 @@ async def _piece(database: PostgresDatabase, file: ReportFile, number: int) -> b
         return await reading.report_files.piece(file, number)
 
 
-def _check(subject: Subject) -> None:
+def check_subject(subject: Subject) -> None:
+    """Raise `BadArgument` if a report isn't about one thing, or its benchmark is no market."""
     named = ("account", "session", "strategy", "backtest")
     given = [f"--{name}" for name in named if getattr(subject, name) is not None]
     if len(given) > 1:
@@ -145,7 +146,8 @@ def _check(subject: Subject) -> None:
         raise BadArgument(f"--benchmark is {subject.benchmark!r}; write a market as sandbox:BTC/USDT")
 
 
-async def _request(reading: UnitOfWork, user_id: UUID, subject: Subject) -> ReportRequest:
+async def report_request(reading: UnitOfWork, user_id: UUID, subject: Subject) -> ReportRequest:
+    """Return what is asked for, by the names and ids of the user; raises `BadArgument`."""
     scope, scope_id = ReportScope.USER, user_id
     if subject.account is not None:
         scope, scope_id = ReportScope.ACCOUNT, await _account_id(reading, user_id, subject.account)
@@ -185,7 +187,8 @@ def _utc(at: datetime | None) -> datetime | None:
 
 
 @asynccontextmanager
-async def _open_database(settings: Settings) -> AsyncGenerator[PostgresDatabase]:
+async def open_report_database(settings: Settings) -> AsyncGenerator[PostgresDatabase]:
+    """Provide the database of the running engine, or the command's own for as long as this takes."""
     async with open_command_resources(settings, _PURPOSE) as resources:
         database = PostgresDatabase(await resources.pool(), EmbeddedBus(), SystemClock())
         try:

@@ -1,4 +1,4 @@
-"""`r3edge report`: writes the files of a report."""
+"""`r3edge report`: writes the files of a report, and manages schedules of reports."""
 
 import sys
 from datetime import datetime
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.report_schedules import schedule_app
 from infra.cli.strategies import UserEmail
 from infra.settings import load_settings
 
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from infra.cli.report_files import WrittenReport
 
 
+report_app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
+report_app.add_typer(schedule_app, name="schedule")
+
+
+@report_app.callback()
 def report(
+    context: typer.Context,
     account: Annotated[str | None, typer.Option(help="Report on the account with this name or id.")] = None,
     session: Annotated[str | None, typer.Option(help="Report on the trading session with this id.")] = None,
     strategy: Annotated[str | None, typer.Option(help="Report on the strategy with this name or id.")] = None,
@@ -33,6 +40,8 @@ def report(
 
     Without --account, --session, --strategy or --backtest it is about all accounts of the user.
     """
+    if context.invoked_subcommand is not None:
+        return
     settings = load_settings(data_dir=data_dir)
     from infra.cli.report_files import Subject, write_report  # noqa: PLC0415  # other commands start without
 

@@ -50,6 +50,7 @@ from infra.postgres.repositories.profit import PostgresProfit
 from infra.postgres.repositories.protection import PostgresProtection
 from infra.postgres.repositories.recommendations import PostgresRecommendations
 from infra.postgres.repositories.report_files import PostgresReportFiles
+from infra.postgres.repositories.report_schedules import PostgresReportSchedules
 from infra.postgres.repositories.reports import PostgresReports
 from infra.postgres.repositories.signal_webhooks import PostgresSignalWebhooks
 from infra.postgres.repositories.strategies import PostgresStrategies
@@ -117,6 +118,10 @@ class PostgresTransaction:
     @cached_property
     def alert_rules(self) -> PostgresAlertRules:
         return PostgresAlertRules(self._connection)
+
+    @cached_property
+    def report_schedules(self) -> PostgresReportSchedules:
+        return PostgresReportSchedules(self._connection)
 
     @cached_property
     def channels(self) -> PostgresChannels:

@@ -23,6 +23,7 @@ from domain.notifications.deliverer import ChannelCounts
 from domain.personal_data.erasure import Erasure, ErasureService
 from domain.personal_data.exports import DataExportService
 from domain.reports.downloads import ReportDownloads
+from domain.reports.schedule_service import ReportScheduleService, follow_time_zone
 from domain.reports.service import ReportService
 from domain.reports.tax_export import TaxExport
 from domain.reports.tax_links import TaxLinks
@@ -167,6 +168,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         sign_in,
         clock,
         ids,
+        on_time_zone=follow_time_zone,
     )
     oidc_client = AiohttpOidcClient(settings.oidc_providers, settings.public_url or "", clock)
     attempts = OidcAttempts(database, oidc_client, backends.cache, mail_limits, tokens, clock, ids)
@@ -227,6 +229,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         administration=UserAdministration(backends.database, container.authenticator, halts, mails, tokens, clock, ids),
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, hub.catalogue.get, bus, clock, ids),
+        report_schedules=ReportScheduleService(database, hub.catalogue.get, clock, ids),
         report_downloads=ReportDownloads(database, container.report_links, clock),
         transfer_entries=TransferEntryService(database, clock, ids),
         tax_links=TaxLinks(

@@ -18,9 +18,12 @@ from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
 from domain.notifications.deliverer import ChannelDeliverer
+from domain.notifications.messages import ReportUrl, no_url
 from domain.personal_data.export_handler import ExportHandler
+from domain.reports.downloads import ReportDownloads
 from domain.reports.file_maker import ReportFileMaker
 from domain.reports.handler import ReportHandler
+from domain.reports.scheduler import ReportScheduler
 from domain.research.backtest_handler import BacktestHandler
 from domain.research.candle_loader import CandleLoader
 from domain.research.drift_handler import DriftHandler
@@ -43,6 +46,7 @@ from infra.settings import Role, Settings
 from infra.smtp import SmtpTransport
 from infra.tpe_sampler import TpeSampler
 from resolvers.ids import encode_id
+from resolvers.reports import REPORT_PATH
 
 CONNECTIONS_OF_CHANNELS = 2
 """Reads, and transactions, of all notification channels of a node at once: a burst of events leaves the others room."""
@@ -91,7 +95,8 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             if (server := settings.smtp_server) is not None:
                 stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
             stack.push_async_callback(_background(_alert_evaluator(container, name).run()))
-            stack.push_async_callback(_background(_channel_deliverer(container, name).run()))
+            stack.push_async_callback(_background(_channel_deliverer(container, settings, name).run()))
+            stack.push_async_callback(_background(_report_scheduler(container).run()))
             monitor = JobQueueMonitor(container.backends.database, container.work_counts)
             stack.push_async_callback(_background(monitor.run()))
             running.situation = SituationMonitor(container.backends.database)
@@ -209,7 +214,12 @@ def _alert_evaluator(container: Container, name: str) -> AlertEvaluator:
     return AlertEvaluator(dependencies)
 
 
-def _channel_deliverer(container: Container, name: str) -> ChannelDeliverer:
+def _report_scheduler(container: Container) -> ReportScheduler:
+    backends = container.backends
+    return ReportScheduler(backends.database, backends.bus, backends.clock, backends.ids)
+
+
+def _channel_deliverer(container: Container, settings: Settings, name: str) -> ChannelDeliverer:
     backends = container.backends
     most = CONNECTIONS_OF_CHANNELS
     return ChannelDeliverer(
@@ -221,7 +231,16 @@ def _channel_deliverer(container: Container, name: str) -> ChannelDeliverer:
         name,
         encode_id,
         container.channel_counts,
+        report_url=_report_url(container, settings.public_url),
     )
+
+
+def _report_url(container: Container, public_url: str | None) -> ReportUrl:
+    """Return what makes addresses of reports' pages for messages."""
+    if public_url is None:
+        return no_url
+    links = ReportDownloads(container.backends.database, container.report_links, container.backends.clock)
+    return lambda page_id: f"{public_url.rstrip('/')}{REPORT_PATH}{links.message_link(page_id)}"
 
 
 def _candles(container: Container) -> CandleLoader:

@@ -11,6 +11,7 @@ from schema.engine.types import HaltState
 from schema.jobs.types import Job, JobFacts
 from schema.orders.events import OrderState
 from schema.positions.types import Position, PositionFacts
+from schema.reports.schedules import ScheduledReportState
 from schema.reports.types import Report, ReportFacts
 from schema.trading.types import Signal, SignalFacts, TradingSession, TradingSessionFacts
 from schema.users.types import Activity
@@ -49,6 +50,7 @@ EventState = Annotated[
     | OrderState
     | PositionState
     | ReportState
+    | ScheduledReportState
     | SignalState
     | TradingSessionState,
     strawberry.union(

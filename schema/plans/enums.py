@@ -12,6 +12,7 @@ describe_enum(
         "ACTIVE_ORDERS": "Active orders on all accounts: `Plan.maxActiveOrders`.",
         "API_KEYS": "Valid API keys: `Plan.maxApiKeys`.",
         "ALERT_RULES": "Alert rules, also disabled ones and those that have fired: `Plan.maxAlertRules`.",
+        "REPORT_SCHEDULES": "Schedules of reports, also disabled ones: `Plan.maxReportSchedules`.",
         "OPEN_JOBS": "Jobs that wait or run: `Plan.maxOpenJobs`.",
         "BACKTEST_CANDLES_PER_DAY": (
             "Candles of the backtests and optimizations that were requested on this day (UTC): "

@@ -27,6 +27,7 @@ class PlanLimitsInput:
     )
     max_api_keys: int | None = _limit("The greatest number of valid API keys.")
     max_alert_rules: int | None = _limit("The greatest number of alert rules.")
+    max_report_schedules: int | None = _limit("The greatest number of schedules of reports.")
     max_open_jobs: int | None = _limit("The greatest number of jobs that wait or run.")
     max_running_jobs: int | None = _limit("The greatest number of jobs of a kind that run.")
     max_optimization_trials: int | None = _limit("The greatest number of trials of an optimization.")

@@ -46,6 +46,9 @@ class Plan:
     max_alert_rules: int = strawberry.field(
         description="The greatest number of alert rules. One more is refused with LIMIT_REACHED."
     )
+    max_report_schedules: int = strawberry.field(
+        description="The greatest number of schedules of reports. One more is refused with LIMIT_REACHED."
+    )
     max_open_jobs: int = strawberry.field(
         description=(
             "The greatest number of jobs that can wait or run at the same time. One more is refused with LIMIT_REACHED."

@@ -34,6 +34,22 @@ class ReportScopeInput:
         description="True for a report about all accounts of the user together, which `Report.parts` has side by side.",
     )
 
+    def to_domain(self, user_id: UUID) -> tuple[domain.ReportScope, UUID]:
+        """Return what a report of the user is about.
+
+        Raises NOT_FOUND for an id of another type, INVALID for `everything: false`.
+        """
+        if isinstance(self.everything, bool):
+            if not self.everything:
+                message = "`everything` can only be true; for less than that give the id of what the report is about."
+                raise InputError(ErrorCode.INVALID, message, ("input", "scope", "everything"))
+            return domain.ReportScope.USER, user_id
+        given = ((entry, getattr(self, entry[1])) for entry in _SCOPES)
+        (scope, _, name, type_name), scope_text = next(
+            (entry, text) for entry, text in given if text is not None and text is not strawberry.UNSET
+        )
+        return scope, decode_uuid(scope_text, type_name, ("input", "scope", name))
+
 
 _SCOPES = (
     (domain.ReportScope.ACCOUNT, "account", "account", "Account"),
@@ -78,14 +94,4 @@ class ReportGenerateInput:
 
     def to_domain(self, user_id: UUID) -> ReportRequest:
         """Return the request of a user. Raises NOT_FOUND for an id of another type, INVALID for `everything: false`."""
-        if isinstance(self.scope.everything, bool):
-            if not self.scope.everything:
-                message = "`everything` can only be true; for less than that give the id of what the report is about."
-                raise InputError(ErrorCode.INVALID, message, ("input", "scope", "everything"))
-            return ReportRequest(domain.ReportScope.USER, user_id, self.from_, self.to, self.benchmark)
-        given = ((entry, getattr(self.scope, entry[1])) for entry in _SCOPES)
-        (scope, _, name, type_name), scope_text = next(
-            (entry, text) for entry, text in given if text is not None and text is not strawberry.UNSET
-        )
-        scope_id = decode_uuid(scope_text, type_name, ("input", "scope", name))
-        return ReportRequest(scope, scope_id, self.from_, self.to, self.benchmark)
+        return ReportRequest(*self.scope.to_domain(user_id), self.from_, self.to, self.benchmark)

@@ -157,6 +157,13 @@ class Report(Node, ReportFacts):
         return await reports.report_job(info.context, parent)
 
     @strawberry.field(
+        graphql_type=lazy("reports.schedules", "ReportSchedule") | None,
+        description="The schedule that made the report. Null if a user asked for it, or the schedule was deleted.",
+    )
+    async def schedule(parent: strawberry.Parent[domain.Report], info: Info) -> object:
+        return await reports.report_schedule(info.context, parent)
+
+    @strawberry.field(
         graphql_type=PerformanceMetrics | None,
         description="The figures of the report. Null until the job has succeeded.",
     )

@@ -19,6 +19,7 @@ from resolvers import (
     optimizations,
     orders,
     recommendations,
+    report_schedules,
     reports,
     strategies,
     trading,
@@ -45,6 +46,7 @@ from schema.positions.lists import PositionConnection, PositionOrderBy
 
 AccountConnection = lazy("accounts.types", "AccountConnection")
 AlertRuleConnection = lazy("alerts.types", "AlertRuleConnection")
+ReportScheduleConnection = lazy("reports.schedules", "ReportScheduleConnection")
 ActivityConnection = lazy("users.types", "ActivityConnection")
 BacktestConnection = lazy("backtests.types", "BacktestConnection")
 FillConnection = lazy("orders.types", "FillConnection")
@@ -195,6 +197,10 @@ class ViewerLists:
     @connection_field(AlertRuleConnection | None, description="The alert rules of the user.")
     async def alert_rules(parent: Viewer, info: Info, page: PageArguments, order_by: OrderBy = NEWEST) -> object:
         return await alerts.rules(info.context, parent, page, order_by)
+
+    @connection_field(ReportScheduleConnection | None, description="The schedules of reports of the user.")
+    async def report_schedules(parent: Viewer, info: Info, page: PageArguments, order_by: OrderBy = NEWEST) -> object:
+        return await report_schedules.schedules(info.context, parent, page, order_by)
 
     @connection_field(JobConnection | None, description="The jobs of the user.")
     async def jobs(

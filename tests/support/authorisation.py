@@ -30,7 +30,7 @@ PRIVATE_NODES: Final = {
     "Account", "AccountTransfer", "Activity", "AlertRule", "ApiKey", "Backtest", "ChannelDelivery", "DataExport",
     "Fill", "Job", "LinkedIdentity", "LoginSession", "NotificationChannel", "Optimization", "Order", "PlanChange",
     "Position",
-    "Report", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
+    "Report", "ReportSchedule", "Signal", "SignalWebhook", "Strategy", "StrategyVersion", "TradingSession", "User",
 }  # fmt: skip
 
 OPERATOR_NODES: Final = {"Invitation", "ManagedUser"}
@@ -49,7 +49,7 @@ VIEWER: Final = {
     "tradingState", "eventCursor", "apiKeys", "loginSessions", "accounts", "strategies", "tradingSessions", "orders",
     "fills", "positions", "jobs", "reports", "backtests", "optimizations", "strategyRecommendations", "activity",
     "halt", "halts", "profitSummary", "portfolio", "taxExport", "notificationChannels", "linkedIdentities",
-    "hasPassword", "alertRules",
+    "hasPassword", "alertRules", "reportSchedules",
 }  # fmt: skip
 """What hangs below the viewer: each is the viewer's own."""
 
@@ -131,6 +131,9 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "notificationChannelTest": ("ADMIN", ("NotificationChannel",)),
     "jobCancel": ("READ", ("Job",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy", "Backtest")),
+    "reportScheduleCreate": ("TRADE", ("Account", "TradingSession", "Strategy", "Backtest")),
+    "reportScheduleUpdate": ("TRADE", ("ReportSchedule",)),
+    "reportScheduleDelete": ("TRADE", ("ReportSchedule",)),
 }
 """The scope that a mutation needs, and the types of the objects that its ids may name."""
 

@@ -37,6 +37,7 @@ MARK = "zyxwvuts"
 _REFUSED_WITHIN_SECONDS = 10.0
 """A stream that isn't refused waits for ever; a refusal needs no time to speak of on however slow a machine."""
 
+_SCHEDULE = f'{{name: "{MARK} daily", scope: {{everything: true}}, recurrence: {{daily: {{hour: 7}}}}}}'
 _BACKTEST = (
     f'{{market: "{BTC}", timeframe: H1, from: "2026-01-01T00:00:00Z", to: "2026-02-01T00:00:00Z", '
     f'initialEquity: "93571.13579", definition: {{enterLong: "close > 93.95723", sizing: {{quoteAmount: "100"}}}}}}'
@@ -385,6 +386,7 @@ async def seeded(api: Api) -> Matrix:
         f'reportGenerate(input: {{scope: {{account: "{api.account}"}}}})',
         f'notificationChannelCreate(input: {{kind: WEBHOOK, name: "{MARK} hook", url: "https://{MARK}.example/hook"}})',
         f'alertCreate(input: {{name: "{MARK} alert", condition: {{orderInDoubt: {{account: "{api.account}"}}}}}})',
+        f"reportScheduleCreate(input: {_SCHEDULE})",
         "userDataExport",
         f"backtestRun(input: {_BACKTEST})",
         f"optimizationRun(input: {_OPTIMIZATION})",

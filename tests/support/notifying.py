@@ -12,6 +12,7 @@ from domain.model.users import ALL_SCOPES, Identity, User
 from domain.notifications.channel_requests import ChannelRequest
 from domain.notifications.channels import ChannelService
 from domain.notifications.deliverer import ChannelCounts, ChannelDeliverer, DelivererOptions
+from domain.notifications.messages import ReportUrl, no_url
 from domain.ports.notifications import ChannelSender
 from domain.ports.unit_of_work import Database
 from infra.clock import TimeOrderedIds
@@ -65,10 +66,10 @@ class Notifying:
         """What manages channels."""
         return ChannelService(self.database, self.senders, self.http.guard, self.vault, RandomTokens(), self.clock, IDS)
 
-    def deliverer(self, holder: str = "node:1") -> ChannelDeliverer:
+    def deliverer(self, holder: str = "node:1", report_url: ReportUrl = no_url) -> ChannelDeliverer:
         """Return what delivers on a node."""
         shared = (self.senders, self.vault, self.clock, IDS, holder, encode_id, self.counts, self.options)
-        return ChannelDeliverer(self.database, *shared)
+        return ChannelDeliverer(self.database, *shared, report_url=report_url)
 
     async def webhook(self, **changes: Any) -> tuple[NotificationChannel, str]:
         """Create a webhook that takes alerts, and return it with its secret."""

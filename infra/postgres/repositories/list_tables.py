@@ -11,6 +11,7 @@ from domain.model.jobs import Job
 from domain.model.notifications import ChannelDelivery
 from domain.model.optimizations import Optimization
 from domain.model.orders import Fill, Order
+from domain.model.report_schedules import ReportSchedule
 from domain.model.reports import Report
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.model.trading import Account, AccountTransfer, Position, Signal, TradingSession
@@ -35,6 +36,7 @@ from infra.postgres.repositories import (
     channels,
     jobs,
     optimizations,
+    report_schedules,
     reports,
     strategies,
     users,
@@ -162,6 +164,9 @@ REPORTS: Final = ListTable(reports.SELECT_REPORT, "reports", OF_USER, _report_co
 ALERT_RULES: Final = ListTable(
     alert_rules.SELECT_RULE, "alert_rules", OF_USER, _no_conditions, alert_rules.rule_from_row
 )
+REPORT_SCHEDULES: Final = ListTable(
+    report_schedules.SELECT_SCHEDULE, "report_schedules", OF_USER, _no_conditions, report_schedules.schedule_from_row
+)
 DELIVERIES: Final = ListTable(
     channels.SELECT_DELIVERY,
     "channel_deliveries",
@@ -246,6 +251,10 @@ class PostgresLists:
     @cached_property
     def alert_rules(self) -> PostgresList[AlertRule, NoFilter]:
         return PostgresList(self._connection, ALERT_RULES)
+
+    @cached_property
+    def report_schedules(self) -> PostgresList[ReportSchedule, NoFilter]:
+        return PostgresList(self._connection, REPORT_SCHEDULES)
 
     @cached_property
     def channel_deliveries(self) -> PostgresList[ChannelDelivery, NoFilter]:

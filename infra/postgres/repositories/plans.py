@@ -40,6 +40,7 @@ _USED: Final = {
     Entitlement.API_KEYS: """SELECT count(*) FROM api_keys WHERE user_id = $1 AND revoked_at IS NULL
         AND (expires_at IS NULL OR expires_at > statement_timestamp())""",
     Entitlement.ALERT_RULES: "SELECT count(*) FROM alert_rules WHERE user_id = $1",
+    Entitlement.REPORT_SCHEDULES: "SELECT count(*) FROM report_schedules WHERE user_id = $1",
     Entitlement.OPEN_JOBS: "SELECT count(*) FROM jobs WHERE user_id = $1 AND status IN ('QUEUED', 'RUNNING')",
     Entitlement.BACKTEST_CANDLES_PER_DAY: f"""SELECT coalesce(sum(used), 0)::bigint FROM plan_uses
         WHERE user_id = $1 AND entitlement = 'BACKTEST_CANDLES_PER_DAY' AND day = {_TODAY}""",

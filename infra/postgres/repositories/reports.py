@@ -20,11 +20,10 @@ from infra.postgres.rows.columns import members_by_value, to_json
 from infra.postgres.rows.orders import SELECT_FILL, fill_from_row
 from infra.postgres.sql import Condition, where
 
-SELECT_REPORT = """
-SELECT id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark FROM reports"""
-INSERT_REPORT = """
-INSERT INTO reports (id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"""
+_COLUMNS = """
+id, user_id, scope, scope_id, period_start, period_end, created_at, job_id, benchmark, schedule_id, schedule_period"""
+SELECT_REPORT = f"SELECT {_COLUMNS} FROM reports"
+INSERT_REPORT = f"INSERT INTO reports ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 REPORT = SELECT_REPORT + " WHERE id = $1 AND user_id = $2"
 REPORT_OF_JOB = SELECT_REPORT + " WHERE job_id = $1"
 SET_RESULT = "UPDATE reports SET result = $2 WHERE id = $1"
@@ -140,6 +139,8 @@ def report_from_row(row: Record) -> Report:
         created_at=row["created_at"],
         job_id=row["job_id"],
         benchmark=None if row["benchmark"] is None else MarketSymbol.parse(row["benchmark"]),
+        schedule_id=row["schedule_id"],
+        schedule_period=row["schedule_period"],
     )
 
 
@@ -165,4 +166,6 @@ def _report_params(report: Report) -> tuple[object, ...]:
         report.created_at,
         report.job_id,
         None if report.benchmark is None else str(report.benchmark),
+        report.schedule_id,
+        report.schedule_period,
     )

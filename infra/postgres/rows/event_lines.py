@@ -15,6 +15,7 @@ from domain.model.alerts import FiredAlert
 from domain.model.events import NewEvent, Subject
 from domain.model.jobs import Job, JobStatus
 from domain.model.orders import OrderEvent, OrderEventKind
+from domain.model.report_schedules import ScheduledReport
 from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession, TradingSessionStatus
 from domain.model.trading_state import Halt, HaltLevel
@@ -95,6 +96,9 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "optimizationRun": "optimization_requested",
     "jobCancel": "job_cancel_requested",
     "reportGenerate": "report_requested",
+    "reportScheduleCreate": "report_schedule_created",
+    "reportScheduleUpdate": "report_schedule_updated",
+    "reportScheduleDelete": "report_schedule_deleted",
 }
 """The name of the line for each activity of a user."""
 
@@ -145,6 +149,8 @@ OTHER_LINES: Mapping[str, int] = {
     "signal": logging.INFO,
     "signal_missed": logging.INFO,
     "report_ready": logging.DEBUG,
+    "scheduled_report_ready": logging.INFO,
+    "scheduled_report_failed": logging.WARNING,
     "alert_recorded": logging.DEBUG,
     "alert_rule_fired": logging.INFO,
 }
@@ -170,6 +176,7 @@ _SUBJECT_IDS: Mapping[str | None, str] = {
     "Optimization": "optimization_id",
     "Job": "job_id",
     "Report": "report_id",
+    "ReportSchedule": "report_schedule_id",
 }
 """The field with the id of an activity's subject, by the subject's type."""
 
@@ -317,6 +324,13 @@ def _job_line(job: Job, _message: str | None) -> EventLine:
 @_line.register
 def _report_line(report: Report, _message: str | None) -> EventLine:
     return _other("report_ready", report_id=report.id, scope=report.scope, scope_id=report.scope_id)
+
+
+@_line.register
+def _scheduled_report_line(report: ScheduledReport, _message: str | None) -> EventLine:
+    name = "scheduled_report_ready" if report.error is None else "scheduled_report_failed"
+    left_out = report.left_out or None
+    return _other(name, report_schedule_id=report.id, report_id=report.report_id, scope=report.scope, left_out=left_out)
 
 
 @_line.register

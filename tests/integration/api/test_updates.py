@@ -33,9 +33,14 @@ DOCUMENTS = {
       changed: notificationChannelUpdate(id: $id, input: $input) {
         notificationChannel { name eventKinds target status quietHours { from to } maxPerHour }
         errors { code path } } }""",
+    "ReportScheduleUpdateInput": """mutation($id: ID!, $input: ReportScheduleUpdateInput!) {
+      changed: reportScheduleUpdate(id: $id, input: $input) {
+        reportSchedule { name cadence hour status benchmark { symbol } channels { id } } errors { code path } } }""",
     "PlanUpdateInput": """mutation($input: PlanUpdateInput!) {
       changed: planUpdate(input: $input) { plan { name maxMarkets default } errors { code path } } }""",
 }
+CREATE_SCHEDULE = """mutation($input: ReportScheduleCreateInput!) { reportScheduleCreate(input: $input) {
+  reportSchedule { id } errors { code message } } }"""
 CREATE_CHANNEL = """mutation($input: NotificationChannelCreateInput!) { notificationChannelCreate(input: $input) {
   notificationChannel { id } errors { code message } } }"""
 CREATE_ALERT = """mutation($input: AlertCreateInput!) { alertCreate(input: $input) {
@@ -51,8 +56,12 @@ CLEARED = {
     "AccountTransferUpdateInput.note": "from my bank",
     "NotificationChannelUpdateInput.quietHours": {"from": "22:00", "to": "07:00"},
     "NotificationChannelUpdateInput.maxPerHour": 7,
+    "ReportScheduleUpdateInput.benchmark": "sandbox:BTC/USDT",
 }
 """What null takes away, and a value to begin with."""
+
+OBJECTS = {"ReportScheduleUpdateInput.benchmark": {"symbol": "sandbox:BTC/USDT"}}
+"""What is named by an id and answered as an object."""
 
 REFUSED = {
     "UserUpdateInput.password",
@@ -76,10 +85,13 @@ REFUSED = {
     "NotificationChannelUpdateInput.chat",
     "NotificationChannelUpdateInput.botToken",
     "NotificationChannelUpdateInput.enabled",
+    "ReportScheduleUpdateInput.name",
+    "ReportScheduleUpdateInput.recurrence",
+    "ReportScheduleUpdateInput.enabled",
 }
 """What is never null in the object."""
 
-EMPTIED = {"AlertUpdateInput.channels"}
+EMPTIED = {"AlertUpdateInput.channels", "ReportScheduleUpdateInput.channels"}
 """Lists that null empties."""
 
 NAMES = {"PlanUpdateInput.name"}
@@ -129,17 +141,23 @@ async def subject(api: Api, input_name: str) -> str | None:
         case "PlanUpdateInput":
             async with api.harness.database.transaction() as transaction:
                 await transaction.users.set_role(api.harness.user.email, UserRole.OPERATOR)
+            return None
         case "AccountTransferUpdateInput":
             return await entered_transfer(api)
         case "AlertUpdateInput":
             given = {"name": "doubts", "condition": {"orderInDoubt": {"account": api.account}}}
-            return (await api.run(CREATE_ALERT, input=given))["alertCreate"]["alertRule"]["id"]
+            answer = (await api.run(CREATE_ALERT, input=given))["alertCreate"]["alertRule"]
+        case "ReportScheduleUpdateInput":
+            given = {"name": "daily", "scope": {"account": api.account}, "recurrence": {"daily": {"hour": 7}}}
+            answer = (await api.run(CREATE_SCHEDULE, input=given))["reportScheduleCreate"]["reportSchedule"]
         case "NotificationChannelUpdateInput":
             return await channel(api)
         case "StrategyUpdateInput":
             given = {"name": "one", "definition": DEFINITION}
-            return (await api.run(CREATE_STRATEGY, input=given))["strategyCreate"]["strategy"]["id"]
-    return None
+            answer = (await api.run(CREATE_STRATEGY, input=given))["strategyCreate"]["strategy"]
+        case _:
+            return None
+    return str(answer["id"])
 
 
 async def update(api: Api, input_name: str, id: str | None, **values: Any) -> dict[str, Any]:
@@ -183,8 +201,9 @@ def test_no_field_of_an_input_has_null_as_its_default() -> None:
 async def test_null_removes_a_value_and_a_missing_field_keeps_it(api: Api, field: str) -> None:
     input_name, name = field.split(".")
     key = await subject(api, input_name)
-    assert (await changed(api, input_name, key, **{name: CLEARED[field]}))[name] == CLEARED[field]
-    assert (await changed(api, input_name, key))[name] == CLEARED[field]
+    shown = OBJECTS.get(field, CLEARED[field])
+    assert (await changed(api, input_name, key, **{name: CLEARED[field]}))[name] == shown
+    assert (await changed(api, input_name, key))[name] == shown
     assert (await changed(api, input_name, key, **{name: None}))[name] is None
 
 

@@ -9,6 +9,7 @@ from graphql import GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, is_obje
 from graphql import GraphQLSchema as CoreSchema
 
 from domain.model.alerts import FiredAlert
+from domain.model.report_schedules import ScheduledReport
 from domain.model.trading_state import Halt
 from domain.model.users import Activity
 from resolvers.events import State
@@ -77,6 +78,9 @@ def test_every_mutation_has_a_payload_of_its_own() -> None:
         assert str(field.type.fields["errors"].type) == "[UserError!]!"
 
 
+NO_CURRENT = {Activity, FiredAlert, Halt, ScheduledReport}
+"""What is no object of its own, or is named by another field of its state."""
+
 PROMISED = {
     # Read by the key that the object itself holds, so that only a database that answers nothing at all fails them.
     *(
@@ -99,7 +103,7 @@ PROMISED = {
     # wants it of fields with one name that are asked for side by side on the members of a union.
     *("OrderState.account", "PositionState.account", "TradingSessionState.account"),
     *("TradingSessionState.parameters", "TradingSessionState.strategyVersion"),
-    *(f"{kind.__name__}State.current" for kind in get_args(State) if kind not in {Activity, FiredAlert, Halt}),
+    *(f"{kind.__name__}State.current" for kind in get_args(State) if kind not in NO_CURRENT),
     # Part of an object that is itself in a nullable field: a page that can't be is the client's own mistake in the
     # document, and takes no more than the object away.
     *("Optimization.folds", "Optimization.trials"),
