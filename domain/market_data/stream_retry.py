@@ -24,7 +24,7 @@ class StreamRetry:
         self._clock = clock
         self._backoff = Backoff()
         self._working_since: float | None = None
-        self._failed_at = 0.0
+        self._failed_at: float | None = None
         self._log_after = float("-inf")
         self._unlogged = 0
         self._is_logged = False
@@ -33,17 +33,17 @@ class StreamRetry:
         """Record that the stream has data."""
         if self._working_since is None:
             self._working_since = now = self._clock.monotonic()
-            if self._is_logged:
+            if self._is_logged and self._failed_at is not None:
                 self._is_logged = False
                 log.info("%s is back after %.1f s", self._name, now - self._failed_at)
 
     def failed(self, reason: str, at_least: float | None = None) -> float:
         """Record that the stream broke; return the seconds until the next attempt, `at_least` those given."""
         now = self._clock.monotonic()
-        if self._working_since is not None:
+        if self._working_since is not None and now - self._working_since >= STABLE_AFTER_SECONDS:
+            self._backoff.reset()
+        if self._working_since is not None or self._failed_at is None:
             self._failed_at = now
-            if now - self._working_since >= STABLE_AFTER_SECONDS:
-                self._backoff.reset()
         self._working_since = None
         self._log(reason, now)
         return self._backoff.next_delay(at_least)

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.core.money import ZERO
 from domain.market_data.candle_aggregation import CandleAggregator
-from domain.market_data.candles import fill_gaps, resample
+from domain.market_data.candles import add_trade, fill_gaps, matches, merge, open_candle, resample
 from domain.market_data.trade_dedup import TradeDeduplicator
 from domain.model.markets import VENUE_TIMEFRAMES, Candle, MarketSymbol, Timeframe, Trade
 from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachable
@@ -211,14 +210,20 @@ def _contains(candle: Candle, until: datetime) -> bool:
 
 
 def _reaches_back(trades: Sequence[Trade], minutes: Sequence[Candle], until: datetime) -> bool:
-    """Return whether no trade since `until` is missing: one is older, or they have the volume that the venue shows.
+    """Return whether no trade since `until` is missing: one is older, or the first of them make the venue's candle.
 
-    The candles were requested before the trades, so their volume of the forming minute is at most what was traded.
+    The candles were requested before the trades, so that later trades are not in them. Their volume alone says nothing:
+    as much may have been traded between the two requests as the first trades, which are missing, had.
     """
-    if any(trade.at < until for trade in trades):
+    own = [candle for candle in minutes if candle.open_time >= until and candle.volume]
+    if not own or any(trade.at < until for trade in trades):
         return True
-    traded = sum((trade.quantity for trade in trades), ZERO)
-    return traded >= sum((candle.volume for candle in minutes if candle.open_time >= until), ZERO)
+    shown, built = merge(own, Timeframe.M1), None
+    for trade in trades:
+        built = open_candle(trade, Timeframe.M1) if built is None else add_trade(built, trade)
+        if built.volume >= shown.volume:
+            return matches(built, shown)
+    return False
 
 
 def sort_trades(trades: Sequence[Trade]) -> list[Trade]:

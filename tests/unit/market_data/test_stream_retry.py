@@ -57,6 +57,18 @@ def test_an_outage_is_logged_once_then_once_a_minute_with_how_often_it_happened(
     ]
 
 
+def test_a_stream_that_fails_before_it_has_ever_worked_was_away_since_then(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    clock = ManualClock()
+    clock.move(1_000)
+    attempts = StreamRetry("the book", clock)
+    for _ in range(2):
+        attempts.failed("the venue can't be reached")
+        clock.move(3)
+    attempts.succeeded()
+    assert caplog.messages[-1] == "the book is back after 6.0 s"
+
+
 def test_that_a_stream_is_back_is_logged_with_how_long_it_was_away(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     clock = ManualClock()

@@ -206,6 +206,39 @@ async def test_a_minute_of_which_the_venue_gives_too_few_trades_is_the_venues_ow
     assert (minute.open_time, minute.volume) == (START.replace(second=0), 40)
 
 
+async def test_as_much_volume_as_a_minute_had_before_the_trades_came_is_not_the_whole_minute() -> None:
+    trades = [trade(number, number * 1_000, price=100 + number) for number in range(20)]
+    venue = FakeVenue([trade(100, -60_000), *trades], most=5)
+    venue.now = trades[4].at
+    fetch = venue.fetch_trades
+
+    async def late(market: MarketSymbol, limit: int) -> list[Trade]:
+        venue.now = trades[19].at
+        return await fetch(market, limit)
+
+    venue.fetch_trades = late
+    sequencer = TradeSequencer(MARKET, venue)
+    await sequencer.resync()
+    assert not sequencer.is_complete, "five trades of volume 5 came last, and five others were in the candle"
+
+
+async def test_a_market_without_older_trades_is_complete_if_its_first_trades_make_the_venues_candle() -> None:
+    trades = [trade(number, number * 1_000, price=100 + number) for number in range(9)]
+    venue = FakeVenue(trades)
+    venue.now = trades[4].at
+    fetch = venue.fetch_trades
+
+    async def late(market: MarketSymbol, limit: int) -> list[Trade]:
+        venue.now = trades[8].at
+        return await fetch(market, limit)
+
+    venue.fetch_trades = late
+    sequencer = TradeSequencer(MARKET, venue)
+    sequencer.handle((await sequencer.resync()).trades)
+    assert sequencer.is_complete
+    assert {candle.volume for candle in sequencer.candles.forming()} == {9}
+
+
 async def test_a_minute_that_closed_just_before_the_stream_broke_is_in_the_longer_candles() -> None:
     venue = FakeVenue([trade(1, 0), trade(2, 30_000, price=103, quantity=5)])
     engine = Engine(venue)
