@@ -63,6 +63,9 @@ class Collecting:
         await eventually(
             lambda: any(minute.open_time == forming.open_time for minute in self.minutes()), "it closes", 60
         )
+        # A trade has closed it, perhaps before this node has measured the leap: the venue's own would still be forming.
+        source = self.venues.public("sandbox")
+        await eventually(lambda: source.venue_now() >= forming.close_time, "the leap is measured", 60)
         return next(minute for minute in self.minutes() if minute.open_time == forming.open_time)
 
     async def traded(self) -> Candle:
