@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from domain.administration.overview import NodeReporter
 from domain.core.background import cancel_and_wait
 from domain.model.markets import FeedState
@@ -16,7 +18,7 @@ from resolvers.context import RequestContext
 from resolvers.ids import encode_id
 from tests.support.api import Api
 from tests.support.users import stored_user
-from tests.support.waiting import read_until
+from tests.support.waiting import PATIENCE_SECONDS, read_until
 
 USERS = """query($email: String, $role: UserRole, $status: UserStatus, $plan: String, $first: Int, $after: String,
     $order: TimeOrder! = NEWEST_FIRST) {
@@ -132,7 +134,10 @@ async def context_of(api: Api, user: User) -> RequestContext:
     return RequestContext(api.services, identity, "127.0.0.1")
 
 
-async def test_the_overview_has_nodes_feeds_errors_and_numbers_over_all_users(api: Api) -> None:
+async def test_the_overview_has_nodes_feeds_errors_and_numbers_over_all_users(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.administration.overview.WITHDRAW_SECONDS", PATIENCE_SECONDS)
     now = datetime.now(UTC)
     feeds = (
         ReportedFeed("sandbox:BTC/USDT", FeedState.LIVE, now),
