@@ -14,6 +14,7 @@ from typing import Any
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from infra.mail_server import SmtpServer, SmtpTls, mail_address
+from tests.support.ports import free_port
 
 OK = "250 taken"
 
@@ -23,7 +24,7 @@ class LoopbackMailServer:
     """Keeps the mails that it takes; `answer` is what it says to the content of a mail."""
 
     host: str = "127.0.0.1"
-    port: int = 0
+    port: int = field(default_factory=free_port)
     answer: str = OK
     recipient_answer: str = OK
     """What it says to a recipient; `%s` is the address."""
@@ -66,7 +67,7 @@ class LoopbackMailServer:
         return self.recipient_answer.replace("%s", address)
 
     async def start(self) -> None:
-        """Listen, at the same port as before if there was one."""
+        """Listen, at the same port each time: while nobody listens there, nobody else gets it."""
         loop = asyncio.get_running_loop()
         upgrades = self.tls is SmtpTls.STARTTLS and self.tls_context is not None
         from_the_start = self.tls is SmtpTls.TLS

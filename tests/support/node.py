@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.require import require_or_skip
@@ -33,8 +35,16 @@ async def installed(package: Path, scripts: Iterable[Path]) -> Path:
     if not folder.exists():
         await asyncio.to_thread(_install, package, folder)
     for script in scripts:
-        shutil.copy(script, folder)
+        _copy(script, folder)
     return folder
+
+
+def _copy(script: Path, folder: Path) -> None:
+    """Copy beside the folder's own and rename, since a program of another test may be reading that."""
+    handle, aside = tempfile.mkstemp(dir=folder)
+    os.close(handle)
+    shutil.copy(script, aside)
+    Path(aside).replace(folder / script.name)
 
 
 def _install(package: Path, folder: Path) -> None:
@@ -48,7 +58,7 @@ def _install(package: Path, folder: Path) -> None:
             ["npm", "ci", "--no-audit", "--no-fund"], cwd=aside, capture_output=True, text=True, check=False
         )
         require_or_skip(npm.returncode == 0, f"npm could not install {package.name}: {npm.stderr[-400:]}")
-        if not folder.exists():
+        with suppress(OSError):  # the other one was there first
             aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.ports import free_port
+
 LOOPBACK = "127.0.0.0/8"
 
 
@@ -40,7 +42,7 @@ class Receiver:
     came: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a request has come, whether or not it is answered."""
 
-    port: int = 0
+    port: int = field(default_factory=free_port)
     _runner: web.AppRunner | None = None
 
     @property
@@ -63,7 +65,7 @@ class Receiver:
         self.answer = lambda: web.Response(status=status, **options)
 
     async def start(self) -> None:
-        """Listen, at the same port as before if there was one."""
+        """Listen, at the same port each time: while nobody listens there, nobody else gets it."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, shutdown_timeout=0, access_log=None)

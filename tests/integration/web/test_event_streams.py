@@ -13,7 +13,7 @@ import pytest
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import Served, serving
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 DEPTH = "subscription { depth { sequence } }"
 JOURNAL = "subscription { journal { sequence text } }"
@@ -192,7 +192,8 @@ class SlowReader:
 
 
 async def test_a_slow_reader_gets_its_cursor_and_loses_nothing_before_it(backend: DemoBackend) -> None:
-    async with serving(demo_app(backend, WebSettings(send_timeout_seconds=0.3))) as served:
+    settings = WebSettings(send_timeout_seconds=0.3, close_timeout_seconds=PATIENCE_SECONDS)
+    async with serving(demo_app(backend, settings)) as served:
         slow = await SlowReader.open(served, JOURNAL)
         await eventually(lambda: backend.journal.readers, "the stream is open")
         for _ in range(400):

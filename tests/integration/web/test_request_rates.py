@@ -14,6 +14,7 @@ from schema import build_schema
 from tests.support.clocks import ManualClock
 from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import serving
+from tests.support.waiting import eventually
 
 QUERY = "{ slow: __typename }"
 MOST = 4
@@ -90,7 +91,9 @@ async def test_one_subscription_too_many_is_refused_with_the_plan_s_figures(
         for socket in (first, second):
             await socket.init("good")
         await first.subscribe("subscription { depth { sequence } }", "1")
+        await eventually(lambda: backend.depth.readers, "the first one is counted")
         await second.subscribe("subscription { journal { sequence } }", "2")
+        await eventually(lambda: backend.journal.readers, "the second one is counted")
         await second.subscribe("subscription { journal { sequence } }", "3")
         message = await second.receive()
         assert (message["id"], message["type"]) == ("3", "error")

@@ -2,20 +2,39 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
+from starlette.applications import Starlette
 
+from infra.web.rooms.room import Room
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import serving
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 DEPTH = "subscription { depth { sequence previous text } }"
+
+
+PATIENT = WebSettings(
+    send_timeout_seconds=PATIENCE_SECONDS,
+    write_timeout_seconds=PATIENCE_SECONDS,
+    close_timeout_seconds=PATIENCE_SECONDS,
+)
+"""Cuts no reader off who stalls for as long as a test takes."""
 
 
 def tick(message: dict, field: str = "depth") -> int:
     assert message["type"] == "next", message
     return message["payload"]["data"][field]["sequence"]
+
+
+async def both_are_in(app: Starlette) -> Room:
+    """Wait until two subscribers have met in the only room, and return it."""
+    rooms = app.state.operations.rooms
+    await eventually(lambda: [len(room.subscribers) for room in rooms] == [2], "both are in one room")
+    (room,) = rooms
+    return room
 
 
 async def test_two_subscribers_share_one_execution_whatever_the_layout_of_their_documents(backend: DemoBackend) -> None:
@@ -24,8 +43,8 @@ async def test_two_subscribers_share_one_execution_whatever_the_layout_of_their_
         for client, query in ((one, DEPTH), (two, "subscription{depth{sequence,previous,text}} # mine")):
             await client.init()
             await client.subscribe(query, id='q"1' if client is two else "1")
+        await both_are_in(app)
         await eventually(lambda: backend.depth.opened == 1, "the source is open")
-        await eventually(lambda: len(app.state.operations.rooms) == 1, "both meet in one room")
         backend.depth.push("a")
         first, second = await one.receive(), await two.receive()
         assert tick(first) == tick(second) == 1
@@ -131,9 +150,9 @@ async def test_unsubscribing_closes_the_room_with_the_last_subscriber_and_not_be
         await client.init()
         await client.subscribe(DEPTH, id="1")
         await client.subscribe(DEPTH, id="2")
+        room = await both_are_in(app)
         await eventually(lambda: backend.depth.readers, "the room is open")
         await client.send(type="complete", id="1")
-        (room,) = app.state.operations.rooms
         await eventually(lambda: len(room.subscribers) == 1, "one subscriber has left")
         backend.depth.push()
         assert (await client.receive())["id"] == "2"
@@ -164,14 +183,12 @@ async def test_abrupt_disconnects_leave_no_task_no_room_and_no_source(backend: D
 
 
 async def test_a_stalled_subscriber_neither_slows_the_others_nor_grows(backend: DemoBackend) -> None:
-    app = demo_app(backend, WebSettings(queued_events_per_subscriber=4))
+    app = demo_app(backend, replace(PATIENT, queued_events_per_subscriber=4))
     async with serving(app) as served, served.socket() as quick, served.socket(max_queue=1) as stalled:
         for client in (quick, stalled):
             await client.init()
             await client.subscribe(DEPTH)
-        await eventually(lambda: backend.depth.readers, "the room is open")
-        (room,) = app.state.operations.rooms
-        await eventually(lambda: len(room.subscribers) == 2, "both are in")
+        room = await both_are_in(app)
         stalled.ws.transport.pause_reading()
         text = "x" * 60_000
         for n in range(400):
@@ -190,12 +207,12 @@ async def test_a_stalled_subscriber_neither_slows_the_others_nor_grows(backend: 
 
 
 async def test_a_subscriber_whose_events_cannot_be_conflated_is_disconnected(backend: DemoBackend) -> None:
-    app = demo_app(backend, WebSettings(queued_events_per_subscriber=4))
+    app = demo_app(backend, replace(PATIENT, queued_events_per_subscriber=4))
     async with serving(app) as served, served.socket() as quick, served.socket(max_queue=1) as stalled:
         for client in (quick, stalled):
             await client.init()
             await client.subscribe("subscription { words { sequence text } }")
-        await eventually(lambda: backend.depth.readers, "the room is open")
+        await both_are_in(app)
         stalled.ws.transport.pause_reading()
         for _ in range(300):
             backend.depth.push("x" * 60_000)
@@ -210,10 +227,8 @@ async def test_a_subscriber_whose_events_cannot_be_conflated_is_disconnected(bac
 async def test_a_private_reader_that_is_too_slow_gets_its_cursor_and_loses_nothing_before_it(
     backend: DemoBackend,
 ) -> None:
-    async with (
-        serving(demo_app(backend, WebSettings(send_timeout_seconds=0.3))) as served,
-        served.socket(max_queue=1) as client,
-    ):
+    settings = WebSettings(send_timeout_seconds=0.3, close_timeout_seconds=PATIENCE_SECONDS)
+    async with serving(demo_app(backend, settings)) as served, served.socket(max_queue=1) as client:
         await client.init()
         await client.subscribe("subscription { journal { sequence text } }")
         await eventually(lambda: backend.journal.readers, "the stream is open")
