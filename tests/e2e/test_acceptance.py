@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.engine import Engine, running_engine
 from tests.support.recorded_data import BINANCE, FOLDER, skip_without
+from tests.support.waiting import PATIENCE_SECONDS
 
 SCRIPT = FOLDER.parent / "acceptance" / "main_job.py"
 RECORDING = BINANCE / "btcusdt_20240808.gz"
@@ -26,8 +27,7 @@ async def _main_job(engine: Engine, *arguments: str) -> None:
             output.append(line)
             if line.strip() == "RESTART":
                 engine.kill()
-                # The script looks every tenth of a second whether the engine is gone.
-                await asyncio.sleep(0.5)
+                await _asked_in_vain(engine.port)
                 await engine.start()
         assert await script.wait() == 0, "".join(output)
     finally:
@@ -35,6 +35,18 @@ async def _main_job(engine: Engine, *arguments: str) -> None:
             script.kill()
             await script.wait()
     assert output[-1].strip() == "all steps hold"
+
+
+async def _asked_in_vain(port: int) -> None:
+    """Return when the script, which waits until the engine is gone, has asked for it and got no answer."""
+    asked = asyncio.Event()
+
+    async def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+        asked.set()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", port), asyncio.timeout(PATIENCE_SECONDS):
+        await asked.wait()
 
 
 @pytest.mark.timeout(300)

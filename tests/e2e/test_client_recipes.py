@@ -66,9 +66,9 @@ async def following(name: str, folder: Path, *arguments: str) -> AsyncIterator[F
         await reading
 
 
-async def trade(trader: TraderClient) -> None:
-    """Place one order after the other, whether the engine is there or not."""
-    while True:
+async def trade(trader: TraderClient, stop: asyncio.Event) -> None:
+    """Place one order after the other, whether the engine is there or not; the last is answered, or never will be."""
+    while not stop.is_set():
         with suppress(Exception):
             await trader.client.raw(PLACE, input=trader.order(quantity="0.0005"))
         await asyncio.sleep(0.2)
@@ -97,7 +97,8 @@ async def test_every_recipe_follows_orders_over_sigterm_and_kill_and_ends_with_i
     async with running_engine(data_folder / "data", "--seed", "7") as engine, AsyncExitStack() as stack:
         trader = await new_trader(engine.client())
         key, start = await trader.client.change(CREATE_KEY), await trader.head()
-        trading = asyncio.create_task(trade(trader))
+        stop = asyncio.Event()
+        trading = asyncio.create_task(trade(trader, stop))
         stack.callback(trading.cancel)
         await read_until(trader.orders, lambda orders: len(orders) > 5, "orders whose past the followers begin with")
         arguments = (engine.graphql_url, key["secret"], start)
@@ -109,7 +110,8 @@ async def test_every_recipe_follows_orders_over_sigterm_and_kill_and_ends_with_i
         await restart(engine, followers, engine.terminate)
         await restart(engine, followers, lambda: asyncio.to_thread(engine.kill))
 
-        trading.cancel()
+        stop.set()
+        await trading
         await read_until(
             trader.orders, lambda orders: all(order["status"] in FINAL for order in orders), "all orders have ended"
         )

@@ -1,12 +1,13 @@
 """What accounts are worth, and that a deposit changes nothing of the past, on a running engine."""
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from tests.support.engine import Engine, running_engine
-from tests.support.trader_client import CREATE_ACCOUNT, new_trader
+from tests.support.trader_client import CREATE_ACCOUNT, MARKET, TraderClient, new_trader
 from tests.support.waiting import read_until
 
 DEPOSIT = """mutation($id: ID!, $input: PaperDepositInput!) { paperDeposit(id: $id, input: $input) {
@@ -23,6 +24,9 @@ REPORT = """query($id: ID!) { node(id: $id) { ... on Report { to job { status me
   equityCurve { at equity netDeposits drawdownPercent } } } }"""
 
 WORTH = "query($id: ID!) { node(id: $id) { ... on Account { equity unpriced } } }"
+BALANCES = "query($id: ID!) { node(id: $id) { ... on Account { balances { currency total } } } }"
+CANDLES = """query($m: MarketSymbol!, $from: DateTime!, $to: DateTime!) { market(symbol: $m) {
+  candles(timeframe: M1, from: $from, to: $to) { nodes { openTime } } } }"""
 
 
 async def test_an_account_is_worth_what_it_holds_though_nobody_follows_those_markets(engine: Engine) -> None:
@@ -45,6 +49,25 @@ async def test_an_account_is_worth_what_it_holds_though_nobody_follows_those_mar
     assert 0 < Decimal((await worth(made["account"]["id"]))["equity"]) < 10
 
 
+async def _until_balances(trader: TraderClient, holds: Callable[[dict[str, Decimal]], bool]) -> None:
+    """Wait until the balances are so: the venue reports them after a fill or a deposit."""
+
+    async def held() -> dict[str, Decimal]:
+        rows = (await trader.client.one(BALANCES, id=trader.account))["balances"]
+        return {row["currency"]: Decimal(row["total"]) for row in rows}
+
+    await read_until(held, holds, "the balances have come")
+
+
+async def _until_stored(trader: TraderClient, at: datetime) -> None:
+    """Wait until the candle of the last minute that ended by then is stored."""
+    end = at.replace(second=0, microsecond=0)
+    given = {"m": MARKET, "from": (end - timedelta(minutes=1)).isoformat(), "to": end.isoformat()}
+    await read_until(
+        lambda: trader.client.one(CANDLES, **given), lambda market: market["candles"]["nodes"], "the minute is stored"
+    )
+
+
 async def test_a_deposit_changes_no_return_and_is_reported_with_the_profit(engine: Engine) -> None:
     trader = await new_trader(engine.client(), USDT="1000")
     client = trader.client
@@ -57,7 +80,11 @@ async def test_a_deposit_changes_no_return_and_is_reported_with_the_profit(engin
         return {**done["metrics"], "to": done["to"], "curve": done["equityCurve"]}
 
     await trader.place()
-    before = await report()
+    await _until_balances(trader, lambda held: held.get("BTC", 0) > 0)
+    # A minute that ended just before may not be stored yet; what a report says of it is final once it is.
+    to = (await report())["to"]
+    await _until_stored(trader, datetime.fromisoformat(to))
+    before = await report(to=to)
     assert (before["startEquity"], before["netDeposits"]) == ("1000", "0")
 
     given = {"currency": "USDT", "amount": "9000", "idempotencyKey": "rent"}
@@ -72,7 +99,8 @@ async def test_a_deposit_changes_no_return_and_is_reported_with_the_profit(engin
     listed = (await client.one(TRANSFERS, id=trader.account))["transfers"]["nodes"]
     assert [(one["kind"], one["amount"]) for one in listed] == [("DEPOSIT", "9000"), ("OPENING", "1000")]
 
-    assert await report(to=before["to"]) == before
+    await _until_balances(trader, lambda held: held["USDT"] > 9000)
+    assert await report(to=to) == before
 
     after = await report()
     assert (after["startEquity"], after["netDeposits"]) == ("1000", "9000")
