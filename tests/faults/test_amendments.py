@@ -103,7 +103,10 @@ async def test_no_amendment_fills_more_than_was_meant_and_all_are_settled(data_f
         settings = {"R3EDGE_SANDBOX_URL": sandbox.url, "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token}
         async with running_engine(data_folder / "data", settings=settings) as engine:
             trader = await new_trader(engine.client())
-            best = Decimal((await trader.client.one(BOOK, m=MARKET))["depth"]["bids"][0]["price"])
+            market = await read_until(
+                lambda: trader.client.one(BOOK, m=MARKET), lambda market: market["depth"], "the book is there"
+            )
+            best = Decimal(market["depth"]["bids"][0]["price"])
             async with asyncio.TaskGroup() as group:
                 group.create_task(_kill_now_and_then(engine, chance))
                 group.create_task(_lose_answers(sandbox, chance))

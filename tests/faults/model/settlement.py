@@ -12,7 +12,7 @@ from tests.faults.model.world import World
 from tests.support.trader_client import FINAL
 
 DOUBT_SECONDS = 60
-HALT_SECONDS = 15
+HALT_SECONDS = 60
 EXIT_SECONDS = 60
 
 _UNDECIDED = frozenset({"PENDING", "SUBMITTED", "IN_DOUBT", "PENDING_CANCEL"})
