@@ -58,17 +58,16 @@ class VenueClock:
 
     async def measure(self, fetch_milliseconds: Callable[[], Awaitable[int]]) -> None:
         """Measure the offset by Cristian's algorithm: of a few requests, the shortest round trip, halved, counts."""
-        best: tuple[float, float] | None = None
+        best: tuple[float, float, float] | None = None
         for _ in range(SAMPLES):
             started = self._clock.monotonic()
             venue_ms = await fetch_milliseconds()
             ended = self._clock.monotonic()
             # Half a millisecond more, because the venue rounds its time down.
-            sample = (ended - started, venue_ms + 0.5 - (started + ended) * 500)
+            sample = (ended - started, venue_ms + 0.5 - (started + ended) * 500, ended)
             best = sample if best is None else min(best, sample)
         assert best is not None
-        self.round_trip_seconds, self._base_ms = best
-        self._measured_at = self._clock.monotonic()
+        self.round_trip_seconds, self._base_ms, self._measured_at = best
         self._stale.clear()
 
     def invalidate(self) -> None:

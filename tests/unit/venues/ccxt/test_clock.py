@@ -1,7 +1,7 @@
 import asyncio
 from datetime import timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.core.clock import to_milliseconds
@@ -81,6 +81,7 @@ def test_before_it_is_measured_it_shows_this_nodes_time() -> None:
     drift=st.floats(-100e-6, 100e-6),
     later=st.floats(0, 600),
 )
+@example(ways=[(0.0, 0.0), (2.0, 2.0), (2.0, 1.9995)], drift=-100e-6, later=0.0)  # the first counts
 async def test_the_earliest_time_of_the_venue_is_never_ahead_of_its_clock(
     ways: list[tuple[float, float]], drift: float, later: float
 ) -> None:
