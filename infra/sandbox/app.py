@@ -130,7 +130,7 @@ class SandboxApp:
             token = request.headers.get("authorization", "")
             return self._admin.handle(path.removeprefix("/admin/"), token, body, self._faults)
         if self._faults.consume("answer_count"):
-            raise _fault(self._faults.answer_status)
+            raise _fault(self._faults.answer_status, self._faults.answer_retry_after_seconds)
         endpoint = ROUTES.get((method, path))
         if endpoint is None:
             is_path = path in PATHS
@@ -187,7 +187,7 @@ async def _wait_for_disconnect(request: Request) -> None:
         pass
 
 
-def _fault(status: int) -> ExchangeError:
+def _fault(status: int, retry_after_seconds: int) -> ExchangeError:
     if status in {418, 429}:
-        return ExchangeError(-1003, "Too much request weight used.", status, 1)
+        return ExchangeError(-1003, "Too much request weight used.", status, retry_after_seconds)
     return ExchangeError(-1000, "An unknown error occurred while processing the request.", status)

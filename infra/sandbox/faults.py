@@ -29,6 +29,8 @@ class FaultPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     answer_status: int = 0
     """The HTTP status (418, 429, 5xx) of the next `answer_count` requests, which aren't carried out."""
     answer_count: int = 0
+    answer_retry_after_seconds: int = 0
+    """How long the client is to make no request after such a 418 or 429: 1 s unless that is given."""
     repeat_fills: int = 0
     """Fill events that are sent twice."""
     reorder_fills: int = 0
@@ -87,6 +89,7 @@ class FaultInjector:
     delay_ms: int = 0
     delay_orders_ms: int = 0
     answer_status: int = 503
+    answer_retry_after_seconds: int = 1
     silent: bool = False
 
     def add(self, plan: FaultPlan) -> None:
@@ -99,6 +102,7 @@ class FaultInjector:
         self.delay_ms = plan.delay_ms or self.delay_ms
         self.delay_orders_ms = plan.delay_orders_ms or self.delay_orders_ms
         self.answer_status = plan.answer_status or self.answer_status
+        self.answer_retry_after_seconds = plan.answer_retry_after_seconds or self.answer_retry_after_seconds
         self.silent = self.silent if plan.silence_market_streams is None else plan.silence_market_streams
 
     def consume(self, name: str) -> bool:

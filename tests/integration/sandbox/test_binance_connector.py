@@ -26,7 +26,7 @@ def sandbox() -> Iterator[SandboxProcess]:
 @pytest.fixture
 def client(sandbox: SandboxProcess) -> Iterator[Spot]:
     """Return a client of an account of its own."""
-    keys = asyncio.run(sandbox.create_account(uuid4().hex, {"USDT": "1000000", "BTC": "5", "ETH": "50"}))
+    keys = asyncio.run(sandbox.create_account(uuid4().hex, {"USDT": "1000000", "BTC": "140", "ETH": "50"}))
     client = Spot(api_key=keys.api_key, api_secret=keys.secret, base_url=sandbox.url)
     yield client
     client.session.close()
@@ -183,9 +183,9 @@ def test_trailing_stops_icebergs_and_amendments(client: Spot) -> None:
 
 
 def test_a_trade_with_itself_is_prevented(client: Spot) -> None:
-    maker = resting(client, price=client.book_ticker(BTC)["bidPrice"])
+    maker = resting(client, price=price(client, "0.999"))  # nobody gets there before the taker
     taker = client.new_order(
-        BTC, "SELL", "LIMIT", timeInForce="IOC", quantity="5", price=price(client, "0.8"),
+        BTC, "SELL", "LIMIT", timeInForce="IOC", quantity="140", price=price(client, "0.99"),
         selfTradePreventionMode="EXPIRE_BOTH",
     )  # fmt: skip
     assert taker["status"] == "EXPIRED_IN_MATCH"

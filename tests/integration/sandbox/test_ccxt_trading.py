@@ -111,13 +111,14 @@ async def test_refusals_reach_ccxt_as_what_they_are(trader: Client) -> None:
 
 
 async def test_two_users_trade_with_each_other(sandbox: SandboxProcess, connect: Connect, trader: Client) -> None:
-    other_keys = await sandbox.create_account("other", {"BTC": "10"})
+    other_keys = await sandbox.create_account("other", {"BTC": "140"})
     async with connect(other_keys) as other:
         await other.load_markets()
         book = await trader.fetch_order_book(MARKET, 5)
         inside = trader.price_to_precision(MARKET, Decimal(repr(book["bids"][0][0])) * Decimal("1.0"))
         bid = await trader.create_order(MARKET, "limit", "buy", "0.5", inside)
-        await other.create_order(MARKET, "market", "sell", "9")
+        # Far more than others may have there before the bid, or above it.
+        await other.create_order(MARKET, "limit", "sell", "140", await far_price(other), {"timeInForce": "IOC"})
         filled = await trader.fetch_order(bid["id"], MARKET)
         assert filled["status"] == "closed"
         assert {trade["takerOrMaker"] for trade in await trader.fetch_my_trades(MARKET)} <= {"maker", "taker"}

@@ -62,6 +62,17 @@ async def settled(mirror: SandboxProcess) -> dict[str, Any]:
     return seen[-1]
 
 
+async def still(live: SandboxProcess, mirror: SandboxProcess, least: Decimal) -> dict[str, Any]:
+    """Silence the live venue, so that what is taken isn't updated meanwhile, while its best ask has `least` or more."""
+    while True:
+        await live.inject_faults(silenceMarketStreams=True)
+        found = await settled(mirror)
+        if Decimal(found["asks"][0][1]) >= least:
+            return found
+        await live.inject_faults(silenceMarketStreams=False)
+        await read_until(lambda: book(mirror), lambda now, found=found: now not in (None, found), "the book moves on")
+
+
 async def test_the_book_trades_candles_and_filters_are_the_live_venues(
     live: SandboxProcess, mirror: SandboxProcess
 ) -> None:
@@ -98,8 +109,7 @@ def filter_of(symbol: dict[str, Any], kind: str) -> dict[str, Any]:
 async def test_paper_orders_trade_at_live_prices_and_leave_no_trace_of_themselves(
     live: SandboxProcess, mirror: SandboxProcess, trader: Client
 ) -> None:
-    await live.inject_faults(silenceMarketStreams=True)  # so that what is taken isn't updated meanwhile
-    before = await settled(mirror)
+    before = await still(live, mirror, Decimal("0.001"))
     bought = await trader.create_order(BTC, "market", "buy", "0.00010")
     assert bought["status"] == "closed"
     assert Decimal(bought["average"]) == Decimal(before["asks"][0][0])

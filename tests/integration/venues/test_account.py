@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
@@ -154,12 +155,13 @@ async def test_balances_are_exact_and_leave_out_what_is_nothing(trader: Trader) 
 async def test_a_paper_account_that_is_requested_twice_is_paid_once(venues: Venues) -> None:
     paper = venues.paper("sandbox")
     balances = [Balance("USDT", Decimal("0.5"), Decimal("0.5"))]
-    first = await paper.open_account("bob", balances)
-    assert await paper.open_account("bob", balances) == first
+    name = f"bob-{uuid4()}"
+    first = await paper.open_account(name, balances)
+    assert await paper.open_account(name, balances) == first
     assert "secret" not in repr(first)
-    await paper.deposit("bob", "USDT", Decimal("1.25"), "key-1")
-    await paper.deposit("bob", "USDT", Decimal("1.25"), "key-1")
-    trader = await open_trader(venues, "bob", {"USDT": Decimal("0.5")})
+    for _ in range(2):
+        await paper.deposit(name, "USDT", Decimal("1.25"), f"key-{name}")
+    trader = await open_trader(venues, name, {"USDT": Decimal("0.5")})
     assert (await trader.venue.balances())[0].total == Decimal("1.75")
     await trader.venue.close()
 
@@ -237,7 +239,7 @@ async def test_after_a_429_nobody_asks_until_the_venue_has_had_its_rest(
     trader: Trader, venues: Venues, sandbox: SandboxProcess
 ) -> None:
     await trader.venue.balances()
-    await sandbox.inject_faults(answerStatus=429, answerCount=1)
+    await sandbox.inject_faults(answerStatus=429, answerCount=1, answerRetryAfterSeconds=60)
     with pytest.raises(VenueUnreachable):
         await trader.venue.balances()
     with pytest.raises(VenueUnreachable) as silent:
@@ -326,10 +328,11 @@ async def test_a_closed_account_sends_nothing(trader: Trader) -> None:
 async def test_an_answer_that_never_comes_leaves_the_outcome_unknown(trader: Trader, sandbox: SandboxProcess) -> None:
     order = new_order()
     await trader.venue.balances()
-    trader.venue.exchange.timeout = 300
     await sandbox.inject_faults(hangOrders=1)
+    trader.venue.exchange.timeout, usual = 2_000, trader.venue.exchange.timeout  # long enough for the order to arrive
     with pytest.raises(OutcomeUnknown, match="RequestTimeout"):
         await trader.venue.place(order, allow)
+    trader.venue.exchange.timeout = usual
     assert await trader.venue.query_order(order) is not None
 
 

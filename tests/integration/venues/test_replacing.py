@@ -1,6 +1,7 @@
 """Cancel and replace in one request, by the real ccxt class at the sandbox, which answers as Binance documents it."""
 
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
@@ -62,7 +63,7 @@ async def test_without_the_old_order_nothing_is_placed(trader: Trader, venues: V
 
 
 async def test_a_refused_new_order_leaves_nothing_and_says_so(venues: Venues) -> None:
-    poor = await open_trader(venues, "poor", {"USDT": Decimal(1000)})
+    poor = await open_trader(venues, f"poor-{uuid4()}", {"USDT": Decimal(1000)})
     try:
         old, new = await below(venues, "0.97"), await below(venues, "0.96", quantity=Decimal(1))
         await poor.venue.place(old, allow)

@@ -89,7 +89,7 @@ async def test_a_ban_of_one_call_silences_every_account_feed_and_node(
     await other.share_bans(bus)
     await trader.venue.balances()
     await other.public("elsewhere").load_markets()
-    await sandbox.inject_faults(answerStatus=status, answerCount=1)
+    await sandbox.inject_faults(answerStatus=status, answerCount=1, answerRetryAfterSeconds=60)
     with pytest.raises(VenueUnreachable):
         await venues.public("sandbox").fetch_trades(BTC, 1)
     with pytest.raises(NotSent, match="fewer requests"):
