@@ -13,6 +13,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.events import alert, an_order, every_subject
+from tests.support.postgres import FIXED_MONTH
 from tests.support.users import stored_user
 
 
@@ -41,7 +42,7 @@ async def test_every_kind_of_subject_comes_back_as_it_went_in(database: Postgres
 
 async def test_a_log_begins_empty_at_zero_and_its_head_is_the_newest_event(database: PostgresDatabase) -> None:
     user = await stored_user(database)
-    at = datetime.now(UTC)
+    at = FIXED_MONTH + timedelta(days=1)
     async with database.read_only() as reading:
         assert await reading.events.head(user.id) == (0, None)
     await append(database, alert(user.id, "a", at - timedelta(seconds=2)), alert(user.id, "b", at))

@@ -16,11 +16,18 @@ from infra.postgres.repositories.jobs import PostgresJobs
 from infra.postgres.repositories.users import PostgresUsers
 
 
-async def test_an_empty_database_gets_every_revision_once(empty_database_dsn: str) -> None:
+async def test_an_empty_database_gets_every_revision_once_and_the_partitions_that_the_first_events_need(
+    empty_database_dsn: str,
+) -> None:
     applied = await migrate(empty_database_dsn)
+    connection = await asyncpg.connect(empty_database_dsn)
+    partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'user_events'::regclass"
+    made = await connection.fetchval(partitions)
+    await connection.close()
 
     assert applied[0] == "0001"
     assert applied[-1] == head()
+    assert made == 3
     assert await migrate(empty_database_dsn) == []
 
 
@@ -35,16 +42,6 @@ async def test_a_database_is_known_to_be_behind_or_at_the_head(empty_database_ds
     async with await create_pool(empty_database_dsn) as empty:
         assert not await is_up_to_date(empty)
     assert await is_up_to_date(pool)
-
-
-async def test_migrating_makes_the_partitions_that_the_first_events_need(database_dsn: str) -> None:
-    connection = await asyncpg.connect(database_dsn)
-    names = await connection.fetch(
-        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'user_events'::regclass"
-    )
-    await connection.close()
-
-    assert len(names) == 3
 
 
 async def test_trades_that_were_stored_before_there_were_sums_of_them_are_summed(empty_database_dsn: str) -> None:
