@@ -13,6 +13,8 @@ from tests.support.clocks import ManualClock
 
 @pytest.mark.parametrize("kind", ["transaction", "read_only", "snapshot"])
 async def test_what_clients_may_not_start_yet_waits_and_harms_nobody_else(pool: Pool, kind: str) -> None:
+    async with pool.acquire(), pool.acquire():
+        pass  # Both connections are open from now on: only a place may be waited for.
     whole = PostgresDatabase(pool, EmbeddedBus(), ManualClock(), acquire_timeout_seconds=0.2)
     limited = whole.with_limits(reads=1, writes=1)
     release = asyncio.Event()
