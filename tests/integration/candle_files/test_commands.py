@@ -3,6 +3,7 @@
 import re
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -86,7 +87,7 @@ async def test_a_market_that_its_venue_does_not_have_is_refused(pool: Pool, tmp_
 
 def test_progress_is_a_bar_in_a_terminal_and_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([0.0, 0.0, 1.0, 6.0])
-    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: next(seconds)))
     output = StringIO()
     with show_progress(Console(file=output, highlight=False)) as progress:
         progress.start("BTC 1m", 3_000)

@@ -74,7 +74,7 @@ async def test_a_job_whose_worker_is_gone_goes_on_with_the_trials_there_are(
 ) -> None:
     optimization = await stored_optimization(database, world)
     async with database.transaction() as transaction:
-        assert await transaction.jobs.claim(("optimization",), "gone", 30)
+        assert await transaction.jobs.claim(("optimization",), "gone", 600)
         await transaction.optimizations.set_prepared(optimization.id)
     runner = trial_runner(database, bus=bus)
     for _ in range(5):

@@ -11,7 +11,8 @@ import pytest
 from infra.cli.exit_codes import INTERRUPTED
 from tests.support.engine import ROOT
 
-LOADING = 'import signal\nprint("loading", flush=True)\nsignal.pause()\n'
+# Not signal.pause(), which would wait for a second signal if the first came just before it.
+LOADING = 'import time\nprint("loading", flush=True)\nwhile True:\n    time.sleep(0.05)\n'
 
 
 @pytest.mark.parametrize(
