@@ -53,8 +53,13 @@ async def connect() -> AsyncIterator[Connect]:
     connections: list[HazelcastConnection] = []
 
     async def make(member: Member, timeout_seconds: float = 1.0) -> HazelcastConnection:
+        heartbeat = 2 * timeout_seconds
         options = HazelcastOptions(
-            [member.address], member.cluster_name, timeout_seconds, heartbeat_timeout_seconds=2.0, retry_seconds=0.1
+            [member.address],
+            member.cluster_name,
+            timeout_seconds,
+            heartbeat_timeout_seconds=heartbeat,
+            retry_seconds=0.1,
         )
         connection = HazelcastConnection(options, RealClock())
         connections.append(connection)

@@ -17,15 +17,6 @@ async def test_every_listener_of_the_topic_gets_the_message_once(bus: MessageBus
     assert first == other == [b"hello"]
 
 
-async def test_own_messages_do_not_come_back_a_second_time(bus: MessageBus) -> None:
-    got: list[bytes] = []
-    await bus.subscribe("market/1", got.append)
-    for number in range(50):
-        await bus.publish("market/1", b"%d" % number)
-    await asyncio.sleep(0.3)  # long enough for all of them to have come back from the cluster
-    assert got == [b"%d" % number for number in range(50)]
-
-
 async def test_a_message_reaches_no_other_topic(bus: MessageBus) -> None:
     got: list[bytes] = []
     await bus.subscribe("user/1", got.append)

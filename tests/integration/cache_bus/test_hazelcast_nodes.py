@@ -7,6 +7,7 @@ import pytest
 
 from domain.ports.cache import CacheSpace
 from domain.users.request_rates import RequestLimit, RequestRateExceeded, RequestRates
+from infra.hazelcast import shards
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.frames import shard_for
@@ -56,6 +57,24 @@ async def test_a_message_reaches_the_listeners_of_the_other_node_once_and_in_ord
     await there.close()
 
 
+async def test_own_messages_do_not_come_back_a_second_time(connect: Connect, member: Member) -> None:
+    here, there = await two_buses(connect, member)
+    got_here: list[bytes] = []
+    got_there: list[bytes] = []
+    await here.subscribe("market/1", got_here.append)
+    await there.subscribe("market/1", got_there.append)
+    sent = [b"%d" % number for number in range(50)]
+    for message in sent:
+        await here.publish("market/1", message)
+    await eventually(lambda: got_there == sent, "the cluster has all messages")
+    # It comes to both nodes after all of them.
+    await there.publish("market/1", b"last")
+    await eventually(lambda: b"last" in got_here, "what came back has been read")
+    assert got_here == [*sent, b"last"]
+    await here.close()
+    await there.close()
+
+
 async def test_the_first_message_after_subscribing_is_not_missed(connect: Connect, member: Member) -> None:
     here, there = await two_buses(connect, member)
     for number in range(20):
@@ -94,7 +113,10 @@ async def test_no_loss_is_reported_if_nothing_was_lost(connect: Connect, member:
     await there.close()
 
 
-async def test_closing_sends_what_was_published(connect: Connect, member: Member) -> None:
+async def test_closing_sends_what_was_published(
+    connect: Connect, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "_FLUSH_SECONDS", UNHURRIED_SECONDS)
     here, there = await two_buses(connect, member)
     got: list[bytes] = []
     await there.subscribe("user/1", got.append)
