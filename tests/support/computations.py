@@ -1,8 +1,8 @@
 """Functions for a process that computes; it imports them by their names."""
 
 import os
+import select
 import signal
-import time
 
 import numpy as np
 
@@ -42,4 +42,4 @@ def without_end(path: str, on_progress: OnProgress) -> None:
         file.write(str(os.getpid()))
     on_progress(0.5)
     while True:
-        time.sleep(0.01)
+        select.select((), (), (), 0.01)  # not time.sleep, which is refused where the clock is moved

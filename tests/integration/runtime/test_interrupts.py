@@ -12,7 +12,7 @@ from infra.cli.exit_codes import INTERRUPTED
 from tests.support.engine import ROOT
 
 # Not signal.pause(), which would wait for a second signal if the first came just before it.
-LOADING = 'import time\nprint("loading", flush=True)\nwhile True:\n    time.sleep(0.05)\n'
+LOADING = 'import select\nprint("loading", flush=True)\nwhile True:\n    select.select((), (), (), 0.05)\n'
 
 
 @pytest.mark.parametrize(
