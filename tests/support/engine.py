@@ -30,7 +30,7 @@ from tests.support.processes import processes_naming
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("r3edge")
 READY_SECONDS = 90.0
-STOP_SECONDS = 60.0
+STOP_SECONDS = 120.0
 _PROC = Path("/proc")
 _LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)\S*\n")
 

@@ -120,13 +120,15 @@ async def test_no_memory_is_left_of_subscriptions_that_come_and_go(backend: Demo
 
 
 async def test_no_memory_is_left_of_sockets_that_come_and_go(backend: DemoBackend) -> None:
-    async with serving(demo_app(backend)) as served:
+    app = demo_app(backend)
+    async with serving(app) as served:
 
         async def step() -> None:
             async with served.socket() as socket:
                 await socket.init()
                 await _open(backend, socket, "1", SHARED)
             await eventually(lambda: not backend.depth.readers, "the stream is closed")
+            await eventually(lambda: not app.state.limits.open_connections, "the connection is gone")
 
         assert await growth(step, 100, settling=50) == NOTHING
 
