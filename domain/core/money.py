@@ -15,6 +15,9 @@ _STORED_STEP = Decimal(1).scaleb(-MAX_PLACES)
 _WRITTEN = re.compile(r"[-+0-9.A-Za-z]+", re.ASCII)
 """What is passed to Decimal, which by itself also accepts underscores, surrounding spaces and digits of any script."""
 
+_MOST_OF_QUOTIENT = 2 * MAX_DIGITS - MAX_PLACES - 1
+"""From this power of ten on, a quotient with 18 places has more digits than `EXACT` holds."""
+
 EXACT = Context(prec=2 * MAX_DIGITS, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 """The context of every division and multiplication of money: twice the digits that one number may have."""
 
@@ -101,7 +104,7 @@ def divide(numerator: Decimal, denominator: Decimal) -> Decimal:
     A quotient so great that its digits end before is returned as it is: no two numbers make this raise but a zero.
     """
     quotient = EXACT.divide(numerator, denominator)
-    if not _has_room(quotient, MAX_PLACES):
+    if quotient.adjusted() >= _MOST_OF_QUOTIENT:
         return quotient
     return quotient.quantize(_STORED_STEP, rounding=ROUND_HALF_EVEN, context=EXACT).normalize(EXACT)
 

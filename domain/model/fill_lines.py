@@ -1,9 +1,13 @@
-"""Fills as lines of text, for tables of very many: an object for each would take most of the time."""
+"""Very many fills as lines of text and as sums: an object for each would take most of the time."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeAlias
+from decimal import Decimal
+from typing import Final, NamedTuple, TypeAlias
 from uuid import UUID
+
+from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
 
 FILL_LINE_COLUMNS: Final = (
     "market",
@@ -34,3 +38,14 @@ class FillLines:
     text: bytes
     count: int
     last: FillPlace | None
+
+
+class FillSums(NamedTuple):
+    """The sums of fills of one market, side and fee currency: base quantity, cost in quote, and fees."""
+
+    market: MarketSymbol
+    side: OrderSide
+    fee_currency: str
+    quantity: Decimal
+    cost: Decimal
+    fee: Decimal

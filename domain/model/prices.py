@@ -1,12 +1,12 @@
 """Historical prices, and the value of amounts of one currency in another at a point in time."""
 
 from bisect import bisect_right
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import chain, pairwise
+from operator import attrgetter
 
 from domain.core.money import ZERO
 from domain.model.conversion import CurrencyGraph, Path, convert
@@ -34,12 +34,14 @@ class Prices:
     """The known prices of markets: closes of candles, and prices of fills."""
 
     def __init__(self, marks: Iterable[Mark], fills: Iterable[Fill]) -> None:
-        all_marks = [*marks, *(Mark(fill.at, fill.market, fill.price) for fill in fills)]
-        self._times: defaultdict[MarketSymbol, list[datetime]] = defaultdict(list)
-        self._prices: defaultdict[MarketSymbol, list[Decimal]] = defaultdict(list)
-        for mark in sorted(all_marks, key=lambda mark: mark.at):
-            self._times[mark.market].append(mark.at)
-            self._prices[mark.market].append(mark.price)
+        self._times: dict[MarketSymbol, list[datetime]] = {}
+        self._prices: dict[MarketSymbol, list[Decimal]] = {}
+        for known in sorted(chain[Mark | Fill](marks, fills), key=attrgetter("at")):
+            market = known.market
+            if market not in self._times:
+                self._times[market], self._prices[market] = [], []
+            self._times[market].append(known.at)
+            self._prices[market].append(known.price)
 
     def has(self, market: MarketSymbol) -> bool:
         """Return whether any price of the market is known."""
@@ -47,7 +49,8 @@ class Prices:
 
     def at(self, market: MarketSymbol, moment: datetime) -> Decimal | None:
         """Return the last price until `moment`; None if there is none."""
-        count = bisect_right(self._times[market], moment) if market in self._times else 0
+        times = self._times.get(market)
+        count = bisect_right(times, moment) if times else 0
         return self._prices[market][count - 1] if count else None
 
     def first(self, market: MarketSymbol) -> tuple[datetime, Decimal]:
@@ -56,7 +59,7 @@ class Prices:
 
     def gaps(self, market: MarketSymbol, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
         """Return the gaps longer than `STALE_AFTER` between prices (start, end), oldest first."""
-        times = [*self._times[market], end]
+        times = [*self._times.get(market, ()), end]
         return [
             (max(before, start), min(after, end))
             for before, after in pairwise(times)
@@ -104,8 +107,9 @@ class Valuation:
         if not amount or currency == self.currency:
             return amount
         paths = self._priced_paths(currency, self.currency)
+        price_of = self.prices.at
         for path in paths:
-            value = convert(amount, path, lambda market: self.prices.at(market, moment))
+            value = convert(amount, path, lambda market: price_of(market, moment))
             if value is not None:
                 self._note_use(path, moment)
                 return value
@@ -130,14 +134,16 @@ class Valuation:
         return self._graph.connects(currency, self.currency, self.prices.has)
 
     def _priced_paths(self, currency: str, into: str) -> tuple[Path, ...]:
-        if (currency, into) not in self._paths:
-            self._paths[currency, into] = tuple(self._graph.paths(currency, into, self.prices.has))
-        return self._paths[currency, into]
+        paths = self._paths.get((currency, into))
+        if paths is None:
+            paths = self._paths[currency, into] = tuple(self._graph.paths(currency, into, self.prices.has))
+        return paths
 
     def _note_use(self, path: Path, moment: datetime) -> None:
         for step in path:
             first, last = self._used.get(step.market, (moment, moment))
-            self._used[step.market] = (min(first, moment), max(last, moment))
+            if moment < first or moment >= last:
+                self._used[step.market] = (min(first, moment), max(last, moment))
 
     def _note_missing(self, currency: str, start: datetime, end: datetime) -> None:
         known = self._missing.get(currency, MissingPrice(currency, start, end))

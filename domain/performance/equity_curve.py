@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
+from operator import attrgetter
 
 from domain.core.money import EXACT, ZERO
+from domain.model.fill_lines import FillSums
 from domain.model.markets import Market, MarketSymbol
+from domain.model.order_side import OrderSide
 from domain.model.orders import Fill
 from domain.model.prices import Mark, Valuation
 from domain.model.reports import EquityPoint
@@ -48,7 +51,7 @@ def curve_points(data: CurveInput) -> list[EquityPoint]:
     builder.add_point(data.start)
     marks = (mark for mark in data.marks if data.start < mark.at <= data.end)
     events: list[Mark | AccountTransfer | Fill] = [*marks, *data.transfers, *data.fills]
-    for event in sorted(events, key=lambda event: event.at):
+    for event in sorted(events, key=attrgetter("at")):
         builder.apply(event)
     if builder.points[-1].at < data.end:
         builder.add_point(data.end)
@@ -130,6 +133,16 @@ def replay(
     return after
 
 
+def replay_sums(
+    holdings: Mapping[str, Decimal], sums: Iterable[FillSums], markets: Mapping[MarketSymbol, Market]
+) -> dict[str, Decimal]:
+    """Return the holdings by currency after fills that are added up; see `replay`."""
+    after = dict(holdings)
+    for each in sums:
+        _apply(after, markets, each)
+    return after
+
+
 def downsample(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, ...]:
     """Return at most `points` points of the curve, evenly spaced, including the first and the last."""
     if len(curve) <= points:
@@ -143,17 +156,21 @@ def downsample(curve: Sequence[EquityPoint], points: int) -> tuple[EquityPoint, 
 def _total_worth(holdings: Mapping[str, Decimal], valuation: Valuation, moment: datetime) -> Decimal:
     total = ZERO
     for currency, amount in holdings.items():
-        total = EXACT.add(total, valuation.worth(currency, amount, moment))
+        if amount:
+            total = EXACT.add(total, valuation.worth(currency, amount, moment))
     return total
 
 
 def _apply_fill(holdings: dict[str, Decimal], fill: Fill, markets: Mapping[MarketSymbol, Market]) -> None:
-    market, sign = markets.get(fill.market), Decimal(fill.side.sign)
-    base, _, quote = (market.base, "/", market.quote) if market else fill.market.symbol.partition("/")
     cost = EXACT.multiply(fill.price, fill.quantity)
-    for currency, change in (
-        (base, EXACT.multiply(sign, fill.quantity)),
-        (quote, EXACT.minus(EXACT.multiply(sign, cost))),
-        (fill.fee_currency, EXACT.minus(fill.fee)),
-    ):
-        holdings[currency] = EXACT.add(holdings.get(currency, ZERO), change)
+    _apply(holdings, markets, FillSums(fill.market, fill.side, fill.fee_currency, fill.quantity, cost, fill.fee))
+
+
+def _apply(holdings: dict[str, Decimal], markets: Mapping[MarketSymbol, Market], sums: FillSums) -> None:
+    symbol, side, fee_currency, quantity, cost, fee = sums
+    market = markets.get(symbol)
+    base, _, quote = (market.base, "/", market.quote) if market else symbol.symbol.partition("/")
+    gain, pay = (EXACT.add, EXACT.subtract) if side is OrderSide.BUY else (EXACT.subtract, EXACT.add)
+    holdings[base] = gain(holdings.get(base, ZERO), quantity)
+    holdings[quote] = pay(holdings.get(quote, ZERO), cost)
+    holdings[fee_currency] = EXACT.subtract(holdings.get(fee_currency, ZERO), fee)

@@ -5,12 +5,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Final
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Market, MarketSymbol
+from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, OrderRole, OrderStatus
 from domain.model.prices import Mark, Prices, Valuation
 from domain.model.reports import EquityPoint, ReportNote, ReportNoteCode, ReportResult, RoundTrip
@@ -139,24 +141,32 @@ class FillsLedger:
         if self._points:
             paid_in = self._points[-1].net_deposits
             # A window begins where the one before ended, with the same holdings.
-            added = [
-                EquityPoint(point.at, point.equity, 0.0, EXACT.add(point.net_deposits, paid_in)) for point in added[1:]
-            ]
+            added = (
+                added[1:]
+                if not paid_in
+                else [
+                    EquityPoint(point.at, point.equity, 0.0, EXACT.add(point.net_deposits, paid_in))
+                    for point in added[1:]
+                ]
+            )
         self._points += added
         if len(self._points) > 2 * MOST_POINTS:
             self._points = list(thinned(self._points))
 
     def _add_costs(self, data: ReportData, valuation: Valuation) -> None:
+        turnover, fees, slippage = self._turnover, self._fees, self._slippage
         for fill in data.fills:
             market = data.markets[fill.market]
-            self._turnover = EXACT.add(self._turnover, _cost(fill, market, valuation))
-            self._fees = EXACT.add(self._fees, _fee(fill, market, valuation))
+            cost = valuation.worth(market.quote, EXACT.multiply(fill.price, fill.quantity), fill.at)
+            turnover = EXACT.add(turnover, cost)
+            fees = EXACT.add(fees, _fee(fill, market, valuation))
             arrival = data.arrival_prices.get(fill.order_id)
             if arrival is not None:
                 self._has_arrival = True
-                difference = EXACT.multiply(EXACT.subtract(fill.price, arrival), Decimal(fill.side.sign))
-                cost = valuation.worth(market.quote, EXACT.multiply(difference, fill.quantity), fill.at)
-                self._slippage = EXACT.add(self._slippage, cost)
+                above = EXACT.multiply(EXACT.subtract(fill.price, arrival), fill.quantity)
+                worth = valuation.worth(market.quote, above, fill.at)
+                slippage = (EXACT.add if fill.side is OrderSide.BUY else EXACT.subtract)(slippage, worth)
+        self._turnover, self._fees, self._slippage = turnover, fees, slippage
 
 
 def unpriced_markets(data: ReportData) -> set[MarketSymbol]:
@@ -198,13 +208,9 @@ def _round_trip_input(data: ReportData, valuation: Valuation | None = None) -> R
 def _are_returns_known(data: ReportData, valuation: Valuation) -> bool:
     if any(note.code is ReportNoteCode.START_UNKNOWN for note in data.notes):
         return False
-    markets = [data.markets[fill.market] for fill in [*data.earlier, *data.fills]]
+    markets = [data.markets[symbol] for symbol in {fill.market for fill in chain(data.earlier, data.fills)}]
     currencies = frozenset(currency for market in markets for currency in (market.base, market.quote))
     return are_prices_known(valuation, currencies)
-
-
-def _cost(fill: Fill, market: Market, valuation: Valuation) -> Decimal:
-    return valuation.worth(market.quote, EXACT.multiply(fill.price, fill.quantity), fill.at)
 
 
 def _fee(fill: Fill, market: Market, valuation: Valuation) -> Decimal:

@@ -13,10 +13,9 @@ from domain.model.markets import Market, MarketSymbol
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Extremes, PositionSide, RoundTrip, Span
-from domain.model.trading import Position
 from domain.portfolio import positions
+from domain.portfolio.positions import PositionSums
 
-_NO_ACCOUNT = UUID(int=0)
 HUNDRED = Decimal(100)
 _NEVER = Decimal("Infinity")
 
@@ -50,7 +49,8 @@ class _Leg:
     high: Decimal = ZERO
 
     def add(self, price: Decimal, quantity: Decimal) -> None:
-        self.low, self.high = min(self.low, price), max(self.high, price)
+        self.low = min(self.low, price)
+        self.high = max(self.high, price)
         self.quantity = EXACT.add(self.quantity, quantity)
         self.cost = EXACT.add(self.cost, EXACT.multiply(price, quantity))
 
@@ -61,7 +61,9 @@ class _Leg:
 
 @dataclass(slots=True)
 class _Trip:
-    position: Position
+    market: Market
+    opened_at: datetime
+    sums: PositionSums = field(default_factory=PositionSums)
     entry: _Leg = field(default_factory=_Leg)
     exit: _Leg = field(default_factory=_Leg)
     exit_reason: OrderRole | None = None
@@ -116,16 +118,19 @@ class RoundTripLedger:
     def add(self, data: RoundTripInput) -> None:
         """Apply fills that follow on those before."""
         self._data = data
-        last_fills = {fill.order_id: fill.id for fill in data.fills}
+        last_fills = {fill.order_id: fill for fill in data.fills}
         for fill in data.fills:
-            is_last = last_fills[fill.order_id] == fill.id and fill.order_id not in data.unfinished
+            is_last = last_fills[fill.order_id] is fill and fill.order_id not in data.unfinished
             self._apply(fill, is_last=is_last)
         if data.fills:
             self._last_at = data.fills[-1].at
 
     def trips(self) -> tuple[RoundTrip, ...]:
         """Return every round trip in the order of opening."""
-        still_open = [_to_round_trip(trip, self._data, self._last_at) for trip in self._open.values()]
+        still_open = [
+            _to_round_trip(trip, self._data.worth, None, self._last_at or trip.opened_at)
+            for trip in self._open.values()
+        ]
         return tuple(sorted([*self._closed, *still_open], key=lambda trip: trip.opened_at))
 
     def drop_closed(self) -> None:
@@ -135,51 +140,56 @@ class RoundTripLedger:
     def _apply(self, fill: Fill, *, is_last: bool) -> None:
         """Apply a fill; what is left after the last fill of an order may be dust."""
         key, market = (fill.market, fill.trading_session_id), self._data.markets[fill.market]
-        trip = self._open.get(key)
-        after = positions.apply_fill(trip.position if trip else None, fill, market, _NO_ACCOUNT)
-        if after is None:
-            return
+        trip, effect = self._open.get(key), positions.fill_effect(fill, market)
         if trip is None:
-            trip = self._open[key] = _Trip(after)
+            if effect.quantity <= 0:
+                return
+            trip = self._open[key] = _Trip(market, fill.at)
         if fill.side is OrderSide.BUY:
             trip.entry.add(fill.price, fill.quantity)
         else:
             # What it sells beyond the position isn't the trip's.
-            trip.exit.add(fill.price, min(fill.quantity, trip.position.quantity))
+            trip.exit.add(fill.price, min(fill.quantity, trip.sums.quantity))
             trip.exit_reason = self._data.exit_reasons.get(fill.order_id, trip.exit_reason)
-        is_over = is_last and positions.may_leave_dust(fill.side, fill.trading_session_id)
-        trip.position = positions.close_dust(after, market, fill.price, fill.at) if is_over else after
-        if trip.position.closed_at is not None:
-            self._closed.append(_to_round_trip(self._open.pop(key), self._data, fill.at))
+        trip.sums.apply(effect)
+        if not trip.sums.quantity or (is_last and _is_over(trip, fill)):
+            del self._open[key]
+            self._closed.append(_to_round_trip(trip, self._data.worth, fill.at, fill.at))
 
 
-def _to_round_trip(trip: _Trip, data: RoundTripInput, last_at: datetime | None) -> RoundTrip:
-    position, quote = trip.position, data.markets[trip.position.market].quote
-    moment = position.closed_at or last_at or position.opened_at
-    percent = divide(EXACT.multiply(position.realized_profit, HUNDRED), trip.entry.cost) if trip.entry.cost else None
+def _is_over(trip: _Trip, fill: Fill) -> bool:
+    """Return whether what the last fill of an order leaves is dust, which ends the trip."""
+    if not positions.may_leave_dust(fill.side, fill.trading_session_id):
+        return False
+    return positions.is_dust(trip.sums.quantity, trip.market, fill.price)
+
+
+def _to_round_trip(trip: _Trip, worth: Worth, closed_at: datetime | None, moment: datetime) -> RoundTrip:
+    sums, entry, quote = trip.sums, trip.entry, trip.market.quote
+    percent = divide(EXACT.multiply(sums.realized_profit, HUNDRED), entry.cost) if entry.cost else None
+    price = entry.price
     return RoundTrip(
-        opened_at=position.opened_at,
-        closed_at=position.closed_at,
+        opened_at=trip.opened_at,
+        closed_at=closed_at,
         side=PositionSide.LONG,
-        quantity=trip.entry.quantity,
-        entry_price=trip.entry.price or ZERO,
+        quantity=entry.quantity,
+        entry_price=price or ZERO,
         exit_price=trip.exit.price,
-        profit=data.worth(quote, position.realized_profit, moment),
+        profit=worth(quote, sums.realized_profit, moment),
         profit_percent=None if percent is None else float(percent),
-        fees=data.worth(quote, position.fees, moment),
+        fees=worth(quote, sums.fees, moment),
         exit_reason=trip.exit_reason,
-        market=position.market,
-        **_excursions(trip),
+        market=trip.market.symbol,
+        **_excursions(trip, price),
     )
 
 
-def _excursions(trip: _Trip) -> dict[str, float]:
+def _excursions(trip: _Trip, entry: Decimal | None) -> dict[str, float]:
     """Return the maximum adverse and favourable excursion from the mean entry price, in percent of it, at least 0.
 
     From the prices of the trip's fills; `with_extremes` adds those of the candles during it (J. Sweeney, Campaign
     Trading, 1996).
     """
-    entry = trip.entry.price
     if not entry:
         return {}
     low, high = min(trip.entry.low, trip.exit.low), max(trip.entry.high, trip.exit.high)

@@ -15,6 +15,7 @@ same fills always give the same position. If no rate was known then, the positio
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, divide
@@ -25,8 +26,7 @@ from domain.model.trading import Position
 from domain.rules.grid import grid_of
 
 
-@dataclass(frozen=True, slots=True)
-class FillEffect:
+class FillEffect(NamedTuple):
     """A fill's effect on a position: the signed change of the base quantity, at a price, and the fees in quote.
 
     `unpriced_fee` is the currency of a fee whose value in quote isn't known, which `fees` leaves out.
@@ -38,9 +38,59 @@ class FillEffect:
     unpriced_fee: str | None = None
 
 
+@dataclass(slots=True)
+class PositionSums:
+    """What the fills of a position have added up to so far: the fields of `Position` that they change.
+
+    It changes in place, for reports of very many fills.
+    """
+
+    quantity: Decimal = ZERO
+    average_price: Decimal | None = None
+    realized_profit: Decimal = ZERO
+    fees: Decimal = ZERO
+    unpriced_fees: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, position: Position) -> "PositionSums":
+        """Return the sums of a position."""
+        return cls(
+            position.quantity,
+            position.average_price,
+            position.realized_profit,
+            position.fees,
+            position.unpriced_fees,
+        )
+
+    def apply(self, effect: FillEffect) -> None:
+        """Add the effect of a fill; of one that sells more than the quantity, the part that is the position's."""
+        if effect.quantity > 0:
+            self._increase(effect)
+        else:
+            self._reduce(_share(effect, min(self.quantity, -effect.quantity)))
+        if effect.unpriced_fee is not None and effect.unpriced_fee not in self.unpriced_fees:
+            self.unpriced_fees = (*self.unpriced_fees, effect.unpriced_fee)
+
+    def _increase(self, effect: FillEffect) -> None:
+        cost = EXACT.multiply(effect.price, effect.quantity)
+        if self.average_price is not None:
+            cost = EXACT.add(EXACT.multiply(self.average_price, self.quantity), cost)
+        self.quantity = EXACT.add(self.quantity, effect.quantity)
+        self.average_price = divide(cost, self.quantity)
+        self.fees = EXACT.add(self.fees, effect.fees)
+        self.realized_profit = EXACT.subtract(self.realized_profit, effect.fees)
+
+    def _reduce(self, effect: FillEffect) -> None:
+        assert self.average_price is not None
+        gain = EXACT.multiply(EXACT.subtract(self.average_price, effect.price), effect.quantity)
+        self.quantity = EXACT.add(self.quantity, effect.quantity)
+        self.fees = EXACT.add(self.fees, effect.fees)
+        self.realized_profit = EXACT.add(EXACT.subtract(self.realized_profit, effect.fees), gain)
+
+
 def fill_effect(fill: Fill, market: Market) -> FillEffect:
     """Return the fill's effect on a position of `market`."""
-    quantity = EXACT.multiply(Decimal(fill.side.sign), fill.quantity)
+    quantity = fill.quantity if fill.side is OrderSide.BUY else EXACT.minus(fill.quantity)
     if fill.fee_currency == market.base:
         return FillEffect(EXACT.subtract(quantity, fill.fee), fill.price, EXACT.multiply(fill.fee, fill.price))
     if fill.fee_currency == market.quote or not fill.fee:
@@ -57,13 +107,20 @@ def apply_fill(position: Position | None, fill: Fill, market: Market, new_id: UU
     position, the part that is the position's closes it, with its share of the fees.
     """
     effect = fill_effect(fill, market)
-    if effect.quantity > 0:
-        current = _opened(fill, new_id) if position is None else _opened_by(position, fill)
-        return _increased(current, effect)
-    if position is None:
+    opens = effect.quantity > 0
+    if position is None and not opens:
         return None
-    closing = _share(effect, min(position.quantity, -effect.quantity))
-    return _reduced(position, closing, fill.at)
+    current = _opened(fill, new_id) if position is None else _opened_by(position, fill) if opens else position
+    sums = PositionSums.of(current)
+    sums.apply(effect)
+    return current.changed(
+        quantity=sums.quantity,
+        average_price=sums.average_price,
+        fees=sums.fees,
+        realized_profit=sums.realized_profit,
+        unpriced_fees=sums.unpriced_fees,
+        closed_at=current.closed_at if opens or sums.quantity else fill.at,
+    )
 
 
 def close_dust(position: Position, market: Market, price: Decimal, at: datetime) -> Position:
@@ -106,10 +163,6 @@ def _share(effect: FillEffect, sold: Decimal) -> FillEffect:
     return FillEffect(-sold, effect.price, fees, effect.unpriced_fee)
 
 
-def _with_currency(known: tuple[str, ...], currency: str | None) -> tuple[str, ...]:
-    return known if currency is None or currency in known else (*known, currency)
-
-
 def _opened(fill: Fill, position_id: UUID) -> Position:
     return Position(
         id=position_id,
@@ -124,29 +177,3 @@ def _opened(fill: Fill, position_id: UUID) -> Position:
 def _opened_by(position: Position, fill: Fill) -> Position:
     """Return the position opened no later than by this fill: venues may report an earlier one after a later one."""
     return position if position.opened_at <= fill.at else position.changed(opened_at=fill.at)
-
-
-def _increased(position: Position, effect: FillEffect) -> Position:
-    quantity = EXACT.add(position.quantity, effect.quantity)
-    before = EXACT.multiply(position.average_price or ZERO, position.quantity)
-    cost = EXACT.add(before, EXACT.multiply(effect.price, effect.quantity))
-    return position.changed(
-        quantity=quantity,
-        average_price=divide(cost, quantity),
-        fees=EXACT.add(position.fees, effect.fees),
-        realized_profit=EXACT.subtract(position.realized_profit, effect.fees),
-        unpriced_fees=_with_currency(position.unpriced_fees, effect.unpriced_fee),
-    )
-
-
-def _reduced(position: Position, effect: FillEffect, at: datetime) -> Position:
-    assert position.average_price is not None
-    gain = EXACT.multiply(EXACT.subtract(position.average_price, effect.price), effect.quantity)
-    quantity = EXACT.add(position.quantity, effect.quantity)
-    return position.changed(
-        quantity=quantity,
-        fees=EXACT.add(position.fees, effect.fees),
-        realized_profit=EXACT.add(EXACT.subtract(position.realized_profit, effect.fees), gain),
-        unpriced_fees=_with_currency(position.unpriced_fees, effect.unpriced_fee),
-        closed_at=None if quantity else at,
-    )

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from domain.core.pagination import KeysetPage, TimeKeysetPage
-from domain.model.fill_lines import FillLines, FillPlace
+from domain.model.fill_lines import FillLines, FillPlace, FillSums
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.model.orders import Fill, OrderRole
 from domain.model.price_ranges import PriceRanges
@@ -67,8 +67,7 @@ class FillSpan:
     cuts: tuple[datetime, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OrderFacts:
+class OrderFacts(NamedTuple):
     """An order's role, and the price that its slippage is measured from."""
 
     id: UUID
@@ -113,12 +112,18 @@ class ReportRepository(Protocol):
         """Return the markets of the selected fills, each with the currencies of their fees."""
         ...
 
-    async def order_facts(self, order_ids: Sequence[UUID]) -> list[OrderFacts]:
-        """Return what a report needs of orders."""
+    async def fill_sums(self, user_id: UUID, order_filter: OrderFilter) -> list[FillSums]:
+        """Return the exact sums of the selected fills, by market, side and fee currency."""
         ...
 
-    async def with_fills_from(self, order_ids: Sequence[UUID], start: datetime, end: datetime) -> set[UUID]:
-        """Return those of the orders that have a fill from `start` to before `end`."""
+    async def order_facts(self, user_id: UUID, order_filter: OrderFilter) -> list[OrderFacts]:
+        """Return what a report needs of the orders of the selected fills."""
+        ...
+
+    async def with_fills_from(
+        self, user_id: UUID, order_filter: OrderFilter, start: datetime, end: datetime
+    ) -> set[UUID]:
+        """Return those of the orders of the selected fills that also have a fill from `start` to before `end`."""
         ...
 
     async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:

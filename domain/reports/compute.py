@@ -11,11 +11,12 @@ from uuid import UUID
 
 from domain.core.money import EXACT, ZERO, plain
 from domain.model.conversion import CurrencyGraph
+from domain.model.fill_lines import FillSums
 from domain.model.markets import Market, MarketSymbol
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Report, ReportNote, ReportNoteCode, ReportResult, ReportScope
 from domain.model.trading import Account, AccountTransfer
-from domain.performance.equity_curve import replay
+from domain.performance.equity_curve import replay, replay_sums
 from domain.performance.fills_ledger import ReportData, compute_result
 from domain.portfolio.discrepancies import significant_differences
 from domain.ports.orders import OrderFilter
@@ -111,31 +112,32 @@ class ReportComputer:
         holdings, newest = self._opening_holdings(subject), dict[MarketSymbol, Fill]()
         edges = sorted({span.first, start, *(cut for cut in span.cuts if cut < report.to), report.to})
         for after, before in pairwise(edges):
-            read = await self._reading.orders.list_all_fills(
-                report.user_id, replace(subject.filter, start=after, end=before)
-            )
-            fills, known = self._listed(read), list(newest.values())
-            newest |= {fill.market: fill for fill in fills}
+            selected = replace(subject.filter, start=after, end=before)
+            read = await self._reading.orders.list_all_fills(report.user_id, selected)
+            sums = await self._reading.reports.fill_sums(report.user_id, selected)
+            fills, known = self._listed(read, sums), list(newest.values())
+            newest |= _newest(fills, len(facts.markets))
             if before <= start:
-                data = await self._window(subject, facts, (start, start), {}, fills, [], [])
+                data = await self._window(subject, selected, facts, (start, start), {}, fills, [], [])
                 yield Window(data, len(fills), is_earlier=True)
-                holdings = replay(holdings, read, self._markets)
+                holdings = replay_sums(holdings, sums, self._markets)
                 continue
             if after == start:
                 holdings = with_transfers(holdings, [each for each in transfers if each.at <= report.from_])
             since = report.from_ + _INSTANT if after == start else after
             paid = [each for each in transfers if since <= each.at < before]
             until = end if before == report.to else before
-            data = await self._window(subject, facts, (after, until), holdings, [], fills, paid)
+            data = await self._window(subject, selected, facts, (after, until), holdings, [], fills, paid)
             notes = self._notes(subject, transfers) if before == report.to else ()
             if before == report.to:
                 notes = (*notes, *await self._unexplained_notes(subject))
             yield Window(replace(data, notes=notes, priced_by=known), len(fills), is_earlier=False)
-            holdings = with_transfers(replay(holdings, read, self._markets), paid)
+            holdings = with_transfers(replay_sums(holdings, sums, self._markets), paid)
 
     async def _window(
         self,
         subject: Subject,
+        selected: OrderFilter,
         facts: "_Facts",
         period: tuple[datetime, datetime],
         holdings: Mapping[str, Decimal],
@@ -153,8 +155,7 @@ class ReportComputer:
         if start < end:
             prices = PriceSource(self._reading.prices, graph, start, end)
             marks = await prices.marks(facts.traded, moments, into, facts.markets)
-        ids = list({fill.order_id for fill in [*earlier, *fills]})
-        orders = await self._reading.reports.order_facts(ids)
+        orders = await self._reading.reports.order_facts(self._report.user_id, selected)
         after = end if fills else max((fill.at for fill in earlier), default=end) + _INSTANT
         in_period = replace(subject.filter, start=self._report.from_)
         return ReportData(
@@ -173,7 +174,9 @@ class ReportComputer:
             arrival_prices={order.id: order.arrival_price for order in orders if order.arrival_price is not None},
             order_counts=await self._reading.orders.count_by_status(self._report.user_id, in_period),
             graph=graph,
-            unfinished=await self._reading.reports.with_fills_from(ids, after, self._report.to),
+            unfinished=await self._reading.reports.with_fills_from(
+                self._report.user_id, selected, after, self._report.to
+            ),
         )
 
     async def _whole(self, subject: Subject) -> ReportData:
@@ -194,7 +197,7 @@ class ReportComputer:
         moments: dict[str, set[datetime]] = {currency: set() for currency in currencies}
         for transfer in paid:
             moments[transfer.currency].add(transfer.at)
-        orders = await self._reading.reports.order_facts(list({fill.order_id for fill in all_fills}))
+        orders = await self._reading.reports.order_facts(report.user_id, subject.filter)
         in_period = replace(subject.filter, start=report.from_)
         return ReportData(
             venue=account.venue,
@@ -226,8 +229,10 @@ class ReportComputer:
             return {}
         return {subject.account.currency: subject.session.start_equity or ZERO}
 
-    def _listed(self, fills: Sequence[Fill]) -> list[Fill]:
-        """Return the fills on known markets, and remember the others for a note."""
+    def _listed(self, fills: Sequence[Fill], sums: Iterable[FillSums]) -> Sequence[Fill]:
+        """Return the fills on known markets, and remember the others for a note; `sums` are those of the fills."""
+        if all(each.market in self._markets for each in sums):
+            return fills
         unlisted = {fill.market: fill for fill in fills if fill.market not in self._markets}
         self._unlisted += unlisted.values()
         return [fill for fill in fills if fill.market not in unlisted]
@@ -327,6 +332,16 @@ class ReportComputer:
             )
             notes.append(ReportNote(ReportNoteCode.OPENING_ESTIMATED, message))
         return tuple(notes)
+
+
+def _newest(fills: Sequence[Fill], markets: int) -> dict[MarketSymbol, Fill]:
+    """Return the newest fill of each market, of which there are at most so many."""
+    newest: dict[MarketSymbol, Fill] = {}
+    for fill in reversed(fills):
+        newest.setdefault(fill.market, fill)
+        if len(newest) == markets:
+            break
+    return newest
 
 
 async def compute_in_thread(data: ReportData) -> ReportResult:

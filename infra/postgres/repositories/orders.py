@@ -43,6 +43,7 @@ from infra.postgres.rows.orders import (
     SELECT_ORDER,
     fill_from_row,
     fill_params,
+    fills_from_rows,
     order_from_row,
     order_params,
 )
@@ -342,7 +343,7 @@ class PostgresOrders(Repository):
         return [order_from_row(row) for row in await self._connection.fetch(text, *arguments)]
 
     async def _all_fills(self, text: str, *arguments: object) -> list[Fill]:
-        return [fill_from_row(row) for row in await self._connection.fetch(text, *arguments)]
+        return fills_from_rows(await self._connection.fetch(text, *arguments))
 
 
 def _user_conditions(user_id: UUID, conditions: list[Condition]) -> list[Condition]:

@@ -1,15 +1,16 @@
 """Reports in PostgreSQL."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
 from asyncpg import Record
 
 from domain.core.pagination import KeysetPage
-from domain.model.fill_lines import FillLines, FillPlace
+from domain.model.fill_lines import FillLines, FillPlace, FillSums
 from domain.model.markets import MarketSymbol
+from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, OrderRole
 from domain.model.reports import Report, ReportResult, ReportScope
 from domain.ports.orders import OrderFilter
@@ -17,7 +18,7 @@ from domain.ports.reports import FillSpan, OrderFacts
 from infra.postgres.repositories.base import Repository
 from infra.postgres.repositories.order_conditions import fill_conditions
 from infra.postgres.rows.columns import members_by_value, to_json
-from infra.postgres.rows.orders import SELECT_FILL, fill_from_row
+from infra.postgres.rows.orders import SELECT_FILL, fills_from_rows
 from infra.postgres.sql import Condition, where
 
 _COLUMNS = """
@@ -46,6 +47,8 @@ FROM fills"""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_PLACE = 100
 """Bytes of a time and an id at the end of a line."""
+_SIDES = members_by_value(OrderSide)
+_ROLES = members_by_value(OrderRole)
 _SCOPES = members_by_value(ReportScope)
 _RESULT = msgspec.json.Decoder(ReportResult)
 
@@ -75,7 +78,7 @@ class PostgresReports(Repository):
         return [row["id"] for row in await self._connection.fetch(ACCOUNTS, user_id, end, limit)]
 
     async def fill_span(self, user_id: UUID, order_filter: OrderFilter, every: int) -> FillSpan | None:
-        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter)])
+        clause, arguments = _selected(user_id, order_filter)
         query = f"""
             SELECT max(number), min(at), max(at), array_agg(DISTINCT at) FILTER (WHERE number % {every:d} = 0)
             FROM (SELECT at, row_number() OVER (ORDER BY at, id) AS number FROM fills{clause}) AS numbered"""
@@ -85,23 +88,40 @@ class PostgresReports(Repository):
         return FillSpan(row[0], row[1], row[2], tuple(sorted(row[3] or ())))
 
     async def fill_currencies(self, user_id: UUID, order_filter: OrderFilter) -> list[tuple[MarketSymbol, str]]:
-        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter)])
+        clause, arguments = _selected(user_id, order_filter)
         rows = await self._connection.fetch(f"SELECT DISTINCT market, fee_currency FROM fills{clause}", *arguments)
         return [(MarketSymbol.parse(market), currency) for market, currency in rows]
 
-    async def order_facts(self, order_ids: Sequence[UUID]) -> list[OrderFacts]:
-        query = "SELECT id, role, arrival_price FROM orders WHERE id = ANY($1)"
-        rows = await self._connection.fetch(query, list(order_ids))
-        return [OrderFacts(id_, OrderRole(role), price) for id_, role, price in rows]
+    async def fill_sums(self, user_id: UUID, order_filter: OrderFilter) -> list[FillSums]:
+        clause, arguments = _selected(user_id, order_filter)
+        query = f"""
+            SELECT market, side, fee_currency, sum(quantity), sum(price * quantity), sum(fee)
+            FROM fills{clause} GROUP BY market, side, fee_currency"""
+        rows = await self._connection.fetch(query, *arguments)
+        return [FillSums(MarketSymbol.parse(market), _SIDES[side], *values) for market, side, *values in rows]
 
-    async def with_fills_from(self, order_ids: Sequence[UUID], start: datetime, end: datetime) -> set[UUID]:
-        query = "SELECT DISTINCT order_id FROM fills WHERE order_id = ANY($1) AND at >= $2 AND at < $3"
-        return {row["order_id"] for row in await self._connection.fetch(query, list(order_ids), start, end)}
+    async def order_facts(self, user_id: UUID, order_filter: OrderFilter) -> list[OrderFacts]:
+        clause, arguments = _selected(user_id, order_filter)
+        query = f"""
+            SELECT id, role, arrival_price::text FROM orders WHERE id IN (SELECT order_id FROM fills{clause})"""
+        rows = await self._connection.fetch(query, *arguments)
+        return [OrderFacts(id_, _ROLES[role], None if price is None else Decimal(price)) for id_, role, price in rows]
+
+    async def with_fills_from(
+        self, user_id: UUID, order_filter: OrderFilter, start: datetime, end: datetime
+    ) -> set[UUID]:
+        clause, arguments = _selected(user_id, order_filter)
+        place = len(arguments) + 1
+        query = f"""
+            SELECT DISTINCT order_id FROM fills WHERE at >= ${place} AND at < ${place + 1}
+            AND order_id IN (SELECT order_id FROM fills{clause})"""
+        rows = await self._connection.fetch(query, *arguments, start, end)
+        return {row["order_id"] for row in rows}
 
     async def fill_lines(
         self, user_id: UUID, order_filter: OrderFilter, after: FillPlace | None, limit: int
     ) -> FillLines:
-        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter), *_after(after)])
+        clause, arguments = _selected(user_id, order_filter, after)
         text, count = await self._connection.copy_to_csv(
             f"{FILL_LINES}{clause} ORDER BY at, id LIMIT {limit:d}", *arguments
         )
@@ -109,7 +129,7 @@ class PostgresReports(Repository):
 
     async def fills_page(self, user_id: UUID, order_filter: OrderFilter, after: Fill | None, limit: int) -> list[Fill]:
         place = None if after is None else (after.at, after.id)
-        clause, arguments = where([("user_id = {}", user_id), *fill_conditions(order_filter), *_after(place)])
+        clause, arguments = _selected(user_id, order_filter, place)
         return await self._fills(f"{SELECT_FILL}{clause} ORDER BY at, id LIMIT {limit:d}", *arguments)
 
     async def set_result(self, report_id: UUID, result: ReportResult) -> None:
@@ -120,7 +140,7 @@ class PostgresReports(Repository):
         return None if stored is None else _RESULT.decode(stored)
 
     async def _fills(self, text: str, *arguments: object) -> list[Fill]:
-        return [fill_from_row(row) for row in await self._connection.fetch(text, *arguments)]
+        return fills_from_rows(await self._connection.fetch(text, *arguments))
 
     async def _report(self, text: str, *arguments: object) -> Report | None:
         row = await self._connection.fetchrow(text, *arguments)
@@ -142,6 +162,11 @@ def report_from_row(row: Record) -> Report:
         schedule_id=row["schedule_id"],
         schedule_period=row["schedule_period"],
     )
+
+
+def _selected(user_id: UUID, order_filter: OrderFilter, after: FillPlace | None = None) -> tuple[str, list[object]]:
+    """Return the WHERE clause, with its arguments, of a user's selected fills after a place."""
+    return where([("user_id = {}", user_id), *fill_conditions(order_filter), *_after(after)])
 
 
 def _after(place: FillPlace | None) -> list[Condition]:

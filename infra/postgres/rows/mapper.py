@@ -1,6 +1,6 @@
 """Maps dataclasses to rows whose columns have the names of the fields, so that each column is named only once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from types import MappingProxyType
@@ -16,7 +16,7 @@ class RowMapper(Generic[T]):
 
     `decoders` and `encoders` convert those fields, by name, that asyncpg doesn't convert itself; they are given None
     too, for a column that is NULL and a field that is None. `derived` fields are no columns: they are read by these
-    expressions, and never written.
+    expressions, and never written. `texts` are read as text, which is several times as quick for a numeric column.
     """
 
     def __init__(
@@ -26,6 +26,7 @@ class RowMapper(Generic[T]):
         decoders: Mapping[str, Callable[[Any], object]],
         encoders: Mapping[str, Callable[[Any], object]],
         derived: Mapping[str, str] = MappingProxyType({}),
+        texts: Collection[str] = (),
     ) -> None:
         names = tuple(field.name for field in fields(class_))  # type: ignore[arg-type]  # a dataclass
         self._names = tuple(name for name in names if name not in derived)
@@ -36,7 +37,8 @@ class RowMapper(Generic[T]):
         self._values = attrgetter(*self._names)
         self.columns = ", ".join(self._names)
         self.placeholders = ", ".join(map(self.placeholder, self._names))
-        selected = (f"{derived[name]} AS {name}" if name in derived else name for name in names)
+        read = {**{name: f"{name}::text" for name in texts}, **derived}
+        selected = (f"{read[name]} AS {name}" if name in read else name for name in names)
         self.select = f"SELECT {', '.join(selected)} FROM {table}"
 
     def __len__(self) -> int:
@@ -70,6 +72,14 @@ class RowMapper(Generic[T]):
     def from_row(self, row: Record | Mapping[str, Any]) -> T:
         """Return the object in a row that has all columns and derived fields, in any order."""
         return self._class(*[row[name] if decode is None else decode(row[name]) for name, decode in self._decoders])
+
+    def from_rows(self, rows: Sequence[Record]) -> list[T]:
+        """Return the objects in rows of `select`, column by column: quicker for very many."""
+        if not rows:
+            return []
+        columns = zip(self._decoders, zip(*rows, strict=True), strict=True)
+        values = [column if decode is None else map(decode, column) for (_, decode), column in columns]
+        return list(map(self._class, *values))
 
     def params(self, value: T) -> tuple[object, ...]:
         """Return the values of all columns, in the order of the fields."""

@@ -1,5 +1,7 @@
 """Orders and fills as rows: their columns, statements, and the conversion both ways."""
 
+from decimal import Decimal
+
 import msgspec
 
 from domain.model.order_side import OrderSide
@@ -64,7 +66,17 @@ _ORDERS = RowMapper(
     encoders={"market": str, "denials": _encode_denials},
 )
 _FILLS = RowMapper(
-    "fills", Fill, decoders={"market": market_symbol, "side": _SIDES.__getitem__}, encoders={"market": str}
+    "fills",
+    Fill,
+    decoders={
+        "market": market_symbol,
+        "side": _SIDES.__getitem__,
+        "price": Decimal,
+        "quantity": Decimal,
+        "fee": Decimal,
+    },
+    encoders={"market": str},
+    texts=("price", "quantity", "fee"),
 )
 
 ORDER_COLUMNS = _ORDERS.columns
@@ -87,4 +99,5 @@ order_from_row = _ORDERS.from_row
 order_params = _ORDERS.params
 order_placeholder = _ORDERS.placeholder
 fill_from_row = _FILLS.from_row
+fills_from_rows = _FILLS.from_rows
 fill_params = _FILLS.params

@@ -10,8 +10,10 @@ from domain.core.pagination import KeysetPage
 from domain.model.fill_lines import FillLines
 from domain.model.order_side import OrderSide
 from domain.model.orders import Fill, Order, OrderStatus
+from domain.performance.equity_curve import replay, replay_sums
 from domain.ports.lists import Owner
 from domain.ports.orders import OrderFilter
+from domain.ports.reports import OrderFacts
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
 from infra.postgres.repositories.list_tables import PostgresLists
@@ -20,6 +22,7 @@ from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.reports import PostgresReports
 from infra.report_files.tables import fill_table
 from tests.support.fill_lines import fill_lines
+from tests.support.orders import BTC, a_market
 from tests.support.trading import ETH, World, at, new_id
 
 ALL = OrderFilter()
@@ -160,3 +163,38 @@ async def test_the_lines_of_fills_are_the_users_own_and_the_selected_ones(
     assert (await reports.fill_lines(stranger.user.id, ALL, None, 9)) == FillLines(b"", 0, None)
     filled = OrderFilter(account_id=world.account.id, statuses=(order.status,), start=at(5), end=at(6))
     assert (await reports.fill_lines(world.user.id, filled, None, 9)).count == 1
+
+
+async def test_the_sums_of_fills_are_what_they_do_to_the_holdings(
+    connection: Connection, orders: PostgresOrders, world: World, stranger: World, order: Order
+) -> None:
+    final = world.order(status=OrderStatus.FILLED, side=OrderSide.SELL)
+    await orders.add(final)
+    stored = await _stored(
+        orders,
+        [
+            world.fill(order, at=at(1), price=Decimal("0.1"), quantity=Decimal("1E-18"), fee_currency="BNB"),
+            world.fill(order, at=at(2), price=Decimal("1E+17"), quantity=Decimal("0.7"), fee=Decimal("-0.5")),
+            world.fill(final, at=at(3), price=Decimal(3), quantity=Decimal("0.2"), fee_currency="BTC"),
+            world.fill(order, at=at(4), market=ETH),
+        ],
+    )
+    reports, held = PostgresReports(connection), {"USDT": Decimal(7)}
+    for markets in ({}, {BTC: a_market(), ETH: a_market(symbol=ETH, base="ETH")}):
+        for until in range(6):
+            sums = await reports.fill_sums(world.user.id, OrderFilter(end=at(until)))
+            assert replay_sums(held, sums, markets) == replay(held, [f for f in stored if f.at < at(until)], markets)
+    assert await reports.fill_sums(stranger.user.id, ALL) == []
+
+
+async def test_orders_with_later_fills_are_those_of_the_selected_ones(
+    connection: Connection, orders: PostgresOrders, world: World, order: Order
+) -> None:
+    other = world.order(status=OrderStatus.FILLED, arrival_price=Decimal("1.50"))
+    await orders.add(other)
+    await _stored(orders, [world.fill(order, at=at(1)), world.fill(order, at=at(5)), world.fill(other, at=at(6))])
+    reports, first = PostgresReports(connection), OrderFilter(start=at(0), end=at(2))
+    for end, found in ((at(5), set()), (at(9), {order.id})):
+        assert await reports.with_fills_from(world.user.id, first, at(2), end) == found
+    (facts,) = await reports.order_facts(world.user.id, OrderFilter(start=at(6)))
+    assert facts == OrderFacts(other.id, other.role, Decimal("1.50"))
