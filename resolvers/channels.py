@@ -49,4 +49,4 @@ async def rotate(context: RequestContext, channel_id: UUID) -> tuple[Notificatio
 
 async def test(context: RequestContext, channel_id: UUID) -> ChannelDelivery:
     """Send a test message to a channel of the user."""
-    return await context.services.channels.test(context.require(ApiScope.ADMIN), channel_id)
+    return await context.services.channels.test(context.require_user(ApiScope.ADMIN), channel_id)

@@ -13,7 +13,6 @@ from domain.core.csv_rows import Cell, csv_text
 from domain.core.errors import RequestFault
 from domain.core.money import plain, rounded
 from domain.core.pagination import KeysetPage
-from domain.core.validation import normalise_email
 from domain.market_data.catalogue import MarketCatalogue
 from domain.model.equity import EquityInterval, StoredEquity
 from domain.model.profit import ProfitGroup, ProfitGrouping, ProfitPeriod
@@ -22,12 +21,12 @@ from domain.model.trading import Account
 from domain.model.users import User
 from domain.performance.profit_groups import profit_query
 from domain.portfolio.equity_history import equity_history, history_period
-from domain.ports.unit_of_work import UnitOfWork
 from domain.reports.past_rates import PastRates
 from domain.reports.profit_summary import profit_summary
 from domain.reports.tax_export import TaxExport, TaxRequest
 from domain.users.profile import currency_code
 from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.user_scope import found_user
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
@@ -158,25 +157,13 @@ class AccountReads:
             await catalogue.refresh()
             try:
                 async with database.read_only() as reading:
-                    user = await _user(reading, self._email)
+                    user = await found_user(reading, self._email)
                     accounts = await reading.accounts.list_page(user.id, KeysetPage(limit=MAX_ACCOUNTS))
                 if not accounts:
                     raise BadArgument(f"{user.email} has no account")
                 yield _Opened(database, user, accounts, catalogue)
             finally:
                 await database.close()
-
-
-async def _user(reading: UnitOfWork, email: str | None) -> User:
-    if email is None:
-        only = await reading.users.only_user()
-        if only is None:
-            raise BadArgument("the engine has no user or several; write --user and an email")
-        return only
-    found = await reading.users.get_by_email(normalise_email(email))
-    if found is None:
-        raise BadArgument(f"nobody is registered as {email}")
-    return found[0]
 
 
 def _valid(read: Callable[[], T]) -> T:

@@ -8,8 +8,10 @@ import typer
 from typer.core import TyperGroup
 
 from infra.cli.accounts import account_app
+from infra.cli.alerts import alert_app
 from infra.cli.backfill import backfill
 from infra.cli.backtest import backtest
+from infra.cli.channels import channel_app
 from infra.cli.doctor import doctor
 from infra.cli.exit_codes import INTERRUPTED, USAGE_ERROR
 from infra.cli.halts import halt, resume
@@ -49,6 +51,8 @@ for name, commands in {
     "schema": schema_app,
     "user": user_app,
     "account": account_app,
+    "alert": alert_app,
+    "channel": channel_app,
     "plan": plan_app,
     "report": report_app,
     "import": import_app,

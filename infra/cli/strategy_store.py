@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.core.errors import InputError
-from domain.core.validation import normalise_email, normalise_name
+from domain.core.validation import normalise_name
 from domain.model.strategies import Strategy, StrategyVersion
 from domain.ports.unit_of_work import UnitOfWork
 from domain.trading.strategies import StrategyRequest, StrategyService
 from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.user_scope import found_user
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
@@ -109,16 +110,8 @@ async def _open_database(settings: Settings) -> AsyncGenerator[PostgresDatabase]
 
 
 async def found_user_id(reading: UnitOfWork, email: str | None) -> UUID:
-    """Return the user with that email, by default the only one; raises `BadArgument`."""
-    if email is None:
-        only = await reading.users.only_user()
-        if only is None:
-            raise BadArgument("the engine has no user or several; write --user and an email")
-        return only.id
-    found = await reading.users.get_by_email(normalise_email(email))
-    if found is None:
-        raise BadArgument(f"nobody is registered as {email}")
-    return found[0].id
+    """Return the id of the user with that email, by default of the only one; raises `BadArgument`."""
+    return (await found_user(reading, email)).id
 
 
 async def found_strategy(reading: UnitOfWork, user_id: UUID, name_or_id: str) -> Strategy:

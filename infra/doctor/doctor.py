@@ -21,11 +21,10 @@ from infra.doctor.software import check_versions
 from infra.doctor.venues import check_keys, check_venue, live_accounts
 from infra.doctor.web import check_descriptors, check_encryption, check_listening
 from infra.postgres.connection import Connection
-from infra.runtime.data_dir import KEY_FILE, holder
+from infra.runtime.data_dir import holder, known_secret_key
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import SANDBOX, venues
 from infra.security import AesVault
-from infra.setting_types import decode_secret_key
 from infra.settings import BadSettings, Settings, load_settings, settings_in_spite_of_unknown
 from infra.venues.registry import Venues
 
@@ -110,15 +109,8 @@ async def _keys(
 ) -> Sequence[Finding]:
     try:
         accounts = await live_accounts(connection)
-        key = await in_daemon_thread(partial(_secret_key, settings, folder))
+        key = await in_daemon_thread(partial(known_secret_key, settings, folder))
     except (Unavailable, OSError, ValueError):
         return [skipped("keys", "the accounts, or the secret key, can't be read")]
     vault = AesVault(key, settings.earlier_keys) if key is not None else None
     return await bounded("keys", partial(check_keys, all_venues, accounts, vault), limit_seconds)
-
-
-def _secret_key(settings: Settings, folder: Path) -> bytes | None:
-    if settings.secret_key is not None:
-        return decode_secret_key(settings.secret_key.get_secret_value())
-    path = folder / KEY_FILE
-    return decode_secret_key(path.read_text("ascii").strip()) if path.exists() else None

@@ -133,3 +133,11 @@ def held_data_dir(settings: Settings) -> Iterator[DataDir | None]:
         yield data_dir
     finally:
         data_dir.release()
+
+
+def known_secret_key(settings: Settings, folder: Path) -> bytes | None:
+    """Return the key that seals credentials without making one; None if there is none yet."""
+    if settings.secret_key is not None:
+        return decode_secret_key(settings.secret_key.get_secret_value())
+    path = folder / KEY_FILE
+    return decode_secret_key(path.read_text("ascii").strip()) if path.exists() else None

@@ -382,18 +382,18 @@ async def test_what_exceeds_the_cap_is_summed_up_later(notifying: Notifying) -> 
 
 async def test_the_test_button_sends_one_message_and_says_how_that_ended(notifying: Notifying) -> None:
     channel, secret = await notifying.webhook()
-    delivery = await notifying.service.test(notifying.identity, channel.id)
+    delivery = await notifying.service.test(notifying.user, channel.id)
     assert delivery.status is DeliveryStatus.DELIVERED
     (request,) = notifying.receiver.requests
     assert is_signed(request, secret)
     assert request.json["type"] == "TEST"
     notifying.receiver.refuse(500, text="our internals")
-    delivery = await notifying.service.test(notifying.identity, channel.id)
+    delivery = await notifying.service.test(notifying.user, channel.id)
     assert (delivery.status, delivery.error) == (DeliveryStatus.FAILED, "The receiver answered 500.")
     for _ in range(3):
-        await notifying.service.test(notifying.identity, channel.id)
+        await notifying.service.test(notifying.user, channel.id)
     with pytest.raises(RateLimited):
-        await notifying.service.test(notifying.identity, channel.id)
+        await notifying.service.test(notifying.user, channel.id)
     assert (await notifying.stored(channel)).sequence == channel.sequence
 
 
