@@ -5,7 +5,7 @@ The book is the sandbox's own. Candles close and trades happen when a test asks 
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from domain.model.trading import (
     TradingSession,
 )
 from domain.model.users import User
+from domain.ports.market_data import VenueGap, VenueUnreachable
 from domain.ports.orders import OrderFilter
 from domain.trading.close_requests import PositionService
 from domain.trading.dependencies import TradingDependencies, TradingTimings
@@ -59,6 +60,7 @@ from tests.support.whole_fills import WholeFills
 MINUTE = timedelta(minutes=1)
 ALWAYS = "close > 0"
 NEVER = "close < 0"
+RETRY_SECONDS = 0.1
 _LEASE_SECONDS = 120.0
 QUOTE_500 = Sizing(quote_amount=Decimal(500))
 
@@ -71,6 +73,7 @@ class ScriptedFeed:
         self.venue_time = Timeframe.M1.open_time(datetime.now(UTC))
         self._database, self._bus, self._venues = database, bus, venues
         self._numbers = 0
+        self._first_prices: dict[MarketSymbol, Decimal] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -81,15 +84,15 @@ class ScriptedFeed:
         self.price = await self.add_market(BTC)
 
     async def add_market(self, market: MarketSymbol, history: int = 50) -> Decimal:
-        """Store flat candles of a market up to now, start to copy its book, and return its price."""
-        async with aclosing(self._venues.public("sandbox").depth(market)) as books:
-            price = (await anext(books)).asks[0].price
+        """Start to copy a market's book, store flat candles of it up to now, and return its price."""
+        self.follow_book(market)
+        await eventually(lambda: market in self._first_prices, f"the sandbox's book of {market}")
+        price = self._first_prices[market]
         start = self.venue_time - history * MINUTE
         candles = [self.candle(start + index * MINUTE, market, close=price) for index in range(history)]
         async with self._database.transaction() as transaction:
             await transaction.market_data.ensure_candle_partitions(start, self.venue_time)
             await transaction.market_data.upsert_candles(candles)
-        self.follow_book(market)
         return price
 
     def follow_book(self, market: MarketSymbol = BTC) -> None:
@@ -155,11 +158,16 @@ class ScriptedFeed:
         await self._bus.publish(trades_topic(BTC), codec.encode_trades([trade]))
 
     async def _copy_book(self, market: MarketSymbol) -> None:
-        async with aclosing(self._venues.public("sandbox").depth(market)) as books:
-            async for book in books:
-                status = FeedStatus(market, FeedState.LIVE, datetime.now(UTC))
-                await self._bus.publish(status_topic(market), codec.encode_status(status))
-                await self._bus.publish(depth_topic(market), codec.encode_depth(_in_epoch(book)))
+        """Copy the book; begin again after a gap or an error of the connection, as a collector does."""
+        while True:
+            with suppress(VenueGap, VenueUnreachable):
+                async with aclosing(self._venues.public("sandbox").depth(market)) as books:
+                    async for book in books:
+                        self._first_prices.setdefault(market, book.asks[0].price)
+                        status = FeedStatus(market, FeedState.LIVE, datetime.now(UTC))
+                        await self._bus.publish(status_topic(market), codec.encode_status(status))
+                        await self._bus.publish(depth_topic(market), codec.encode_depth(_in_epoch(book)))
+            await asyncio.sleep(RETRY_SECONDS)
 
 
 class TradingNode:
