@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from domain.execution.service import OrderService
-from domain.model.orders import Order, OrderStatus
+from domain.model.orders import Order, OrderType
 from domain.model.protection import ExitLevel
 from domain.rules.bracket_request import BracketRequest
 from domain.rules.order_request import OrderRequest
@@ -12,8 +12,8 @@ from domain.rules.order_request import OrderRequest
 class WholeFills(OrderService):
     """Returns an order at the market once it has ended.
 
-    One that several levels of the book fill is filled in part first, if the venue's stream tells its fills one by one
-    before the answer to the request comes.
+    Where the venue's stream is faster than the answer to the request, such an order is open for a moment, and filled in
+    part if several levels of the book fill it.
     """
 
     async def place(
@@ -30,6 +30,6 @@ class WholeFills(OrderService):
         return await self._whole(await super().wait_for_answer(user_id, order_id))
 
     async def _whole(self, order: Order) -> Order:
-        if not (order.type.trades_at_market and order.status is OrderStatus.PARTIALLY_FILLED):
+        if order.type is not OrderType.MARKET or order.status.is_final:
             return order
         return await self.wait_until(order.user_id, order.id, lambda now: now.status.is_final)
