@@ -18,7 +18,7 @@ from domain.model.users import User
 from domain.notifications import messages
 from domain.notifications.channels import ChannelChanges
 from domain.notifications.deliverer import FAULT, DelivererOptions
-from domain.notifications.messages import EncodeId, event_message
+from domain.notifications.messages import EncodeId, ReportUrl, event_message
 from domain.users.recent_sign_in import RECENT
 from infra.postgres.pool import Pool
 from infra.security import AesVault, reseal_channels
@@ -486,10 +486,12 @@ async def test_an_event_that_cannot_be_read_delays_the_channel_and_ends_in_its_g
 async def test_an_event_that_cannot_be_written_down_is_logged_as_refused_and_nothing_comes_twice(
     notifying: Notifying, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(channel: NotificationChannel, event: UserEvent, encode_id: EncodeId) -> ChannelMessage:
+    def fails(
+        channel: NotificationChannel, event: UserEvent, encode_id: EncodeId, report_url: ReportUrl
+    ) -> ChannelMessage:
         if event.message == "two":
             raise KeyError("two")
-        return event_message(channel, event, encode_id)
+        return event_message(channel, event, encode_id, report_url)
 
     channel, _ = await notifying.webhook()
     await notifying.alert("one", "two")
