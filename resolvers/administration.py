@@ -1,14 +1,17 @@
 """What operators see and do: users, and what becomes of them."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.administration.operator_report import read_operator_report, report_period
 from domain.administration.overview import read_overview
 from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import CursorScope, Page
 from domain.core.validation import normalise_email
 from domain.model.administration import ManagedUser, UserCounts, UserFilter, as_managed
+from domain.model.operator_reports import OperatorReport
 from domain.model.overview import Overview
 from domain.model.trading_state import ENGINE_ID
 from domain.model.users import Activity, ActivityAuthor, ApiScope, UserRole
@@ -60,6 +63,13 @@ async def overview(context: RequestContext) -> Overview:
     """Return how the engine is doing."""
     async with context.reads.read_only() as reading:
         return await read_overview(reading, context.services.clock)
+
+
+async def report(context: RequestContext, start: datetime | None, end: datetime | None) -> OperatorReport:
+    """Return the numbers of a period over all users; raises `RequestFault` (INVALID) for a period that can't be."""
+    period = report_period(start, end, context.services.clock.now())
+    async with context.reads.read_only() as reading:
+        return await read_operator_report(reading, *period)
 
 
 async def managed_user(context: RequestContext, user_id: UUID) -> ManagedUser | None:

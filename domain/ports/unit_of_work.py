@@ -25,6 +25,7 @@ from domain.ports.market_data import MarketDataRepository, MarketHistoryReposito
 from domain.ports.monitoring import MonitoringRepository
 from domain.ports.notifications import ChannelRepository
 from domain.ports.oidc import OidcRepository
+from domain.ports.operator_reports import OperatorReportReads
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.overview import OverviewRepository
@@ -99,6 +100,11 @@ class UnitOfWork(Protocol):
     @property
     def alert_rules(self) -> AlertRuleRepository:
         """The alert rules of users."""
+        ...
+
+    @property
+    def operator_reports(self) -> OperatorReportReads:
+        """The numbers of a period, over all users."""
         ...
 
     @property

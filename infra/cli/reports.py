@@ -33,6 +33,10 @@ def report(
     ] = None,
     end: Annotated[datetime | None, typer.Option("--to", help="The end of the period (UTC); without it, now.")] = None,
     benchmark: Annotated[str | None, typer.Option(help="A market to compare with, such as sandbox:BTC/USDT.")] = None,
+    *,
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help="For operators: the numbers of all users together.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="The folder for the files.")] = Path("report"),
     data_dir: DataDirectory = None,
 ) -> None:
@@ -46,6 +50,12 @@ def report(
     from infra.cli.report_files import Subject, write_report  # noqa: PLC0415  # other commands start without
 
     log_warnings_alone(settings)
+    if all_users:
+        from infra.cli.operator_reports import write_operator_report  # noqa: PLC0415  # as above
+
+        for path in run_command(write_operator_report(settings, start, end, out)):
+            print(path)
+        return
     subject = Subject(user, account, session, strategy, backtest, start, end, benchmark)
     written: WrittenReport = run_command(write_report(settings, subject, out))
     for path in written.paths:

@@ -38,6 +38,7 @@ from infra.postgres.repositories.market_data import PostgresMarketData
 from infra.postgres.repositories.market_history import PostgresMarketHistory
 from infra.postgres.repositories.monitoring import PostgresMonitoring
 from infra.postgres.repositories.oidc import PostgresOidc
+from infra.postgres.repositories.operator_reports import PostgresOperatorReports
 from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
@@ -118,6 +119,10 @@ class PostgresTransaction:
     @cached_property
     def alert_rules(self) -> PostgresAlertRules:
         return PostgresAlertRules(self._connection)
+
+    @cached_property
+    def operator_reports(self) -> PostgresOperatorReports:
+        return PostgresOperatorReports(self._connection)
 
     @cached_property
     def report_schedules(self) -> PostgresReportSchedules:

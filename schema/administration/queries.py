@@ -1,5 +1,6 @@
 """The field of the query root that is for operators."""
 
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
@@ -10,6 +11,7 @@ from resolvers import administration
 from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
 from schema.administration.overview import Overview
+from schema.administration.report import OperatorReport
 from schema.administration.types import ManagedUser, ManagedUserConnection
 from schema.common.arguments import OrderBy, connection_field
 from schema.common.types import Info
@@ -45,6 +47,25 @@ class Administration:
     @strawberry.field(graphql_type=Overview | None, description="How the engine is doing, over all users and nodes.")
     async def overview(self, info: Info) -> object:
         return await administration.overview(info.context)
+
+    @strawberry.field(
+        graphql_type=OperatorReport | None,
+        description=(
+            "What happened in a period, over all users. The period is of 1 to 92 whole days (UTC): all that it touches."
+        ),
+    )
+    async def report(
+        self,
+        info: Info,
+        from_: Annotated[
+            datetime | None,
+            strawberry.argument(name="from", description="The start. By default 30 days before the end."),
+        ] = None,
+        to: Annotated[
+            datetime | None, strawberry.argument(description="The end, exclusive. By default the beginning of today.")
+        ] = None,
+    ) -> object:
+        return await administration.report(info.context, from_, to)
 
     @strawberry.field(
         graphql_type=ManagedUser | None, description="The user with this email address. Null if there is none."
