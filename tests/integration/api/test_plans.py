@@ -87,6 +87,7 @@ async def test_a_new_engine_has_one_plan_that_allows_what_it_allowed_before(api:
     assert {one["entitlement"]: (one["limit"], one["used"]) for one in viewer["planUsage"]} == {
         "TRADING_SESSIONS": ("20", "0"), "MARKETS": ("1000", "0"), "ACTIVE_ORDERS": ("1000", "0"),
         "API_KEYS": ("100", "0"), "ALERT_RULES": ("500", "0"), "OPEN_JOBS": ("20", "0"),
+        "REPORT_SCHEDULES": ("50", "0"),
         "BACKTEST_CANDLES_PER_DAY": (None, "0"), "REQUESTS_PER_MINUTE": ("60000", "0"),
     }  # fmt: skip
 
