@@ -15,6 +15,7 @@ BENCHES = (
     "fill_to_frame",
     "candle_import",
     "candle_page",
+    "archive",
     "equity_history",
     "report",
     "tax_export",

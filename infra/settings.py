@@ -90,6 +90,15 @@ class Settings(BaseSettings):
         None, description="postgresql://user:password@host:port,host:port/database; without it PostgreSQL is embedded"
     )
     database_pool_size: int = Field(20, ge=2, le=200, description="connections to PostgreSQL, 2 to 200")
+    archive: str | None = Field(
+        None,
+        pattern=r"^[/~.]",
+        description="a folder such as /srv/r3edge-archive, the same for all nodes, to which candles of old months are "
+        "moved; without it they stay in the database",
+    )
+    retention_months: int = Field(
+        12, ge=1, le=1_200, description="how many whole months before the present one stay in the database, 1 to 1200"
+    )
     hazelcast_members: Members = Field((), description="host:port,…; without it cache and bus live in this process")
     hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
     venues: VenueIds = Field((), description="ids of ccxt venues beside the sandbox, such as binance,kraken")

@@ -14,6 +14,7 @@ from infra.candle_files.importer import ImportProgress, ImportResult, load_file
 from infra.candle_files.inspection import ReadOptions
 from infra.cli.arguments import unknown_name
 from infra.cli.progress import ProgressReporter, rate
+from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, acquired_connection
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
@@ -46,10 +47,11 @@ async def import_candles(settings: Settings, request: ImportRequest, progress: P
     failed: list[Path] = []
     async with open_command_resources(settings, PURPOSE) as resources:
         pool = await resources.pool()
+        archive = await resources.archived_candles(pool)
         await _check_market(pool, request.market)
         for path in request.files:
             try:
-                await _import_file(pool, path, request, progress)
+                await _import_file(pool, archive, path, request, progress)
             except (UnusableFileError, MalformedRows) as error:
                 progress.print_line(str(error))
                 failed.append(path)
@@ -65,7 +67,9 @@ async def _check_market(pool: Pool, market: MarketSymbol) -> None:
         raise unknown_name("market", str(market), known)
 
 
-async def _import_file(pool: Pool, path: Path, request: ImportRequest, progress: ProgressReporter) -> None:
+async def _import_file(
+    pool: Pool, archive: ArchivedCandles | None, path: Path, request: ImportRequest, progress: ProgressReporter
+) -> None:
     base, _, quote = request.market.symbol.partition("/")
     options = FileOptions(request.format, request.zone, request.columns, TradedPair(base, quote))
     read_options = ReadOptions(path, options, request.timeframe, datetime.now(UTC))
@@ -77,7 +81,7 @@ async def _import_file(pool: Pool, path: Path, request: ImportRequest, progress:
         result = await load_file(
             read_options,
             request.market,
-            lambda summary: BulkCandleWriter(driver, request.market, summary.timeframe),
+            lambda summary: BulkCandleWriter(driver, request.market, summary.timeframe, archive),
             request.on_conflict,
             callbacks,
             fill_gaps=request.fill_gaps,

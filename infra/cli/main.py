@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from infra.cli.accounts import account_app
 from infra.cli.alerts import alert_app
+from infra.cli.archive import archive_app
 from infra.cli.backfill import backfill
 from infra.cli.backtest import backtest
 from infra.cli.channels import channel_app
@@ -56,6 +57,7 @@ for name, commands in {
     "plan": plan_app,
     "report": report_app,
     "import": import_app,
+    "archive": archive_app,
     "strategy": strategy_app,
 }.items():
     app.add_typer(commands, name=name)

@@ -190,7 +190,9 @@ def _utc(at: datetime | None) -> datetime | None:
 async def open_report_database(settings: Settings) -> AsyncGenerator[PostgresDatabase]:
     """Provide the database of the running engine, or the command's own for as long as this takes."""
     async with open_command_resources(settings, _PURPOSE) as resources:
-        database = PostgresDatabase(await resources.pool(), EmbeddedBus(), SystemClock())
+        pool = await resources.pool()
+        archive = await resources.archived_candles(pool)
+        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archive=archive)
         try:
             yield database
         finally:

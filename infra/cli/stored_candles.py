@@ -1,6 +1,7 @@
 """Reads the stored markets and candles of a backtest for `r3edge backtest` and `r3edge optimize`."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from domain.strategies.compiled import CompiledStrategy
 from infra.cli.arguments import BadArgument, unknown_name
 from infra.cli.local_backtest import LocalBacktest
 from infra.cli.progress import ProgressReporter
+from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.bulk_candles import acquired_connection
 from infra.postgres.candle_series import read_bars
 from infra.postgres.connection import Connection
@@ -37,11 +39,12 @@ class _ConnectionBars:
     """Implements `domain.research.candle_loader.BarSource` on one connection."""
 
     connection: Connection
+    archive: ArchivedCandles | None
 
     async def read(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime, on_rows: Callable[[int], None]
     ) -> Bars:
-        return await read_bars(self.connection, market, timeframe, start, end, on_rows)
+        return await read_bars(self.connection, market, timeframe, start, end, on_rows, self.archive)
 
 
 async def load_candles(
@@ -52,12 +55,11 @@ async def load_candles(
     Raises `BadArgument` for a market that isn't stored, and with the command that fetches candles of which there are
     none; `StartupError`.
     """
-    async with (
-        open_command_resources(settings, PURPOSE) as resources,
-        acquired_connection(await resources.pool()) as driver,
-    ):
-        connection = Connection(driver)
-        stored = PostgresMarketData(connection)
+    async with open_command_resources(settings, PURPOSE) as resources, AsyncExitStack() as stack:
+        pool = await resources.pool()
+        archive = await resources.archived_candles(pool)
+        connection = Connection(await stack.enter_async_context(acquired_connection(pool)))
+        stored = PostgresMarketData(connection, archive)
         markets = _chosen(await stored.markets(), request)
         period = (request.start, request.end)
         needs = needs_of(markets, request.timeframe, period, strategies, request.settings.detail_timeframe)
@@ -70,7 +72,7 @@ async def load_candles(
             raise BadArgument(
                 f"{named}no {error.request.name} are stored of that time; fetch them: {_backfill(error.request)}"
             ) from None
-        found = await read_candles(_ConnectionBars(connection), needs, progress.reach)
+        found = await read_candles(_ConnectionBars(connection, archive), needs, progress.reach)
     for coverage in coverages:
         _print_gaps(coverage.within_period(), progress)
     for market in needs.markets:

@@ -11,9 +11,11 @@ from io import BytesIO
 import asyncpg
 
 from domain.model.markets import MarketSymbol, Timeframe
+from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.connection import Connection, DriverConnection, terminate, translate_driver_errors
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
+from infra.postgres.rows.markets import INSERT_CANDLES
 from infra.postgres.transaction_connection import acquire
 
 _ACQUIRE_SECONDS = 10.0
@@ -90,8 +92,15 @@ async def acquired_connection(pool: Pool) -> AsyncIterator[DriverConnection]:
 class BulkCandleWriter:
     """Bulk writes of the candles of one market and timeframe on a connection of its own."""
 
-    def __init__(self, driver: DriverConnection, market: MarketSymbol, timeframe: Timeframe) -> None:
+    def __init__(
+        self,
+        driver: DriverConnection,
+        market: MarketSymbol,
+        timeframe: Timeframe,
+        archive: ArchivedCandles | None = None,
+    ) -> None:
         self._driver = driver
+        self._archive = archive
         self._connection = Connection(driver)
         self._market = str(market)
         self._timeframe = timeframe
@@ -115,6 +124,7 @@ class BulkCandleWriter:
         `lines` are in COPY's text format, in the order of `COLUMNS`, and have no time twice. If nothing
         is stored for these times they go straight to the table, at twice the speed; otherwise through a temporary one.
         """
+        await self._bring_back_archived(first, last)
         key = (self._market, self._timeframe, first, last)
         if not await self._connection.fetchval(_ANY, *key):
             try:
@@ -126,8 +136,22 @@ class BulkCandleWriter:
 
     async def fill_gaps(self, first: datetime, last: datetime) -> int:
         """Fill gaps from `first` to `last` with candles without volume, at the close before; return how many."""
+        await self._bring_back_archived(first, last)
         key = (self._market, self._timeframe, first, last)
         return _count(await self._connection.execute(_FILL, *key, self._timeframe.duration))
+
+    async def _bring_back_archived(self, first: datetime, last: datetime) -> None:
+        """Store the archived candles of a period again, so that new ones are compared with them.
+
+        A later run of the archive moves what has come of it.
+        """
+        if self._archive is None:
+            return
+        market = MarketSymbol.parse(self._market)
+        end = last + self._timeframe.duration
+        archived = await self._archive.rows(self._connection, market, [self._timeframe], first, end)
+        if len(archived):
+            await self._connection.execute(INSERT_CANDLES, *archived.arguments)
 
     async def _merge(
         self, lines: bytes, key: tuple[str, Timeframe, datetime, datetime], conflict: OnConflict

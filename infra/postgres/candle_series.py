@@ -1,15 +1,19 @@
 """Reads long series of stored candles as arrays, without a row of Python objects for each."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from domain.backtest.bars import Bars
 from domain.indicators.candle_arrays import CandleArrays
 from domain.model.markets import MarketSymbol, Timeframe
+from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.candle_coverage import floats, milliseconds
 from infra.postgres.bulk_candles import acquired_connection
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
@@ -39,8 +43,10 @@ async def read_bars(
     start: datetime,
     end: datetime,
     on_rows: Callable[[int], None] = lambda _rows: None,
+    archive: ArchivedCandles | None = None,
 ) -> Bars:
     """Return the candles that open from `start` to before `end`; `on_rows` is called with the count of each page."""
+    archived = [] if archive is None else await archive.frames(connection, market, timeframe, start, end)
     pages: list[np.ndarray[tuple[int, int], np.dtype[np.float64]]] = []
     times: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
     while True:
@@ -54,12 +60,27 @@ async def read_bars(
         if len(opened) < PAGE_ROWS:
             break
         start = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(opened[-1]) + 1)
+    opened_at = np.concatenate(times) if times else np.empty(0, dtype=np.int64)
     series = np.concatenate(pages, axis=1) if pages else np.empty((5, 0))
+    if archived:
+        before = len(opened_at)
+        opened_at, series = await asyncio.to_thread(_with_archived, opened_at, series, archived)
+        on_rows(len(opened_at) - before)
     return Bars(
         timeframe,
-        np.concatenate(times) if times else np.empty(0, dtype=np.int64),
+        opened_at,
         CandleArrays(*(np.ascontiguousarray(column) for column in series), gapless=True),
     )
+
+
+def _with_archived(
+    opened_at: npt.NDArray[np.int64], series: npt.NDArray[np.float64], frames: Sequence[pl.DataFrame]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Return stored and archived candles in the order of time; of two for the same time, the stored one."""
+    times = np.concatenate([opened_at, *(milliseconds(frame) for frame in frames)])
+    values = [np.array([floats(frame[name]) for name in NAMES], dtype=np.float64) for frame in frames]
+    unique, places = np.unique(times, return_index=True)  # the first of equal ones: the stored candles come first
+    return unique, np.concatenate([series, *values], axis=1)[:, places]
 
 
 def _elements(array: bytes | None, kind: str) -> npt.NDArray[Any]:
@@ -71,11 +92,12 @@ def _elements(array: bytes | None, kind: str) -> npt.NDArray[Any]:
 class PostgresBars:
     """Implements `domain.research.candle_loader.BarSource`, on a connection of the pool."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, archive: ArchivedCandles | None = None) -> None:
         self._pool = pool
+        self._archive = archive
 
     async def read(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime, on_rows: Callable[[int], None]
     ) -> Bars:
         async with acquired_connection(self._pool) as driver:
-            return await read_bars(Connection(driver), market, timeframe, start, end, on_rows)
+            return await read_bars(Connection(driver), market, timeframe, start, end, on_rows, self._archive)

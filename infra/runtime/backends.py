@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from domain.core.background import BackgroundTasks
 from domain.core.clock import Clock, IdGenerator
@@ -14,13 +15,18 @@ from domain.ports.cache import Cache
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
+from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import is_up_to_date, migrate
 from infra.postgres.pool import Pool, connect, connection_error_reason, create_pool, display_address
 from infra.postgres.server.embedded import EmbeddedPostgres
+from infra.runtime.archive import archiver_of, open_archived_candles
 from infra.runtime.data_dir import DataDir
 from infra.setting_types import decode_secret_key
-from infra.settings import Settings
+from infra.settings import Role, Settings
+
+if TYPE_CHECKING:
+    from infra.postgres.archive.archiver import Archiver
 
 WARM_CONNECTIONS = 8
 """Connections opened at the start: one opened in the middle of an order would delay it by several milliseconds."""
@@ -45,6 +51,8 @@ class Backends:
     bus: MessageBus
     clock: Clock
     ids: IdGenerator
+    archive: ArchivedCandles | None = None
+    archiver: "Archiver | None" = None
 
 
 @asynccontextmanager
@@ -108,7 +116,7 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
     """Open a migrated database, and the cache and the bus that the settings name.
 
     The embedded database is migrated here; a shared one by the operator, since an old node may use it.
-    Raises `SchemaOutdated` if that wasn't done, and `DatabaseIsNewer`.
+    Raises `SchemaOutdated` if that wasn't done, `DatabaseIsNewer` and `ArchiveNotSet`.
     The caller holds the data directory of an embedded one, so the holders of its leases are dead.
     """
     clock, ids = SystemClock(), TimeOrderedIds()
@@ -123,7 +131,9 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
             raise SchemaOutdated
         lease_pool = await create_pool(dsn, init_size=1, max_size=LEASE_CONNECTIONS)
         stack.push_async_callback(lease_pool.close)
-        database, lease_database = PostgresDatabase(pool, bus, clock), PostgresDatabase(lease_pool, bus, clock)
+        archive = await open_archived_candles(settings, pool)
+        database = PostgresDatabase(pool, bus, clock, archive=archive)
+        lease_database = PostgresDatabase(lease_pool, bus, clock)
         stack.push_async_callback(database.close)
         if settings.database_url is None:
             async with database.transaction() as transaction:
@@ -131,7 +141,10 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
                 await transaction.jobs.release_all()
                 await transaction.optimizations.release_all()
                 await transaction.overview.delete_all_nodes()
-        yield Backends(pool, database, lease_database, cache, bus, clock, ids)
+        archiver = (
+            await stack.enter_async_context(archiver_of(settings, dsn)) if Role.WORKER in settings.roles else None
+        )
+        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archive, archiver)
 
 
 async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

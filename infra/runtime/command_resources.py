@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.clock import SystemClock
+from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.migrate import is_up_to_date, migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
+from infra.runtime.archive import open_archived_candles
 from infra.runtime.backends import SchemaOutdated, database, wait_for_database
 from infra.runtime.data_dir import DataDir, DataDirInUse
 from infra.runtime.errors import StartupError
@@ -35,10 +37,10 @@ class CommandResources:
     stack: AsyncExitStack = field(repr=False)
     _held: DataDir | None = None
 
-    async def pool(self) -> Pool:
+    async def pool(self, statement_seconds: float = BULK_STATEMENT_SECONDS) -> Pool:
         """Return connections to a database of this version, for long statements; raises `StartupError`."""
         dsn = await self._dsn()
-        pool = await create_pool(dsn, init_size=1, max_size=4, command_timeout_seconds=BULK_STATEMENT_SECONDS)
+        pool = await create_pool(dsn, init_size=1, max_size=4, command_timeout_seconds=statement_seconds)
         self.stack.push_async_callback(pool.close)
         # An engine that starts at this moment may be migrating.
         deadline = time.monotonic() + (STARTING_SECONDS if self._held is None else 0)
@@ -47,6 +49,10 @@ class CommandResources:
                 raise SchemaOutdated
             await asyncio.sleep(_POLL_SECONDS)
         return pool
+
+    async def archived_candles(self, pool: Pool) -> ArchivedCandles | None:
+        """Return the archived candles for queries; None if the settings name no archive. Raises `ArchiveNotSet`."""
+        return await open_archived_candles(self.settings, pool)
 
     async def venues(self, name: str) -> Venues:
         """Return the venues that the settings name; a sandbox is only started if it is `name`."""

@@ -6,6 +6,7 @@ from domain.core.errors import Unavailable
 from infra.postgres.migrate import DatabaseIsNewer, MigrationFailed
 from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.server_user import ServerFilesUnreachable
+from infra.runtime.archive import ArchiveNotSet
 from infra.runtime.backends import DatabaseUnreachable, SchemaOutdated
 from infra.runtime.data_dir import DataDirInUse, DataDirUnusable
 from infra.runtime.sandbox_process import SandboxDidNotStart
@@ -19,6 +20,7 @@ STARTUP_ERRORS = (
     MigrationFailed,
     DatabaseUnreachable,
     StartupError,
+    ArchiveNotSet,
     DatabaseIsNewer,
     DataDirInUse,
     DataDirUnusable,

@@ -37,6 +37,7 @@ from domain.trading.trader import Trader
 from domain.users.mail_composer import UserMailComposer
 from infra.postgres.candle_series import PostgresBars
 from infra.report_files.writer import ReportFileWriter
+from infra.runtime.archive import archive_hourly
 from infra.runtime.compute_pool import MAX_SECONDS, ProcessPool
 from infra.runtime.container import Container
 from infra.runtime.partitions import keep_partitions_ahead
@@ -104,6 +105,9 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             stack.push_async_callback(_background(keep_partitions_ahead(container.backends.database)))
             purging = purge_expired_hourly(container.backends.database, container.backends.clock)
             stack.push_async_callback(_background(purging))
+            if (archiver := container.backends.archiver) is not None:
+                clock, months = container.backends.clock, settings.retention_months
+                stack.push_async_callback(_background(archive_hourly(archiver, clock, months)))
         yield running
 
 
@@ -186,7 +190,7 @@ def _research_runner(container: Container, pool: ProcessPool, name: str, setting
 def _optimization_runner(container: Container, name: str) -> JobRunner:
     """Return the runner of jobs that wait for trials: they compute nothing, so there may be many."""
     backends = container.backends
-    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
+    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool, backends.archive))
     handler = OptimizationHandler(backends.database, backends.bus, candles.prepare)
     options = RunnerOptions(slots=OPTIMIZATIONS)
     return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options, container.work_counts)
@@ -195,7 +199,7 @@ def _optimization_runner(container: Container, name: str) -> JobRunner:
 def _trial_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> TrialRunner:
     """Return what runs trials here, of optimizations whose jobs may be other nodes'."""
     backends = container.backends
-    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool))
+    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool, backends.archive))
     options = TrialOptions(slots=settings.worker_processes)
     return TrialRunner(
         backends.database, backends.bus, TpeSampler(), candles.read, pool, name, options, container.work_counts
@@ -247,7 +251,7 @@ def _candles(container: Container) -> CandleLoader:
     backends, venues = container.backends, container.venues
     return CandleLoader(
         backends.database,
-        PostgresBars(backends.pool),
+        PostgresBars(backends.pool, backends.archive),
         lambda venue: None if venues.get(venue) is None else venues.public(venue),
         backends.clock,
     )

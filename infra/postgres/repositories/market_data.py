@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from asyncpg import Record
 
 from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
+from infra.postgres.archive.candle_coverage import without_covered
 from infra.postgres.partitions import ensure_months, ensure_partitions
-from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.candle_base import CandleRepository
 from infra.postgres.rows.markets import (
     CANDLE_GAPS,
     INSERT_CANDLES,
@@ -30,7 +31,7 @@ BATCH_ROWS = 10_000
 """Rows per statement: an import of years must not be one message of gigabytes."""
 
 
-class PostgresMarketData(Repository):
+class PostgresMarketData(CandleRepository):
     """See `domain.ports.market_data.MarketDataRepository`.
 
     Rows are sent as arrays, one a column: one round trip for thousands of rows, and unlike COPY it handles conflicts.
@@ -55,6 +56,8 @@ class PostgresMarketData(Repository):
 
     async def insert_candles(self, candles: Sequence[Candle]) -> None:
         """Store candles built here; a stored candle stays, since it may be the venue's own or made of more trades."""
+        if self._archive is not None:
+            candles = await self._archive.without_archived(self._connection, candles)
         await self._save_candles(INSERT_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
@@ -67,6 +70,9 @@ class PostgresMarketData(Repository):
             ("open_time < {}", page.before),
         ]
         rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), page)
+        if self._archive is not None and await self._may_lack_archived(market, page, rows):
+            archived = await self._archive.page(self._connection, market, timeframe, page)
+            rows = _merged(rows, archived, page)
         return [
             Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
             for open_time, open_, high, low, close, volume in rows
@@ -76,7 +82,11 @@ class PostgresMarketData(Repository):
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
     ) -> list[tuple[datetime, datetime]]:
         arguments = (str(market), timeframe, start, end, timeframe.duration)
-        return [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_GAPS, *arguments)]
+        gaps = [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_GAPS, *arguments)]
+        if self._archive is None or not gaps:
+            return gaps
+        frames = await self._archive.frames(self._connection, market, timeframe, gaps[0][0], gaps[-1][1])
+        return without_covered(gaps, frames, timeframe.duration)
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
         rows = [
@@ -141,12 +151,32 @@ class PostgresMarketData(Repository):
         conditions: Sequence[Condition | tuple[str, object, object]],
         keys: Sequence[str],
         page: TimeKeysetPage,
-    ) -> list[Record]:
+    ) -> list[Any]:
         fits, arguments = where(conditions)
         order = ", ".join(f"{key} DESC" if page.backwards else key for key in keys)
         text = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
         rows = await self._connection.fetch(text, *arguments, page.limit)
         return rows[::-1] if page.backwards else rows
+
+    async def _may_lack_archived(self, market: MarketSymbol, page: TimeKeysetPage, rows: list[Any]) -> bool:
+        """Return whether archived candles may belong into a page of stored ones."""
+        assert self._archive is not None
+        last = await self._archive.last(self._connection, market)
+        if last is None:
+            return False
+        if page.backwards and len(rows) >= page.limit:
+            oldest: datetime = rows[0][0]
+            return last >= oldest
+        return all(at is None or last >= at for at in (page.start, page.after))
+
+
+def _merged(stored: list[Any], archived: list[Any], page: TimeKeysetPage) -> list[Any]:
+    """Return the page of both, by their times; of two for the same time the stored one, which is a correction."""
+    if not archived:
+        return stored
+    both = {row[0]: row for row in (*archived, *stored)}
+    times = sorted(both)
+    return [both[at] for at in (times[-page.limit :] if page.backwards else times[: page.limit])]
 
 
 def _candle_texts(candle: Candle) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from decimal import Decimal
 import msgspec
 from asyncpg import Record
 
-from domain.model.markets import Depth, MarketSymbol, PriceLevel
+from domain.model.markets import Depth, MarketSymbol, PriceLevel, Timeframe
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
-from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.candle_base import CandleRepository
 
 _SIDES = """
 coalesce(sum(quantity) FILTER (WHERE side = 'BUY'), 0) AS bought,
@@ -70,7 +70,7 @@ ORDER BY at"""
 _MINUTE = timedelta(minutes=1)
 
 
-class PostgresMarketHistory(Repository):
+class PostgresMarketHistory(CandleRepository):
     """See `domain.ports.market_data.MarketHistoryRepository`."""
 
     async def summed_prices(self, market: MarketSymbol, start: datetime, end: datetime) -> list[PriceVolume]:
@@ -81,16 +81,19 @@ class PostgresMarketHistory(Repository):
         return _range(await self._connection.fetchrow(TRADED_RANGE, str(market), start, end))
 
     async def candle_range(self, market: MarketSymbol, start: datetime, end: datetime) -> PriceRange | None:
-        return _range(await self._connection.fetchrow(CANDLE_RANGE, str(market), start, end))
+        text, arguments = await self._with_archived(CANDLE_RANGE, market, start, end)
+        return _range(await self._connection.fetchrow(text, *arguments))
 
     async def traded_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
         return await self._volumes(TRADED_VOLUMES, str(market), start, end, bins.low, bins.width)
 
     async def candle_volumes(self, market: MarketSymbol, start: datetime, end: datetime, bins: Bins) -> list[BinVolume]:
-        return await self._volumes(CANDLE_VOLUMES, str(market), start, end, bins.low, bins.width)
+        text, arguments = await self._with_archived(CANDLE_VOLUMES, market, start, end, bins.low, bins.width)
+        return await self._volumes(text, *arguments)
 
     async def minutes(self, market: MarketSymbol, start: datetime, end: datetime) -> int:
-        found: int = await self._connection.fetchval(MINUTES, str(market), start, end)
+        text, arguments = await self._with_archived(MINUTES, market, start, end)
+        found: int = await self._connection.fetchval(text, *arguments)
         return found
 
     async def depth_history(
@@ -100,6 +103,16 @@ class PostgresMarketHistory(Repository):
         intervals = -((start - end) // every)
         rows = await self._connection.fetch(DEPTH_HISTORY, str(market), start, end, intervals, every, top)
         return [_depth(market, row) for row in rows]
+
+    async def _with_archived(
+        self, text: str, market: MarketSymbol, start: datetime, end: datetime, *others: object
+    ) -> tuple[str, tuple[object, ...]]:
+        """Return a statement of minute candles that reads archived ones as well, and its arguments."""
+        arguments = (str(market), start, end, *others)
+        if self._archive is None:
+            return text, arguments
+        archived = await self._archive.rows(self._connection, market, [Timeframe.M1], start, end)
+        return archived.merged(text, arguments)
 
     async def _volumes(self, text: str, *arguments: object) -> list[BinVolume]:
         rows = await self._connection.fetch(text, *arguments)

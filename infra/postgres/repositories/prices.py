@@ -10,10 +10,13 @@ from domain.model.markets import MarketSymbol, Timeframe
 from domain.model.price_ranges import PriceRanges
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Span
-from infra.postgres.repositories.base import Repository
+from infra.postgres.archive.archived_candles import LastClose, later
+from infra.postgres.archive.archived_rows import ArchivedRows, all_rows, no_rows
+from infra.postgres.repositories.candle_base import CandleRepository
 from infra.postgres.rows.columns import market_symbol
 
 _SHORTEST = Timeframe.M1
+_LONGEST = max(timeframe.duration for timeframe in Timeframe)
 _DURATIONS = [timeframe.duration for timeframe in Timeframe]
 
 PRICED = """
@@ -29,10 +32,10 @@ WHERE market = $1 AND open_time > $4::timestamptz - length AND open_time <= $5::
     AND open_time > $6 AND open_time < $5
 ORDER BY closed, length"""
 LAST_CLOSES = """
-SELECT asked.market, asked.moment, found.closed, found.close
+SELECT asked.market, asked.moment, found.closed, found.close, found.length
 FROM unnest($1::text[], $2::timestamptz[], $3::interval[]) AS asked (market, moment, reach)
 CROSS JOIN LATERAL (
-    SELECT last.open_time + length AS closed, last.close
+    SELECT last.open_time + length AS closed, last.close, length
     FROM unnest($4::text[], $5::interval[]) AS lengths (timeframe, length)
     CROSS JOIN LATERAL (
         SELECT open_time, close FROM candles
@@ -59,20 +62,23 @@ SELECT extract(epoch FROM open_time)::float8, high::float8, low::float8 FROM can
 WHERE market = $1 AND timeframe = $2 AND open_time >= $3 AND open_time < $4 ORDER BY open_time"""
 
 
-class PostgresPrices(Repository):
+class PostgresPrices(CandleRepository):
     """Implements `domain.ports.reports.PriceRepository`."""
 
     async def priced_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
         names = [str(market) for market in markets]
         rows = await self._connection.fetch(PRICED, names, list(Timeframe), before)
-        return {market_symbol(row["market"]) for row in rows}
+        return {market_symbol(row["market"]) for row in rows} | await self._archived_markets(markets, before)
 
     async def closes(
         self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
     ) -> list[Mark]:
         lengths = [timeframe.duration for timeframe in timeframes]
         earliest = start - max(lengths, default=timedelta())
-        rows = await self._connection.fetch(CLOSES, str(market), list(timeframes), lengths, start, end, earliest)
+        archived = await self._archived(market, timeframes, earliest, end)
+        given = (str(market), list(timeframes), lengths, start, end, earliest)
+        text, arguments = archived.merged(CLOSES, given)
+        rows = await self._connection.fetch(text, *arguments)
         return [Mark(closed, market, close) for closed, close in rows]
 
     async def last_closes(
@@ -82,10 +88,22 @@ class PostgresPrices(Repository):
         markets, times = [str(market) for market, _ in moments], [at for _, at in moments]
         arguments = (markets, times, [oldest] * len(moments), list(Timeframe), _DURATIONS)
         rows = await self._connection.fetch(LAST_CLOSES, *arguments)
-        return [Mark(row["closed"], market_symbol(row["market"]), row["close"]) for row in rows]
+        found = {
+            (market_symbol(market), moment): LastClose(closed, length, close)
+            for market, moment, closed, close, length in rows
+        }
+        if self._archive is not None:
+            for market, moment in await self._perhaps_archived(moments, found):
+                archived = await self._archive.last_close(self._connection, market, moment, oldest)
+                # Of equal ones the stored one counts: it is a correction.
+                if (last := later(found.get((market, moment)), archived)) is not None:
+                    found[market, moment] = last
+        return [Mark(last.closed, market, last.price) for (market, _), last in found.items()]
 
     async def ranges(self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime) -> PriceRanges:
-        rows = await self._connection.fetch(RANGES, str(market), timeframe, start, end)
+        archived = await self._archived(market, [timeframe], start, end)
+        text, arguments = archived.merged(RANGES, (str(market), timeframe, start, end))
+        rows = await self._connection.fetch(text, *arguments)
         opened, high, low = np.array(rows, dtype=np.float64).T if rows else np.zeros((3, 0))
         return PriceRanges(opened, opened + timeframe.duration.total_seconds(), high, low)
 
@@ -95,8 +113,10 @@ class PostgresPrices(Repository):
         return found | await self._extremes_within(short, [_SHORTEST])
 
     async def _extremes_within(self, spans: Mapping[int, Span], timeframes: Sequence[Timeframe]) -> dict[int, Extremes]:
-        rows = await self._connection.fetch(
-            EXTREMES,
+        archived = all_rows(
+            [await self._archived(span.market, timeframes, span.start, span.end) for span in spans.values()]
+        )
+        given = (
             list(spans),
             [str(span.market) for span in spans.values()],
             [span.start for span in spans.values()],
@@ -104,7 +124,35 @@ class PostgresPrices(Repository):
             list(timeframes),
             [timeframe.duration for timeframe in timeframes],
         )
+        text, arguments = archived.merged(EXTREMES, given)
+        rows = await self._connection.fetch(text, *arguments)
         return {row["place"]: Extremes(row["high"], row["low"]) for row in rows}
+
+    async def _archived(
+        self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
+    ) -> ArchivedRows:
+        if self._archive is None:
+            return no_rows()
+        return await self._archive.rows(self._connection, market, timeframes, start, end)
+
+    async def _archived_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
+        """Return the markets with archived candles that open before a time."""
+        if self._archive is None:
+            return set()
+        firsts = {market: await self._archive.first(self._connection, market) for market in markets}
+        return {market for market, first in firsts.items() if first is not None and first < before}
+
+    async def _perhaps_archived(
+        self, moments: Sequence[tuple[MarketSymbol, datetime]], found: Mapping[tuple[MarketSymbol, datetime], LastClose]
+    ) -> list[tuple[MarketSymbol, datetime]]:
+        """Return the moments for which no stored candle was found that is later than all archived ones."""
+        assert self._archive is not None
+        perhaps = []
+        for market, moment in dict.fromkeys(moments):
+            last, stored = await self._archive.last(self._connection, market), found.get((market, moment))
+            if last is not None and (stored is None or stored.closed <= last + _LONGEST):
+                perhaps.append((market, moment))
+        return perhaps
 
 
 def _to_whole_minutes(span: Span) -> Span:

@@ -84,6 +84,8 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "billing_secrets": (f"whsec_{KEY}", (SecretStr(f"whsec_{KEY}"),)),
         "max_feeds_per_venue": ("20", 20),
         "worker_processes": ("3", 3),
+        "archive": ("/srv/archive", "/srv/archive"),
+        "retention_months": ("24", 24),
         "smtp_host": ("mail.example.com", "mail.example.com"),
         "smtp_port": ("465", 465),
         "smtp_tls": ("tls", SmtpTls.TLS),

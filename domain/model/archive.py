@@ -1,0 +1,56 @@
+"""What the archive has: batches of a month's rows as files, and how far each batch has got."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class BatchState(StrEnum):
+    """How far a batch has got; only rows of a VERIFIED one are ever dropped from the database."""
+
+    WRITING = "WRITING"
+    """Its files are being written, or the one who wrote them died; nobody reads them."""
+    VERIFIED = "VERIFIED"
+    """Its files were read back and are as the database; queries read both from now on."""
+    DROPPED = "DROPPED"
+    """Its rows are in the files alone."""
+    RESTORED = "RESTORED"
+    """Its rows are in the database again, and stay there until the month is archived by hand."""
+    SUPERSEDED = "SUPERSEDED"
+    """The rows changed before they were dropped, so that they are written again; nobody reads its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedFile:
+    """One market's rows of a batch: a file with its hash, and its rows from `first` to `last` with their sums."""
+
+    market: str
+    name: str
+    rows: int
+    size_bytes: int
+    sha256: str
+    first: datetime
+    last: datetime
+    sums: tuple[Decimal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of one month of a table that were archived together."""
+
+    id: int
+    month: datetime
+    state: BatchState
+    rows: int
+    files: int
+    size_bytes: int
+    begun_at: datetime
+    verified_at: datetime | None
+    dropped_at: datetime | None
+
+
+def boundary(now: datetime, retention_months: int) -> datetime:
+    """Return the start of the oldest month that stays: the present one and `retention_months` before it do."""
+    months = now.astimezone(UTC).year * 12 + now.astimezone(UTC).month - 1 - retention_months
+    return datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC)

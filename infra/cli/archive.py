@@ -1,0 +1,165 @@
+"""`r3edge archive`: candles of old months in files: move them there, check them, and bring them back."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.exit_codes import FAILED
+from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from domain.model.archive import Batch
+    from domain.ports.archive import ArchiveStorage
+    from infra.postgres.archive.archiver import RunResult
+    from infra.postgres.archive.restoring import FileCheck
+    from infra.postgres.pool import Pool
+
+archive_app = typer.Typer(
+    help="Candles of old months, in the folder of R3EDGE_ARCHIVE.", no_args_is_help=True, rich_markup_mode=None
+)
+
+Month = Annotated[str, typer.Argument(help="The month, such as 2025-03.", show_default=False)]
+OneMonth = Annotated[str | None, typer.Option("--month", help="Archive this month alone, restored before or not.")]
+
+
+@archive_app.command("run")
+def run(month: OneMonth = None, data_dir: DataDirectory = None) -> None:
+    """Write old months to files, and drop rows whose files were written an hour ago or more."""
+    result = run_command(run_archive(_settings(data_dir), None if month is None else _parse_month(month)))
+    print("\n".join(run_lines(result)))
+    if result.failed:
+        raise SystemExit(FAILED)
+
+
+@archive_app.command("verify")
+def verify(data_dir: DataDirectory = None) -> None:
+    """Read all files, and compare them with what the database knows of them: hash, rows and sums."""
+    checked = run_command(check_files(_settings(data_dir)))
+    print("\n".join(check_lines(checked)))
+    if any(check.error is not None for check in checked):
+        raise SystemExit(FAILED)
+
+
+@archive_app.command("restore")
+def restore(month: Month, data_dir: DataDirectory = None) -> None:
+    """Bring a month back into the database, where it stays until `r3edge archive run --month` archives it again."""
+    rows = run_command(restore_archived(_settings(data_dir), _parse_month(month)))
+    print(f"{month}: {rows:,} rows are in the database again")
+
+
+@archive_app.command("status")
+def status(data_dir: DataDirectory = None) -> None:
+    """Print which months are archived, and how far."""
+    batches = run_command(read_batches(_settings(data_dir)))
+    print("\n".join(batch_line(batch) for batch in batches) or "nothing is archived")
+
+
+def run_lines(result: "RunResult") -> list[str]:
+    """Return what a run did: a line for each month that was written, dropped, or left for an error."""
+    lines = [f"written  {batch_line(batch)}" for batch in result.written]
+    lines += [f"dropped  {batch_line(batch)}" for batch in result.dropped]
+    if any(batch.dropped_at is None for batch in result.written):
+        lines.append("what was written now is dropped from the database by a run an hour later, or by a worker")
+    lines += [f"failed   {at:%Y-%m}: {error}" for at, error in result.failed]
+    return lines or ["nothing is to be archived now"]
+
+
+def check_lines(checked: "Sequence[FileCheck]") -> list[str]:
+    """Return a line for each file that is wrong, and one about all."""
+    wrong = [f"{check.file.name}: {check.error}" for check in checked if check.error is not None]
+    rows = sum(check.file.rows for check in checked)
+    verdict = f"{len(wrong):,} are wrong" if wrong else "all are as written"
+    return [*wrong, f"{len(checked):,} files with {rows:,} rows: {verdict}"]
+
+
+def batch_line(batch: "Batch") -> str:
+    """Return a line about a month: its state, files, rows and size."""
+    rows = f"{batch.size_bytes / batch.rows:.1f} bytes a row" if batch.rows else "no rows yet"
+    return (
+        f"{batch.month:%Y-%m}  {batch.state.value:<10} {batch.rows:>14,} rows  {batch.files:>6,} files  "
+        f"{batch.size_bytes / 1e6:>10,.1f} MB  {rows}"
+    )
+
+
+async def run_archive(settings: Settings, month: datetime | None) -> "RunResult":
+    """Archive the months that the settings say, or one; raises `BadArgument` and `StartupError`."""
+    from domain.model.archive import boundary  # noqa: PLC0415  # other commands start without it
+    from infra.cli.arguments import BadArgument  # noqa: PLC0415  # as above
+    from infra.clock import SystemClock  # noqa: PLC0415  # as above
+    from infra.postgres.archive.archiver import ArchiveBusy, Archiver  # noqa: PLC0415  # as above
+    from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
+
+    now = SystemClock().now()
+    if month is not None and month >= boundary(now, 0):
+        raise BadArgument(f"{month:%Y-%m} hasn't ended yet; a month before {now:%Y-%m} can be archived")
+    before = boundary(now, settings.retention_months if month is None else 0)
+    async with _opened(settings) as (pool, storage):
+        try:
+            return await Archiver(pool, storage).run(before, month)
+        except ArchiveBusy as error:
+            raise StartupError(str(error)) from None
+
+
+async def check_files(settings: Settings) -> "list[FileCheck]":
+    """Return what became of each file; raises `StartupError`."""
+    from infra.postgres.archive.restoring import verify_files  # noqa: PLC0415  # other commands start without it
+
+    async with _opened(settings) as (pool, storage):
+        return [check async for check in verify_files(pool, storage)]
+
+
+async def restore_archived(settings: Settings, month: datetime) -> int:
+    """Bring a month back; return how many rows. Raises `BadArgument` if it isn't archived, and `StartupError`."""
+    from infra.cli.arguments import BadArgument  # noqa: PLC0415  # other commands start without it
+    from infra.postgres.archive.restoring import NotArchived, restore_month  # noqa: PLC0415  # as above
+
+    async with _opened(settings) as (pool, storage):
+        try:
+            return await restore_month(pool, storage, month)
+        except NotArchived as error:
+            raise BadArgument(str(error)) from None
+
+
+async def read_batches(settings: Settings) -> "list[Batch]":
+    """Return all batches, by their months; raises `StartupError`."""
+    from infra.postgres.archive.manifest import Manifest  # noqa: PLC0415  # other commands start without it
+    from infra.postgres.connection import Connection  # noqa: PLC0415  # as above
+
+    async with _opened(settings) as (pool, _), pool.acquire() as driver:
+        return await Manifest(Connection(driver)).batches()
+
+
+def _opened(settings: Settings) -> "AbstractAsyncContextManager[tuple[Pool, ArchiveStorage]]":
+    from contextlib import asynccontextmanager  # noqa: PLC0415  # other commands start without it
+
+    from infra.runtime.archive import STATEMENT_SECONDS, archive_storage  # noqa: PLC0415  # as above
+    from infra.runtime.command_resources import open_command_resources  # noqa: PLC0415  # as above
+    from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
+
+    @asynccontextmanager
+    async def opened() -> "AsyncIterator[tuple[Pool, ArchiveStorage]]":
+        storage = archive_storage(settings)
+        if storage is None:
+            raise StartupError("there is no archive: R3EDGE_ARCHIVE must name its folder")
+        async with open_command_resources(settings, "r3edge archive") as resources:
+            yield await resources.pool(STATEMENT_SECONDS), storage
+
+    return opened()
+
+
+def _parse_month(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no month; write it as 2025-03") from None
+
+
+def _settings(data_dir: DataDirectory) -> Settings:
+    settings = load_settings(data_dir=data_dir)
+    log_warnings_alone(settings)
+    return settings

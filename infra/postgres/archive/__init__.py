@@ -1,0 +1,1 @@
+"""Candles of old months in Parquet files: moved there, read there, checked and restored."""

@@ -1,0 +1,108 @@
+"""The Parquet file of a market's candles of one month: its columns, how it is written and how it is read.
+
+Any tool reads it: `market`, `timeframe`, `open_time` (UTC, microseconds), and `open`, `high`, `low`, `close` and
+`volume` as exact decimals. Rows are sorted by timeframe and time; each timeframe is a row group with statistics of its
+own. Numbers are stored as the differences between neighbours (DELTA_BINARY_PACKED of the Parquet format), which
+are small, and then compressed by zstd.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from infra.postgres.archive.columns import COLUMNS, MOST_DIGITS, NUMBERS
+
+FEW_DIGITS: Final = 18
+"""As many digits fit into eight bytes."""
+_TIME: Final = pa.timestamp("us", "UTC")
+_LEVEL: Final = 3
+
+
+class UnarchivableNumber(Exception):
+    """A stored number has more digits than a file can hold, or is none; its rows stay in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandleFile:
+    """A file's content, its rows, and the sum of each of `NUMBERS` in it."""
+
+    content: bytes
+    rows: int
+    sums: tuple[Decimal, ...]
+
+    @property
+    def sha256(self) -> str:
+        """The content's hash, in hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def parse_rows(lines: bytes, market: str, scales: Sequence[int]) -> pa.Table:
+    """Return a market's rows of COPY's CSV, all of `COLUMNS` but the first; `scales` are the places of `NUMBERS`.
+
+    Raises `UnarchivableNumber`.
+    """
+    types = {name: pa.decimal128(MOST_DIGITS, scale) for name, scale in zip(NUMBERS, scales, strict=True)}
+    try:
+        table = pa.csv.read_csv(
+            pa.BufferReader(lines),
+            read_options=pa.csv.ReadOptions(column_names=COLUMNS[1:]),
+            convert_options=pa.csv.ConvertOptions(
+                column_types={"timeframe": pa.string(), "open_time": _TIME} | types, strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise UnarchivableNumber(str(error)) from None
+    for name, scale in zip(NUMBERS, scales, strict=True):
+        table = _narrowed(table, name, scale)
+    return table.add_column(0, COLUMNS[0], pa.repeat(market, table.num_rows)).combine_chunks()
+
+
+def candle_file(table: pa.Table) -> CandleFile:
+    """Return the file of rows that are sorted by timeframe and time."""
+    sink = pa.BufferOutputStream()
+    deltas = {name: "DELTA_BINARY_PACKED" for name in ("open_time", *NUMBERS) if _is_narrow(table, name)}
+    with pq.ParquetWriter(
+        sink,
+        table.schema,
+        compression="zstd",
+        compression_level=_LEVEL,
+        use_dictionary=["market", "timeframe"],
+        column_encoding=deltas,
+        store_decimal_as_integer=True,
+        write_statistics=True,
+    ) as writer:
+        for timeframe in pc.unique(table["timeframe"]):
+            writer.write_table(table.filter(pc.equal(table["timeframe"], timeframe)))
+    return CandleFile(sink.getvalue().to_pybytes(), table.num_rows, sums_of(table))
+
+
+def read_candle_file(content: bytes) -> pa.Table:
+    """Return the rows of a file; raises `pyarrow.ArrowInvalid` if it is none."""
+    return pq.read_table(pa.BufferReader(content)).combine_chunks()
+
+
+def sums_of(table: pa.Table) -> tuple[Decimal, ...]:
+    """Return the sum of each of `NUMBERS`."""
+    wide = [table[name].cast(pa.decimal256(76, table.schema.field(name).type.scale)) for name in NUMBERS]
+    return tuple(pc.sum(column).as_py() or Decimal() for column in wide)
+
+
+def _narrowed(table: pa.Table, name: str, scale: int) -> pa.Table:
+    """Return the table with a column of at most `FEW_DIGITS` digits, if its numbers have no more."""
+    try:
+        column = table[name].cast(pa.decimal128(FEW_DIGITS, scale))
+    except pa.ArrowInvalid:
+        return table
+    return table.set_column(table.schema.get_field_index(name), name, column)
+
+
+def _is_narrow(table: pa.Table, name: str) -> bool:
+    kind = table.schema.field(name).type
+    return not pa.types.is_decimal(kind) or kind.precision <= FEW_DIGITS

@@ -1,0 +1,121 @@
+"""Checks archived files against the manifest, and puts their rows back into the database."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+import pyarrow as pa
+
+from domain.model.archive import ArchivedFile, Batch, BatchState
+from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
+from infra.postgres.archive.archived_candles import rows_by_timeframe
+from infra.postgres.archive.archived_rows import ArchivedRows
+from infra.postgres.archive.candle_file import read_candle_file, sums_of
+from infra.postgres.archive.columns import NUMBERS
+from infra.postgres.archive.manifest import CANDLES, Manifest
+from infra.postgres.connection import Connection
+from infra.postgres.partitions import ensure_months
+from infra.postgres.pool import Pool
+from infra.postgres.rows.markets import INSERT_CANDLES
+from infra.postgres.transaction_connection import acquire, release
+
+_ROWS_AT_ONCE = 10_000
+_ACQUIRE_SECONDS = 10.0
+_READABLE = {BatchState.VERIFIED, BatchState.DROPPED, BatchState.RESTORED}
+
+
+class NotArchived(Exception):
+    """No rows of a month are archived."""
+
+    def __init__(self, month: datetime) -> None:
+        super().__init__(f"{month:%Y-%m} isn't archived; r3edge archive status lists what is")
+
+
+@dataclass(frozen=True, slots=True)
+class FileCheck:
+    """A file, and what is wrong with it; None if it is as the manifest has it."""
+
+    file: ArchivedFile
+    error: str | None
+
+
+async def verify_files(pool: Pool, storage: ArchiveStorage) -> AsyncIterator[FileCheck]:
+    """Read all files that queries read, and compare them with the manifest: hash, rows and sums."""
+    driver = await acquire(pool, _ACQUIRE_SECONDS)
+    try:
+        files = await Manifest(Connection(driver)).readable_files()
+    finally:
+        await release(pool, driver)
+    for file in files:
+        try:
+            content = await storage.read(file.name)
+        except ArchiveUnreadable as error:
+            yield FileCheck(file, error.message)
+        else:
+            yield FileCheck(file, await asyncio.to_thread(_error_of, file, content))
+
+
+async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime) -> int:
+    """Put the archived rows of a month back into the database, beside later corrections; return how many came back.
+
+    The files stay, and are still read until the month is archived again by hand. It can be interrupted and begun again.
+    Raises `NotArchived` and `ArchiveUnreadable`.
+    """
+    driver = await acquire(pool, _ACQUIRE_SECONDS)
+    try:
+        connection = Connection(driver)
+        restored, batches = 0, await archived_batches(connection, month)
+        if not batches:
+            raise NotArchived(month)
+        await ensure_months(connection, CANDLES, month, month)
+        for batch in reversed(batches):  # what is there already stays, so the latest batch comes first
+            for file in await Manifest(connection).files(batch.id):
+                restored += await _restore_file(connection, storage, file)
+        async with connection.in_transaction():
+            for batch in batches:
+                await Manifest(connection).set_state(batch.id, BatchState.RESTORED)
+        return restored
+    finally:
+        await release(pool, driver)
+
+
+async def archived_batches(connection: Connection, month: datetime) -> list[Batch]:
+    """Return the batches of a month whose files queries read, in the order in which they were written."""
+    return [
+        batch for batch in await Manifest(connection).batches() if batch.month == month and batch.state in _READABLE
+    ]
+
+
+def _error_of(file: ArchivedFile, content: bytes) -> str | None:
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        return "its content isn't what was written"
+    try:
+        rows = read_candle_file(content)
+    except pa.ArrowException as error:
+        return f"it can't be read: {error}"
+    if (rows.num_rows, sums_of(rows)) != (file.rows, file.sums):
+        return "its rows or sums aren't those of the manifest"
+    return None
+
+
+async def _restore_file(connection: Connection, storage: ArchiveStorage, file: ArchivedFile) -> int:
+    """Insert a file's rows in one transaction; return how many weren't there."""
+    content = await storage.read(file.name)
+    if (error := await asyncio.to_thread(_error_of, file, content)) is not None:
+        raise ArchiveUnreadable(f"The archive's file {file.name} can't be restored: {error}.")
+    restored = 0
+    async with connection.in_transaction():
+        for timeframe, rows in rows_by_timeframe(file, content).items():
+            texts = rows.select(
+                pl.lit(file.market).alias("market"),
+                pl.lit(timeframe).alias("timeframe"),
+                "open_time",
+                pl.col(*NUMBERS).cast(pl.String),
+            )
+            for part in texts.iter_slices(_ROWS_AT_ONCE):
+                tag = await connection.execute(INSERT_CANDLES, *ArchivedRows(part).arguments)
+                restored += int(tag.rsplit(" ", 1)[-1])
+    return restored

@@ -1,0 +1,94 @@
+"""The archive of the settings: where its files are, for queries and for those who archive."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from domain.core.clock import Clock
+from domain.core.errors import Unavailable
+from domain.model.archive import boundary
+from domain.ports.archive import ArchiveStorage
+from infra.archive_storage.folder import FolderStorage
+from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.manifest import Manifest
+from infra.postgres.connection import Connection
+from infra.postgres.pool import Pool, create_pool
+from infra.postgres.transaction_connection import acquire, release
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from infra.postgres.archive.archiver import Archiver
+
+log = logging.getLogger(__name__)
+
+HOUR_SECONDS: Final = 3_600.0
+RETRY_SECONDS: Final = 60.0
+STATEMENT_SECONDS: Final = 3_600.0
+"""Time allowed to a statement that reads a month."""
+_ACQUIRE_SECONDS: Final = 10.0
+
+
+class ArchiveNotSet(Exception):
+    """Candles are in an archive that the settings don't name, so that queries would lack them."""
+
+    def __init__(self, files: int) -> None:
+        super().__init__(
+            f"candles of this database are in an archive of {files} files: set R3EDGE_ARCHIVE to its folder"
+        )
+
+
+def archive_storage(settings: Settings) -> ArchiveStorage | None:
+    """Return where the settings keep archived files; None if they name no archive."""
+    return None if settings.archive is None else FolderStorage(Path(settings.archive).expanduser().absolute())
+
+
+async def open_archived_candles(settings: Settings, pool: Pool) -> ArchivedCandles | None:
+    """Return the archived candles for queries; None if the settings name no archive. Raises `ArchiveNotSet`."""
+    storage = archive_storage(settings)
+    if storage is not None:
+        return ArchivedCandles(storage)
+    driver = await acquire(pool, _ACQUIRE_SECONDS)
+    try:
+        files = await Manifest(Connection(driver)).dropped_files()
+    finally:
+        await release(pool, driver)
+    if files:
+        raise ArchiveNotSet(files)
+    return None
+
+
+@asynccontextmanager
+async def archiver_of(settings: Settings, dsn: str) -> AsyncGenerator["Archiver | None"]:
+    """Give what archives, on a connection of its own; None if the settings name no archive."""
+    storage = archive_storage(settings)
+    if storage is None:
+        yield None
+        return
+    from infra.postgres.archive.archiver import Archiver  # noqa: PLC0415  # pyarrow takes a second and 50 MB
+
+    pool = await create_pool(dsn, init_size=1, max_size=1, command_timeout_seconds=STATEMENT_SECONDS)
+    try:
+        yield Archiver(pool, storage)
+    finally:
+        await pool.close()
+
+
+async def archive_hourly(archiver: "Archiver", clock: Clock, retention_months: int) -> None:
+    """Archive once an hour. Every worker may: one at a time does, and months that another has archived are no error."""
+    from infra.postgres.archive.archiver import ArchiveBusy  # noqa: PLC0415  # as above
+
+    while True:
+        try:
+            await archiver.run(boundary(clock.now(), retention_months))
+        except ArchiveBusy:
+            log.debug("another node archives")
+        except Unavailable as error:
+            log.warning("candles could not be archived: %s", error.message)
+            await asyncio.sleep(RETRY_SECONDS)
+            continue
+        except Exception:
+            log.exception("candles could not be archived; it is tried again in an hour")
+        await asyncio.sleep(HOUR_SECONDS)

@@ -1,0 +1,104 @@
+"""`r3edge archive` at the command line, and what needs the archive to be set."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from domain.model.archive import BatchState, boundary
+from infra.archive_storage.folder import FolderStorage
+from infra.cli.archive import check_files, check_lines, read_batches, restore_archived, run_archive, run_lines
+from infra.cli.arguments import BadArgument
+from infra.clock import SystemClock
+from infra.postgres.archive.archiver import RunResult
+from infra.postgres.database import PostgresDatabase
+from infra.postgres.pool import Pool
+from infra.runtime.archive import ArchiveNotSet
+from infra.runtime.backends import open_backends
+from infra.runtime.errors import StartupError
+from infra.settings import Settings
+from tests.support.archive import APRIL, FEBRUARY, JANUARY, MARCH, archiver, history, store_history
+
+SECOND_HALF = timedelta(days=20)
+
+
+@pytest.fixture
+def settings(database_dsn: str, tmp_path: Path) -> Settings:
+    return Settings(database_url=SecretStr(database_dsn), archive=str(tmp_path), data_dir=tmp_path / "data")
+
+
+async def test_months_are_archived_verified_and_restored_by_hand(
+    settings: Settings, database: PostgresDatabase
+) -> None:
+    await store_history(database)
+    written = run_lines(await run_archive(settings, None))
+    assert [line.split()[:3] for line in written[:3]] == [
+        ["written", f"2024-0{month}", "VERIFIED"] for month in (1, 2, 3)
+    ]
+    assert written[3:] == ["what was written now is dropped from the database by a run an hour later, or by a worker"]
+    assert run_lines(await run_archive(settings, None)) == ["nothing is to be archived now"]
+    checked = await check_files(settings)
+    rows = 2 * len(history())
+    assert check_lines(checked) == [f"6 files with {rows:,} rows: all are as written"]
+    assert check_lines([replace(checked[0], error="it is damaged"), checked[1]]) == [
+        f"{checked[0].file.name}: it is damaged",
+        f"2 files with {checked[0].file.rows + checked[1].file.rows:,} rows: 1 are wrong",
+    ]
+    assert await restore_archived(settings, JANUARY) == 0  # all are in the database still
+    assert [batch.state for batch in await read_batches(settings)] == [
+        BatchState.RESTORED, BatchState.VERIFIED, BatchState.VERIFIED,
+    ]  # fmt: skip
+    assert run_lines(RunResult((), (), ((JANUARY, "why"),))) == ["failed   2024-01: why"]
+    with pytest.raises(BadArgument, match="2023-12 isn't archived"):
+        await restore_archived(settings, datetime(2023, 12, 1, tzinfo=UTC))
+
+
+async def test_what_has_not_ended_is_not_archived(settings: Settings) -> None:
+    with pytest.raises(BadArgument, match="hasn't ended yet"):
+        await run_archive(settings, boundary(SystemClock().now(), 0))
+
+
+async def test_one_month_is_archived_by_hand_however_young(settings: Settings, database: PostgresDatabase) -> None:
+    await store_history(database)
+    result = await run_archive(settings.model_copy(update={"retention_months": 1_200}), FEBRUARY)
+    assert [batch.month for batch in result.written] == [FEBRUARY]
+    assert [batch.month for batch in await read_batches(settings)] == [FEBRUARY]
+
+
+async def test_commands_need_an_archive(settings: Settings) -> None:
+    with pytest.raises(StartupError, match="R3EDGE_ARCHIVE must name its folder"):
+        await restore_archived(settings.model_copy(update={"archive": None}), JANUARY)
+
+
+async def test_an_engine_does_not_start_without_the_archive_that_has_its_candles(
+    settings: Settings, database: PostgresDatabase, pool: Pool, database_dsn: str, tmp_path: Path
+) -> None:
+    without = settings.model_copy(update={"archive": None})
+    await store_history(database)
+    async with open_backends(without, database_dsn) as backends:
+        assert backends.archive is None
+        assert backends.archiver is None
+    await archiver(pool, FolderStorage(tmp_path)).run(MARCH)
+    with pytest.raises(ArchiveNotSet, match="archive of 4 files: set R3EDGE_ARCHIVE"):
+        async with open_backends(without, database_dsn):
+            pass
+    async with open_backends(settings, database_dsn) as backends:
+        assert backends.archive is not None
+        assert backends.archiver is not None
+        assert (await backends.archiver.run(APRIL)).written
+
+
+@pytest.mark.parametrize("archive", ["s3://bucket/archive", "ftp://host", " "])
+def test_an_archive_is_a_folder(archive: str) -> None:
+    with pytest.raises(ValidationError, match="archive"):
+        Settings(archive=archive)
+
+
+@pytest.mark.parametrize(
+    ("months", "first"), [(0, (2026, 3)), (1, (2026, 2)), (2, (2026, 1)), (3, (2025, 12)), (27, (2023, 12))]
+)
+def test_so_many_whole_months_stay(months: int, first: tuple[int, int]) -> None:
+    now = MARCH.replace(year=2026) + SECOND_HALF
+    assert (boundary(now, months).year, boundary(now, months).month) == first
