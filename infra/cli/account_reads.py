@@ -152,7 +152,9 @@ class AccountReads:
     @asynccontextmanager
     async def _open(self) -> AsyncGenerator[_Opened]:
         async with open_command_resources(self._settings, _PURPOSE) as resources:
-            database = PostgresDatabase(await resources.pool(), EmbeddedBus(), SystemClock())
+            pool = await resources.pool()
+            archive = await resources.archived_candles(pool)
+            database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archive=archive)
             catalogue = MarketCatalogue(database)
             await catalogue.refresh()
             try:
