@@ -10,9 +10,11 @@ from tests.support.compiled_modules import keep_compiled_modules
 
 keep_compiled_modules()
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# How long an example takes says how busy the machine is. The same code has the same examples on every machine and day:
+# what fails a change is the change. `--hypothesis-profile=explore` looks for others.
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, derandomize=False, print_blob=True)
+settings.load_profile("repeatable")
 
 pytest_plugins = [
     "tests.support.run_folder",
