@@ -7,6 +7,7 @@ from typing import get_args
 from domain.model.alerts import FiredAlert
 from domain.model.events import Subject
 from domain.model.orders import Order, OrderEvent, OrderStatus
+from domain.model.report_schedules import ScheduledReport
 from domain.model.trading_state import Halt
 from infra.postgres.rows.events import decode_subject, encode_subject
 from resolvers import events
@@ -25,6 +26,7 @@ def test_every_kind_of_event_is_read() -> None:
     assert {type(subject) for subject in stored_subjects()} == set(get_args(Subject)) - {
         FiredAlert,
         Halt,
+        ScheduledReport,
     }  # which have come since
 
 
