@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from domain.core.errors import InputError
-from domain.model.plans import PlanChangeStatus
+from domain.model.plans import Entitlement, PlanChangeStatus
 from infra.cli.arguments import BadArgument
 from infra.cli.plans import archive_plan, change_plan, plan_lines, read_plans, read_user_plan, store_plan
 from infra.embedded.bus import EmbeddedBus
@@ -32,7 +32,8 @@ async def test_a_plan_is_made_given_listed_and_archived(pool: Pool, settings: Se
     scheduled = await change_plan(settings, "ada@example.com", "default", in_a_month, None)
     assert scheduled.status is PlanChangeStatus.SCHEDULED
     found = await read_user_plan(settings, "ada@example.com")
-    assert (found.user.plan.name, len(found.usage)) == ("standard", 7)
+    assert found.user.plan.name == "standard"
+    assert {usage.entitlement for usage in found.usage} == set(Entitlement) - {Entitlement.REQUESTS_PER_MINUTE}
     assert [(change.plan_name, change.status.value) for change in found.changes] == [
         (None, "SCHEDULED"), ("standard", "IN_FORCE"),
     ]  # fmt: skip
