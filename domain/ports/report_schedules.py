@@ -15,6 +15,7 @@ class UnfinishedReport:
 
     user_id: UUID
     schedule_id: UUID
+    report_id: UUID
     message: str | None
 
 

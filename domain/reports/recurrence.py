@@ -8,6 +8,7 @@ from typing import Final
 from domain.model.report_schedules import Recurrence, ReportCadence, Weekday
 
 _DAY: Final = timedelta(days=1)
+_INSTANT: Final = timedelta(microseconds=1)
 _WEEKDAYS: Final = tuple(Weekday)
 
 
@@ -28,6 +29,13 @@ def next_run(recurrence: Recurrence, zone: tzinfo, after: datetime) -> Scheduled
     """Return the first run after a time."""
     # A day earlier, since a time that a change of the clocks skips may be on the next day.
     return next(run for run in _runs(recurrence, zone, _local_date(zone, after) - _DAY, 1) if run.at > after)
+
+
+def moved_run(recurrence: Recurrence, before: tzinfo, zone: tzinfo, at: datetime) -> ScheduledRun:
+    """Return the first run from a time on by the zone `before`, as it is by another zone, where it may be over."""
+    asked = next_run(recurrence, before, at - _INSTANT)
+    runs = _runs(recurrence, zone, _local_date(before, asked.at) - _DAY, 1)
+    return next(run for run in runs if run.key >= asked.key)
 
 
 def latest_run(recurrence: Recurrence, zone: tzinfo, until: datetime) -> ScheduledRun:

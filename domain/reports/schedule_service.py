@@ -16,7 +16,7 @@ from domain.model.plans import Entitlement
 from domain.model.report_schedules import Recurrence, ReportSchedule, ReportScheduleStatus
 from domain.model.users import User
 from domain.ports.unit_of_work import Database, UnitOfWork
-from domain.reports.recurrence import next_run
+from domain.reports.recurrence import moved_run, next_run
 from domain.reports.schedule_requests import ScheduleChanges, ScheduleRequest, check_recurrence, end_of_subject
 from domain.reports.service import MarketLookup
 from domain.users.activity import record_activity
@@ -112,15 +112,17 @@ class ReportScheduleService:
         await record_activity(transaction, self._ids, now, schedule.user_id, action, subject, schedule.name)
 
 
-async def follow_time_zone(transaction: UnitOfWork, user: User, now: datetime) -> None:
-    """Have the user's schedules go by the time zone that the user has now; the user's row is locked.
+async def follow_time_zone(transaction: UnitOfWork, user: User, before: str, now: datetime) -> None:
+    """Have the user's schedules go by the time zone that the user has now, no more by `before`; the user is locked.
 
-    What is due already is made as it was due.
+    What is due already is made as it was due, and so is a report whose time is over where the user is now.
     """
-    for schedule in await transaction.report_schedules.list_of_user(user.id):
-        if schedule.status is ReportScheduleStatus.ACTIVE and schedule.due_at > now:
-            due_at = next_run(schedule.recurrence, zone_of(user.time_zone), now).at
-            await transaction.report_schedules.save(replace(schedule, due_at=due_at))
+    for listed in await transaction.report_schedules.list_of_user(user.id):
+        # Under its lock: that a report has come is noted without the user's.
+        schedule = await transaction.report_schedules.get_for_update(user.id, listed.id)
+        if schedule is not None and schedule.status is ReportScheduleStatus.ACTIVE and schedule.due_at > now:
+            run = moved_run(schedule.recurrence, zone_of(before), zone_of(user.time_zone), schedule.due_at)
+            await transaction.report_schedules.save(replace(schedule, due_at=run.at))
 
 
 async def _changed(

@@ -76,12 +76,21 @@ class ReportScheduler:
         async with self._database.read_only() as reading:
             due = await reading.report_schedules.due(self._clock.now(), self._options.at_once)
             unfinished = await reading.report_schedules.unfinished(self._options.at_once)
+        for report in unfinished:  # before there is a newer one, after which nobody would ask for it
+            await self._close(report)
         requested = [await self._request(user_id, schedule_id) for user_id, schedule_id in due]
         if any(requested):
             await notify_workers(self._bus)
-        for report in unfinished:
-            await self._close(report)
         return len(due)
+
+    async def _close(self, report: UnfinishedReport) -> None:
+        """Note that a report will not come; what goes wrong with one schedule holds up no other."""
+        try:
+            await self._note_unfinished(report)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("it could not be noted that the schedule %s has no report", report.schedule_id)
 
     async def _request(self, user_id: UUID, schedule_id: UUID) -> bool:
         """Request a schedule's report, unless another node has; return whether there is a job for it now."""
@@ -98,8 +107,13 @@ class ReportScheduler:
             raise
         except Exception:
             log.exception("the report of the schedule %s could not be requested", schedule_id)
+        try:
             await self._postpone(user_id, schedule_id)
-            return False
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("the schedule %s can't wait either", schedule_id)
+        return False
 
     async def _run(self, transaction: UnitOfWork, schedule: ReportSchedule, now: datetime) -> bool:
         user = await transaction.users.get(schedule.user_id)
@@ -170,17 +184,17 @@ class ReportScheduler:
                     replace(schedule, retry_at=retry_at, last_error=FAULT, last_error_at=now)
                 )
 
-    async def _close(self, unfinished: UnfinishedReport) -> None:
-        """Note that the last report of a schedule will not come, unless another node has."""
+    async def _note_unfinished(self, unfinished: UnfinishedReport) -> None:
+        """Note that the last report of a schedule will not come, unless another node has, or there is a newer one."""
         now = self._clock.now()
         async with self._database.transaction() as transaction:
             schedule = await transaction.report_schedules.get_for_update(unfinished.user_id, unfinished.schedule_id)
-            if schedule is None or not schedule.is_open or schedule.last_report_id is None:
+            if schedule is None or not schedule.is_open or schedule.last_report_id != unfinished.report_id:
                 return
             error = unfinished.message or "The report is gone."
             closed = replace(schedule, is_open=False, last_error=error, last_error_at=now)
             await transaction.report_schedules.save(closed)
-            report = await transaction.reports.get_report(schedule.user_id, schedule.last_report_id)
+            report = await transaction.reports.get_report(schedule.user_id, unfinished.report_id)
             if report is not None:
                 transaction.events.append([failure_event(schedule, report, error, now)])
 

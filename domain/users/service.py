@@ -37,11 +37,12 @@ class _PasswordChange:
     new_hash: str
 
 
-OnTimeZone = Callable[[UnitOfWork, User, datetime], Awaitable[None]]
-"""Has what goes by the clock on a user's wall follow another time zone, in the transaction that changes it."""
+OnTimeZone = Callable[[UnitOfWork, User, str, datetime], Awaitable[None]]
+"""Has what goes by the clock on a user's wall follow another time zone than the one before, in the transaction that
+changes it."""
 
 
-async def _nothing_to_follow(_transaction: UnitOfWork, _user: User, _now: datetime) -> None: ...
+async def _nothing_to_follow(_transaction: UnitOfWork, _user: User, _before: str, _now: datetime) -> None: ...
 
 
 class UserService:
@@ -224,7 +225,7 @@ class UserService:
         if changed != user:
             await transaction.users.update(changed)
         if changed.time_zone != user.time_zone:
-            await self._on_time_zone(transaction, changed, now)
+            await self._on_time_zone(transaction, changed, user.time_zone, now)
 
     async def _new_password(self, identity: Identity, password: str, current_password: str | None) -> "_PasswordChange":
         validate_password(password)

@@ -38,9 +38,9 @@ SELECT user_id, id FROM report_schedules WHERE status = 'ACTIVE' AND coalesce(re
 AND NOT EXISTS (SELECT FROM users WHERE users.id = report_schedules.user_id AND users.disabled_at IS NOT NULL)
 ORDER BY coalesce(retry_at, due_at) LIMIT $2"""
 _UNFINISHED: Final = """
-SELECT report_schedules.user_id, report_schedules.id, jobs.message FROM report_schedules
+SELECT report_schedules.user_id, report_schedules.id, last_report_id, jobs.message FROM report_schedules
 LEFT JOIN reports ON reports.id = last_report_id LEFT JOIN jobs ON jobs.id = reports.job_id
-WHERE is_open AND (jobs.id IS NULL OR jobs.status IN ('FAILED', 'CANCELED')) LIMIT $1"""
+WHERE is_open AND last_report_id IS NOT NULL AND (jobs.id IS NULL OR jobs.status IN ('FAILED', 'CANCELED')) LIMIT $1"""
 
 
 class PostgresReportSchedules(Repository):
@@ -76,4 +76,4 @@ class PostgresReportSchedules(Repository):
 
     async def unfinished(self, limit: int) -> Sequence[UnfinishedReport]:
         rows = await self._connection.fetch(_UNFINISHED, limit)
-        return [UnfinishedReport(row["user_id"], row["id"], row["message"]) for row in rows]
+        return [UnfinishedReport(*row) for row in rows]

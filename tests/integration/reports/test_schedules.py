@@ -17,6 +17,7 @@ from domain.reports.schedule_requests import ScheduleChanges, ScheduleRequest
 from domain.reports.schedule_service import follow_time_zone
 from infra.postgres.pool import Pool
 from resolvers.reports import REPORT_PATH
+from tests.support.postgres import somebody_waits_for_a_lock
 from tests.support.reporting import report_worker
 from tests.support.scheduling_reports import PUBLIC, ReportScheduling
 from tests.support.trading import new_id
@@ -265,10 +266,10 @@ async def test_another_time_zone_moves_the_next_report_and_repeats_none(scheduli
             assert user is not None
             moved = replace(user, time_zone=zone)
             await transaction.users.update(moved)
-            await follow_time_zone(transaction, moved, scheduling.now)
+            await follow_time_zone(transaction, moved, user.time_zone, scheduling.now)
         stored = await scheduling.stored(schedule)
         assert stored.due_at > scheduling.now
-        assert stored.due_at - scheduling.now <= timedelta(hours=25)
+        assert stored.due_at - scheduling.now <= timedelta(hours=24 + 12)
     for _ in range(48):
         scheduling.pass_time(hours=1)
         await scheduling.scheduler().run_due()
@@ -276,6 +277,76 @@ async def test_another_time_zone_moves_the_next_report_and_repeats_none(scheduli
     periods = [report.schedule_period for report in reports]
     assert len(set(periods)) == len(periods)
     assert 2 <= len(periods) <= 4
+
+
+async def test_a_report_whose_time_is_over_in_another_time_zone_is_made_at_once(scheduling: ReportScheduling) -> None:
+    schedule = await scheduling.create()
+    async with scheduling.database.transaction() as transaction:
+        user = await transaction.users.get(scheduling.user_id)
+        assert user is not None
+        moved = replace(user, time_zone="Asia/Tokyo")  # it is 21:00 there, and 12:00 in UTC
+        await transaction.users.update(moved)
+        await follow_time_zone(transaction, moved, user.time_zone, scheduling.now)
+    await scheduling.run()
+    (report,) = await scheduling.reports()
+    assert report.schedule_period == f"DAILY:{days_ago(scheduling, 1):%Y-%m-%d}"
+    stored = await scheduling.stored(schedule)
+    assert (stored.left_out, stored.due_at) == (0, scheduling.now + timedelta(hours=16))
+
+
+async def test_a_change_of_time_zone_keeps_what_is_noted_of_a_schedule_meanwhile(
+    scheduling: ReportScheduling, pool: Pool
+) -> None:
+    schedule = await scheduling.create()
+    async with scheduling.database.read_only() as reading:
+        user = await reading.users.get(scheduling.user_id)
+    assert user is not None
+
+    async def move() -> None:
+        async with scheduling.database.transaction() as transaction:
+            moved = replace(user, time_zone="America/New_York")
+            await follow_time_zone(transaction, moved, user.time_zone, scheduling.now)
+
+    async with scheduling.database.transaction() as transaction:
+        held = await transaction.report_schedules.get_for_update(scheduling.user_id, schedule.id)
+        assert held is not None
+        await transaction.report_schedules.save(replace(held, last_error="It failed."))
+        moving = asyncio.create_task(move())
+        await somebody_waits_for_a_lock(pool)
+    await moving
+    stored = await scheduling.stored(schedule)
+    assert stored.last_error == "It failed."
+    assert stored.due_at > schedule.due_at, "one o'clock is later there"
+
+
+async def test_what_is_wrong_with_one_schedule_holds_up_no_other(scheduling: ReportScheduling, pool: Pool) -> None:
+    broken, whole = await scheduling.create(), await scheduling.create()
+    # As a newer version of the engine might store one, while nodes of this one go on.
+    await pool.execute("UPDATE report_schedules SET cadence = 'HOURLY' WHERE id = $1", broken.id)
+    scheduling.pass_time(hours=1)
+    await scheduling.run()
+    assert [report.schedule_id for report in await scheduling.reports()] == [whole.id]
+
+
+async def test_a_failure_that_is_noticed_late_is_not_taken_for_that_of_the_next_report(
+    scheduling: ReportScheduling, pool: Pool
+) -> None:
+    channel, _ = await scheduling.notifying.webhook()
+    schedule = await scheduling.create(channel_ids=(channel.id,))
+    scheduling.pass_time(hours=1)
+    await scheduling.scheduler().run_due()
+    (failed,) = await scheduling.reports()
+    await pool.execute("UPDATE jobs SET status = 'FAILED', message = 'It was too much.', finished_at = created_at")
+    scheduling.pass_time(days=1)  # no node ran
+    await scheduling.run()
+    messages = [request.json["data"] for request in scheduling.notifying.receiver.requests]
+    made = (await scheduling.reports())[-1]
+    assert [(each["period"], each["error"]) for each in messages] == [
+        (str(failed.schedule_period).removeprefix("DAILY:"), "It was too much."),
+        (str(made.schedule_period).removeprefix("DAILY:"), None),
+    ]
+    stored = await scheduling.stored(schedule)
+    assert (stored.last_report_id, stored.is_open, stored.last_error) == (made.id, False, None)
 
 
 async def test_a_schedule_whose_channels_were_deleted_says_so(scheduling: ReportScheduling) -> None:

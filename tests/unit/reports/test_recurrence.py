@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.model.report_schedules import Recurrence, ReportCadence, Weekday
-from domain.reports.recurrence import ScheduledRun, latest_run, next_run, runs_between
+from domain.reports.recurrence import ScheduledRun, latest_run, moved_run, next_run, runs_between
 
 # Half hours, midnights that are skipped or come twice, a day that was skipped, and a zone with two changes in a month.
 ZONES = [
@@ -63,6 +63,17 @@ def test_the_latest_run_is_the_one_before_the_next(recurrence: Recurrence, zone:
 def test_runs_that_were_missed_are_counted(recurrence: Recurrence, zone: ZoneInfo, after: datetime, count: int) -> None:
     runs = chain(recurrence, zone, after, count)
     assert runs_between(recurrence, zone, runs[0].at, runs[-1].at) == count - 1
+
+
+@given(recurrences, zones, zones, moments)
+def test_a_run_that_moves_to_another_time_zone_is_of_the_same_period(
+    recurrence: Recurrence, before: ZoneInfo, zone: ZoneInfo, after: datetime
+) -> None:
+    asked = next_run(recurrence, before, after)
+    moved = moved_run(recurrence, before, zone, asked.at)
+    assert moved_run(recurrence, before, before, asked.at) == asked
+    assert abs(moved.at - asked.at) <= timedelta(hours=27) or moved.key > asked.key
+    assert moved.key >= asked.key
 
 
 @given(zones, st.dates(date(1995, 1, 1), date(2060, 1, 1)), st.integers(0, 23))
