@@ -67,7 +67,7 @@ class PositionSums:
         if effect.quantity > 0:
             self._increase(effect)
         else:
-            self._reduce(_share(effect, min(self.quantity, -effect.quantity)))
+            self._reduce(_share(effect, min(self.quantity, EXACT.minus(effect.quantity))))
         if effect.unpriced_fee is not None and effect.unpriced_fee not in self.unpriced_fees:
             self.unpriced_fees = (*self.unpriced_fees, effect.unpriced_fee)
 
@@ -145,7 +145,7 @@ def may_leave_dust(side: OrderSide, trading_session_id: UUID | None) -> bool:
 
 def is_dust(quantity: Decimal, market: Market, price: Decimal) -> bool:
     """Return whether a signed base quantity is too small to be traded at `price` by a MARKET order."""
-    return grid_of(market, OrderType.MARKET).is_too_small(abs(quantity), price)
+    return grid_of(market, OrderType.MARKET).is_too_small(EXACT.abs(quantity), price)
 
 
 def unrealized_profit(position: Position, price: Decimal) -> Decimal:
@@ -157,10 +157,11 @@ def unrealized_profit(position: Position, price: Decimal) -> Decimal:
 
 def _share(effect: FillEffect, sold: Decimal) -> FillEffect:
     """Return the part of a sale that is `sold`, with its share of the fees."""
-    if sold == -effect.quantity:
+    whole = EXACT.minus(effect.quantity)
+    if sold == whole:
         return effect
-    fees = divide(EXACT.multiply(effect.fees, sold), -effect.quantity)
-    return FillEffect(-sold, effect.price, fees, effect.unpriced_fee)
+    fees = divide(EXACT.multiply(effect.fees, sold), whole)
+    return FillEffect(EXACT.minus(sold), effect.price, fees, effect.unpriced_fee)
 
 
 def _opened(fill: Fill, position_id: UUID) -> Position:

@@ -53,6 +53,12 @@ def test_selling_all_closes_the_position() -> None:
     assert (position.quantity, position.realized_profit, position.closed_at) == (0, -20, NOW)
 
 
+def test_a_quantity_of_very_many_digits_is_sold_to_the_last_of_them() -> None:
+    quantity = "123456789012345678.123456789999999999"
+    (position,) = after(a_fill(BUY, quantity, 1), a_fill(SELL, quantity, 2))
+    assert (position.quantity, position.closed_at, position.realized_profit) == (0, NOW, D(quantity))
+
+
 def test_a_fee_in_base_lessens_the_quantity_and_is_valued_at_the_price() -> None:
     (position,) = after(a_fill(BUY, 1, 100, fee="0.001", currency="BTC"))
     assert position.quantity == D("0.999")
