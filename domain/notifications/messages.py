@@ -37,6 +37,9 @@ MAX_TEXT: Final = 3_500
 SHOWN_OF_SUMMARY: Final = 10
 """How many of the newest events a summary shows."""
 
+LONGEST_HEADING: Final = 500
+"""Characters of a text that the heading of a summary may take."""
+
 Facts = Mapping[str, object]
 
 
@@ -88,9 +91,12 @@ def summary_message(
     last = events[-1]
     counts = Counter(event.kind.value for event in events)
     kinds = ", ".join(f"{count} {kind.replace('_', ' ').lower()}" for kind, count in sorted(counts.items()))
-    shown = [event_message(channel, event, encode_id, report_url).text for event in events[-SHOWN_OF_SUMMARY:]]
-    begun = "all of them" if len(events) <= SHOWN_OF_SUMMARY else f"the newest {SHOWN_OF_SUMMARY}"
-    text = f"{len(events)} events were held back ({kinds}); {begun}:\n" + "\n".join(shown)
+    lines = [event_message(channel, event, encode_id, report_url).text for event in events[-SHOWN_OF_SUMMARY:]]
+    # Whole lines: a link that is cut opens nothing.
+    while len(lines) > 1 and sum(map(len, lines)) > MAX_TEXT - LONGEST_HEADING:
+        del lines[0]
+    begun = "all of them" if len(events) == len(lines) else f"the newest {len(lines)}"
+    text = f"{len(events)} events were held back ({kinds}); {begun}:\n" + "\n".join(lines)
     body: dict[str, object] = {
         "type": "SUMMARY",
         "timestamp": _iso(last.at),
