@@ -1,5 +1,7 @@
 """Reports in PostgreSQL."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -110,12 +112,11 @@ class PostgresReports(Repository):
     async def with_fills_from(
         self, user_id: UUID, order_filter: OrderFilter, start: datetime, end: datetime
     ) -> set[UUID]:
-        clause, arguments = _selected(user_id, order_filter)
-        place = len(arguments) + 1
-        query = f"""
-            SELECT DISTINCT order_id FROM fills WHERE at >= ${place} AND at < ${place + 1}
-            AND order_id IN (SELECT order_id FROM fills{clause})"""
-        rows = await self._connection.fetch(query, *arguments, start, end)
+        # What is later is looked for among the fills of the same account or session alone, not among everybody's.
+        user: Condition = ("user_id = {}", user_id)
+        later = fill_conditions(replace(order_filter, start=start, end=end))
+        clause, arguments = where([user, *later, _of_order([user, *fill_conditions(order_filter)])])
+        rows = await self._connection.fetch(f"SELECT DISTINCT order_id FROM fills{clause}", *arguments)
         return {row["order_id"] for row in rows}
 
     async def fill_lines(
@@ -172,6 +173,13 @@ def _selected(user_id: UUID, order_filter: OrderFilter, after: FillPlace | None 
 def _after(place: FillPlace | None) -> list[Condition]:
     """Return the conditions of the fills after a place; that of the time alone is the one that prunes."""
     return [] if place is None else [("at >= {}", place[0]), ("(at, id) > ({}, {})", *place)]
+
+
+def _of_order(conditions: Sequence[Condition]) -> Condition:
+    """Return the condition of the fills of orders that have a fill with these conditions."""
+    given = [(text, values) for text, *values in conditions if None not in values]
+    clause = " AND ".join(str(text) for text, _ in given)
+    return (f"order_id IN (SELECT order_id FROM fills WHERE {clause})", *(one for _, values in given for one in values))
 
 
 def _last_place(text: bytes) -> FillPlace:
