@@ -18,6 +18,7 @@ from domain.ports.lists import NoFilter, Owner
 from domain.ports.unit_of_work import UnitOfWork
 from infra.cli.alert_conditions import ConditionOptions, condition_request
 from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.channel_names import found_channel_ids
 from infra.cli.user_scope import UserScope, open_user_scope
 from infra.settings import Settings
 from resolvers.ids import encode_id, uuid_in
@@ -65,7 +66,7 @@ class AlertCommands:
         async with self._open() as (scope, service):
             async with scope.database.read_only() as reading:
                 condition = condition_request(options.condition, *await _places(reading, scope, options))
-                channels = await _channels(reading, scope.user.id, options.channels or ())
+                channels = await found_channel_ids(reading, scope.user.id, options.channels or ())
             if condition is None:
                 raise BadArgument("say what the rule looks at, such as --market sandbox:BTC/USDT --price-above 70000")
             repeat = AlertRepeat.EACH_TIME if options.each_time else AlertRepeat.ONCE
@@ -83,7 +84,9 @@ class AlertCommands:
                 channels = (
                     UNCHANGED
                     if options.channels is None
-                    else await _channels(reading, scope.user.id, [one for one in options.channels if one != "all"])
+                    else await found_channel_ids(
+                        reading, scope.user.id, [one for one in options.channels if one != "all"]
+                    )
                 )
             changes = AlertChanges(
                 UNCHANGED if new_name is None else new_name,
@@ -180,19 +183,3 @@ async def _places(reading: UnitOfWork, scope: UserScope, options: RuleOptions) -
         if session_id is None:
             raise BadArgument(f"--session is {options.session!r}; give the id of a trading session from the API")
     return account_id, session_id
-
-
-async def _channels(reading: UnitOfWork, user_id: UUID, names: Sequence[str]) -> tuple[UUID, ...]:
-    if not names:
-        return ()
-    channels = await reading.channels.list_of_user(user_id)
-    chosen = []
-    for name in names:
-        asked_id = uuid_in(name, "NotificationChannel")
-        found = [one.id for one in channels if one.name == name.strip() or one.id == asked_id]
-        if len(found) != 1:
-            if found:
-                raise BadArgument(f"the user has {len(found)} channels {name!r}; give the id of one")
-            raise unknown_name("channel", name, {channel.name for channel in channels})
-        chosen += found
-    return tuple(chosen)

@@ -12,13 +12,14 @@ from domain.model.notifications import ChannelDelivery, NotificationChannel
 from domain.notifications.channels import ChannelChanges, ChannelService
 from domain.ports.lists import NoFilter, Owner
 from domain.ports.unit_of_work import UnitOfWork
-from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.arguments import BadArgument
+from infra.cli.channel_names import chosen_channel
 from infra.cli.user_scope import UserScope, open_user_scope
 from infra.runtime.data_dir import known_secret_key
 from infra.runtime.outgoing import open_outgoing
 from infra.security import AesVault, RandomTokens
 from infra.settings import Settings
-from resolvers.ids import encode_id, uuid_in
+from resolvers.ids import encode_id
 
 _PURPOSE: Final = "r3edge channel"
 _COLUMNS: Final = (
@@ -113,11 +114,4 @@ def _clock(moment: object) -> str | None:
 
 
 async def _found(reading: UnitOfWork, user_id: UUID, name: str) -> NotificationChannel:
-    channels = await reading.channels.list_of_user(user_id)
-    asked_id = uuid_in(name, "NotificationChannel")
-    found = [channel for channel in channels if channel.name == name.strip() or channel.id == asked_id]
-    if not found:
-        raise unknown_name("channel", name, {channel.name for channel in channels})
-    if len(found) > 1:
-        raise BadArgument(f"the user has {len(found)} channels {name!r}; give the id of one")
-    return found[0]
+    return chosen_channel(await reading.channels.list_of_user(user_id), name)

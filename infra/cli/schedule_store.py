@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from domain.core.errors import InputError
 from domain.model.report_schedules import Recurrence, ReportSchedule, ReportScheduleStatus
@@ -13,6 +12,7 @@ from domain.reports.schedule_requests import ScheduleRequest
 from domain.reports.schedule_service import ReportScheduleService
 from domain.reports.titles import report_title
 from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.channel_names import found_channel_ids
 from infra.cli.report_files import Subject, check_subject, open_report_database, report_request
 from infra.cli.strategy_store import found_user_id
 from infra.clock import SystemClock, TimeOrderedIds
@@ -57,7 +57,7 @@ async def store_schedule(
         async with database.read_only() as reading:
             user_id = await found_user_id(reading, subject.user)
             asked = await report_request(reading, user_id, subject)
-            channel_ids = await _channel_ids(reading, user_id, channels)
+            channel_ids = await found_channel_ids(reading, user_id, channels)
             markets = {market.symbol: market for market in await reading.market_data.markets()}
         service = ReportScheduleService(database, markets.get, SystemClock(), TimeOrderedIds())
         request = ScheduleRequest(name, asked.scope, asked.scope_id, recurrence, channel_ids, asked.benchmark)
@@ -84,17 +84,6 @@ async def delete_schedule(settings: Settings, email: str | None, name_or_id: str
             return (await service.delete(user_id, found[0].id)).name
         except InputError as error:  # it was deleted meanwhile
             raise BadArgument(str(error)) from None
-
-
-async def _channel_ids(reading: UnitOfWork, user_id: UUID, names: Sequence[str]) -> tuple[UUID, ...]:
-    known = await reading.channels.list_of_user(user_id)
-    ids = []
-    for name in names:
-        found = [each.id for each in known if each.name == name or each.id == uuid_in(name, "NotificationChannel")]
-        if not found:
-            raise unknown_name("notification channel", name, [each.name for each in known])
-        ids += found
-    return tuple(ids)
 
 
 async def _shown(reading: UnitOfWork, schedule: ReportSchedule) -> ShownSchedule:

@@ -3,15 +3,21 @@
 import pytest
 from pydantic import SecretStr
 
+from domain.model.events import UserEventKind
+from domain.model.notifications import ChannelKind, ChannelStatus, NotificationChannel
 from domain.model.report_schedules import Recurrence, ReportCadence, Weekday
 from infra.cli.arguments import BadArgument
 from infra.cli.report_files import Subject
 from infra.cli.report_schedules import recurrence_of, schedule_lines
 from infra.cli.schedule_store import delete_schedule, read_schedules, store_schedule
+from infra.clock import SystemClock
+from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
+from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from infra.settings import Settings
-from tests.support.trading import World, stored_world
+from resolvers.ids import encode_id
+from tests.support.trading import NOW, World, new_id, stored_world
 
 WEEKLY = Recurrence(ReportCadence.WEEKLY, 7, weekday=Weekday.MONDAY)
 
@@ -43,7 +49,7 @@ async def test_a_schedule_is_created_listed_and_deleted(settings: Settings, worl
 
 async def test_what_is_wrong_is_said(settings: Settings, world: World) -> None:
     user = str(world.user.email)
-    with pytest.raises(BadArgument, match="there is no notification channel"):
+    with pytest.raises(BadArgument, match="there is no channel"):
         await store_schedule(settings, "x", Subject(user=user), WEEKLY, ["nowhere"])
     with pytest.raises(BadArgument, match="there is no schedule"):
         await delete_schedule(settings, user, "none")
@@ -51,6 +57,23 @@ async def test_what_is_wrong_is_said(settings: Settings, world: World) -> None:
         await store_schedule(settings, "twin", Subject(user=user), WEEKLY, [])
     with pytest.raises(BadArgument, match="2 schedules 'twin'"):
         await delete_schedule(settings, user, "twin")
+
+
+async def test_a_channel_is_named_by_a_name_that_no_other_has(settings: Settings, world: World, pool: Pool) -> None:
+    user, ids = str(world.user.email), [new_id(), new_id()]
+    async with PostgresDatabase(pool, EmbeddedBus(), SystemClock()).transaction() as transaction:
+        for id_ in ids:
+            await transaction.channels.add(
+                NotificationChannel(
+                    id_, world.user.id, ChannelKind.EMAIL, "mail", None, None, (UserEventKind.REPORT,),
+                    ChannelStatus.ACTIVE, NOW, 0, NOW,
+                )
+            )  # fmt: skip
+    with pytest.raises(BadArgument, match="2 channels 'mail'; give the id of one"):
+        await store_schedule(settings, "x", Subject(user=user), WEEKLY, ["mail"])
+    named = encode_id("NotificationChannel", ids[1])
+    made = await store_schedule(settings, "x", Subject(user=user), WEEKLY, [named])
+    assert made.schedule.channel_ids == (ids[1],)
 
 
 def test_options_make_a_recurrence() -> None:
