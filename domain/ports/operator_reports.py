@@ -3,20 +3,25 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
-from domain.model.operator_reports import ErrorCounts, OrderLatency, UserActivity
+from domain.model.operator_reports import ErrorCounts, OrderLatency
 from domain.model.orders import OrderStatus, RiskCode
 
 
 class OperatorReportReads(Protocol):
     """Counts what happened from a time to before another one."""
 
-    async def user_activity(self, start: datetime, end: datetime) -> UserActivity:
-        """Return how many users there were; those who were erased aren't counted as registered."""
+    async def registered(self, start: datetime, end: datetime) -> int:
+        """Return how many users registered and weren't erased since."""
         ...
 
-    async def orders(self, start: datetime, end: datetime) -> Mapping[OrderStatus, int]:
-        """Return how many orders were created, by their status now."""
+    async def active(self, start: datetime, end: datetime) -> int:
+        """Return how many users did something by themselves."""
+        ...
+
+    async def orders(self, start: datetime, end: datetime) -> Mapping[tuple[UUID, OrderStatus], int]:
+        """Return how many orders were created, by their user and their status now."""
         ...
 
     async def denials(self, start: datetime, end: datetime) -> Mapping[RiskCode, int]:
@@ -27,8 +32,8 @@ class OperatorReportReads(Protocol):
         """Return how many fills there were."""
         ...
 
-    async def latency(self, start: datetime, end: datetime) -> OrderLatency:
-        """Return how long orders took that were submitted in the period."""
+    async def latency(self, start: datetime, end: datetime, one_of: int) -> OrderLatency:
+        """Return how long one of so many of these orders took, by chance."""
         ...
 
     async def errors(self, start: datetime, end: datetime) -> ErrorCounts:

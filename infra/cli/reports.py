@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.arguments import BadArgument
 from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.cli.report_schedules import schedule_app
 from infra.cli.strategies import UserEmail
@@ -53,7 +54,14 @@ def report(
     if all_users:
         from infra.cli.operator_reports import write_operator_report  # noqa: PLC0415  # as above
 
-        for path in run_command(write_operator_report(settings, start, end, out)):
+        of_a_user = (account, session, strategy, backtest, user, benchmark)
+
+        async def run() -> tuple[Path, ...]:
+            if any(option is not None for option in of_a_user):
+                raise BadArgument("--all-users: it is about no account, user or benchmark of its own; leave those out")
+            return await write_operator_report(settings, start, end, out)
+
+        for path in run_command(run()):
             print(path)
         return
     subject = Subject(user, account, session, strategy, backtest, start, end, benchmark)

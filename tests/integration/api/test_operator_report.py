@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from domain.administration.operator_report import report_period
 from domain.core.errors import RequestFault
@@ -14,6 +15,8 @@ from domain.model.events import NewEvent, UserEventKind
 from domain.model.orders import OrderEvent, OrderEventKind, OrderRole, OrderStatus, RiskCode, RiskDenial
 from domain.model.users import UserRole
 from infra.cli.arguments import BadArgument
+from infra.cli.exit_codes import USAGE_ERROR
+from infra.cli.main import app
 from infra.cli.operator_reports import write_operator_report
 from infra.settings import Settings
 from tests.support.api import Api
@@ -92,6 +95,57 @@ async def test_the_command_writes_a_page_and_json(operating: Api, database_dsn: 
     assert "<script" not in text
     with pytest.raises(BadArgument, match="must have from 1 to 92"):
         await write_operator_report(settings, start, start, tmp_path)
+
+
+async def test_the_latency_of_very_many_orders_is_that_of_some_of_them(operating: Api) -> None:
+    async with operating.harness.database.read_only() as reading:
+        found = [await reading.operator_reports.latency(today(), today() + DAY, one_of) for one_of in (1, 2, 1_000_000)]
+    assert found[0].orders == 4
+    assert found[1].orders <= 4
+    assert found[2].orders < 4
+
+
+async def test_a_period_of_a_big_engine_is_found_without_reading_the_others(operating: Api) -> None:
+    """Many orders lie before the period: the pages of the period alone are read."""
+    async with operating.harness.pool.acquire() as connection:
+        await connection.execute(
+            """INSERT INTO orders SELECT (populated).* FROM (
+                SELECT jsonb_populate_record(known, jsonb_build_object(
+                    'id', gen_random_uuid(), 'client_order_id', 'c-' || number,
+                    'created_at', now() - interval '400 days' + number * interval '10 minutes')) AS populated
+                FROM (SELECT orders AS known FROM orders WHERE status = 'FILLED' LIMIT 1) AS one,
+                    generate_series(1, 40000) AS number
+            ) AS many"""
+        )
+        await connection.execute("VACUUM ANALYZE orders")
+        plan = "\n".join(
+            row[0]
+            for row in await connection.fetch(
+                """EXPLAIN SELECT user_id, status, count(*) FROM orders
+                WHERE created_at >= now() - interval '300 days' AND created_at < now() - interval '299 days'
+                AND role <> 'FOREIGN' GROUP BY user_id, status"""
+            )
+        )
+    assert "orders_of_period" in plan
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        (None, datetime.min.replace(tzinfo=UTC)),
+        (None, datetime(1, 1, 5, tzinfo=UTC)),
+        (datetime.max.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
+    ],
+)
+def test_a_period_at_the_ends_of_the_calendar_is_refused(start: datetime | None, end: datetime) -> None:
+    with pytest.raises(RequestFault, match="beyond the calendar"):
+        report_period(start, end, datetime(2026, 12, 1, tzinfo=UTC))
+
+
+def test_a_report_over_all_users_is_about_no_user() -> None:
+    result = CliRunner().invoke(app, ["report", "--all-users", "--user", "you@example.com"])
+    assert result.exit_code == USAGE_ERROR
+    assert "--all-users" in result.stderr
 
 
 def test_a_period_is_of_whole_days_and_at_most_a_quarter() -> None:
