@@ -1,6 +1,6 @@
 """Reads what `r3edge account` prints, from the database of an engine that runs or doesn't."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 
 from domain.core.csv_rows import Cell, csv_text
 from domain.core.errors import RequestFault
-from domain.core.money import plain, rounded
+from domain.core.money import EXACT, plain, rounded
 from domain.core.pagination import KeysetPage
 from domain.market_data.catalogue import MarketCatalogue
 from domain.model.equity import EquityInterval, StoredEquity
-from domain.model.profit import ProfitGroup, ProfitGrouping, ProfitPeriod
+from domain.model.profit import CurrencyAmount, ProfitGroup, ProfitGrouping, ProfitPeriod
 from domain.model.tax import DepositCost
 from domain.model.trading import Account
 from domain.model.users import User
 from domain.performance.profit_groups import profit_query
 from domain.portfolio.equity_history import equity_history, history_period
+from domain.portfolio.overview import portfolio_overview
 from domain.reports.past_rates import PastRates
 from domain.reports.profit_summary import profit_summary
 from domain.reports.tax_export import TaxExport, TaxRequest
@@ -132,6 +133,36 @@ class AccountReads:
         total = _profit_line(found.total, found.currency, names)
         return csv_text([columns, *lines, (*total[:2], "total", *total[3:])])
 
+    async def portfolio(self, currency: str | None) -> str:
+        """Return what all open accounts hold as CSV, by the last stored prices: currencies, accounts, and the total."""
+        async with self._open() as opened:
+            accounts = [account for account in opened.accounts if account.archived_at is None]
+            chosen, now = opened.currency(currency, opened.accounts, is_one=False), SystemClock().now()
+            venues = [*opened.venues, *(account.venue for account in accounts)]  # one may have no market stored
+            rates = PastRates(chosen, venues, opened.catalogue.graph)
+            async with opened.database.read_only() as reading:
+                balances = await reading.accounts.balances([account.id for account in accounts])
+                held = {(each.venue, balance.currency) for each in accounts for balance in balances[each.id]}
+                await rates.load(reading.prices, {key: {now} for key in held})
+
+        def convert(venue: str, amount: Decimal, currency: str) -> Decimal | None:
+            rate = rates.rate(venue, currency, now)
+            return None if rate is None else EXACT.multiply(amount, rate)
+
+        found = portfolio_overview(chosen, accounts, balances, convert, now)
+        lines: list[tuple[Cell, ...]] = [
+            ("asset", each.currency, each.amount, chosen, _shown(each.worth), _share(each.share_percent),
+             plain(each.unpriced_amount) if each.unpriced_amount else None)
+            for each in found.assets
+        ]  # fmt: skip
+        lines += [
+            ("account", each.account.name, None, chosen, _shown(each.worth), _share(each.share_percent),
+             _amounts(each.unpriced))
+            for each in found.accounts
+        ]  # fmt: skip
+        lines.append(("total", None, None, chosen, _shown(found.total), None, _amounts(found.unpriced)))
+        return csv_text([("group", "name", "amount", "currency", "worth", "share_percent", "unpriced"), *lines])
+
     async def taxes(
         self,
         name: str | None,
@@ -182,7 +213,18 @@ def _percent(value: float) -> Decimal:
 
 def _profit_line(group: ProfitGroup, currency: str, names: Mapping[UUID, str]) -> tuple[Cell, ...]:
     key = names.get(group.key, "") if isinstance(group.key, UUID) else "" if group.key is None else str(group.key)
-    unpriced = " ".join(f"{plain(each.amount)} {each.currency}" for each in group.unpriced)
     counts = (Decimal(group.round_trips), Decimal(group.wins), Decimal(group.losses))
-    amounts = [None if amount is None else rounded(amount) for amount in (group.profit, group.fees)]
-    return group.start, group.end, key, currency, *amounts, *counts, unpriced
+    amounts = [_shown(amount) for amount in (group.profit, group.fees)]
+    return group.start, group.end, key, currency, *amounts, *counts, _amounts(group.unpriced)
+
+
+def _amounts(amounts: Iterable[CurrencyAmount]) -> str:
+    return " ".join(f"{plain(each.amount)} {each.currency}" for each in amounts)
+
+
+def _shown(amount: Decimal | None) -> Decimal | None:
+    return None if amount is None else rounded(amount)
+
+
+def _share(percent: float | None) -> Decimal | None:
+    return None if percent is None else _percent(percent)

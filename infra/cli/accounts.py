@@ -13,6 +13,7 @@ from domain.model.profit import ProfitGrouping, ProfitPeriod
 from domain.model.tax import DepositCost
 from infra.cli.arguments import BadArgument, parse_time
 from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.transfers import transfer_app
 from infra.settings import Settings, load_settings
 
 account_app = typer.Typer(
@@ -20,6 +21,7 @@ account_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+account_app.add_typer(transfer_app, name="transfers")
 
 User = Annotated[
     str | None, typer.Option("--user", help="The email of the user; not needed if the engine has one user alone.")
@@ -69,6 +71,15 @@ def profit(
         return await AccountReads(settings, user).profit(account, currency, period, by, *_period(start, end))
 
     print(run_command(run()), end="")
+
+
+@account_app.command("portfolio")
+def portfolio(currency: Currency = None, user: User = None, data_dir: DataDirectory = None) -> None:
+    """Print what all open accounts hold and are worth together, by the last prices that are stored."""
+    settings = _settings(data_dir)
+    from infra.cli.account_reads import AccountReads  # noqa: PLC0415  # as above
+
+    print(run_command(AccountReads(settings, user).portfolio(currency)), end="")
 
 
 @account_app.command("taxes")
