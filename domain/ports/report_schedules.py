@@ -42,6 +42,10 @@ class ReportScheduleRepository(Protocol):
         """Store a schedule that has changed."""
         ...
 
+    async def postpone(self, schedule_id: UUID, until: datetime, error: str, at: datetime) -> None:
+        """Have a schedule, which this version may not be able to read, wait until a time, and say why."""
+        ...
+
     async def delete(self, schedule_id: UUID) -> None:
         """Delete a schedule; its reports stay."""
         ...

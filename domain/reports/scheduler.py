@@ -107,13 +107,8 @@ class ReportScheduler:
             raise
         except Exception:
             log.exception("the report of the schedule %s could not be requested", schedule_id)
-        try:
-            await self._postpone(user_id, schedule_id)
-        except Unavailable:
-            raise
-        except Exception:
-            log.exception("the schedule %s can't wait either", schedule_id)
-        return False
+            await self._postpone(schedule_id)
+            return False
 
     async def _run(self, transaction: UnitOfWork, schedule: ReportSchedule, now: datetime) -> bool:
         user = await transaction.users.get(schedule.user_id)
@@ -173,16 +168,11 @@ class ReportScheduler:
         await transaction.report_schedules.save(refused)
         log.info("schedule %s: no report until %s: %s", schedule.id, retry_at, reason)
 
-    async def _postpone(self, user_id: UUID, schedule_id: UUID) -> None:
+    async def _postpone(self, schedule_id: UUID) -> None:
         """Have a schedule that ran into a fault wait, so that others have their turn."""
         now = self._clock.now()
         async with self._database.transaction() as transaction:
-            schedule = await transaction.report_schedules.get_for_update(user_id, schedule_id)
-            if schedule is not None:
-                retry_at = now + self._options.retry
-                await transaction.report_schedules.save(
-                    replace(schedule, retry_at=retry_at, last_error=FAULT, last_error_at=now)
-                )
+            await transaction.report_schedules.postpone(schedule_id, now + self._options.retry, FAULT, now)
 
     async def _note_unfinished(self, unfinished: UnfinishedReport) -> None:
         """Note that the last report of a schedule will not come, unless another node has, or there is a newer one."""

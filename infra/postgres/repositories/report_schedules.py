@@ -64,6 +64,10 @@ class PostgresReportSchedules(Repository):
     async def save(self, schedule: ReportSchedule) -> None:
         await self._connection.execute(_SAVE, *_SCHEDULES.params(schedule))
 
+    async def postpone(self, schedule_id: UUID, until: datetime, error: str, at: datetime) -> None:
+        statement = "UPDATE report_schedules SET retry_at = $2, last_error = $3, last_error_at = $4 WHERE id = $1"
+        await self._connection.execute(statement, schedule_id, until, error, at)
+
     async def delete(self, schedule_id: UUID) -> None:
         await self._connection.execute("DELETE FROM report_schedules WHERE id = $1", schedule_id)
 

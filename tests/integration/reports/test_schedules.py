@@ -326,6 +326,8 @@ async def test_what_is_wrong_with_one_schedule_holds_up_no_other(scheduling: Rep
     scheduling.pass_time(hours=1)
     await scheduling.run()
     assert [report.schedule_id for report in await scheduling.reports()] == [whole.id]
+    retry_at = await pool.fetchval("SELECT retry_at FROM report_schedules WHERE id = $1", broken.id)
+    assert retry_at == scheduling.now + timedelta(minutes=10), "it doesn't stand before all others"
 
 
 async def test_a_failure_that_is_noticed_late_is_not_taken_for_that_of_the_next_report(
