@@ -1,12 +1,14 @@
 """A year of ten markets' minute candles moved to files, and pages of 1,000 of them: stored, then archived.
 
 The archiver writes, reads back, compares and drops; the bare measure is PostgreSQL's own COPY of the same rows to
-nobody. Pages are asked of the repository, as resolvers do, at random places; the first of each file reads it.
+nobody. Pages are asked of the repository, as resolvers do, at random places; cold ones are those of a
+reader that knows nothing yet.
 """
 
 import random
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from infra.postgres.repositories.market_data import PostgresMarketData
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = datetime(2025, 1, 1, tzinfo=UTC)
 PAGE, PAGES = 1_000, 200
-TARGET_ROWS, TARGET_BYTES, TARGET_STORED_MS, TARGET_ARCHIVED_MS = 300_000, 12, 50.0, 80.0
+TARGET_ROWS, TARGET_BYTES, TARGET_STORED_MS, TARGET_COLD_MS = 300_000, 12, 50.0, 80.0
 MARKETS = [MarketSymbol("sandbox", f"{base}/USDT") for base in ("BTC", "ETH", "SOL", "XRP", "ADA")]
 
 Places = list[tuple[MarketSymbol, datetime]]
@@ -44,20 +46,21 @@ async def measure(markets: list[MarketSymbol], pages: int) -> None:
         pool = await create_pool(await running_database(folder), command_timeout_seconds=600)
         storage = FolderStorage(folder / "archive")
         copied = await _copied(connection)
-        stored = await _pages(connection, None, markets, pages)
+        stored = await _pages(connection, lambda: ArchivedCandles(storage), markets, pages)
         began, processor = time.perf_counter(), time.process_time()
         result = await Archiver(pool, storage, grace=timedelta(0)).run(END)
         seconds, processor = time.perf_counter() - began, time.process_time() - processor
         assert await connection.fetchval("SELECT count(*) FROM candles") == 0
         archive = ArchivedCandles(storage)
-        first = await _pages(connection, archive, markets, pages)
-        archived = await _pages(connection, archive, markets, pages)
+        cold = await _pages(connection, lambda: ArchivedCandles(storage), markets, pages)
+        await _pages(connection, lambda: archive, markets, pages)
+        archived = await _pages(connection, lambda: archive, markets, pages)
         await pool.close()
     _report(
         rows * len(markets),
         result,
         (copied, seconds, processor),
-        {"stored": stored, "first": first, "archived": archived},
+        {"stored": stored, "cold": cold, "archived": archived},
     )
 
 
@@ -69,13 +72,12 @@ async def _copied(connection: "asyncpg.Connection[asyncpg.Record]") -> float:
 
 async def _pages(
     connection: "asyncpg.Connection[asyncpg.Record]",
-    archive: ArchivedCandles | None,
+    archive: Callable[[], ArchivedCandles],
     markets: list[MarketSymbol],
     pages: int,
 ) -> list[float]:
     """Ask for so many pages, each time at the same random places; return how long each took."""
     places, times = random.Random(1), []
-    repository = PostgresMarketData(Connection(connection), archive)
     for number in range(pages):
         market = places.choice(markets)
         start = START + places.randrange((END - START) // MINUTE - PAGE) * MINUTE
@@ -84,6 +86,7 @@ async def _pages(
             if number % 2
             else TimeKeysetPage(PAGE, end=start + PAGE * MINUTE, backwards=True)
         )
+        repository = PostgresMarketData(Connection(connection), archive())
         began = time.perf_counter()
         found = await repository.candles(market, Timeframe.M1, page)
         times.append(time.perf_counter() - began)
@@ -109,7 +112,8 @@ def _report(rows: int, result: RunResult, seconds: tuple[float, float, float], p
     ]
     for name, what, target in (
         ("stored", "stored candles", TARGET_STORED_MS),
-        ("archived", "archived candles, after the first of a file", TARGET_ARCHIVED_MS),
+        ("archived", "archived candles of files that were read before", TARGET_STORED_MS),
+        ("cold", "archived candles of a reader that knows nothing yet", TARGET_COLD_MS),
     ):
         p50, p99 = (percentile(pages[name], at) * 1000 for at in (50, 99))
         measured = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms"

@@ -14,7 +14,7 @@ class BatchState(StrEnum):
     VERIFIED = "VERIFIED"
     """Its files were read back and are as the database; queries read both from now on."""
     DROPPED = "DROPPED"
-    """Its rows are in the files alone."""
+    """Its rows are in the files alone; later corrections of them may be in the database."""
     RESTORED = "RESTORED"
     """Its rows are in the database again, and stay there until the month is archived by hand."""
     SUPERSEDED = "SUPERSEDED"

@@ -91,7 +91,8 @@ async def run_archive(settings: Settings, month: datetime | None) -> "RunResult"
     from domain.model.archive import boundary  # noqa: PLC0415  # other commands start without it
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # as above
     from infra.clock import SystemClock  # noqa: PLC0415  # as above
-    from infra.postgres.archive.archiver import ArchiveBusy, Archiver  # noqa: PLC0415  # as above
+    from infra.postgres.archive.archiver import Archiver  # noqa: PLC0415  # as above
+    from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
     from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
 
     now = SystemClock().now()
@@ -116,13 +117,17 @@ async def check_files(settings: Settings) -> "list[FileCheck]":
 async def restore_archived(settings: Settings, month: datetime) -> int:
     """Bring a month back; return how many rows. Raises `BadArgument` if it isn't archived, and `StartupError`."""
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # other commands start without it
+    from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
     from infra.postgres.archive.restoring import NotArchived, restore_month  # noqa: PLC0415  # as above
+    from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
 
     async with _opened(settings) as (pool, storage):
         try:
             return await restore_month(pool, storage, month)
         except NotArchived as error:
             raise BadArgument(str(error)) from None
+        except ArchiveBusy as error:
+            raise StartupError(str(error)) from None
 
 
 async def read_batches(settings: Settings) -> "list[Batch]":

@@ -131,7 +131,7 @@ class _TimeframeBackfill:
     def __init__(
         self,
         pool: Pool,
-        archive: ArchivedCandles | None,
+        archive: ArchivedCandles,
         history: HistoryDownloader,
         progress: ProgressReporter,
         count: BackfillCount,

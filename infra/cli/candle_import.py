@@ -68,7 +68,7 @@ async def _check_market(pool: Pool, market: MarketSymbol) -> None:
 
 
 async def _import_file(
-    pool: Pool, archive: ArchivedCandles | None, path: Path, request: ImportRequest, progress: ProgressReporter
+    pool: Pool, archive: ArchivedCandles, path: Path, request: ImportRequest, progress: ProgressReporter
 ) -> None:
     base, _, quote = request.market.symbol.partition("/")
     options = FileOptions(request.format, request.zone, request.columns, TradedPair(base, quote))

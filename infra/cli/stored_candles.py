@@ -39,7 +39,7 @@ class _ConnectionBars:
     """Implements `domain.research.candle_loader.BarSource` on one connection."""
 
     connection: Connection
-    archive: ArchivedCandles | None
+    archive: ArchivedCandles
 
     async def read(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime, on_rows: Callable[[int], None]

@@ -100,7 +100,7 @@ class BulkCandleWriter:
         archive: ArchivedCandles | None = None,
     ) -> None:
         self._driver = driver
-        self._archive = archive
+        self._archive = archive or ArchivedCandles()
         self._connection = Connection(driver)
         self._market = str(market)
         self._timeframe = timeframe
@@ -145,8 +145,6 @@ class BulkCandleWriter:
 
         A later run of the archive moves what has come of it.
         """
-        if self._archive is None:
-            return
         market = MarketSymbol.parse(self._market)
         end = last + self._timeframe.duration
         archived = await self._archive.rows(self._connection, market, [self._timeframe], first, end)

@@ -46,7 +46,7 @@ async def read_bars(
     archive: ArchivedCandles | None = None,
 ) -> Bars:
     """Return the candles that open from `start` to before `end`; `on_rows` is called with the count of each page."""
-    archived = [] if archive is None else await archive.frames(connection, market, timeframe, start, end)
+    archived = await (archive or ArchivedCandles()).frames(connection, market, timeframe, start, end)
     pages: list[np.ndarray[tuple[int, int], np.dtype[np.float64]]] = []
     times: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
     while True:
@@ -94,7 +94,7 @@ class PostgresBars:
 
     def __init__(self, pool: Pool, archive: ArchivedCandles | None = None) -> None:
         self._pool = pool
-        self._archive = archive
+        self._archive = archive or ArchivedCandles()
 
     async def read(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime, on_rows: Callable[[int], None]

@@ -69,7 +69,7 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 class PostgresTransaction:
     """Implements `domain.ports.unit_of_work.UnitOfWork`; repositories are created when first used."""
 
-    def __init__(self, connection: Connection, clock: Clock, archive: ArchivedCandles | None = None) -> None:
+    def __init__(self, connection: Connection, clock: Clock, archive: ArchivedCandles) -> None:
         self._connection = connection
         self._clock = clock
         self._archive = archive
@@ -247,7 +247,10 @@ class PostgresTransaction:
 
 
 class PostgresDatabase:
-    """Transactions on the connections of a pool; implements `domain.ports.unit_of_work.Database`."""
+    """Transactions on the connections of a pool; implements `domain.ports.unit_of_work.Database`.
+
+    Without an archive, queries that need archived candles fail.
+    """
 
     def __init__(
         self,
@@ -259,7 +262,7 @@ class PostgresDatabase:
         acquire_timeout_seconds: float = 5.0,
     ) -> None:
         self._pool = pool
-        self._archive = archive
+        self._archive = archive or ArchivedCandles()
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
         self._notifier = EventNotifier(bus)

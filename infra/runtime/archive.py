@@ -13,7 +13,8 @@ from domain.model.archive import boundary
 from domain.ports.archive import ArchiveStorage
 from infra.archive_storage.folder import FolderStorage
 from infra.postgres.archive.archived_candles import ArchivedCandles
-from infra.postgres.archive.manifest import Manifest
+from infra.postgres.archive.lock import ArchiveBusy
+from infra.postgres.archive.manifest import NEEDED, Manifest
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.transaction_connection import acquire, release
@@ -45,19 +46,22 @@ def archive_storage(settings: Settings) -> ArchiveStorage | None:
     return None if settings.archive is None else FolderStorage(Path(settings.archive).expanduser().absolute())
 
 
-async def open_archived_candles(settings: Settings, pool: Pool) -> ArchivedCandles | None:
-    """Return the archived candles for queries; None if the settings name no archive. Raises `ArchiveNotSet`."""
+async def open_archived_candles(settings: Settings, pool: Pool) -> ArchivedCandles:
+    """Return the archived candles for queries; raises `ArchiveNotSet`.
+
+    If the settings name no archive, what other nodes archive later can't be read.
+    """
     storage = archive_storage(settings)
     if storage is not None:
         return ArchivedCandles(storage)
     driver = await acquire(pool, _ACQUIRE_SECONDS)
     try:
-        files = await Manifest(Connection(driver)).dropped_files()
+        files = len(await Manifest(Connection(driver)).readable_files(NEEDED))
     finally:
         await release(pool, driver)
     if files:
         raise ArchiveNotSet(files)
-    return None
+    return ArchivedCandles()
 
 
 @asynccontextmanager
@@ -78,8 +82,6 @@ async def archiver_of(settings: Settings, dsn: str) -> AsyncGenerator["Archiver 
 
 async def archive_hourly(archiver: "Archiver", clock: Clock, retention_months: int) -> None:
     """Archive once an hour. Every worker may: one at a time does, and months that another has archived are no error."""
-    from infra.postgres.archive.archiver import ArchiveBusy  # noqa: PLC0415  # as above
-
     while True:
         try:
             await archiver.run(boundary(clock.now(), retention_months))

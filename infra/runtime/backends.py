@@ -51,7 +51,7 @@ class Backends:
     bus: MessageBus
     clock: Clock
     ids: IdGenerator
-    archive: ArchivedCandles | None = None
+    archive: ArchivedCandles
     archiver: "Archiver | None" = None
 
 

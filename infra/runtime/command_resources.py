@@ -50,8 +50,8 @@ class CommandResources:
             await asyncio.sleep(_POLL_SECONDS)
         return pool
 
-    async def archived_candles(self, pool: Pool) -> ArchivedCandles | None:
-        """Return the archived candles for queries; None if the settings name no archive. Raises `ArchiveNotSet`."""
+    async def archived_candles(self, pool: Pool) -> ArchivedCandles:
+        """Return the archived candles for queries; raises `ArchiveNotSet`."""
         return await open_archived_candles(self.settings, pool)
 
     async def venues(self, name: str) -> Venues:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,7 @@ from domain.model.markets import Candle, MarketSymbol, Timeframe
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
 from infra.postgres.archive.archived_rows import ArchivedRows, all_rows, no_rows
 from infra.postgres.archive.columns import MOST_DIGITS, NUMBERS
-from infra.postgres.archive.manifest import Manifest
+from infra.postgres.archive.manifest import NEEDED, READABLE, Manifest
 from infra.postgres.connection import Connection
 
 MANIFEST_SECONDS: Final = 30.0
@@ -34,6 +34,7 @@ _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LONGEST: Final = max(timeframe.duration for timeframe in Timeframe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,17 @@ class ArchivedCandles:
     A file is listed for an hour before its rows leave the database, and rows come back before it is no longer listed.
     So a manifest that is some seconds old lacks no candle, whatever happens meanwhile, and what is in both places
     counts once. Methods raise `Unavailable` if a file can't be read: an answer that lacks candles would be wrong.
+    Without a storage, what another node archives can't be read, from when it is listed on.
     """
 
-    def __init__(self, storage: ArchiveStorage, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, storage: ArchiveStorage | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._storage = storage
         self._monotonic = monotonic
+        self._version = ""
         self._files: dict[str, list[ArchivedFile]] = {}
         self._known_until = 0.0
         self._kept: LRUCache[str, _Content] = LRUCache(CACHED_ROWS, getsizeof=_rows)
+        self._reading: dict[str, asyncio.Task[_Content]] = {}
 
     async def last(self, connection: Connection, market: MarketSymbol) -> datetime | None:
         """Return when the last archived candle of a market opens, of whichever timeframe; None if there is none."""
@@ -122,10 +126,12 @@ class ArchivedCandles:
     ) -> LastClose | None:
         """Return the archived candle that closed last by a moment, and less than `max_age` before it.
 
-        It is in the last month that has any by then or, if it is a long one, in the one before.
+        It is in the last month that has any by then or, if it is a long one, in the one before. No file is read whose
+        candles all are too old, so that nothing that asks for the last price waits for the archive.
         """
         best: LastClose | None = None
-        for files in reversed(await self._months(connection, market, _EARLIEST, moment)):
+        oldest = moment - min(max_age + _LONGEST, moment - _EARLIEST)
+        for files in reversed(await self._months(connection, market, oldest, moment)):
             had_any = best is not None
             for file in reversed(files):
                 best = later(best, _last_close(await self._content(file), moment))
@@ -140,6 +146,19 @@ class ArchivedCandles:
         months = await self._months(connection, market, start, end)
         slices = [await self._slices(files, timeframe, start, end) for files in months]
         return [_merged(month) for month in slices if month]
+
+    async def by_month(
+        self,
+        connection: Connection,
+        market: MarketSymbol,
+        timeframes: Sequence[Timeframe],
+        start: datetime,
+        end: datetime,
+    ) -> AsyncIterator[dict[Timeframe, pl.DataFrame]]:
+        """Yield the archived candles of each month by their timeframes, in the order of time."""
+        for files in await self._months(connection, market, start, end):
+            slices = {timeframe: await self._slices(files, timeframe, start, end) for timeframe in timeframes}
+            yield {timeframe: _merged(several) for timeframe, several in slices.items() if several}
 
     async def without_archived(self, connection: Connection, candles: Sequence[Candle]) -> list[Candle]:
         """Return the candles without those that are archived."""
@@ -157,11 +176,15 @@ class ArchivedCandles:
         self._known_until = 0.0
 
     async def _listed(self, connection: Connection) -> dict[str, list[ArchivedFile]]:
-        if self._monotonic() >= self._known_until:
-            read_at, files = self._monotonic(), dict[str, list[ArchivedFile]]()
-            for file in await Manifest(connection).readable_files():
-                files.setdefault(file.market, []).append(file)
-            self._files, self._known_until = files, read_at + MANIFEST_SECONDS
+        if (read_at := self._monotonic()) >= self._known_until:
+            manifest, states = Manifest(connection), NEEDED if self._storage is None else READABLE
+            version = await manifest.version(states)
+            if version != self._version:
+                files = dict[str, list[ArchivedFile]]()
+                for file in await manifest.readable_files(states):
+                    files.setdefault(file.market, []).append(file)
+                self._files, self._version = files, version
+            self._known_until = read_at + MANIFEST_SECONDS
         return self._files
 
     async def _months(
@@ -196,9 +219,26 @@ class ArchivedCandles:
         return slices
 
     async def _content(self, file: ArchivedFile) -> _Content:
+        """Return a file's rows; those who ask for the same file at once wait for one reading of it."""
         if (kept := self._kept.get(file.name)) is not None:
             return kept
-        content = await self._storage.read(file.name)
+        if self._storage is None:
+            raise ArchiveUnreadable(
+                f"Candles of {file.market} are archived: R3EDGE_ARCHIVE must name the folder that has {file.name}."
+            )
+        reading = self._reading.get(file.name)
+        if reading is None:
+            reading = self._reading[file.name] = asyncio.create_task(self._read(self._storage, file))
+            reading.add_done_callback(lambda task: self._end_reading(file.name, task))
+        return await asyncio.shield(reading)
+
+    def _end_reading(self, name: str, task: asyncio.Task[_Content]) -> None:
+        del self._reading[name]
+        if not task.cancelled():
+            task.exception()  # all who waited for it may have been cancelled
+
+    async def _read(self, storage: ArchiveStorage, file: ArchivedFile) -> _Content:
+        content = await storage.read(file.name)
         series = await asyncio.to_thread(_series_of, file, content)
         if _rows(series) <= CACHED_ROWS:
             self._kept[file.name] = series

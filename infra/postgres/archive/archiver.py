@@ -8,8 +8,7 @@ written; otherwise they are written again.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -27,26 +26,26 @@ from infra.postgres.archive.candle_file import (
     UnarchivableNumber,
     candle_file,
     parse_rows,
+    period_of,
     read_candle_file,
     sums_of,
 )
+from infra.postgres.archive.lock import locked_archive
 from infra.postgres.archive.manifest import CANDLES, Manifest
-from infra.postgres.archive.table_sums import MarketSums, fingerprint, fingerprint_of, market_sums
+from infra.postgres.archive.table_sums import MarketSums, market_sums, sum_of, table_sum
 from infra.postgres.connection import Connection, DriverConnection, translate_driver_errors
 from infra.postgres.partitions import partition_name
 from infra.postgres.pool import Pool
-from infra.postgres.transaction_connection import acquire, release
 
 log = logging.getLogger(__name__)
 
 GRACE: Final = timedelta(hours=1)
 """How long files are read before rows are dropped: longer than any snapshot, and than a manifest is kept in memory."""
 SLOW_STATEMENT_SECONDS: Final = 3_600.0
-_ACQUIRE_SECONDS: Final = 10.0
-_LOCK: Final = 7_235_843_403
-"""The key of the advisory lock of the one who archives. It ends with the connection, over which all steps run."""
+# Microseconds since 1970, exact up to the year 2242: as text, a time would take longer than all numbers of its row.
 _ROWS: Final = """
-SELECT timeframe, open_time, open, high, low, close, volume FROM {} WHERE market = $1 ORDER BY timeframe, open_time"""
+SELECT timeframe, (date_part('epoch', open_time) * 1000000)::bigint, open, high, low, close, volume
+FROM {} WHERE market = $1 ORDER BY timeframe, open_time"""
 _MONTHS: Final = """
 SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid
 WHERE inhparent = 'candles'::regclass ORDER BY relname"""
@@ -62,13 +61,6 @@ class Step(StrEnum):
     ROWS_DROPPED = "ROWS_DROPPED"
     DROPPED = "DROPPED"
     CLEANED = "CLEANED"
-
-
-class ArchiveBusy(Exception):
-    """Somebody else archives at this moment."""
-
-    def __init__(self) -> None:
-        super().__init__("another node or command is archiving; try again later")
 
 
 class NotAsWritten(Exception):
@@ -104,10 +96,11 @@ class Archiver:
         """Write the months that end by `before` to files, and drop the rows whose files have been read long enough.
 
         With a `month` that one alone is written, restored before or not. What fails is left as it is for the next run.
-        Raises `ArchiveBusy` and `Unavailable`.
+        Raises `ArchiveBusy`, and `Unavailable`, also if what was archived before can't be read.
         """
-        async with self._locked() as driver:
+        async with locked_archive(self._pool) as driver:
             connection = Connection(driver)
+            await self._check_storage(connection)
             await self._clean_up(connection)
             failed: list[tuple[datetime, str]] = []
             written: list[int] = []
@@ -125,19 +118,14 @@ class Archiver:
                 (*failed, *((batches[id_].month, error) for id_, error in not_dropped if id_ in batches)),
             )
 
-    @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[DriverConnection]:
-        driver = await acquire(self._pool, _ACQUIRE_SECONDS)
-        try:
-            if not await Connection(driver).fetchval("SELECT pg_try_advisory_lock($1)", _LOCK):
-                raise ArchiveBusy
-            try:
-                yield driver
-            finally:
-                if not driver.is_closed():
-                    await driver.execute("ROLLBACK; SELECT pg_advisory_unlock_all()")
-        finally:
-            await release(self._pool, driver)
+    async def _check_storage(self, connection: Connection) -> None:
+        """Raise unless a file of the last month whose rows were dropped is there.
+
+        A folder that isn't mounted, or that another node has for itself, would take files that nobody finds later.
+        """
+        name = await Manifest(connection).last_dropped_file()
+        if name is not None:
+            await self._storage.read(name)
 
     async def _clean_up(self, connection: Connection) -> None:
         """Delete files that nobody reads: first the files, then what names them."""
@@ -173,26 +161,39 @@ class Archiver:
         try:
             table = partition_name(CANDLES, month)
             sums = await market_sums(connection, table)
-            files = [await self._write_market(driver, table, folder, each) for each in sums]
+            files = await self._write_markets(driver, table, folder, sums)
         finally:
             if not driver.is_closed():
                 await connection.execute("ROLLBACK")
         self._on_step(Step.FILES_VERIFIED)
         async with connection.in_transaction():
-            await Manifest(connection).verify(batch_id, files, fingerprint_of(sums))
+            await Manifest(connection).verify(batch_id, files, sum_of(sums).hash)
         self._on_step(Step.LISTED)
         log.info("candles of %s were archived: %d files", f"{month:%Y-%m}", len(files))
         return [batch_id]
 
-    async def _write_market(
-        self, driver: DriverConnection, table: str, folder: str, expected: MarketSums
-    ) -> ArchivedFile:
-        lines = BytesIO()
-        with translate_driver_errors(driver):
-            await driver.copy_from_query(
-                _ROWS.format(table), expected.market, output=lines, format="csv", timeout=SLOW_STATEMENT_SECONDS
-            )
-        rows, made = await asyncio.to_thread(_made, lines.getvalue(), expected)
+    async def _write_markets(
+        self, driver: DriverConnection, table: str, folder: str, sums: Sequence[MarketSums]
+    ) -> list[ArchivedFile]:
+        """Write a file for each market; while one is encoded and compared, PostgreSQL sends the rows of the next."""
+        files: list[ArchivedFile] = []
+        writing: asyncio.Task[ArchivedFile] | None = None
+        try:
+            for each in sums:
+                lines = await _lines(driver, table, each.market)
+                if writing is not None:
+                    files.append(await writing)
+                writing = asyncio.create_task(self._write_market(folder, each, lines))
+            if writing is not None:
+                files.append(await writing)
+        finally:
+            if writing is not None:
+                writing.cancel()
+                await asyncio.gather(writing, return_exceptions=True)
+        return files
+
+    async def _write_market(self, folder: str, expected: MarketSums, lines: bytes) -> ArchivedFile:
+        rows, made = await asyncio.to_thread(_made, lines, expected)
         name = f"{folder}/{_file_name(expected.market)}"
         await self._storage.write(name, made.content)
         self._on_step(Step.FILE_WRITTEN)
@@ -222,9 +223,9 @@ class Archiver:
                     dropped.append(batch_id)
                     self._on_step(Step.DROPPED)
             except (ArchiveUnreadable, NotAsWritten) as error:
-                log.error("candles of %s are archived again: %s", f"{months[batch_id]:%Y-%m}", error)  # noqa: TRY400  # said in full
-                await manifest.set_state(batch_id, BatchState.SUPERSEDED)  # its rows all are in the database
+                log.error("archived candles of %s: %s", f"{months[batch_id]:%Y-%m}", error)  # noqa: TRY400  # said in full
                 failed.append((batch_id, str(error)))
+                await self._archive_again(connection, batch_id, months[batch_id])
             except Unavailable as error:
                 log.warning("candles of %s stay in the database: %s", f"{months[batch_id]:%Y-%m}", error)
                 failed.append((batch_id, str(error)))
@@ -237,8 +238,19 @@ class Archiver:
             if found.sha256 != file.sha256:
                 raise NotAsWritten(f"{file.name} isn't what was written")
 
+    async def _archive_again(self, connection: Connection, batch_id: int, month: datetime) -> None:
+        """Have a batch whose files are damaged written again, if its rows are in the database."""
+        async with connection.in_transaction():
+            expected = await Manifest(connection).lock_sum(batch_id)
+            stored = await table_sum(connection, partition_name(CANDLES, month))
+            if expected is not None and stored.rows >= expected.rows:
+                await Manifest(connection).set_state(batch_id, BatchState.SUPERSEDED)
+
     async def _drop(self, connection: Connection, batch_id: int, month: datetime) -> bool:
         """Drop the rows of a batch unless they have changed since; return whether they were dropped.
+
+        Rows are never deleted, so if there are fewer than were archived, they were lost: a dump of the database, made
+        while they were dropped, has none. Then the files count, and what is in the database with them.
 
         The empty partition stays: late corrections are stored there. Writers wait meanwhile, readers only for the
         emptying itself, and if it doesn't get its lock at once, it is left to the next run.
@@ -246,21 +258,31 @@ class Archiver:
         table, manifest = partition_name(CANDLES, month), Manifest(connection)
         async with connection.in_transaction():
             await connection.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = 0")
-            expected = await manifest.lock_fingerprint(batch_id)
+            expected = await manifest.lock_sum(batch_id)
             if expected is None:
                 return False
             await connection.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
-            if await fingerprint(connection, table) != expected:
+            stored = await table_sum(connection, table)
+            if stored != expected and stored.rows >= expected.rows:
                 await manifest.set_state(batch_id, BatchState.SUPERSEDED)
-                log.info(
-                    "candles of %s have changed since they were archived, and are archived again", f"{month:%Y-%m}"
-                )
+                log.info("candles of %s have changed, and are archived again", f"{month:%Y-%m}")
                 return False
-            await connection.execute(f"TRUNCATE {table}")
+            if stored == expected:
+                await connection.execute(f"TRUNCATE {table}")
             self._on_step(Step.ROWS_DROPPED)
             await manifest.drop(batch_id, month)
-        log.info("candles of %s were dropped from the database", f"{month:%Y-%m}")
+        log.info("candles of %s are in the archive alone", f"{month:%Y-%m}")
         return True
+
+
+async def _lines(driver: DriverConnection, table: str, market: str) -> bytes:
+    """Return a market's rows as CSV, in the order of a file."""
+    lines = BytesIO()
+    with translate_driver_errors(driver):
+        await driver.copy_from_query(
+            _ROWS.format(table), market, output=lines, format="csv", timeout=SLOW_STATEMENT_SECONDS
+        )
+    return lines.getvalue()
 
 
 def _file_name(market: str) -> str:
@@ -288,3 +310,5 @@ def _compare(name: str, content: bytes, rows: pa.Table, expected: MarketSums) ->
         raise NotAsWritten(f"{name} has other rows than were written")
     if (back.num_rows, sums_of(back)) != (expected.rows, expected.sums):
         raise NotAsWritten(f"{name} has {back.num_rows} rows; the database has {expected.rows}, or other sums")
+    if period_of(back) != (expected.first, expected.last):
+        raise NotAsWritten(f"{name} has other times than the database")

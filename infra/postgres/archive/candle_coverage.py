@@ -15,20 +15,39 @@ Stretch = tuple[datetime, datetime]
 
 
 def without_covered(gaps: Sequence[Stretch], frames: Sequence[pl.DataFrame], duration: timedelta) -> list[Stretch]:
-    """Return what is left of the gaps between stored candles if archived ones fill them; all in the order of time."""
+    """Return what is left of the gaps between stored candles if archived ones fill them; all in the order of time.
+
+    Both are gone through once: a market that trades rarely has a gap every few minutes.
+    """
     left: list[Stretch] = []
-    covered = sorted(stretch for frame in frames for stretch in _stretches(frame, duration))
+    covered = _joined(sorted(stretch for frame in frames for stretch in _stretches(frame, duration)))
+    place = 0
     for start, end in gaps:
         at = start
-        for first, until in covered:
-            if until <= at or first >= end:
-                continue
+        while place < len(covered) and covered[place][1] <= at:
+            place += 1
+        while place < len(covered) and covered[place][0] < end:
+            first, until = covered[place]
             if first > at:
                 left.append((at, first))
-            at = max(at, until)
+            at = until
+            if until >= end:
+                break  # it may cover the next gap as well
+            place += 1
         if at < end:
             left.append((at, end))
     return left
+
+
+def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Return sorted stretches without those that touch or overlap: each begins after the end of the one before."""
+    joined: list[Stretch] = []
+    for first, until in stretches:
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], until))
+        else:
+            joined.append((first, until))
+    return joined
 
 
 def milliseconds(frame: pl.DataFrame) -> npt.NDArray[np.int64]:

@@ -9,6 +9,7 @@ are small, and then compressed by zstd.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -23,6 +24,8 @@ FEW_DIGITS: Final = 18
 """As many digits fit into eight bytes."""
 _TIME: Final = pa.timestamp("us", "UTC")
 _LEVEL: Final = 3
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class UnarchivableNumber(Exception):
@@ -46,6 +49,7 @@ class CandleFile:
 def parse_rows(lines: bytes, market: str, scales: Sequence[int]) -> pa.Table:
     """Return a market's rows of COPY's CSV, all of `COLUMNS` but the first; `scales` are the places of `NUMBERS`.
 
+    Times are microseconds since 1970.
     Raises `UnarchivableNumber`.
     """
     types = {name: pa.decimal128(MOST_DIGITS, scale) for name, scale in zip(NUMBERS, scales, strict=True)}
@@ -54,11 +58,13 @@ def parse_rows(lines: bytes, market: str, scales: Sequence[int]) -> pa.Table:
             pa.BufferReader(lines),
             read_options=pa.csv.ReadOptions(column_names=COLUMNS[1:]),
             convert_options=pa.csv.ConvertOptions(
-                column_types={"timeframe": pa.string(), "open_time": _TIME} | types, strings_can_be_null=False
+                column_types={"timeframe": pa.string(), "open_time": pa.int64()} | types, strings_can_be_null=False
             ),
         )
     except pa.ArrowInvalid as error:
         raise UnarchivableNumber(str(error)) from None
+    place = table.schema.get_field_index("open_time")
+    table = table.set_column(place, "open_time", table["open_time"].cast(_TIME))
     for name, scale in zip(NUMBERS, scales, strict=True):
         table = _narrowed(table, name, scale)
     return table.add_column(0, COLUMNS[0], pa.repeat(market, table.num_rows)).combine_chunks()
@@ -92,6 +98,12 @@ def sums_of(table: pa.Table) -> tuple[Decimal, ...]:
     """Return the sum of each of `NUMBERS`."""
     wide = [table[name].cast(pa.decimal256(76, table.schema.field(name).type.scale)) for name in NUMBERS]
     return tuple(pc.sum(column).as_py() or Decimal() for column in wide)
+
+
+def period_of(table: pa.Table) -> tuple[datetime, datetime]:
+    """Return when the first and the last row open."""
+    ends = pc.min_max(table["open_time"].cast(pa.int64()))
+    return _EPOCH + ends["min"].as_py() * _MICROSECOND, _EPOCH + ends["max"].as_py() * _MICROSECOND
 
 
 def _narrowed(table: pa.Table, name: str, scale: int) -> pa.Table:

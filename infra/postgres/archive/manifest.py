@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from asyncpg import Record
 
 from domain.model.archive import ArchivedFile, Batch, BatchState
+from infra.postgres.archive.table_sums import TableSum
 from infra.postgres.connection import Connection
 
 CANDLES = "candles"
+READABLE: Final = (BatchState.VERIFIED, BatchState.DROPPED, BatchState.RESTORED)
+"""The batches whose files queries read. Rows that were restored are read there as well: a snapshot may be older."""
+NEEDED: Final = (BatchState.VERIFIED, BatchState.DROPPED)
+"""The batches without whose files queries would lack candles, now or within an hour."""
 
 # The time is in the folder's name: a database of which a backup was restored, or another one, overwrites no file.
 _BEGIN = """
@@ -23,12 +29,13 @@ _VERIFY = """
 UPDATE archive_batches SET state = 'VERIFIED', verified_at = now(), rows = $2, fingerprint = $3
 WHERE id = $1 AND state = 'WRITING' RETURNING id"""
 _FILES = "SELECT market, name, rows, size_bytes, sha256, first, last, sums FROM archive_files"
-_READABLE = f"""
-{_FILES} WHERE batch_id IN (
-    SELECT id FROM archive_batches WHERE source = $1 AND state IN ('VERIFIED', 'DROPPED', 'RESTORED')
-) ORDER BY batch_id, name"""
-_DROPPED_FILES = """
-SELECT count(*) FROM archive_files JOIN archive_batches AS batch ON batch.id = batch_id WHERE state = 'DROPPED'"""
+_LISTED = "FROM archive_batches WHERE source = $1 AND state = ANY($2)"
+_READABLE = f"{_FILES} WHERE batch_id IN (SELECT id {_LISTED}) ORDER BY batch_id, name"
+_VERSION = f"SELECT coalesce(sum(hashtextextended(concat_ws(' ', id, verified_at), 0)), 0)::text {_LISTED}"
+_LAST_DROPPED = """
+SELECT name FROM archive_files WHERE batch_id = (
+    SELECT id FROM archive_batches WHERE source = $1 AND state = 'DROPPED' AND rows > 0 ORDER BY id DESC LIMIT 1
+) ORDER BY name LIMIT 1"""
 _BATCHES = """
 SELECT id, month, state, coalesce(batch.rows, 0), begun_at, verified_at, dropped_at, files, size_bytes
 FROM archive_batches AS batch
@@ -44,7 +51,7 @@ AND (state = 'WRITING' OR (state = 'SUPERSEDED' AND ended_at <= now() - $2::inte
 _DROPPABLE = """
 SELECT id FROM archive_batches
 WHERE source = $1 AND state = 'VERIFIED' AND verified_at <= now() - $2::interval ORDER BY month"""
-_FINGERPRINT = "SELECT fingerprint FROM archive_batches WHERE id = $1 AND state = 'VERIFIED' FOR UPDATE"
+_SUM = "SELECT rows, fingerprint FROM archive_batches WHERE id = $1 AND state = 'VERIFIED' FOR UPDATE"
 # A month that was restored is archived again now, so that nothing holds it in the database any longer.
 _DROP = """
 UPDATE archive_batches SET state = 'DROPPED', dropped_at = coalesce(dropped_at, now()), ended_at = now()
@@ -79,13 +86,18 @@ class Manifest:
             ],
         )  # fmt: skip
 
-    async def readable_files(self) -> list[ArchivedFile]:
+    async def readable_files(self, states: Sequence[BatchState] = READABLE) -> list[ArchivedFile]:
         """Return the files that queries read, those of later batches last: their rows count."""
-        return [_file(row) for row in await self._connection.fetch(_READABLE, CANDLES)]
+        return [_file(row) for row in await self._connection.fetch(_READABLE, CANDLES, states)]
 
-    async def dropped_files(self) -> int:
-        """Return how many files have rows that are nowhere else."""
-        found: int = await self._connection.fetchval(_DROPPED_FILES)
+    async def version(self, states: Sequence[BatchState] = READABLE) -> str:
+        """Return what is another one whenever `readable_files` are others."""
+        found: str = await self._connection.fetchval(_VERSION, CANDLES, states)
+        return found
+
+    async def last_dropped_file(self) -> str | None:
+        """Return a file of the batch whose rows were dropped last; None if none were."""
+        found: str | None = await self._connection.fetchval(_LAST_DROPPED, CANDLES)
         return found
 
     async def files(self, batch_id: int) -> list[ArchivedFile]:
@@ -115,10 +127,10 @@ class Manifest:
         """Return the verified batches that queries have read for as long as `grace`, oldest month first."""
         return [row["id"] for row in await self._connection.fetch(_DROPPABLE, CANDLES, grace)]
 
-    async def lock_fingerprint(self, batch_id: int) -> Decimal | None:
-        """Return what the rows of a verified batch hash to, and lock it; None if it isn't verified any longer."""
-        found: Decimal | None = await self._connection.fetchval(_FINGERPRINT, batch_id)
-        return found
+    async def lock_sum(self, batch_id: int) -> TableSum | None:
+        """Return the sum of a verified batch's rows, and lock it; None if it isn't verified any longer."""
+        found = await self._connection.fetchrow(_SUM, batch_id)
+        return None if found is None else TableSum(*found)
 
     async def drop(self, batch_id: int, month: datetime) -> None:
         """Record that the rows of a batch are in its files alone, and those of earlier batches of its month."""

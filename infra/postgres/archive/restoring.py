@@ -15,7 +15,8 @@ from infra.postgres.archive.archived_candles import rows_by_timeframe
 from infra.postgres.archive.archived_rows import ArchivedRows
 from infra.postgres.archive.candle_file import read_candle_file, sums_of
 from infra.postgres.archive.columns import NUMBERS
-from infra.postgres.archive.manifest import CANDLES, Manifest
+from infra.postgres.archive.lock import locked_archive
+from infra.postgres.archive.manifest import CANDLES, READABLE, Manifest
 from infra.postgres.connection import Connection
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
@@ -24,7 +25,6 @@ from infra.postgres.transaction_connection import acquire, release
 
 _ROWS_AT_ONCE = 10_000
 _ACQUIRE_SECONDS = 10.0
-_READABLE = {BatchState.VERIFIED, BatchState.DROPPED, BatchState.RESTORED}
 
 
 class NotArchived(Exception):
@@ -62,10 +62,9 @@ async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime) ->
     """Put the archived rows of a month back into the database, beside later corrections; return how many came back.
 
     The files stay, and are still read until the month is archived again by hand. It can be interrupted and begun again.
-    Raises `NotArchived` and `ArchiveUnreadable`.
+    Raises `NotArchived`, `ArchiveBusy` and `ArchiveUnreadable`.
     """
-    driver = await acquire(pool, _ACQUIRE_SECONDS)
-    try:
+    async with locked_archive(pool) as driver:
         connection = Connection(driver)
         restored, batches = 0, await archived_batches(connection, month)
         if not batches:
@@ -78,15 +77,11 @@ async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime) ->
             for batch in batches:
                 await Manifest(connection).set_state(batch.id, BatchState.RESTORED)
         return restored
-    finally:
-        await release(pool, driver)
 
 
 async def archived_batches(connection: Connection, month: datetime) -> list[Batch]:
     """Return the batches of a month whose files queries read, in the order in which they were written."""
-    return [
-        batch for batch in await Manifest(connection).batches() if batch.month == month and batch.state in _READABLE
-    ]
+    return [batch for batch in await Manifest(connection).batches() if batch.month == month and batch.state in READABLE]
 
 
 def _error_of(file: ArchivedFile, content: bytes) -> str | None:

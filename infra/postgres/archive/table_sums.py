@@ -14,7 +14,15 @@ SELECT market, count(*) AS rows, min(open_time) AS first, max(open_time) AS last
     {", ".join(f"sum({name}) AS {name}_sum, max(scale({name})) AS {name}_scale" for name in NUMBERS)}
 FROM {{}} AS candle GROUP BY market ORDER BY market"""
 
-_FINGERPRINT = "SELECT sum(hash_record_extended(candle, 0)) FROM {} AS candle"
+_TABLE_SUM = "SELECT count(*), coalesce(sum(hash_record_extended(candle, 0)), 0) FROM {} AS candle"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSum:
+    """How many rows there are, and a hash of all: another one, but by a chance of 1 in 2**64, if any row is another."""
+
+    rows: int
+    hash: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +54,13 @@ async def market_sums(connection: Connection, table: str) -> list[MarketSums]:
     ]
 
 
-async def fingerprint(connection: Connection, table: str) -> Decimal:
-    """Return one number for all rows of a partition, as `fingerprint_of` does of their sums."""
-    found: Decimal | None = await connection.fetchval(_FINGERPRINT.format(table))
-    return found or Decimal()
+async def table_sum(connection: Connection, table: str) -> TableSum:
+    """Return what `sum_of` does of the sums of a partition's markets."""
+    row = await connection.fetchrow(_TABLE_SUM.format(table))
+    assert row is not None
+    return TableSum(*row)
 
 
-def fingerprint_of(sums: list[MarketSums]) -> Decimal:
-    """Return one number for all rows: another one, but by a chance of 1 in 2**64, if any row is another."""
-    return sum((each.hash for each in sums), Decimal())
+def sum_of(sums: list[MarketSums]) -> TableSum:
+    """Return the sum over all markets."""
+    return TableSum(sum(each.rows for each in sums), sum((each.hash for each in sums), Decimal()))

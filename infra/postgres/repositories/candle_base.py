@@ -6,8 +6,8 @@ from infra.postgres.repositories.base import Repository
 
 
 class CandleRepository(Repository):
-    """SQL that reads candles; without an archive, those in the database alone."""
+    """SQL that reads candles; without an archive, what is archived can't be read, rather than be left out."""
 
     def __init__(self, connection: Connection, archive: ArchivedCandles | None = None) -> None:
         super().__init__(connection)
-        self._archive = archive
+        self._archive = archive or ArchivedCandles()

@@ -56,8 +56,7 @@ class PostgresMarketData(CandleRepository):
 
     async def insert_candles(self, candles: Sequence[Candle]) -> None:
         """Store candles built here; a stored candle stays, since it may be the venue's own or made of more trades."""
-        if self._archive is not None:
-            candles = await self._archive.without_archived(self._connection, candles)
+        candles = await self._archive.without_archived(self._connection, candles)
         await self._save_candles(INSERT_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
@@ -70,7 +69,7 @@ class PostgresMarketData(CandleRepository):
             ("open_time < {}", page.before),
         ]
         rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), page)
-        if self._archive is not None and await self._may_lack_archived(market, page, rows):
+        if await self._may_lack_archived(market, page, rows):
             archived = await self._archive.page(self._connection, market, timeframe, page)
             rows = _merged(rows, archived, page)
         return [
@@ -83,7 +82,7 @@ class PostgresMarketData(CandleRepository):
     ) -> list[tuple[datetime, datetime]]:
         arguments = (str(market), timeframe, start, end, timeframe.duration)
         gaps = [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_GAPS, *arguments)]
-        if self._archive is None or not gaps:
+        if not gaps:
             return gaps
         frames = await self._archive.frames(self._connection, market, timeframe, gaps[0][0], gaps[-1][1])
         return without_covered(gaps, frames, timeframe.duration)
@@ -160,7 +159,6 @@ class PostgresMarketData(CandleRepository):
 
     async def _may_lack_archived(self, market: MarketSymbol, page: TimeKeysetPage, rows: list[Any]) -> bool:
         """Return whether archived candles may belong into a page of stored ones."""
-        assert self._archive is not None
         last = await self._archive.last(self._connection, market)
         if last is None:
             return False

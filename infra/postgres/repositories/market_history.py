@@ -109,8 +109,6 @@ class PostgresMarketHistory(CandleRepository):
     ) -> tuple[str, tuple[object, ...]]:
         """Return a statement of minute candles that reads archived ones as well, and its arguments."""
         arguments = (str(market), start, end, *others)
-        if self._archive is None:
-            return text, arguments
         archived = await self._archive.rows(self._connection, market, [Timeframe.M1], start, end)
         return archived.merged(text, arguments)
 

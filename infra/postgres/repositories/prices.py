@@ -1,5 +1,6 @@
 """Historical prices from stored candles of whichever timeframes are stored."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,7 +12,8 @@ from domain.model.price_ranges import PriceRanges
 from domain.model.prices import Mark
 from domain.model.reports import Extremes, Span
 from infra.postgres.archive.archived_candles import LastClose, later
-from infra.postgres.archive.archived_rows import ArchivedRows, all_rows, no_rows
+from infra.postgres.archive.archived_extremes import archived_extremes, widest
+from infra.postgres.archive.archived_rows import ArchivedRows
 from infra.postgres.repositories.candle_base import CandleRepository
 from infra.postgres.rows.columns import market_symbol
 
@@ -92,12 +94,12 @@ class PostgresPrices(CandleRepository):
             (market_symbol(market), moment): LastClose(closed, length, close)
             for market, moment, closed, close, length in rows
         }
-        if self._archive is not None:
-            for market, moment in await self._perhaps_archived(moments, found):
-                archived = await self._archive.last_close(self._connection, market, moment, oldest)
-                # Of equal ones the stored one counts: it is a correction.
-                if (last := later(found.get((market, moment)), archived)) is not None:
-                    found[market, moment] = last
+        for market, moment in await self._perhaps_archived(moments, found):
+            await asyncio.sleep(0)  # others get their turn, though all files may be in memory
+            archived = await self._archive.last_close(self._connection, market, moment, oldest)
+            # Of equal ones the stored one counts: it is a correction.
+            if (last := later(found.get((market, moment)), archived)) is not None:
+                found[market, moment] = last
         return [Mark(last.closed, market, last.price) for (market, _), last in found.items()]
 
     async def ranges(self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime) -> PriceRanges:
@@ -113,9 +115,6 @@ class PostgresPrices(CandleRepository):
         return found | await self._extremes_within(short, [_SHORTEST])
 
     async def _extremes_within(self, spans: Mapping[int, Span], timeframes: Sequence[Timeframe]) -> dict[int, Extremes]:
-        archived = all_rows(
-            [await self._archived(span.market, timeframes, span.start, span.end) for span in spans.values()]
-        )
         given = (
             list(spans),
             [str(span.market) for span in spans.values()],
@@ -124,31 +123,29 @@ class PostgresPrices(CandleRepository):
             list(timeframes),
             [timeframe.duration for timeframe in timeframes],
         )
-        text, arguments = archived.merged(EXTREMES, given)
-        rows = await self._connection.fetch(text, *arguments)
-        return {row["place"]: Extremes(row["high"], row["low"]) for row in rows}
+        rows = await self._connection.fetch(EXTREMES, *given)
+        stored = {row["place"]: Extremes(row["high"], row["low"]) for row in rows}
+        return widest(stored, await archived_extremes(self._connection, self._archive, spans, timeframes))
 
     async def _archived(
         self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
     ) -> ArchivedRows:
-        if self._archive is None:
-            return no_rows()
         return await self._archive.rows(self._connection, market, timeframes, start, end)
 
     async def _archived_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
         """Return the markets with archived candles that open before a time."""
-        if self._archive is None:
-            return set()
         firsts = {market: await self._archive.first(self._connection, market) for market in markets}
         return {market for market, first in firsts.items() if first is not None and first < before}
 
     async def _perhaps_archived(
         self, moments: Sequence[tuple[MarketSymbol, datetime]], found: Mapping[tuple[MarketSymbol, datetime], LastClose]
     ) -> list[tuple[MarketSymbol, datetime]]:
-        """Return the moments for which no stored candle was found that is later than all archived ones."""
-        assert self._archive is not None
+        """Return the moments for which no stored candle was found that is later than all archived ones.
+
+        They are in the order of time, so that each file is read once.
+        """
         perhaps = []
-        for market, moment in dict.fromkeys(moments):
+        for market, moment in sorted(set(moments)):
             last, stored = await self._archive.last(self._connection, market), found.get((market, moment))
             if last is not None and (stored is None or stored.closed <= last + _LONGEST):
                 perhaps.append((market, moment))

@@ -13,6 +13,7 @@ from infra.cli.archive import check_files, check_lines, read_batches, restore_ar
 from infra.cli.arguments import BadArgument
 from infra.clock import SystemClock
 from infra.postgres.archive.archiver import RunResult
+from infra.postgres.archive.lock import locked_archive
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from infra.runtime.archive import ArchiveNotSet
@@ -67,6 +68,12 @@ async def test_one_month_is_archived_by_hand_however_young(settings: Settings, d
     assert [batch.month for batch in await read_batches(settings)] == [FEBRUARY]
 
 
+async def test_a_month_is_not_restored_while_somebody_archives(settings: Settings, pool: Pool) -> None:
+    async with locked_archive(pool):
+        with pytest.raises(StartupError, match="archiving or restoring"):
+            await restore_archived(settings, JANUARY)
+
+
 async def test_commands_need_an_archive(settings: Settings) -> None:
     with pytest.raises(StartupError, match="R3EDGE_ARCHIVE must name its folder"):
         await restore_archived(settings.model_copy(update={"archive": None}), JANUARY)
@@ -78,14 +85,13 @@ async def test_an_engine_does_not_start_without_the_archive_that_has_its_candles
     without = settings.model_copy(update={"archive": None})
     await store_history(database)
     async with open_backends(without, database_dsn) as backends:
-        assert backends.archive is None
         assert backends.archiver is None
-    await archiver(pool, FolderStorage(tmp_path)).run(MARCH)
-    with pytest.raises(ArchiveNotSet, match="archive of 4 files: set R3EDGE_ARCHIVE"):
-        async with open_backends(without, database_dsn):
-            pass
+    for grace in (timedelta(hours=1), timedelta(0)):  # listed, and then dropped
+        await archiver(pool, FolderStorage(tmp_path), grace=grace).run(MARCH)
+        with pytest.raises(ArchiveNotSet, match="archive of 4 files: set R3EDGE_ARCHIVE"):
+            async with open_backends(without, database_dsn):
+                pass
     async with open_backends(settings, database_dsn) as backends:
-        assert backends.archive is not None
         assert backends.archiver is not None
         assert (await backends.archiver.run(APRIL)).written
 

@@ -17,7 +17,8 @@ from domain.model.markets import Timeframe
 from infra.archive_storage.folder import FolderStorage
 from infra.cli.candle_backfill import copy_lines
 from infra.postgres.archive.archived_candles import ArchivedCandles
-from infra.postgres.archive.archiver import ArchiveBusy, Step
+from infra.postgres.archive.archiver import Step
+from infra.postgres.archive.lock import ArchiveBusy, locked_archive
 from infra.postgres.archive.manifest import Manifest
 from infra.postgres.archive.restoring import NotArchived, restore_month, verify_files
 from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, WriteCounts
@@ -343,10 +344,14 @@ async def test_a_restored_month_stays_until_it_is_archived_by_hand(
     assert await answers(reader(pool, storage)) == expected
 
 
-async def test_only_one_archives_at_a_time(stored: PostgresDatabase, pool: Pool, storage: FolderStorage) -> None:
-    async with archiver(pool, storage)._locked():  # as a run that goes on
+async def test_only_one_archives_or_restores_at_a_time(
+    stored: PostgresDatabase, pool: Pool, storage: FolderStorage
+) -> None:
+    async with locked_archive(pool):  # as a run that goes on
         with pytest.raises(ArchiveBusy):
             await archiver(pool, storage).run(APRIL)
+        with pytest.raises(ArchiveBusy):
+            await restore_month(pool, storage, JANUARY)
     assert len((await archiver(pool, storage).run(APRIL)).dropped) == 3
 
 
@@ -356,7 +361,9 @@ async def test_numbers_of_any_length_come_back_exactly(
     small = candle_at(
         JANUARY, low=Decimal("0.000000000123456789"), volume=Decimal("123456789012345.123456789012345678")
     )
-    large = candle_at(JANUARY + timedelta(hours=1), high=Decimal(98765432109876543210), volume=Decimal(0))
+    large = candle_at(
+        JANUARY + timedelta(hours=1, microseconds=999_000), high=Decimal(98765432109876543210), volume=Decimal(0)
+    )
     async with database.transaction() as transaction:
         await transaction.market_data.ensure_candle_partitions(JANUARY, MARCH)
         await transaction.market_data.upsert_candles([small, large])

@@ -1,5 +1,6 @@
 """What archived candles cover, and their numbers as floats."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -21,6 +22,15 @@ def test_what_is_left_of_gaps_is_what_neither_has(stored: set[int], archived: li
     assert without_covered(_gaps(stored), frames, HOUR) == _gaps(stored.union(*archived))
 
 
+def test_gaps_of_a_market_that_trades_rarely_are_compared_within_a_second() -> None:
+    stored, archived = set(range(0, 60_000, 3)), set(range(1, 60_000, 3))
+    gaps, frames = _gaps(stored, 60_000), [_frame(archived)]
+    began = time.process_time()
+    left = without_covered(gaps, frames, HOUR)
+    assert time.process_time() - began < 1
+    assert left == _gaps(stored | archived, 60_000)
+
+
 @given(st.lists(st.decimals(-(10**15), 10**15, places=8), min_size=1))
 def test_floats_are_the_nearest_ones(numbers: list[Decimal]) -> None:
     column = pl.Series(numbers, dtype=pl.Decimal(38, 8))
@@ -37,9 +47,9 @@ def _frame(hours: set[int]) -> pl.DataFrame:
     return pl.DataFrame({"open_time": [START + hour * HOUR for hour in sorted(hours)]})
 
 
-def _gaps(present: set[int]) -> list[tuple[datetime, datetime]]:
-    """Return the gaps of 31 hours."""
-    edges = sorted({-1, *present, 31})
+def _gaps(present: set[int], hours: int = 31) -> list[tuple[datetime, datetime]]:
+    """Return the gaps of so many hours."""
+    edges = sorted({-1, *present, hours})
     return [
         (START + (before + 1) * HOUR, START + after * HOUR) for before, after in pairwise(edges) if after > before + 1
     ]
