@@ -14,7 +14,7 @@ from uuid import UUID
 from cachetools import LRUCache
 
 from domain.accounts.position_values import PositionValue, quote_currency, total_unrealized_profit
-from domain.core.background import cancel_and_wait
+from domain.core.background import TaskGroup, cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.pagination import KeysetPage
@@ -192,7 +192,7 @@ class Portfolio:
             self._revalue()
             self._ready.set()
             stream = self._events.follow(start, orders_only=False)
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 group.create_task(self._event_loop(stream))
                 group.create_task(self._valuation_loop())
         except* Exception as errors:  # noqa: BLE001  # whatever it is, the subscribers get it

@@ -15,6 +15,7 @@ from domain.alerts.firings import Firing
 from domain.alerts.rule_book import AlertDependencies, RuleBook
 from domain.alerts.slow_rules import poll_equity, poll_events, poll_feeds
 from domain.alerts.wording import fired_alert, message_of
+from domain.core.background import TaskGroup
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.events.leases import RENEW_SECONDS, LeaseHandle, acquire_lease
@@ -79,7 +80,7 @@ class AlertEvaluator:
 
         subscription = await self._dependencies.bus.subscribe(RULES_TOPIC, on_change, reload.set)
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 await self._reload(book, ())
                 group.create_task(self._keep_lease(lease))
                 group.create_task(self._follow_changes(book, changed, reload))

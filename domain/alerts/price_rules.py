@@ -1,6 +1,5 @@
 """Alert rules on the price of one market: by each trade, and by the candles whose trades weren't seen."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -8,6 +7,7 @@ from typing import Final
 
 from domain.alerts.following import keep_following
 from domain.alerts.triggers import WatchedRule
+from domain.core.background import TaskGroup
 from domain.core.clock import Clock
 from domain.core.money import plain
 from domain.market_data.feed_limit import FeedReader
@@ -54,7 +54,7 @@ class PriceGroup:
 
     async def _follow(self) -> None:
         # Admitted once, so that a refusal is one error and not those of both streams.
-        async with self._feed.subscribe(self._market, FeedReader.USER), asyncio.TaskGroup() as group:
+        async with self._feed.subscribe(self._market, FeedReader.USER), TaskGroup() as group:
             group.create_task(self._follow_trades())
             group.create_task(self._follow_candles())
 

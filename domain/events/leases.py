@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NoReturn
 
-from domain.core.background import BackgroundTasks
+from domain.core.background import BackgroundTasks, TaskGroup
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.ports.leases import Lease, LeaseHolder
@@ -106,7 +106,7 @@ class LeaseRenewer:
 
     async def run(self) -> None:
         """Renew every `RENEW_SECONDS`, and notice as often which are lost, until cancelled."""
-        async with self._alone, asyncio.TaskGroup() as group:
+        async with self._alone, TaskGroup() as group:
             group.create_task(self._renew_loop())
             group.create_task(self._watch_loop())
 

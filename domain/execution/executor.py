@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 from uuid import UUID
 
-from domain.core.background import BackgroundTasks
+from domain.core.background import BackgroundTasks, TaskGroup
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.execution.account_context import AccountContext
@@ -123,7 +123,7 @@ class AccountExecutor:
         stop = await self._context.notifier.listen_for_commands(account_id, self.wake, self._placer)
         try:
             await recover(self._context, self._resolver)
-            async with self._requests, asyncio.TaskGroup() as tasks:
+            async with self._requests, TaskGroup() as tasks:
                 foreign_orders = self._resolver.report_handler.foreign_orders
                 for part in (self._stream, self._resolver, self._reconciler, foreign_orders, self._trailing):
                     tasks.create_task(part.run())

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from domain.core.background import TaskGroup
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
@@ -74,7 +75,7 @@ class TrailingOrders:
     async def run(self) -> NoReturn:
         """Watch until cancelled."""
         await self._load()
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             while True:
                 self._wakeup.clear()
                 self._follow_markets(group)
@@ -163,7 +164,7 @@ class TrailingOrders:
                     self.on_committed(order)
                 return
 
-    def _follow_markets(self, group: asyncio.TaskGroup) -> None:
+    def _follow_markets(self, group: TaskGroup) -> None:
         markets = {held.order.market for held in self._held.values()}
         for market in self._watches.keys() - markets:
             self._watches.pop(market).cancel()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
+from domain.core.background import TaskGroup
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.core.pagination import TimeKeysetPage
@@ -59,7 +60,7 @@ class Backfill:
 
     async def run(self) -> None:
         """Work until cancelled; what can't be fetched is logged, and left to the next demand or scan."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for queue in self._queues.values():
                 group.create_task(queue.run())
 

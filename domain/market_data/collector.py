@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
+from domain.core.background import TaskGroup
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.core.metrics import LatencyHistogram
@@ -100,7 +101,7 @@ class Collector:
 
     async def run(self) -> None:
         """Collect until cancelled; raises only if the program itself is at fault."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._retry("book", self._collect_depth, self._on_depth_lost))
             group.create_task(self._retry("trades", self._trade_feed.collect, self._trade_feed.on_lost))
             group.create_task(self._retry("ticker", self._collect_tickers, lambda: None))

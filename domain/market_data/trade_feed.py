@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.core.background import cancel_and_wait
+from domain.core.background import TaskGroup, cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.market_data import codec
@@ -124,7 +124,7 @@ class TradeFeed:
 
     async def run(self) -> None:
         """Close, verify and resynchronise candles until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._candle_clock_loop())
             group.create_task(self._resync_loop())
             group.create_task(self._verification_loop())

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from typing import NoReturn
 
+from domain.core.background import TaskGroup
 from domain.core.backoff import Backoff
 from domain.core.errors import Unavailable
 from domain.events.leases import LeaseHandle
@@ -73,7 +74,7 @@ class AccountWorker:
                 ):
                     subscription = await self._dependencies.bus.subscribe(topic, listener, self.wake)
                     stack.push_async_callback(subscription.close)
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     group.create_task(self._watch_lease())
                     await self._starts.start(
                         self.account.venue, lambda: self._start(group), lambda: self._executor.has_reconciled
@@ -85,7 +86,7 @@ class AccountWorker:
             with suppress(Unavailable):
                 await self._lease_handle.release()
 
-    def _start(self, group: asyncio.TaskGroup) -> None:
+    def _start(self, group: TaskGroup) -> None:
         for part in (self._execution_loop(), self._keeper_loop(), self._equity_loop(), self._sessions.run()):
             group.create_task(part)
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.background import BackgroundTasks
+from domain.core.background import BackgroundTasks, TaskGroup
 from domain.core.errors import Unavailable
 from domain.core.money import EXACT
 from domain.core.pagination import TimeKeysetPage
@@ -160,7 +160,7 @@ class MarketWatch:
         """Follow the market until cancelled."""
         while True:
             try:
-                async with asyncio.TaskGroup() as group:
+                async with TaskGroup() as group:
                     group.create_task(self._trade_loop())
                     group.create_task(self._candle_loop())
             except* Exception as group_error:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
 
+from domain.core.background import TaskGroup
 from domain.core.errors import Unavailable
 from domain.core.money import EXACT, rounded
 from domain.core.wakeup import Wakeup
@@ -66,7 +67,7 @@ class PositionKeeper:
     async def run(self) -> NoReturn:
         """Work until cancelled; raises `StaleLease` if the account's lease is lost."""
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 await self._poll_loop(group)
         except* StaleLease:
             pass
@@ -75,7 +76,7 @@ class PositionKeeper:
             self._tasks.clear()
         raise StaleLease(f"account {self._context.account.id} may be traded by another node")
 
-    async def _poll_loop(self, group: asyncio.TaskGroup) -> None:
+    async def _poll_loop(self, group: TaskGroup) -> None:
         while True:
             self._wakeup.clear()
             seconds: float | None = self._context.timings.poll_interval
@@ -88,7 +89,7 @@ class PositionKeeper:
     def _debounce_seconds(self) -> float:
         return min(DEBOUNCE_SECONDS + DEBOUNCE_SECONDS_EACH * self._protections, LONGEST_DEBOUNCE_SECONDS)
 
-    async def _poll(self, group: asyncio.TaskGroup) -> float | None:
+    async def _poll(self, group: TaskGroup) -> float | None:
         """Do all that is to be done now, and return in how many seconds to look again: None if only when woken."""
         timings = self._context.timings
         if not self._context.executor.has_reconciled:
@@ -119,7 +120,7 @@ class PositionKeeper:
         async with self._context.database.read_only() as reading:
             return await reading.protection.needs_keeper(self._context.account.id)
 
-    async def _load_and_watch(self, group: asyncio.TaskGroup) -> ProtectedAccount:
+    async def _load_and_watch(self, group: TaskGroup) -> ProtectedAccount:
         state = await self._load()
         await self._watch(state, group)
         return state
@@ -148,7 +149,7 @@ class PositionKeeper:
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
-    async def _watch(self, state: ProtectedAccount, group: asyncio.TaskGroup) -> None:
+    async def _watch(self, state: ProtectedAccount, group: TaskGroup) -> None:
         """Follow the markets of the protections, and forget those that ended or whose position is being closed.
 
         A market is followed before the entry is filled, so that no trade after the fill is missed.
@@ -174,7 +175,7 @@ class PositionKeeper:
                 self._tasks.pop(symbol).cancel()
                 del self._watches[symbol]
 
-    def _start_watch(self, symbol: MarketSymbol, group: asyncio.TaskGroup) -> MarketWatch:
+    def _start_watch(self, symbol: MarketSymbol, group: TaskGroup) -> MarketWatch:
         watch = MarketWatch(self._context, symbol, self.wake)
         self._watches[symbol] = watch
         self._tasks[symbol] = group.create_task(watch.run(), name=f"watch:{symbol}")

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 
+from domain.core.background import TaskGroup
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.model.markets import MarketSymbol
@@ -74,7 +75,7 @@ class TradingSessionRunner:
                 raise cause from None
 
     async def _run_loops(self, runs: list["_MarketRun"]) -> None:
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._state_loop(runs))
             for run in runs:
                 group.create_task(run.candle_loop())

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from operator import attrgetter
 from uuid import UUID
 
+from domain.core.background import TaskGroup
 from domain.core.backoff import Backoff
 from domain.core.errors import InputErrors, Unavailable
 from domain.core.wakeup import Wakeup
@@ -81,7 +82,7 @@ class TradingSessionSupervisor:
     async def run(self) -> None:
         """Run the trading sessions until cancelled; raises `StaleLease` if the account's lease is lost."""
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 while True:
                     self._wakeup.clear()
                     is_resting = await self._poll_sessions(group)
@@ -104,7 +105,7 @@ class TradingSessionSupervisor:
         if market not in self._subscriptions:
             self._wakeup.set()
 
-    async def _poll_sessions(self, group: asyncio.TaskGroup) -> bool:
+    async def _poll_sessions(self, group: TaskGroup) -> bool:
         """Start a task for each live trading session that has none, and subscribe to the markets that they need.
 
         Return whether the account rests: it needs nothing until it is woken.

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import NoReturn
 from uuid import UUID
 
+from domain.core.background import TaskGroup
 from domain.core.backoff import Backoff
 from domain.indicators.candle_arrays import CandleArrays, SeriesKey
 from domain.model.markets import Candle, MarketSymbol, Timeframe
@@ -183,7 +184,7 @@ class StrategyEvaluator:
         try:
             if not self._others:
                 await self._follow()
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 for candles in self._others.values():
                     group.create_task(candles.run())
                 group.create_task(self._follow())

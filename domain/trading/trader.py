@@ -182,11 +182,10 @@ class Trader:
 
     async def _stop_workers(self, keys: list[UUID]) -> None:
         tasks = [self._running.pop(key).task for key in keys]
+        await cancel_and_wait(*tasks)
         for task in tasks:
-            task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                log.error("the trading of an account failed", exc_info=result)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("the trading of an account failed", exc_info=error)
 
 
 def _log_ids(account: Account) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The pool of connections to PostgreSQL, one host or several."""
 
+import asyncio
+import logging
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,6 +15,11 @@ from asyncpg.connect_utils import SessionAttribute
 from infra.postgres.connection import DriverConnection, translate_driver_errors
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+log = logging.getLogger(__name__)
+
+CLOSE_SECONDS = 15.0
+"""How long a connection may be in use when its pool is closed: longer than any statement of a node takes."""
 
 _DEFAULT_PORT = "5432"
 _JSONB_VERSION = b"\x01"
@@ -77,6 +84,15 @@ async def create_pool(
             init=_set_codecs,
             reset=_reset_connection,
         )
+
+
+async def close_pool(pool: Pool, within_seconds: float = CLOSE_SECONDS) -> None:
+    """Close the pool once all of its connections were given back, or with those that aren't after so many seconds."""
+    try:
+        async with asyncio.timeout(within_seconds):
+            await pool.close()
+    except TimeoutError:
+        log.warning("connections to the database were closed while they were in use: %g s are over", within_seconds)
 
 
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":

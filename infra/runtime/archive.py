@@ -16,7 +16,7 @@ from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.archive.lock import ArchiveBusy
 from infra.postgres.archive.manifest import NEEDED, Manifest
 from infra.postgres.connection import Connection
-from infra.postgres.pool import Pool, create_pool
+from infra.postgres.pool import Pool, close_pool, create_pool
 from infra.postgres.transaction_connection import acquire, release
 from infra.settings import Settings
 
@@ -77,7 +77,7 @@ async def archiver_of(settings: Settings, dsn: str) -> AsyncGenerator["Archiver 
     try:
         yield Archiver(pool, storage)
     finally:
-        await pool.close()
+        await close_pool(pool)
 
 
 async def archive_hourly(archiver: "Archiver", clock: Clock, retention_months: int) -> None:

@@ -18,7 +18,7 @@ from infra.embedded.cache import EmbeddedCache
 from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import is_up_to_date, migrate
-from infra.postgres.pool import Pool, connect, connection_error_reason, create_pool, display_address
+from infra.postgres.pool import Pool, close_pool, connect, connection_error_reason, create_pool, display_address
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.archive import archiver_of, open_archived_candles
 from infra.runtime.data_dir import DataDir
@@ -126,11 +126,11 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         cache, bus = await open_cache_and_bus(settings, clock, stack)
         size = settings.database_pool_size
         pool = await create_pool(dsn, init_size=min(WARM_CONNECTIONS, size), max_size=size)
-        stack.push_async_callback(pool.close)
+        stack.push_async_callback(close_pool, pool)
         if not await is_up_to_date(pool):
             raise SchemaOutdated
         lease_pool = await create_pool(dsn, init_size=1, max_size=LEASE_CONNECTIONS)
-        stack.push_async_callback(lease_pool.close)
+        stack.push_async_callback(close_pool, lease_pool)
         archive = await open_archived_candles(settings, pool)
         database = PostgresDatabase(pool, bus, clock, archive=archive)
         lease_database = PostgresDatabase(lease_pool, bus, clock)

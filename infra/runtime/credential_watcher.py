@@ -1,12 +1,12 @@
 """Closes the sockets of credentials that are revoked, on any node."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.ports.bus import MessageBus
@@ -45,9 +45,7 @@ async def close_revoked_connections(
     finally:
         await subscription.close()
         await restored.close()
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await cancel_and_wait(task)
 
 
 class _CredentialWatcher:

@@ -1,7 +1,6 @@
 """Runs the roles of a node: started in order, and stopped in the reverse order."""
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 from domain.alerts.evaluator import AlertEvaluator
 from domain.alerts.rule_book import AlertDependencies
+from domain.core.background import cancel_and_wait
 from domain.core.errors import Unavailable
 from domain.jobs.handler import JobHandler
 from domain.jobs.queue_monitor import JobQueueMonitor
@@ -268,6 +268,6 @@ class _TaskCanceller:
         self._task = task
 
     async def __call__(self) -> None:
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
+        await cancel_and_wait(self._task)
+        if not self._task.cancelled():
+            self._task.result()  # raises what it failed with

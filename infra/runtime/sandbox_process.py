@@ -12,6 +12,7 @@ from pathlib import Path
 
 import structlog
 
+from domain.core.background import cancel_and_wait
 from infra.sandbox.state.state_folder import LOCK_FILE, TOKEN_FILE
 from infra.settings import Settings
 
@@ -98,9 +99,7 @@ class SandboxChild:
     async def stop(self) -> None:
         """Close its standard input and wait for its end; kill it after `STOP_SECONDS`."""
         if self._watch is not None:
-            self._watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+            await cancel_and_wait(self._watch)
         if self._process is not None:
             await self._end(self._process)
 

@@ -34,6 +34,7 @@ from infra.runtime.node import RunningRoles, node_name, pending_dependencies, ru
 from infra.runtime.node_report import reporting_node
 from infra.runtime.outgoing import open_outgoing
 from infra.runtime.sandbox_process import SandboxAddress
+from infra.runtime.stop_monitor import end_other_tasks, reporting_slow_stop
 from infra.runtime.traces import traces
 from infra.runtime.venues import sandboxes, venues
 from infra.security import hash_keys, reseal_channels, reseal_credentials, reseal_secrets
@@ -79,9 +80,11 @@ async def _serve(settings: Settings) -> None:
     try:
         # The slowest import runs while the database and the sandbox start.
         warming = asyncio.create_task(asyncio.to_thread(importlib.import_module, "ccxt.pro.binance"))
-        async with _external_services(settings, data_dir) as (backends, all_venues):
-            await warming
-            await _run_node(settings, backends, all_venues, data_dir.secret_key(settings), stopping)
+        async with reporting_slow_stop(stopping):
+            async with _external_services(settings, data_dir) as (backends, all_venues):
+                await warming
+                await _run_node(settings, backends, all_venues, data_dir.secret_key(settings), stopping)
+            await end_other_tasks()
     finally:
         data_dir.release()
 

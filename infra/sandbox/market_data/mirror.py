@@ -11,7 +11,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from domain.core.background import cancel_and_wait
+from domain.core.background import TaskGroup, cancel_and_wait
 from domain.core.backoff import Backoff
 from domain.core.clock import from_milliseconds, to_milliseconds
 from domain.market_data.trade_dedup import TradeDeduplicator
@@ -87,7 +87,7 @@ class Mirror:
 
         The markets of the last run are followed at once; on the first start there are none until the venue answers.
         """
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             for market in self._markets.values():
                 group.create_task(market.run())
             group.create_task(self._follow_clock())
@@ -158,7 +158,7 @@ class MirroredMarket:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             group.create_task(self._keep_following("book", self._follow_book))
             group.create_task(self._keep_following("trades", self._follow_trades))
 

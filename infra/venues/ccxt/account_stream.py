@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from domain.core.background import TaskGroup
 from domain.core.backoff import Backoff
 from domain.core.wakeup import Wakeup
 from domain.model.orders import Order, OrderType, TimeInForce
@@ -152,7 +153,7 @@ class AccountStream:
 
     async def _stream_binance(self, exchange: CcxtValue, emit: Emit) -> None:
         changed = Wakeup()
-        async with asyncio.TaskGroup() as group:
+        async with TaskGroup() as group:
             exchange.tap = lambda report: self._on_binance(exchange, report, emit, changed)
             group.create_task(self._poll_balances(None, changed, emit))
             await exchange.authenticate({"type": "spot"})
@@ -178,7 +179,7 @@ class AccountStream:
         messages = _Messages(streams, emit)
         exchange.stream_tap = messages.on_message
         try:
-            async with asyncio.TaskGroup() as group:
+            async with TaskGroup() as group:
                 for subscribe in profile.streams:
                     group.create_task(_subscribe(subscribe, exchange))
                 group.create_task(messages.raise_when_refused())
