@@ -27,6 +27,12 @@ from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachabl
 
 log = logging.getLogger(__name__)
 
+STARTS_WITHIN = timedelta(seconds=15)
+"""How long after it was requested a stream may begin to bring trades."""
+
+ARRIVES_WITHIN = timedelta(seconds=5)
+"""How long after it was made a trade may come by a stream."""
+
 MAX_STEP = timedelta(seconds=1)
 """How far the venue's clock may be corrected at once; the error of a measurement by round trip is below 1 s."""
 
@@ -101,6 +107,8 @@ class TradeFeed:
                 await self._on_trades(await self.sequencer.recent())
                 async with self._stall_watchdog():
                     received = await first
+                    retry.succeeded()
+                    self._trades_at = self._source.venue_now()
                     # And again: it may have taken longer to start than the requests took.
                     await self._on_trades([*await self.sequencer.recent(), *received])
                     self._requested_at = None
@@ -176,15 +184,18 @@ class TradeFeed:
 
     async def _resync_loop(self) -> None:
         """Resynchronise after a minute of which too much was missed to make a candle of it."""
+        failed = False
         while True:
-            await asyncio.sleep(self._timings.tick_every)
-            async with self._resyncing:
-                try:
+            await asyncio.sleep(self._timings.resync_every if failed else self._timings.tick_every)
+            try:
+                async with self._resyncing:
                     await self._resync_if_due()
                     await self._request_unstreamed()
-                except (VenueGap, VenueUnreachable, Unavailable) as error:
+                failed = False
+            except (VenueGap, VenueUnreachable, Unavailable) as error:
+                if not failed:
                     log.info("the candles of %s go on later: %s", self._market, error)
-                    await asyncio.sleep(self._timings.resync_every)
+                failed = True
 
     async def _resync_if_due(self) -> None:
         at = self.sequencer.resync_at
@@ -196,9 +207,14 @@ class TradeFeed:
         before, now = self._requested_at, self._source.venue_now()
         if before is None or not self.makes_candles or not _minute_is_due(since=before, now=now):
             return
-        await self._on_trades(await self.sequencer.recent())
-        if self._requested_at is before:  # no other stream was begun meanwhile, and this one has brought nothing
-            self._requested_at = now
+        trades = await self.sequencer.recent()
+        await self._on_trades(trades)
+        if self._requested_at is not before:
+            return  # another stream was begun meanwhile, or this one has brought something
+        self._requested_at = now
+        since = self._trades_at
+        if since is not None and any(since + STARTS_WITHIN < trade.at < now - ARRIVES_WITHIN for trade in trades):
+            self._end_stream("no trade came, although the venue lists some")
 
     async def _verification_loop(self) -> None:
         failed = False

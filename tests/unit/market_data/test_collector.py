@@ -1,6 +1,7 @@
 """The feed of one market between a venue that a test controls and readers that get everything."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from domain.market_data.trade_feed import FeedOutputs
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, Depth, FeedState, MarketSymbol, PriceLevel, Ticker, Timeframe, Trade
 from domain.model.order_side import OrderSide
-from domain.ports.market_data import VenueGap
+from domain.ports.market_data import VenueGap, VenueUnreachable
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -47,6 +48,7 @@ class StreamingVenue:
         self.books: asyncio.Queue[int | None] = asyncio.Queue()
         self.answers = asyncio.Event()
         self.answers.set()
+        self.refuses = False
         self.streams = 0
         self.trade_requests = 0
         self.time_requests = 0
@@ -81,6 +83,8 @@ class StreamingVenue:
 
     async def fetch_trades(self, market: MarketSymbol, limit: int) -> list[Trade]:
         self.trade_requests += 1
+        if self.refuses:
+            raise VenueUnreachable("no answer")
         await self.answers.wait()
         self.plain.now = self._clock.now()
         return await self.plain.fetch_trades(market, limit)
@@ -179,13 +183,50 @@ async def test_trades_that_were_made_before_a_slow_stream_started_are_requested(
 async def test_no_minute_closes_without_the_trades_that_a_stream_left_out_since_it_started_after_them() -> None:
     async with feed(trade(1, -10), trade(2, 0)) as running:
         await eventually(lambda: running.venue.trade_requests == 2, "the trades are requested after the stream")
-        running.venue.plain.trades += [trade(3, 50)]
+        running.venue.plain.trades += [trade(3, 10)]
         running.clock.move(58)
         await eventually(lambda: any(minute.closed for minute in running.minutes), "the minute closes")
         (closed,) = [minute for minute in running.minutes if minute.closed]
         assert closed.volume == 2
         assert running.trades == ["2", "3"]
         assert running.venue.trade_requests == 3, "one request a minute"
+
+
+async def test_a_stream_that_never_brings_anything_while_the_venue_trades_is_started_again() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        await eventually(lambda: running.venue.trade_requests == 2, "the trades are requested after the stream")
+        running.venue.plain.trades += [trade(3, 40)]
+        running.clock.move(58)
+        await eventually(lambda: running.venue.streams == 2, "the stream is started again")
+        assert running.trades == ["2", "3"]
+        assert running.collector.gaps == 1
+
+
+async def test_what_a_stream_brings_first_shows_that_it_is_alive() -> None:
+    async with feed(trade(1, -10), trade(2, 0)) as running:
+        running.clock.move(70)
+        running.venue.batches.put_nowait([trade(3, 69)])
+        await eventually(lambda: "3" in running.trades, "the stream works")
+        # The venue's candle has more than that, but it began before the stream has brought something.
+        running.venue.plain.trades += [trade(3, 69), trade(4, 60)]
+        running.clock.move(60)
+        await eventually(lambda: running.collector.corrections[Timeframe.M1], "the minute is corrected")
+        asked = running.venue.time_requests
+        await eventually(lambda: running.venue.time_requests > asked + 20, "the feed's clock has ticked")
+        assert (running.venue.streams, running.collector.gaps) == (1, 0)
+
+
+async def test_while_the_venue_does_not_list_its_trades_that_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with feed(trade(1, -10), trade(2, 0), timings=replace(TIMINGS, resync_every=0.001)) as running:
+        await eventually(lambda: running.venue.trade_requests == 2, "the trades are requested after the stream")
+        running.venue.refuses = True
+        running.clock.move(58)
+        await eventually(lambda: running.venue.trade_requests > 9, "they are requested again and again")
+        assert not any(minute.closed for minute in running.minutes), "it may lack a trade"
+        running.venue.refuses = False
+        await eventually(lambda: any(minute.closed for minute in running.minutes), "the minute closes")
+    assert len([line for line in caplog.messages if "go on later" in line]) == 1
 
 
 async def test_a_stream_that_is_silent_while_the_venue_trades_is_started_again() -> None:
