@@ -72,6 +72,7 @@ async def test_an_account_at_rest_asks_the_database_nothing(harness: OrderHarnes
 
     # After a doubt the balances are stored, which may go on for a moment.
     await read_until(uses_while_polled, lambda uses: uses == 0, "nothing is asked of the database")
+    assert [await uses_while_polled() for _ in range(10)] == [0] * 10
     assert (await harness.service.cancel(harness.user.id, resting.id)).status is OrderStatus.CANCELED
     assert counting.uses > 0
 
