@@ -76,7 +76,7 @@ class ArchivedCandles:
     def __init__(self, storage: ArchiveStorage | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._storage = storage
         self._monotonic = monotonic
-        self._version = ""
+        self._version: str | None = None
         self._files: dict[str, list[ArchivedFile]] = {}
         self._known_until = 0.0
         self._kept: LRUCache[str, _Content] = LRUCache(CACHED_ROWS, getsizeof=_rows)

@@ -31,7 +31,7 @@ WHERE id = $1 AND state = 'WRITING' RETURNING id"""
 _FILES = "SELECT market, name, rows, size_bytes, sha256, first, last, sums FROM archive_files"
 _LISTED = "FROM archive_batches WHERE source = $1 AND state = ANY($2)"
 _READABLE = f"{_FILES} WHERE batch_id IN (SELECT id {_LISTED}) ORDER BY batch_id, name"
-_VERSION = f"SELECT coalesce(sum(hashtextextended(concat_ws(' ', id, verified_at), 0)), 0)::text {_LISTED}"
+_VERSION = f"SELECT sum(hashtextextended(concat_ws(' ', id, verified_at), 0))::text {_LISTED}"
 _LAST_DROPPED = """
 SELECT name FROM archive_files WHERE batch_id = (
     SELECT id FROM archive_batches WHERE source = $1 AND state = 'DROPPED' AND rows > 0 ORDER BY id DESC LIMIT 1
@@ -90,9 +90,9 @@ class Manifest:
         """Return the files that queries read, those of later batches last: their rows count."""
         return [_file(row) for row in await self._connection.fetch(_READABLE, CANDLES, states)]
 
-    async def version(self, states: Sequence[BatchState] = READABLE) -> str:
-        """Return what is another one whenever `readable_files` are others."""
-        found: str = await self._connection.fetchval(_VERSION, CANDLES, states)
+    async def version(self, states: Sequence[BatchState] = READABLE) -> str | None:
+        """Return what is another one whenever `readable_files` are others; None if there are none."""
+        found: str | None = await self._connection.fetchval(_VERSION, CANDLES, states)
         return found
 
     async def last_dropped_file(self) -> str | None:
