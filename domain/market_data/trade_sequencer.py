@@ -213,11 +213,14 @@ def _reaches_back(trades: Sequence[Trade], minutes: Sequence[Candle], until: dat
     """Return whether no trade since `until` is missing: one is older, or the first of them make the venue's candle.
 
     The candles were requested before the trades, so that later trades are not in them. Their volume alone says nothing:
-    as much may have been traded between the two requests as the first trades, which are missing, had.
+    as much may have been traded between the two requests as the first trades, which are missing, had. Neither does that
+    there is no candle yet: a venue may list it later than its trades.
     """
-    own = [candle for candle in minutes if candle.open_time >= until and candle.volume]
-    if not own or any(trade.at < until for trade in trades):
+    if any(trade.at < until for trade in trades):
         return True
+    own = [candle for candle in minutes if candle.open_time >= until and candle.volume]
+    if not own:
+        return not trades
     shown, built = merge(own, Timeframe.M1), None
     for trade in trades:
         built = open_candle(trade, Timeframe.M1) if built is None else add_trade(built, trade)

@@ -222,6 +222,34 @@ async def test_as_much_volume_as_a_minute_had_before_the_trades_came_is_not_the_
     assert not sequencer.is_complete, "five trades of volume 5 came last, and five others were in the candle"
 
 
+async def test_a_minute_that_has_volume_is_not_complete_without_any_trade() -> None:
+    venue = FakeVenue([trade(0, 0), trade(1, 1_000)])
+    venue.now = START + timedelta(seconds=9)
+
+    async def none(_market: MarketSymbol, _limit: int) -> list[Trade]:
+        return []
+
+    venue.fetch_trades = none
+    sequencer = TradeSequencer(MARKET, venue)
+    await sequencer.resync()
+    assert not sequencer.is_complete
+
+
+async def test_few_trades_may_not_be_all_of_a_minute_whose_candle_the_venue_does_not_list_yet() -> None:
+    trades = [trade(number, number * 1_000) for number in range(9)]
+    venue = FakeVenue([trade(100, -60_000), *trades], most=5)
+    venue.now = trades[8].at
+    fetch = venue.fetch_candles
+
+    async def closed(market: MarketSymbol, timeframe: Timeframe, start: datetime | None, limit: int) -> list[Candle]:
+        return [candle for candle in await fetch(market, timeframe, start, limit) if candle.closed]
+
+    venue.fetch_candles = closed
+    sequencer = TradeSequencer(MARKET, venue)
+    await sequencer.resync()
+    assert not sequencer.is_complete
+
+
 async def test_a_market_without_older_trades_is_complete_if_its_first_trades_make_the_venues_candle() -> None:
     trades = [trade(number, number * 1_000, price=100 + number) for number in range(9)]
     venue = FakeVenue(trades)
