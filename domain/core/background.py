@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Collection, Coroutine
+from collections.abc import Awaitable, Collection, Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -39,6 +39,15 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any], again_after_seconds: float 
             task.exception()  # asyncio logs one that nobody has asked for
     if cancelled is not None:
         raise cancelled
+
+
+async def close_within(seconds: float, what: str, closing: Awaitable[object]) -> None:
+    """Wait for the end of what is closed for at most so many seconds; if it takes longer, that is logged."""
+    try:
+        async with asyncio.timeout(seconds):
+            await closing
+    except TimeoutError:
+        log.warning("%s could not be closed within %g s, and is left", what, seconds)
 
 
 def where_it_waits(task: asyncio.Task[Any]) -> str:

@@ -29,6 +29,7 @@ from infra.hazelcast.frames import SHARDS
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
+_SHUTDOWN_SECONDS = 5.0
 _UNWIND_SECONDS = 0.2
 _SHARD_OPTIONS = {"overload_policy": TopicOverloadPolicy.DISCARD_OLDEST, "read_batch_size": 100}
 _END_STATES = frozenset({LifecycleState.DISCONNECTED, LifecycleState.SHUTTING_DOWN, LifecycleState.SHUTDOWN})
@@ -234,7 +235,8 @@ class HazelcastConnection:
 async def _stop(client: HazelcastClient, starting: asyncio.Task[None]) -> None:
     """Shut `client` down, whatever state it is in, and end every task that it leaves behind."""
     with contextlib.suppress(Exception):
-        await client.shutdown()
+        async with asyncio.timeout(_SHUTDOWN_SECONDS):
+            await client.shutdown()
     # A connection that authenticates notices the shutdown and closes its socket; only then may the rest be cancelled.
     await asyncio.wait({starting}, timeout=_UNWIND_SECONDS)
     await cancel_and_wait(starting, *_client_tasks(client))

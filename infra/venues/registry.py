@@ -1,8 +1,10 @@
 """The venues of this node, each connected at its first use."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
+from domain.core.background import close_within
 from domain.core.clock import Clock
 from domain.model.markets import Venue
 from domain.model.trading import Account, VenueCredentials
@@ -14,6 +16,9 @@ from infra.venues.ccxt.market_data import CcxtMarketData, StreamTimings
 from infra.venues.config import UnknownVenue, VenueSettings
 from infra.venues.rate_limit.limiters import RateLimiters
 from infra.venues.sandbox_admin import SandboxAdmin
+
+CLOSE_SECONDS = 10.0
+"""How long a venue's sockets may take to close."""
 
 
 class Venues:
@@ -91,5 +96,9 @@ class Venues:
         await self._limiters.close()
         for paper in self._paper.values():
             await paper.close()
-        for connection in self._connections.values():
-            await connection.close()
+        await asyncio.gather(
+            *(
+                close_within(CLOSE_SECONDS, f"the connection to {name}", connection.close())
+                for name, connection in self._connections.items()
+            )
+        )

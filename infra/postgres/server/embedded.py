@@ -118,8 +118,10 @@ class EmbeddedPostgres:
             try:
                 await asyncio.shield(starting)
             except asyncio.CancelledError:
-                # A server that is half started can't be stopped.
-                await asyncio.wait([starting])
+                # A server that is half started can't be stopped, however often this is cancelled.
+                while not starting.done():
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.wait([starting])
                 raise
             except (EmbeddedPostgresError, ServerFilesUnreachable) as error:
                 log.warning("PostgreSQL could not be started again: %s", error)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from domain.core.background import BackgroundTasks, TaskGroup, cancel_and_wait, where_it_waits
+from domain.core.background import BackgroundTasks, TaskGroup, cancel_and_wait, close_within, where_it_waits
 
 AT_ONCE = 0.01
 """After how many seconds a task of these tests is cancelled again."""
@@ -142,6 +142,12 @@ async def test_who_is_cancelled_while_it_waits_for_tasks_leaves_none_behind() ->
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended == ["a"]
+
+
+async def test_what_does_not_close_in_time_is_logged_and_left(caplog: pytest.LogCaptureFixture) -> None:
+    await close_within(60, "the first", asyncio.sleep(0))
+    await close_within(0.01, "the connection to mars", asyncio.Event().wait())
+    assert caplog.messages == ["the connection to mars could not be closed within 0.01 s, and is left"]
 
 
 async def fail_when(event: asyncio.Event) -> None:
