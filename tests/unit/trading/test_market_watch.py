@@ -1,5 +1,8 @@
 """A watched protection, stepped by trades as they come and by candles for those that weren't seen."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -7,7 +10,9 @@ from types import SimpleNamespace
 from typing import cast
 from uuid import UUID
 
-from domain.model.markets import Candle, Timeframe, Trade
+import pytest
+
+from domain.model.markets import Candle, MarketSymbol, Timeframe, Trade
 from domain.model.order_side import OrderSide
 from domain.model.protection import ExitLevel, PositionProtection, ProtectionRules
 from domain.rules.direction import Direction
@@ -17,6 +22,7 @@ from domain.trading.market_watch import GAP_PATIENCE, MarketWatch, WatchedProtec
 from infra.embedded.bus import EmbeddedBus
 from tests.support.clocks import ManualClock
 from tests.support.orders import BTC, a_market
+from tests.support.waiting import eventually
 
 FILLED_AT = datetime(2026, 11, 5, 12, 30, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -125,3 +131,36 @@ async def test_a_gap_is_waited_for_only_so_long_although_another_protection_has_
     clock.move(GAP_PATIENCE.total_seconds() / 2)
     assert await market._without_gap(candles, early) == candles
     assert await market._without_gap(candles, late) == candles[2:]
+
+
+class BreakingFeed:
+    """Has a stream of trades that breaks when the test says so."""
+
+    def __init__(self) -> None:
+        self.breaks = asyncio.Event()
+        self.streams = 0
+
+    async def trade_stream(self, _symbol: MarketSymbol) -> AsyncIterator[list[Trade]]:
+        self.streams += 1
+        await self.breaks.wait()
+        raise RuntimeError("broken")
+        yield
+
+    @asynccontextmanager
+    async def closed_candles(self, _symbol: MarketSymbol, _timeframe: Timeframe) -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_watch_that_is_to_end_while_its_stream_breaks_does_not_begin_again(turns: int) -> None:
+    feed = BreakingFeed()
+    context = cast("KeeperContext", SimpleNamespace(feed=feed, log_ids={}))
+    watching = asyncio.create_task(MarketWatch(context, BTC, lambda: None).run())
+    await eventually(lambda: feed.streams, "it follows the trades")
+    feed.breaks.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    watching.cancel()
+    await asyncio.wait([watching], timeout=5)
+    assert watching.cancelled()
