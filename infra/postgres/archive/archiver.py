@@ -234,7 +234,7 @@ class Archiver:
     async def _check_files(self, manifest: Manifest, batch_id: int) -> None:
         """Raise unless all files of the batch are still what was written."""
         for file in await manifest.files(batch_id):
-            found = CandleFile(await self._storage.read(file.name), file.rows, file.sums)
+            found = CandleFile(await self._storage.read(file.name), file.rows)
             if found.sha256 != file.sha256:
                 raise NotAsWritten(f"{file.name} isn't what was written")
 

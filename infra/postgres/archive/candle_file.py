@@ -34,11 +34,10 @@ class UnarchivableNumber(Exception):
 
 @dataclass(frozen=True, slots=True)
 class CandleFile:
-    """A file's content, its rows, and the sum of each of `NUMBERS` in it."""
+    """A file's content, and how many rows it has."""
 
     content: bytes
     rows: int
-    sums: tuple[Decimal, ...]
 
     @property
     def sha256(self) -> str:
@@ -86,7 +85,7 @@ def candle_file(table: pa.Table) -> CandleFile:
     ) as writer:
         for timeframe in pc.unique(table["timeframe"]):
             writer.write_table(table.filter(pc.equal(table["timeframe"], timeframe)))
-    return CandleFile(sink.getvalue().to_pybytes(), table.num_rows, sums_of(table))
+    return CandleFile(sink.getvalue().to_pybytes(), table.num_rows)
 
 
 def read_candle_file(content: bytes) -> pa.Table:
@@ -96,8 +95,14 @@ def read_candle_file(content: bytes) -> pa.Table:
 
 def sums_of(table: pa.Table) -> tuple[Decimal, ...]:
     """Return the sum of each of `NUMBERS`."""
-    wide = [table[name].cast(pa.decimal256(76, table.schema.field(name).type.scale)) for name in NUMBERS]
-    return tuple(pc.sum(column).as_py() or Decimal() for column in wide)
+    return tuple(pc.sum(_room_for_sum(table, name)).as_py() or Decimal() for name in NUMBERS)
+
+
+def _room_for_sum(table: pa.Table, name: str) -> pa.ChunkedArray:
+    """Return a column whose sum fits: pyarrow gives that of few digits 38, and others as many as they have."""
+    if _is_narrow(table, name):
+        return table[name]
+    return table[name].cast(pa.decimal256(76, table.schema.field(name).type.scale))
 
 
 def period_of(table: pa.Table) -> tuple[datetime, datetime]:

@@ -7,11 +7,11 @@ from decimal import Decimal
 from infra.postgres.archive.columns import NUMBERS
 from infra.postgres.connection import Connection
 
-# The hash of a row is that of its values: 1.50 has that of 1.5.
+# The hash of a row is that of its values: 1.50 has that of 1.5. A sum has the most decimal places of its numbers.
 _SUMS = f"""
 SELECT market, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
     sum(hash_record_extended(candle, 0)) AS hash,
-    {", ".join(f"sum({name}) AS {name}_sum, max(scale({name})) AS {name}_scale" for name in NUMBERS)}
+    {", ".join(f"sum({name}) AS {name}_sum, scale(sum({name})) AS {name}_scale" for name in NUMBERS)}
 FROM {{}} AS candle GROUP BY market ORDER BY market"""
 
 _TABLE_SUM = "SELECT count(*), coalesce(sum(hash_record_extended(candle, 0)), 0) FROM {} AS candle"
