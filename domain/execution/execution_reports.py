@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from cachetools import LRUCache
@@ -19,6 +19,9 @@ from domain.ports.orders import StaleOrder
 from domain.ports.unit_of_work import UnitOfWork
 from domain.rules.missing_fills import await_fills
 from domain.rules.order_lifecycle import apply_report, is_missing_fills
+
+_TIME_STEP = timedelta(milliseconds=1)
+"""The smallest difference of times that venues report."""
 
 _MAXIMUM_VENUE_IDS = 10_000
 """How many orders are indexed by their venue's id; older orders are read from the database."""
@@ -106,16 +109,15 @@ class ReportHandler:
         """Save those balances that aren't older than the stored ones.
 
         `complete_at` is the venue's time at which all balances were asked for: the account then holds nothing in any
-        other currency, and what the venue reports with an earlier time, or without one, is as young as that.
+        other currency, and what the venue reports with an earlier time, or without one, is as young as that. An answer
+        may be from before whatever else happened in its millisecond, so it counts as older than that.
         """
         at = complete_at or self._context.venue.earliest_venue_now()
-        balances = [
-            replace(balance, at=at if balance.at is None else max(balance.at, complete_at or balance.at))
-            for balance in report.balances
-        ]
+        balances = [replace(balance, at=balance.at or at) for balance in report.balances]
         if complete_at is None:
             await self._context.upsert_balances(balances)
         else:
+            balances = [replace(balance, at=max((balance.at or at) - _TIME_STEP, at)) for balance in balances]
             await self._context.replace_balances(balances, complete_at)
         self.balances_changed = self._context.is_active = True
 

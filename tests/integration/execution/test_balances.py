@@ -163,6 +163,23 @@ async def test_an_answer_that_was_asked_for_before_a_message_does_not_replace_it
     assert await free(harness, "USDT") == 7
 
 
+async def test_an_answer_of_the_millisecond_of_a_message_does_not_replace_it(
+    harness: OrderHarness, venue: ScriptedVenue, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await harness.start()
+    now = venue.venue_now()
+    monkeypatch.setattr(venue, "venue_now", lambda: now)
+    at = now + timedelta(seconds=2)
+    venue.publish(BalanceReport((Balance("USDT", D(7), D(7), at),)))
+    await read_until(lambda: free(harness, "USDT"), lambda found: found == 7, "the message is stored")
+    # It was made before the order whose coins the message shows as locked, and arrives after the message.
+    venue.holdings = (Balance("USDT", D(9), D(9), at),)
+    before = len(asked)
+    venue.publish(StreamOpened())
+    await eventually(lambda: len(asked) > before and harness.context.reconciled, "it has reconciled")
+    assert await free(harness, "USDT") == 7
+
+
 async def test_of_a_total_alone_what_open_orders_need_is_not_free(harness: OrderHarness, venue: ScriptedVenue) -> None:
     venue.holdings = (Balance("USDT", D(100), None), Balance("BTC", D(1), None))
     await harness.start()
