@@ -30,6 +30,7 @@ from tests.support.archive import (
     reader,
     store_history,
 )
+from tests.support.moved_clock import needs_database_timeouts
 from tests.support.trading import BTC
 
 HOUR = timedelta(hours=1)
@@ -143,6 +144,7 @@ async def test_nothing_is_archived_to_a_folder_that_lacks_earlier_months(
     assert await answers(reader(pool, storage)) == expected
 
 
+@needs_database_timeouts
 async def test_rows_that_somebody_reads_stay_until_the_next_run(
     stored: PostgresDatabase, pool: Pool, storage: Counting
 ) -> None:
