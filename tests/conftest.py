@@ -17,6 +17,7 @@ settings.register_profile("explore", deadline=None, derandomize=False, print_blo
 settings.load_profile("repeatable")
 
 pytest_plugins = [
+    "tests.support.engine_log",
     "tests.support.run_folder",
     "tests.support.postgres",
     "tests.support.scheduling",

@@ -12,6 +12,7 @@ from infra.web.http.negotiation import RESPONSE_JSON
 from infra.web.settings import WebSettings
 from infra.web.signal_hooks import SignalHookRoute
 from tests.support.demo_schema import DemoBackend, demo_app
+from tests.support.engine_log import EngineLog
 from tests.support.serving import serving
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
@@ -34,7 +35,7 @@ async def test_a_bad_token_is_anonymous_and_a_good_one_is_not(backend: DemoBacke
 
 
 async def test_input_errors_are_data_faults_have_codes_and_bugs_are_masked(
-    backend: DemoBackend, capsys: pytest.CaptureFixture[str]
+    backend: DemoBackend, engine_log: EngineLog
 ) -> None:
     async with serving(demo_app(backend)) as served:
         response = await served.post(
@@ -52,7 +53,7 @@ async def test_input_errors_are_data_faults_have_codes_and_bugs_are_masked(
         (bug,) = response.json()["errors"]
         assert (bug["message"], bug["extensions"]["code"]) == ("Internal error", "INTERNAL")
         assert "secret" not in response.text
-        assert bug["extensions"]["errorId"] in capsys.readouterr().out
+        assert bug["extensions"]["errorId"] in engine_log()
 
 
 @pytest.mark.parametrize(

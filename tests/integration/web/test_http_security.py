@@ -6,6 +6,7 @@ from infra.web.app import EXPOSED_HEADERS
 from infra.web.http.negotiation import RESPONSE_JSON
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import DemoBackend, demo_app
+from tests.support.engine_log import EngineLog
 from tests.support.serving import serving
 
 
@@ -64,7 +65,7 @@ async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(backend: 
 
 
 async def test_every_answer_has_a_request_id_and_the_log_holds_nothing_private(
-    backend: DemoBackend, capsys: pytest.CaptureFixture[str]
+    backend: DemoBackend, engine_log: EngineLog
 ) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:
         params = {"query": '{ hello(name: "private") }'}
@@ -72,7 +73,7 @@ async def test_every_answer_has_a_request_id_and_the_log_holds_nothing_private(
         assert response.headers["x-request-id"] == "mine-1"
         response = await client.get("/graphql", params=params, headers={"x-request-id": "bad id"})
         assert len(response.headers["x-request-id"]) == 32
-    logged = capsys.readouterr().out
+    logged = engine_log()
     assert "mine-1" in logged
     assert "private" not in logged
 

@@ -1,7 +1,6 @@
 from dataclasses import dataclass
 from types import SimpleNamespace
 
-import pytest
 import strawberry
 from graphql import GraphQLError
 
@@ -11,6 +10,7 @@ from schema.common.engine_schema import EngineSchema
 from schema.common.errors import InputError, UserError, error_type, public_error
 from schema.common.mutations import Fields, mutation
 from schema.common.types import Info
+from tests.support.engine_log import EngineLog
 
 
 class RuleError(DomainInputError):
@@ -95,11 +95,11 @@ async def test_faults_pass_through_the_payload_to_the_top() -> None:
     }
 
 
-def test_an_unexpected_error_is_masked_and_logged_under_its_id(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_error_is_masked_and_logged_under_its_id(engine_log: EngineLog) -> None:
     shown = public_error(GraphQLError("secret", path=["a"], original_error=KeyError("secret")))
     assert shown["message"] == "Internal error"
     assert "secret" not in str(shown)
-    assert shown["extensions"]["errorId"] in capsys.readouterr().out
+    assert shown["extensions"]["errorId"] in engine_log()
 
 
 def test_errors_in_the_document_pass_with_a_code() -> None:
