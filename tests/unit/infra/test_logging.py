@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,16 +13,6 @@ from domain.core.tracing import set_tracer, span, within
 from infra.logging import configure_logging, request_lines
 from infra.settings import LogFormat
 from infra.tracing import OpenTelemetryTracer
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
-
 
 Capture = pytest.CaptureFixture[str]
 
