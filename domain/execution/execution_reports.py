@@ -112,12 +112,13 @@ class ReportHandler:
         other currency, and what the venue reports with an earlier time, or without one, is as young as that. An answer
         may be from before whatever else happened in its millisecond, so it counts as older than that.
         """
-        at = complete_at or self._context.venue.earliest_venue_now()
-        balances = [replace(balance, at=balance.at or at) for balance in report.balances]
         if complete_at is None:
-            await self._context.upsert_balances(balances)
+            at = self._context.venue.earliest_venue_now()
+            await self._context.upsert_balances([replace(each, at=each.at or at) for each in report.balances])
         else:
-            balances = [replace(balance, at=max((balance.at or at) - _TIME_STEP, at)) for balance in balances]
+            balances = [
+                replace(each, at=max((each.at or complete_at) - _TIME_STEP, complete_at)) for each in report.balances
+            ]
             await self._context.replace_balances(balances, complete_at)
         self.balances_changed = self._context.is_active = True
 
