@@ -26,14 +26,14 @@ from domain.reports.past_rates import PastRates
 from domain.reports.profit_summary import profit_summary
 from domain.reports.tax_export import TaxExport, TaxRequest
 from domain.users.profile import currency_code
-from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.arguments import BadArgument
+from infra.cli.named_objects import chosen
 from infra.cli.user_scope import found_user
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.runtime.command_resources import open_command_resources
 from infra.settings import Settings
-from resolvers.ids import uuid_in
 
 _PURPOSE: Final = "r3edge account"
 MAX_ACCOUNTS: Final = 100
@@ -56,13 +56,7 @@ class _Opened:
         """Return the account of a name or an id, or all accounts; raises `BadArgument`."""
         if name is None:
             return list(self.accounts)
-        asked_id = uuid_in(name, "Account")
-        found = [account for account in self.accounts if account.name == name.strip() or account.id == asked_id]
-        if not found:
-            raise unknown_name("account", name, {account.name for account in self.accounts})
-        if len(found) > 1:
-            raise BadArgument(f"the user has {len(found)} accounts {name!r}; give the id of one")
-        return found
+        return [chosen("account", "Account", self.accounts, name)]
 
     def currency(self, asked: str | None, accounts: Sequence[Account], *, is_one: bool) -> str:
         """Return the currency that is asked for, or that of the account, the profile or all accounts."""

@@ -12,9 +12,8 @@ from domain.model.equity import EquityInterval
 from domain.model.profit import ProfitGrouping, ProfitPeriod
 from domain.model.tax import DepositCost
 from infra.cli.arguments import BadArgument, parse_time
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.options import DataDirectory, command_settings, run_command
 from infra.cli.transfers import transfer_app
-from infra.settings import Settings, load_settings
 
 account_app = typer.Typer(
     help="What accounts were worth, earned, bought and sold, as CSV. The engine may be running.",
@@ -43,7 +42,7 @@ def equity(
     data_dir: DataDirectory = None,
 ) -> None:
     """Print an account's equity over time; a time of which it isn't known has a line without amounts."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.account_reads import AccountReads  # noqa: PLC0415  # other commands start without
 
     async def run() -> str:
@@ -64,7 +63,7 @@ def profit(
     data_dir: DataDirectory = None,
 ) -> None:
     """Print what closed positions have earned after fees, by period in the user's time zone and by group."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.account_reads import AccountReads  # noqa: PLC0415  # as above
 
     async def run() -> str:
@@ -76,7 +75,7 @@ def profit(
 @account_app.command("portfolio")
 def portfolio(currency: Currency = None, user: User = None, data_dir: DataDirectory = None) -> None:
     """Print what all open accounts hold and are worth together, by the last prices that are stored."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.account_reads import AccountReads  # noqa: PLC0415  # as above
 
     print(run_command(AccountReads(settings, user).portfolio(currency)), end="")
@@ -96,7 +95,7 @@ def taxes(
     data_dir: DataDirectory = None,
 ) -> None:
     """Write all purchases and sales with their gains, by first in, first out and by average cost."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.account_reads import AccountReads  # noqa: PLC0415  # as above
 
     async def run() -> None:
@@ -131,9 +130,3 @@ def _period(start: str | None, end: str | None) -> tuple[datetime | None, dateti
     if begins is not None and ends is not None and begins >= ends:
         raise BadArgument(f"--from is {start}, which must be before --to, {end}")
     return begins, ends
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

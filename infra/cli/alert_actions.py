@@ -17,8 +17,9 @@ from domain.model.alert_rules import AlertRepeat, AlertRule
 from domain.ports.lists import NoFilter, Owner
 from domain.ports.unit_of_work import UnitOfWork
 from infra.cli.alert_conditions import ConditionOptions, condition_request
-from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.arguments import BadArgument
 from infra.cli.channel_names import found_channel_ids
+from infra.cli.named_objects import chosen
 from infra.cli.user_scope import UserScope, open_user_scope
 from infra.settings import Settings
 from resolvers.ids import encode_id, uuid_in
@@ -157,13 +158,7 @@ async def _found(reading: UnitOfWork, user_id: UUID, name: str) -> AlertRule:
     asked_id = uuid_in(name, "AlertRule")
     if asked_id is not None and (rule := await reading.alert_rules.get(user_id, asked_id)) is not None:
         return rule
-    rules = await _rules(reading, user_id)
-    found = [rule for rule in rules if rule.name == name.strip()]
-    if not found:
-        raise unknown_name("alert rule", name, {rule.name for rule in rules})
-    if len(found) > 1:
-        raise BadArgument(f"the user has {len(found)} alert rules {name!r}; give the id of one")
-    return found[0]
+    return chosen("alert rule", "AlertRule", await _rules(reading, user_id), name)
 
 
 async def _places(reading: UnitOfWork, scope: UserScope, options: RuleOptions) -> tuple[UUID | None, UUID | None]:
@@ -171,13 +166,7 @@ async def _places(reading: UnitOfWork, scope: UserScope, options: RuleOptions) -
     account_id, session_id = None, None
     if options.account is not None:
         accounts = await reading.accounts.list_page(scope.user.id, KeysetPage(MAX_RULES))
-        asked_id = uuid_in(options.account, "Account")
-        found = [one.id for one in accounts if one.name == options.account.strip() or one.id == asked_id]
-        if not found:
-            raise unknown_name("account", options.account, {account.name for account in accounts})
-        if len(found) > 1:
-            raise BadArgument(f"the user has {len(found)} accounts {options.account!r}; give the id of one")
-        account_id = found[0]
+        account_id = chosen("account", "Account", accounts, options.account).id
     if options.session is not None:
         session_id = uuid_in(options.session, "TradingSession")
         if session_id is None:

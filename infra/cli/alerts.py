@@ -5,9 +5,8 @@ from typing import Annotated
 import typer
 
 from domain.model.events import UserEventKind
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.options import DataDirectory, command_settings, run_command
 from infra.cli.strategies import UserEmail
-from infra.settings import Settings, load_settings
 
 alert_app = typer.Typer(
     help="What a user wants to be alerted of. The engine may be running.", no_args_is_help=True, rich_markup_mode=None
@@ -50,7 +49,7 @@ Channels = Annotated[
 @alert_app.command("list")
 def list_rules(user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Print the alert rules as CSV, the newest first."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.alert_actions import AlertCommands  # noqa: PLC0415  # other commands start without
 
     print(run_command(AlertCommands(settings, user).list_all()), end="")
@@ -81,7 +80,7 @@ def create(
     data_dir: DataDirectory = None,
 ) -> None:
     """Create an alert rule, which fires when its condition becomes true. Give one condition, and where it holds."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.alert_actions import AlertCommands, RuleOptions, condition_words  # noqa: PLC0415  # as above
     from infra.cli.alert_conditions import ConditionOptions  # noqa: PLC0415  # as above
 
@@ -125,7 +124,7 @@ def update(
     data_dir: DataDirectory = None,
 ) -> None:
     """Change an alert rule. A condition that is given takes the place of the rule's, of the same kind."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.alert_actions import AlertCommands, RuleOptions, condition_words  # noqa: PLC0415  # as above
     from infra.cli.alert_conditions import ConditionOptions  # noqa: PLC0415  # as above
 
@@ -141,13 +140,7 @@ def update(
 @alert_app.command("delete")
 def delete(name: Rule, user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Delete an alert rule, at once."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.alert_actions import AlertCommands  # noqa: PLC0415  # as above
 
     print(f"{run_command(AlertCommands(settings, user).delete(name)).name} is deleted")
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli.exit_codes import FAILED
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
-from infra.settings import Settings, load_settings
+from infra.cli.options import DataDirectory, command_settings, run_command
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -30,7 +30,7 @@ OneMonth = Annotated[str | None, typer.Option("--month", help="Archive this mont
 @archive_app.command("run")
 def run(month: OneMonth = None, data_dir: DataDirectory = None) -> None:
     """Write old months to files, and drop rows whose files were written an hour ago or more."""
-    result = run_command(run_archive(_settings(data_dir), None if month is None else _parse_month(month)))
+    result = run_command(run_archive(command_settings(data_dir), None if month is None else _parse_month(month)))
     print("\n".join(run_lines(result)))
     if result.failed:
         raise SystemExit(FAILED)
@@ -39,7 +39,7 @@ def run(month: OneMonth = None, data_dir: DataDirectory = None) -> None:
 @archive_app.command("verify")
 def verify(data_dir: DataDirectory = None) -> None:
     """Read all files, and compare them with what the database knows of them: hash, rows and sums."""
-    checked = run_command(check_files(_settings(data_dir)))
+    checked = run_command(check_files(command_settings(data_dir)))
     print("\n".join(check_lines(checked)))
     if any(check.error is not None for check in checked):
         raise SystemExit(FAILED)
@@ -48,14 +48,14 @@ def verify(data_dir: DataDirectory = None) -> None:
 @archive_app.command("restore")
 def restore(month: Month, data_dir: DataDirectory = None) -> None:
     """Bring a month back into the database, where it stays until `r3edge archive run --month` archives it again."""
-    rows = run_command(restore_archived(_settings(data_dir), _parse_month(month)))
+    rows = run_command(restore_archived(command_settings(data_dir), _parse_month(month)))
     print(f"{month}: {rows:,} rows are in the database again")
 
 
 @archive_app.command("status")
 def status(data_dir: DataDirectory = None) -> None:
     """Print which months are archived, and how far."""
-    batches = run_command(read_batches(_settings(data_dir)))
+    batches = run_command(read_batches(command_settings(data_dir)))
     print("\n".join(batch_line(batch) for batch in batches) or "nothing is archived")
 
 
@@ -162,9 +162,3 @@ def _parse_month(text: str) -> datetime:
         return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no month; write it as 2025-03") from None
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

@@ -5,8 +5,7 @@ from uuid import UUID
 
 from domain.model.notifications import NotificationChannel
 from domain.ports.unit_of_work import UnitOfWork
-from infra.cli.arguments import BadArgument, unknown_name
-from resolvers.ids import uuid_in
+from infra.cli.named_objects import chosen
 
 
 async def found_channel_ids(reading: UnitOfWork, user_id: UUID, names: Sequence[str]) -> tuple[UUID, ...]:
@@ -19,10 +18,4 @@ async def found_channel_ids(reading: UnitOfWork, user_id: UUID, names: Sequence[
 
 def chosen_channel(channels: Sequence[NotificationChannel], name: str) -> NotificationChannel:
     """Return the one of these channels with a name or an id; raises `BadArgument` if none has it, or several."""
-    asked_id = uuid_in(name, "NotificationChannel")
-    found = [channel for channel in channels if channel.name == name.strip() or channel.id == asked_id]
-    if not found:
-        raise unknown_name("channel", name, {channel.name for channel in channels})
-    if len(found) > 1:
-        raise BadArgument(f"the user has {len(found)} channels {name!r}; give the id of one")
-    return found[0]
+    return chosen("channel", "NotificationChannel", channels, name)

@@ -8,9 +8,8 @@ import typer
 from domain.model.events import UserEventKind
 from domain.model.notifications import DeliveryStatus
 from infra.cli.exit_codes import FAILED
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.options import DataDirectory, command_settings, run_command
 from infra.cli.strategies import UserEmail
-from infra.settings import Settings, load_settings
 
 channel_app = typer.Typer(
     help="Where a user's events are delivered to. The engine may be running.",
@@ -24,7 +23,7 @@ Channel = Annotated[str, typer.Argument(help="The channel's name, or its id from
 @channel_app.command("list")
 def list_channels(user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Print the channels as CSV."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.channel_actions import ChannelCommands  # noqa: PLC0415  # other commands start without
 
     print(run_command(ChannelCommands(settings, user).list_all()), end="")
@@ -38,7 +37,7 @@ def log(
     data_dir: DataDirectory = None,
 ) -> None:
     """Print a channel's deliveries as CSV, the newest first."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.channel_actions import ChannelCommands  # noqa: PLC0415  # as above
 
     print(run_command(ChannelCommands(settings, user).log(channel, first)), end="")
@@ -60,7 +59,7 @@ def update(
     data_dir: DataDirectory = None,
 ) -> None:
     """Change a channel, but for its receiver, which only the user can change after signing in."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from domain.core.changes import UNCHANGED  # noqa: PLC0415  # as above
     from domain.notifications.channels import ChannelChanges  # noqa: PLC0415  # as above
     from infra.cli.channel_actions import ChannelCommands  # noqa: PLC0415  # as above
@@ -78,7 +77,7 @@ def update(
 @channel_app.command("test")
 def send_test(channel: Channel, user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Send a test message by a channel, at once and only once; fails if it isn't taken."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.channel_actions import ChannelCommands  # noqa: PLC0415  # as above
 
     delivery = run_command(ChannelCommands(settings, user).test(channel))
@@ -91,13 +90,7 @@ def send_test(channel: Channel, user: UserEmail = None, data_dir: DataDirectory 
 @channel_app.command("delete")
 def delete(channel: Channel, user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Delete a channel with its log of deliveries, at once."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.channel_actions import ChannelCommands  # noqa: PLC0415  # as above
 
     print(f"{run_command(ChannelCommands(settings, user).delete(channel)).name} is deleted")
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.options import DataDirectory, command_settings, log_warnings_alone, run_command
 from infra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ def halt(
 
 def resume(scope: Halted, which: Which = None, data_dir: DataDirectory = None) -> None:
     """End all halts of the engine, user, account or trading session itself; those of higher levels still apply."""
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
+    settings = command_settings(data_dir)
     run_command(set_halt(settings, scope, which, None))
     print(f"{_name(scope, which)}: resumed")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from infra.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
-from infra.settings import Settings
+from infra.settings import Settings, load_settings
 
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]
@@ -50,6 +50,13 @@ def _run(work: Coroutine[None, None, _Result]) -> _Result:
         _end(error, USAGE_ERROR)
     except (*STARTUP_ERRORS, VenueUnreachable) as error:
         _end(error, FAILED)
+
+
+def command_settings(data_dir: Path | None) -> Settings:
+    """Return the settings of a command that prints something itself: of its log there are warnings alone."""
+    settings = load_settings(data_dir=data_dir)
+    log_warnings_alone(settings)
+    return settings
 
 
 def log_warnings_alone(settings: Settings) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
-from infra.settings import Settings, load_settings
+from infra.cli.options import DataDirectory, command_settings, run_command
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,8 +20,7 @@ def overview(
     data_dir: DataDirectory = None,
 ) -> None:
     """Show nodes, accounts, trading sessions, feeds, errors, jobs and mails, also while the API is down."""
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
+    settings = command_settings(data_dir)
     found = run_command(_read(settings))
     if as_json:
         print(json.dumps(as_plain(found), indent=2))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
-from infra.settings import Settings, load_settings
+from infra.cli.options import DataDirectory, command_settings, run_command
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from domain.core.changes import Changes
@@ -38,7 +38,7 @@ class UserPlan:
 @plan_app.command("list")
 def list_plans(data_dir: DataDirectory = None) -> None:
     """Print all plans with their limits, and how many users have each."""
-    plans, users = run_command(read_plans(_settings(data_dir)))
+    plans, users = run_command(read_plans(command_settings(data_dir)))
     for plan in plans:
         print("\n".join(plan_lines(plan, users.get(plan.name, 0))))
 
@@ -46,7 +46,7 @@ def list_plans(data_dir: DataDirectory = None) -> None:
 @plan_app.command("show")
 def show(email: str, data_dir: DataDirectory = None) -> None:
     """Print the plan of a user, how much of it is used, and the decisions about it."""
-    found = run_command(read_user_plan(_settings(data_dir), email))
+    found = run_command(read_user_plan(command_settings(data_dir), email))
     print(f"{found.user.email}: {found.user.plan.name}")
     for usage in found.usage:
         limit = "no limit" if usage.limit is None else f"{usage.limit:,}"
@@ -68,28 +68,28 @@ def set_plan(
     data_dir: DataDirectory = None,
 ) -> None:
     """Give a user a plan, now or from a time on. Nothing that trades is ended."""
-    change = run_command(change_plan(_settings(data_dir), email, plan, at, reason))
+    change = run_command(change_plan(command_settings(data_dir), email, plan, at, reason))
     print(f"{email} has {change.plan_name or 'the default plan'} from {change.effective_at:%Y-%m-%d %H:%M} UTC on")
 
 
 @plan_app.command("create")
 def create(name: str, limit: Limits = None, *, default: Default = False, data_dir: DataDirectory = None) -> None:
     """Create a plan; limits that aren't given are those of a new engine's default plan."""
-    plan = run_command(store_plan(_settings(data_dir), name, limit or [], is_new=True, make_default=default))
+    plan = run_command(store_plan(command_settings(data_dir), name, limit or [], is_new=True, make_default=default))
     print("\n".join(plan_lines(plan, 0)))
 
 
 @plan_app.command("update")
 def update(name: str, limit: Limits = None, *, default: Default = False, data_dir: DataDirectory = None) -> None:
     """Change limits of a plan for all who have it. Nothing that trades is ended."""
-    plan = run_command(store_plan(_settings(data_dir), name, limit or [], is_new=False, make_default=default))
+    plan = run_command(store_plan(command_settings(data_dir), name, limit or [], is_new=False, make_default=default))
     print("\n".join(plan_lines(plan)))
 
 
 @plan_app.command("archive")
 def archive(name: str, data_dir: DataDirectory = None) -> None:
     """Archive a plan: nobody is given it any more, and those who have it keep it."""
-    run_command(archive_plan(_settings(data_dir), name))
+    run_command(archive_plan(command_settings(data_dir), name))
     print(f"{name} is archived")
 
 
@@ -209,9 +209,3 @@ async def _service(settings: Settings) -> AsyncIterator["tuple[PlanService, Post
             yield PlanService(database, clock, TimeOrderedIds()), database
         finally:
             await database.close()
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

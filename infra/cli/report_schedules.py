@@ -6,9 +6,8 @@ import typer
 
 from domain.model.report_schedules import Recurrence, ReportCadence, Weekday
 from infra.cli.arguments import BadArgument
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.options import DataDirectory, command_settings, run_command
 from infra.cli.strategies import UserEmail
-from infra.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from infra.cli.schedule_store import ShownSchedule
@@ -24,7 +23,7 @@ NameOrId = Annotated[str, typer.Argument(help="The schedule's name, or its id.",
 @schedule_app.command("list")
 def list_schedules(user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Print a user's schedules: when the next report is made, and what went wrong with the last one."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.schedule_store import read_schedules  # noqa: PLC0415  # other commands start without
 
     for shown in run_command(read_schedules(settings, user)):
@@ -48,7 +47,7 @@ def create(
     data_dir: DataDirectory = None,
 ) -> None:
     """Have a report made each day, or by --weekly or --monthly. Without --account … it is about all accounts."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.report_files import Subject  # noqa: PLC0415  # other commands start without
     from infra.cli.schedule_store import store_schedule  # noqa: PLC0415  # as above
 
@@ -63,7 +62,7 @@ def create(
 @schedule_app.command("delete")
 def delete(name_or_id: NameOrId, user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Delete a schedule; its reports stay."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.schedule_store import delete_schedule  # noqa: PLC0415  # other commands start without
 
     print(f"{run_command(delete_schedule(settings, user, name_or_id))}: deleted")
@@ -99,9 +98,3 @@ def schedule_lines(shown: "ShownSchedule") -> list[str]:
     if schedule.last_error is not None:
         lines.append(f"  {schedule.last_error}")
     return lines
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

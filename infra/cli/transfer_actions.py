@@ -7,10 +7,10 @@ from domain.core.csv_rows import csv_text
 from domain.core.pagination import KeysetPage
 from domain.model.trading import Account, AccountTransfer
 from domain.ports.unit_of_work import UnitOfWork
-from infra.cli.arguments import BadArgument, unknown_name
+from infra.cli.named_objects import chosen
 from infra.cli.user_scope import UserScope, open_user_scope
 from infra.settings import Settings
-from resolvers.ids import encode_id, uuid_in
+from resolvers.ids import encode_id
 
 _PURPOSE: Final = "r3edge account transfers"
 _MAX_ACCOUNTS: Final = 100
@@ -52,10 +52,4 @@ class TransferCommands:
 
 async def _found(reading: UnitOfWork, scope: UserScope, name: str) -> Account:
     accounts = await reading.accounts.list_page(scope.user.id, KeysetPage(_MAX_ACCOUNTS))
-    asked_id = uuid_in(name, "Account")
-    found = [account for account in accounts if account.name == name.strip() or account.id == asked_id]
-    if not found:
-        raise unknown_name("account", name, {account.name for account in accounts})
-    if len(found) > 1:
-        raise BadArgument(f"the user has {len(found)} accounts {name!r}; give the id of one")
-    return found[0]
+    return chosen("account", "Account", accounts, name)

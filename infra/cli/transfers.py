@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from infra.cli.arguments import BadArgument, parse_time
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
+from infra.cli.options import DataDirectory, command_settings, run_command
 from infra.cli.strategies import UserEmail
-from infra.settings import Settings, load_settings
 
 transfer_app = typer.Typer(
     help="Deposits, withdrawals and adjustments of an account.", no_args_is_help=True, rich_markup_mode=None
@@ -27,7 +26,7 @@ class EntryKind(StrEnum):
 @transfer_app.command("list")
 def list_transfers(account: Account, user: UserEmail = None, data_dir: DataDirectory = None) -> None:
     """Print all transfers of an account as CSV, the oldest first; amounts that left it are negative."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from infra.cli.transfer_actions import TransferCommands  # noqa: PLC0415  # other commands start without
 
     print(run_command(TransferCommands(settings, user).list_all(account)), end="")
@@ -48,7 +47,7 @@ def record(
     data_dir: DataDirectory = None,
 ) -> None:
     """Say that a change of the balance that nothing explains was a deposit or a withdrawal, or a part of it was."""
-    settings = _settings(data_dir)
+    settings = command_settings(data_dir)
     from domain.accounts.transfer_entries import TransferEntry  # noqa: PLC0415  # as above
     from domain.core.money import parse_decimal, plain  # noqa: PLC0415  # as above
     from domain.model.trading import AccountTransfer, TransferKind  # noqa: PLC0415  # as above
@@ -64,9 +63,3 @@ def record(
 
     made = run_command(run())
     print(f"{made.kind.value} {plain(abs(made.amount))} {made.currency} at {made.at:%Y-%m-%dT%H:%M:%SZ}")
-
-
-def _settings(data_dir: DataDirectory) -> Settings:
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
-    return settings

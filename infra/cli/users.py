@@ -11,8 +11,8 @@ import typer
 
 from domain.model.users import UserRole, UserStatus
 from infra.cli.exit_codes import FAILED
-from infra.cli.options import DataDirectory, log_warnings_alone, run_command
-from infra.settings import Settings, load_settings
+from infra.cli.options import DataDirectory, command_settings, run_command
+from infra.settings import Settings
 
 if TYPE_CHECKING:
     from domain.users.invitations import NewInvitation
@@ -46,8 +46,7 @@ def invite(email: str, role: Role = InvitedRole.USER, days: Days = 7, data_dir: 
     """Let somebody register, also while registration is closed; without a mail server the code is printed."""
     from domain.users.mail_composer import INVITATION_ACTION, code_link  # noqa: PLC0415  # other commands start without
 
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
+    settings = command_settings(data_dir)
     made = run_command(invite_user(settings, email, role, timedelta(days=days)))
     until = f"{made.invitation.expires_at:%Y-%m-%d %H:%M} (UTC)"
     if made.code is None:
@@ -250,8 +249,7 @@ def _by(reason: str | None) -> "Administrator":
 
 def _run(data_dir: DataDirectory, work: "Callable[[UserCommands], Awaitable[T]]") -> T:
     """Do the work with the users of the settings' database; a user who isn't there ends the command."""
-    settings = load_settings(data_dir=data_dir)
-    log_warnings_alone(settings)
+    settings = command_settings(data_dir)
     from infra.cli.user_actions import UnknownUser  # noqa: PLC0415  # other commands start without
 
     try:

@@ -42,7 +42,6 @@ def seeded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_dsn: str) -
     """Give the commands an operator, and Ada, who has a second factor."""
     for name, value in {"DATA_DIR": str(tmp_path), "DATABASE_URL": database_dsn}.items():
         monkeypatch.setenv(f"R3EDGE_{name}", value)
-    monkeypatch.setattr("infra.cli.users.log_warnings_alone", lambda _: None)  # which is for the whole process
 
     async def seed(database: PostgresDatabase) -> None:
         await stored_user(database, email=ROOT)
