@@ -18,6 +18,8 @@ from pydantic_settings import (
 
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE
 from infra.mail_server import SmtpServer, SmtpTls, mail_address
+from infra.oidc.settings import OidcProvider
+from infra.secret_files import SUFFIX, BadSecretFile, SecretFilesSource
 from infra.setting_types import (
     HIGHEST_PORT,
     CommaList,
@@ -38,6 +40,8 @@ from infra.setting_types import (
 )
 
 SANDBOX = "sandbox"
+_PROVIDED_SECRETS = Path("/run/secrets")
+"""Where containers get files of secrets: their mode is the engine's, and nobody else is in there."""
 
 
 class Role(StrEnum):
@@ -321,11 +325,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the command line first, then the environment, then the TOML file that `R3EDGE_CONFIG` names."""
+        """Put the command line first, then the environment and its files, then the file that `R3EDGE_CONFIG` names."""
         del dotenv_settings, file_secret_settings
         file = os.environ.get("R3EDGE_CONFIG")
         toml = (TomlConfigSettingsSource(settings_cls, Path(file)),) if file else ()
-        return (init_settings, env_settings, *toml)
+        files = SecretFilesSource(settings_cls, filter(is_secret, settings_cls.model_fields))
+        return (init_settings, env_settings, files, *toml)
 
 
 def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # the command line's options, checked by pydantic
@@ -341,6 +346,8 @@ def settings_in_spite_of_unknown(**overrides: Any) -> Settings:  # noqa: ANN401 
         return Settings(**given)
     except ValidationError as error:
         raise BadSettings([_describe(details) for details in error.errors()]) from None
+    except BadSecretFile as error:
+        raise BadSettings(str(error).splitlines()) from None
     except (SettingsError, OSError, ValueError) as error:
         raise BadSettings([f"R3EDGE_CONFIG: {error}"]) from None
 
@@ -348,7 +355,18 @@ def settings_in_spite_of_unknown(**overrides: Any) -> Settings:  # noqa: ANN401 
 def is_secret(name: str) -> bool:
     """Return whether a setting by that name holds what nobody else may know."""
     field = Settings.model_fields.get(name.lower())
-    return field is not None and "SecretStr" in str(field.annotation)
+    return field is not None and any(kind in str(field.annotation) for kind in ("SecretStr", OidcProvider.__name__))
+
+
+def secret_files() -> list[Path]:
+    """Return the files of secrets that the environment names, without those that a container's engine provides."""
+    named = (os.environ.get(variable) for variable in _file_variables())
+    paths = [Path(name) for name in named if name]
+    return [path for path in paths if not path.is_relative_to(_PROVIDED_SECRETS)]
+
+
+def _file_variables() -> set[str]:
+    return {f"R3EDGE_{name.upper()}{SUFFIX}" for name in filter(is_secret, Settings.model_fields)}
 
 
 def unknown_variables() -> list[str]:
@@ -356,10 +374,11 @@ def unknown_variables() -> list[str]:
     known = sorted(
         {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG", "R3EDGE_REQUIRE_ALL"}
     )
+    files = _file_variables()
     return [
         f"{name} is not a setting; {_nearest(name, known)}"
         for name in sorted(os.environ)
-        if name.startswith("R3EDGE_") and name not in known
+        if name.startswith("R3EDGE_") and name not in known and name not in files
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.options import Mirror, Replay, Seed
+from infra.secret_files import BadSecretFile, read_secret
 from infra.setting_types import HIGHEST_PORT, split_commas
 
 Markets = Annotated[
@@ -35,6 +36,10 @@ def sandbox(
     from infra.sandbox.options import SandboxOptions  # noqa: PLC0415  # other commands start without the exchange
     from infra.sandbox.process import run_to_end  # noqa: PLC0415  # as above
 
+    try:
+        token = token or read_secret("R3EDGE_SANDBOX_TOKEN_FILE")
+    except BadSecretFile as error:
+        raise typer.BadParameter(str(error)) from None
     options = SandboxOptions(folder=folder, host=host, port=port, replay=tuple(replay or ()), seed=seed, token=token)
     if mirror is None and mirror_url:
         raise typer.BadParameter("--mirror-url belongs to --mirror VENUE")

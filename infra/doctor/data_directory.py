@@ -11,7 +11,7 @@ from infra.doctor.findings import Finding, error, ok, skipped, warning
 from infra.runtime.data_dir import KEY_FILE
 from infra.sandbox.state.state_folder import TOKEN_FILE
 from infra.setting_types import decode_secret_key
-from infra.settings import Settings, is_secret
+from infra.settings import Settings, is_secret, secret_files
 
 LEAST_FREE_BYTES = 1 << 30
 FEW_FREE_BYTES = 5 << 30
@@ -104,6 +104,7 @@ def _secrets(settings: Settings, folder: Path) -> Iterator[Finding]:
     files = {folder / name: _OPEN_TO_OTHERS for name in names}
     if file := os.environ.get("R3EDGE_CONFIG"):
         files[Path(file)] = stat.S_IRWXO  # a group of its own is how a service reads a file of root's
+    files.update(dict.fromkeys(secret_files(), stat.S_IRWXO))
     yield from _permissions({path: mask for path, mask in files.items() if path.exists() and _holds_secret(path)})
     yield _secret_key(settings, folder / KEY_FILE)
 

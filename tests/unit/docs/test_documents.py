@@ -12,7 +12,7 @@ from domain.model.orders import OrderEventKind, RiskCode
 from domain.model.plans import STANDARD_PLAN
 from domain.model.users import ApiScope
 from infra.postgres.rows.event_lines import ACTIVITY_LINES, JOB_LINES, ORDER_LINES, OTHER_LINES, TRADING_SESSION_LINES
-from infra.settings import Role, Settings
+from infra.settings import Role, Settings, is_secret
 from infra.web.settings import WebSettings
 from tests.support.all_metrics import OWN, all_metrics
 
@@ -32,6 +32,7 @@ def test_the_operations_page_names_every_setting_with_its_default_and_meaning(na
 
 def test_the_operations_page_names_no_setting_that_is_gone() -> None:
     known = {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG"}
+    known |= {f"R3EDGE_{name.upper()}_FILE" for name in Settings.model_fields if is_secret(name)}
     for page in PAGES:
         assert set(re.findall(r"R3EDGE_[A-Z_]*[A-Z]", page.read_text())) <= known, page.name
 

@@ -53,6 +53,17 @@ def test_a_file_of_settings_may_be_open_unless_it_holds_a_secret(
     assert found(tmp_path, "secrets.permissions").status is Status.OK
 
 
+def test_a_file_of_a_secret_may_be_read_by_its_group_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "metrics-token"
+    file.write_text("0123456789abcdef")
+    file.chmod(0o644)
+    assert found(tmp_path, "secrets.permissions").status is Status.OK
+    monkeypatch.setenv("R3EDGE_METRICS_TOKEN_FILE", str(file))
+    assert found(tmp_path, "secrets.permissions").status is Status.ERROR
+    file.chmod(0o640)
+    assert found(tmp_path, "secrets.permissions").status is Status.OK
+
+
 def test_a_key_file_that_holds_no_key_is_an_error_that_does_not_repeat_it(tmp_path: Path) -> None:
     (tmp_path / "secret-key").write_text("hunter2")
     finding = found(tmp_path, "secrets.key")

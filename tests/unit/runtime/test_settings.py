@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from infra.mail_server import SmtpTls
 from infra.oidc.settings import OidcProvider
-from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, load_settings
+from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, is_secret, load_settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "hunter2-is-no-key"
@@ -269,3 +269,76 @@ def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_settings_of_mail_that_cannot_work_are_refused(overrides: dict[str, object], what: str) -> None:
     assert what in error_message(**overrides)
+
+
+def secret_file(folder: Path, content: bytes) -> Path:
+    path = folder / "secret"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_every_secret_can_be_given_as_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, recording: Path, ending: bytes
+) -> None:
+    secrets = {name: every_setting(recording)[name] for name in Settings.model_fields if is_secret(name)}
+    assert {"secret_key", "database_url", "smtp_password", "oidc_providers", "previous_secret_keys"} <= set(secrets)
+    for name in secrets:
+        (tmp_path / name).write_bytes(secrets[name][0].encode() + ending)
+        monkeypatch.setenv(f"R3EDGE_{name.upper()}_FILE", str(tmp_path / name))
+    for other in ("sandbox_url", "mirror_sandbox_url", "mirror", "smtp_host", "smtp_user", "mail_sender", "public_url"):
+        monkeypatch.setenv(f"R3EDGE_{other.upper()}", every_setting(recording)[other][0])
+
+    settings = load_settings()
+    for name, (text, expected) in secrets.items():
+        found = getattr(settings, name)
+        assert found.get_secret_value() == text if expected is None else found == expected, name
+
+
+def test_a_secret_that_is_given_twice_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("R3EDGE_SECRET_KEY", KEY)
+    monkeypatch.setenv("R3EDGE_SECRET_KEY_FILE", str(secret_file(tmp_path, KEY.encode())))
+    assert error_message() == "R3EDGE_SECRET_KEY_FILE: R3EDGE_SECRET_KEY is set too; set one of the two"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "there is no file {path}"),
+        (b"", "{path} is empty"),
+        (b"\n", "{path} is empty"),
+        (b"\xff\xfe", "{path} is not text in UTF-8"),
+        (b"x" * 70_000, "{path} has more than 65536 bytes, so it is no secret"),
+    ],
+)
+def test_a_file_of_a_secret_that_cannot_be_used_is_named_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    path = tmp_path / "secret" if content is None else secret_file(tmp_path, content)
+    monkeypatch.setenv("R3EDGE_METRICS_TOKEN_FILE", str(path))
+    assert error_message() == "R3EDGE_METRICS_TOKEN_FILE: " + reason.format(path=path)
+
+
+def test_a_folder_is_no_secret_and_all_bad_files_are_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("R3EDGE_SECRET_KEY_FILE", str(tmp_path))
+    monkeypatch.setenv("R3EDGE_DATABASE_URL_FILE", str(tmp_path / "absent"))
+    assert sorted(error_message().splitlines()) == [
+        f"R3EDGE_DATABASE_URL_FILE: there is no file {tmp_path / 'absent'}",
+        f"R3EDGE_SECRET_KEY_FILE: {tmp_path} can't be read: Is a directory",
+    ]
+
+
+def test_a_bad_value_in_a_file_is_reported_by_the_settings_name_without_the_secret(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("R3EDGE_SECRET_KEY_FILE", str(secret_file(tmp_path, SECRET.encode())))
+    message = error_message()
+    assert message.startswith("R3EDGE_SECRET_KEY: ")
+    assert SECRET not in message
+
+
+def test_what_is_no_secret_cannot_be_given_as_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("R3EDGE_PORT_FILE", str(secret_file(tmp_path, b"9000")))
+    assert error_message().startswith("R3EDGE_PORT_FILE is not a setting; ")
