@@ -252,14 +252,16 @@ class MarketDataHub:
         if state.latest_depth is None:
             cached = await self._cache.get(CacheSpace.DEPTH, str(state.market))
             depth = None if cached is None else codec.decode_depth(cached)
-            maximum_age = timedelta(seconds=self._timings.cached_book_seconds)
-            if depth is not None and self._clock.now() - depth.received_at < maximum_age:
-                state.apply_depth(depth)
+            if depth is not None:
+                age_seconds = max((self._clock.now() - depth.received_at).total_seconds(), 0.0)
+                if age_seconds < self._timings.cached_book_seconds:
+                    state.apply_cached_depth(depth, age_seconds)
 
     async def _load_cached_ticker(self, state: MarketState) -> None:
         if state.latest_ticker is None:
             cached = await self._cache.get(CacheSpace.TICKER, str(state.market))
-            if cached is not None:
+            # One that has come by the bus meanwhile is newer.
+            if cached is not None and state.latest_ticker is None:
                 state.apply_ticker(codec.decode_ticker(cached))
 
     def _measure_venue_time(self, depth: Depth) -> None:

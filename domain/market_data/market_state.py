@@ -174,7 +174,7 @@ class MarketState:
             yield queue
 
     def apply_depth(self, depth: Depth) -> None:
-        """Apply a book from the bus or the cache.
+        """Apply a book from the bus.
 
         Of the same epoch, a book with a lower sequence is ignored, and one with the same sequence only confirms that
         the known book is still fresh.
@@ -188,6 +188,12 @@ class MarketState:
         self.on_depth(depth)
         for queue in self.depth_queues:
             queue.put(depth)
+
+    def apply_cached_depth(self, depth: Depth, age_seconds: float) -> None:
+        """Apply a book from the cache, unless one has come by the bus: that is newer, be it of another epoch."""
+        if self.latest_depth is None:
+            self.apply_depth(depth)
+            self._depth_at -= age_seconds
 
     def apply_ticker(self, ticker: Ticker) -> None:
         """Apply a ticker from the bus or the cache."""

@@ -18,7 +18,9 @@ class FeedTimings:
     status_every: float = 2.0
     snapshot_every: float = 10.0
     cache_every: float = 1.0
-    cache_seconds: float = 30.0
+    cache_seconds: float = 5.0
+    """How long a book or a ticker may be read from the cache, whatever the clock of the node that reads it."""
+
     store_timeout: float = 1.0
     """How long a closed candle is kept back until it is stored."""
 

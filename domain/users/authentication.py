@@ -21,8 +21,16 @@ REMEMBER_SECONDS = 60.0
 TOUCH_EVERY = timedelta(minutes=1)
 MAXIMUM_CREDENTIAL_LENGTH = 256
 
+
+class _CachedIdentity(msgspec.Struct, frozen=True, array_like=True):
+    """What the cache holds of a credential, valid until `CACHE_SECONDS` after its look-up has begun."""
+
+    valid_until: float
+    identity: Identity
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Identity).decode
+_decode = msgspec.msgpack.Decoder(_CachedIdentity).decode
 
 
 class Authenticator:
@@ -84,22 +92,37 @@ class Authenticator:
         return expired or self._revoked.get(identity.credential_id, 0.0) > self._clock.monotonic()
 
     async def _from_cache(self, digest: bytes) -> Identity | None:
-        packed = await self._cache.get(CacheSpace.LOGIN_SESSIONS, digest.hex())
-        if packed is None:
+        packed = await self._cache.get(CacheSpace.LOGIN_SESSIONS, _cache_key(digest))
+        cached = _unpack(packed)
+        if cached is None or cached.valid_until <= self._clock.now().timestamp():
             return None
-        identity = _decode(packed)
         # A revocation on any node knows the id only, and deletes this entry.
-        is_live = await self._cache.get(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}")
-        return identity if is_live else None
+        is_live = await self._cache.get(CacheSpace.LOGIN_SESSIONS, f"id:{cached.identity.credential_id}")
+        return cached.identity if is_live else None
 
     async def _from_database(self, digest: bytes, *, is_login: bool) -> Identity | None:
+        now = self._clock.now()
+        # From before the look-up: a node that is suspended in the middle of it must not revive what ended meanwhile.
+        valid_until = now.timestamp() + CACHE_SECONDS
         async with self._database.read_only() as reading:
-            now = self._clock.now()
             identity = await (_by_token(reading, digest, now) if is_login else _by_secret(reading, digest, now))
         if identity is not None and not self._has_ended(identity):
             await self._cache.put(CacheSpace.LOGIN_SESSIONS, f"id:{identity.credential_id}", b"1", CACHE_SECONDS)
-            await self._cache.put(CacheSpace.LOGIN_SESSIONS, digest.hex(), _encode(identity), CACHE_SECONDS)
+            packed = _encode(_CachedIdentity(valid_until, identity))
+            await self._cache.put(CacheSpace.LOGIN_SESSIONS, _cache_key(digest), packed, CACHE_SECONDS)
         return identity
+
+
+def _cache_key(digest: bytes) -> str:
+    return f"by-hash:{digest.hex()}"
+
+
+def _unpack(packed: bytes | None) -> _CachedIdentity | None:
+    """Return what another node has cached; None if there is nothing, or if its version writes something else."""
+    try:
+        return None if packed is None else _decode(packed)
+    except msgspec.DecodeError:  # as raised for a value of another shape, too
+        return None
 
 
 def _has_valid_form(credential: str) -> bool:

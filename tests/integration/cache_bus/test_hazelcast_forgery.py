@@ -4,14 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-import msgspec
 import pytest
 
 from domain.core.clock import to_milliseconds
 from domain.model.users import ALL_SCOPES, Identity, UserRole
 from domain.ports.cache import CacheSpace
 from domain.ports.unit_of_work import Database
-from domain.users.authentication import Authenticator
+from domain.users.authentication import Authenticator, _cache_key, _CachedIdentity, _encode
 from domain.users.tokens import credential_hash
 from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.bus import MAX_AGE_SECONDS, HazelcastBus
@@ -35,6 +34,14 @@ def identity_of(role: UserRole = UserRole.USER) -> Identity:
     return Identity(replace(new_user(), role=role), uuid4(), ALL_SCOPES, in_an_hour, is_login_session=True)
 
 
+def packed(identity: Identity) -> bytes:
+    return _encode(_CachedIdentity(datetime.now(UTC).timestamp() + 60, identity))
+
+
+def cache_key(token: str) -> str:
+    return _cache_key(credential_hash(token))
+
+
 @pytest.mark.parametrize("mark", [b"", b"\0" * 24, FOREIGN_SEAL.seal(b"\x7f" * 8, MAP)[:24]])
 async def test_an_identity_that_no_node_wrote_is_a_strangers(
     connect: Connect, member: Member, database: Database, mark: bytes
@@ -44,7 +51,7 @@ async def test_an_identity_that_no_node_wrote_is_a_strangers(
     forger = await (await connect(member, UNHURRIED_SECONDS)).session()
     entries = await forger.client.get_map(MAP)
     identity = identity_of(UserRole.OPERATOR)
-    await entries.set(credential_hash(TOKEN).hex(), bytearray(mark + msgspec.msgpack.encode(identity)), 60)
+    await entries.set(cache_key(TOKEN), bytearray(mark + packed(identity)), 60)
     await entries.set(f"id:{identity.credential_id}", bytearray(mark + b"1"), 60)
     authenticator = Authenticator(database, cache, EmbeddedBus(), RealClock())
     assert await authenticator.identify(TOKEN) is None
@@ -55,15 +62,15 @@ async def test_a_nodes_own_entry_is_believed_in_its_place_and_in_no_other(
 ) -> None:
     connection = await connect(member, UNHURRIED_SECONDS)
     cache = HazelcastCache(connection, RealClock(), SEAL)
-    identity, own_hash = identity_of(), credential_hash(TOKEN).hex()
-    await cache.put(SPACE, own_hash, msgspec.msgpack.encode(identity), 60)
+    identity, own_hash = identity_of(), cache_key(TOKEN)
+    await cache.put(SPACE, own_hash, packed(identity), 60)
     await cache.put(SPACE, f"id:{identity.credential_id}", b"1", 60)
     authenticator = Authenticator(database, cache, EmbeddedBus(), RealClock())
     assert await authenticator.identify(TOKEN) == identity
 
     entries = await (await connection.session()).client.get_map(MAP)
     other = TOKEN[:-1] + "b"
-    await entries.set(credential_hash(other).hex(), await entries.get(own_hash), 60)
+    await entries.set(cache_key(other), await entries.get(own_hash), 60)
     assert await authenticator.identify(other) is None
 
 
