@@ -1,14 +1,26 @@
 """What each node of the engine reports about itself, for operators."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
 from domain.model.markets import FeedState
 
-REPORT_EVERY_SECONDS: Final = 5.0
+REPORT_EVERY_SECONDS: Final = 2.0
+"""As often as leases are renewed."""
 LOST_AFTER: Final = timedelta(seconds=20)
 """A node that hasn't reported for so long is likely dead, or cut off from the database."""
+
+
+class NodeStatus(StrEnum):
+    """How far a node is."""
+
+    STARTING = "STARTING"
+    READY = "READY"
+    WAITING = "WAITING"
+    DRAINING = "DRAINING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,9 @@ class NodeReport:
     """A node as it reported itself last; `pending` is what it waits for, `errors` the newest of its log.
 
     `error_count` and `warning_count` are those since the node started. `connections` are open sockets and streams.
+    `event_loop_lag_seconds` is the longest time since the report before for which something that was due had to wait,
+    `cpu_share` how much of one processor core the process used meanwhile, 1.0 being all of it. Fields that a version
+    has added have defaults, so that nodes of both versions can read each other's reports.
     """
 
     name: str
@@ -46,15 +61,36 @@ class NodeReport:
     warning_count: int = 0
     feeds: tuple[ReportedFeed, ...] = ()
     errors: tuple[LoggedError, ...] = ()
+    has_been_ready: bool = True
+    is_draining: bool = False
+    event_loop_lag_seconds: float = 0.0
+    cpu_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """A node's last report, when it was stored by the database's clock, and whether the next one is overdue."""
+    """A node's last report, when it was stored by the database's clock, and whether the next one is overdue.
+
+    What it holds is counted at the moment of the reading: `leases` by their kind, such as `account`, the live trading
+    sessions of these accounts, and the jobs that it computes.
+    """
 
     report: NodeReport
     seen_at: datetime
     is_lost: bool
+    leases: Mapping[str, int] = field(default_factory=dict)
+    trading_sessions: int = 0
+    running_jobs: int = 0
+
+    @property
+    def status(self) -> NodeStatus:
+        """How far it is, by its last report."""
+        report = self.report
+        if report.is_draining:
+            return NodeStatus.DRAINING
+        if not report.pending:
+            return NodeStatus.READY
+        return NodeStatus.WAITING if report.has_been_ready else NodeStatus.STARTING
 
     @property
     def feeds(self) -> tuple[ReportedFeed, ...]:

@@ -18,6 +18,7 @@ from infra.cli.exit_codes import INTERRUPTED, USAGE_ERROR
 from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
 from infra.cli.migrate import migrate
+from infra.cli.nodes import node_app
 from infra.cli.optimize import optimize
 from infra.cli.overview import overview
 from infra.cli.plans import plan_app
@@ -54,6 +55,7 @@ for name, commands in {
     "account": account_app,
     "alert": alert_app,
     "channel": channel_app,
+    "node": node_app,
     "plan": plan_app,
     "report": report_app,
     "import": import_app,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.nodes import node_table
 from infra.cli.options import DataDirectory, command_settings, run_command
 from infra.settings import Settings
 
@@ -28,7 +29,7 @@ def overview(
     from infra.cli.backtest_tables import result_console  # noqa: PLC0415  # other commands start without
 
     console = result_console()
-    for table in (_figures(found), _nodes(found), _troubles(found)):
+    for table in (_figures(found), node_table(found.nodes), _troubles(found)):
         if table.row_count:
             console.print(table)
 
@@ -94,20 +95,6 @@ def _figures(found: "Overview") -> "Table":
     ]
     for name, text in rows:
         table.add_row(name, text)
-    return table
-
-
-def _nodes(found: "Overview") -> "Table":
-    from rich.table import Table  # noqa: PLC0415  # other commands start without
-
-    table = Table("node", "version", "roles", "since", "state", "connections", "feeds", "errors", "warnings")
-    for node in found.nodes:
-        report = node.report
-        state = "lost" if node.is_lost else ", ".join(report.pending) or "ready"
-        table.add_row(
-            *(report.name, report.version, ",".join(report.roles), f"{report.started_at:%Y-%m-%d %H:%M}", state),
-            *(str(report.connections), str(len(node.feeds)), str(report.error_count), str(report.warning_count)),
-        )
     return table
 
 

@@ -23,6 +23,12 @@ class LoopMonitor:
             f"Seconds in which nothing ran, of stretches of at least {REPORTED_SECONDS:g} s.",
             registry=registry,
         )
+        self._longest_lag = 0.0
+
+    def take_longest_lag(self) -> float:
+        """Return the longest time by which the loop was late since this was asked last, in seconds."""
+        longest, self._longest_lag = self._longest_lag, 0.0
+        return longest
 
     async def run(self) -> NoReturn:
         """Watch until cancelled."""
@@ -31,6 +37,7 @@ class LoopMonitor:
             due = loop.time() + EVERY_SECONDS
             await asyncio.sleep(EVERY_SECONDS)
             late = loop.time() - due
+            self._longest_lag = max(self._longest_lag, late)
             if late >= self._reported_seconds:
                 self._blocked.inc(late)
                 log.warning("the event loop was blocked for %.1f s: leases lapse after 6 s", late)

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
@@ -19,11 +20,14 @@ from infra.runtime.container import Container
 from infra.runtime.node import RunningRoles
 
 
-def build_registry(container: Container, roles: RunningRoles, followers: FollowerCounts) -> CollectorRegistry:
+def build_registry(
+    container: Container, roles: RunningRoles, followers: FollowerCounts, name: str, role_names: Sequence[str]
+) -> CollectorRegistry:
     """Return a registry with the metrics of a node but for those of its web server, which adds its own."""
     registry = CollectorRegistry()
     backends, trader, situation = container.backends, roles.trader, roles.situation
     build_info(registry)
+    node_info(registry, name, role_names)
     ProcessCollector(registry=registry)
     MarketDataMetrics(registry, container.hub, roles.feeds)
     VenueMetrics(registry, container.venues)
@@ -47,3 +51,9 @@ def build_info(registry: CollectorRegistry) -> None:
     """Register which version runs, on which Python."""
     info = Gauge("r3edge_build_info", "1, by what runs.", ["version", "python"], registry=registry)
     info.labels(importlib.metadata.version("r3edge-engine"), platform.python_version()).set(1)
+
+
+def node_info(registry: CollectorRegistry, name: str, roles: Sequence[str]) -> None:
+    """Register which node this is, by the name that `engine.nodes` lists, and what it does."""
+    info = Gauge("r3edge_node_info", "1, by the node's name and roles.", ["node", "roles"], registry=registry)
+    info.labels(name, ",".join(roles)).set(1)

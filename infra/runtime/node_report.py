@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -11,6 +12,7 @@ from domain.core.background import BackgroundTasks
 from domain.model.node_reports import NodeReport, ReportedFeed
 from domain.ports.unit_of_work import Database
 from infra.recent_errors import RecentErrors
+from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.node import RunningRoles
 from infra.web.connections.registry import ConnectionRegistry
 
@@ -24,22 +26,30 @@ async def reporting_node(
     running: RunningRoles,
     connections: ConnectionRegistry,
     pending_parts: Callable[[], Awaitable[Sequence[str]]],
+    loop_monitor: LoopMonitor,
 ) -> AsyncGenerator[None]:
     """Report this node while the block runs."""
     errors, version = RecentErrors(), importlib.metadata.version("r3edge-engine")
+    processor, has_been_ready = _ProcessorMeter(), False
 
     async def make_report() -> NodeReport:
+        nonlocal has_been_ready
+        pending = tuple(await pending_parts())
+        has_been_ready = has_been_ready or not pending
         return NodeReport(
             name=name,
             version=version,
             roles=tuple(roles),
             started_at=started_at,
-            pending=tuple(await pending_parts()),
+            pending=pending,
             connections=len(connections),
             error_count=errors.error_count,
             warning_count=errors.warning_count,
             feeds=_feeds(running),
             errors=errors.errors,
+            has_been_ready=has_been_ready,
+            event_loop_lag_seconds=round(loop_monitor.take_longest_lag(), 3),
+            cpu_share=round(processor.take_share(), 3),
         )
 
     root = logging.getLogger()
@@ -50,6 +60,20 @@ async def reporting_node(
             yield
     finally:
         root.removeHandler(errors)
+
+
+class _ProcessorMeter:
+    """Measures how much of one processor core this process uses."""
+
+    def __init__(self) -> None:
+        self._at, self._used = time.monotonic(), time.process_time()
+
+    def take_share(self) -> float:
+        """Return the share since this was asked last; 1.0 is all of one core."""
+        at, used = time.monotonic(), time.process_time()
+        share = (used - self._used) / max(at - self._at, 0.001)
+        self._at, self._used = at, used
+        return share
 
 
 def _feeds(running: RunningRoles) -> tuple[ReportedFeed, ...]:

@@ -167,8 +167,8 @@ async def _listen(
         settings.app_url,
     )
     services = build_services(container, settings, engine_info)
-    registry = build_registry(container, roles, services.events.followers)
-    backends = container.backends
+    registry = build_registry(container, roles, services.events.followers, name, settings.roles)
+    backends, loop_monitor = container.backends, LoopMonitor(registry)
     # One node alone counts in its memory.
     places = SubscriptionPlaces(backends.database, name) if settings.hazelcast_members else None
     app = _app(settings, container, services, registry, places)
@@ -184,6 +184,7 @@ async def _listen(
             roles,
             app.state.connections,
             lambda: pending_dependencies(container, settings),
+            loop_monitor,
         ),
     ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
@@ -193,7 +194,7 @@ async def _listen(
         gc.enable()
         serving = asyncio.create_task(server.serve())
         stop = asyncio.create_task(stopping.wait())
-        watching: list[asyncio.Task[None]] = [asyncio.create_task(LoopMonitor(registry).run(), name="loop monitor")]
+        watching: list[asyncio.Task[None]] = [asyncio.create_task(loop_monitor.run(), name="loop monitor")]
         if places is not None:
             watching.append(asyncio.create_task(places.run(), name="places of subscriptions"))
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)

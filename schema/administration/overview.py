@@ -4,14 +4,13 @@ from datetime import datetime
 
 import strawberry
 
-from domain.model import node_reports as reports
 from domain.model import overview as domain
-from domain.model.markets import FeedState
 from domain.model.orders import OrderStatus
 from domain.model.trading import TradingSessionStatus, TradingSessionStatusCode
 from resolvers import administration
 from schema.administration.types import ManagedUser
 from schema.common.types import Info
+from schema.engine.nodes import EngineNode
 
 Parent = strawberry.Parent[domain.Overview]
 
@@ -151,79 +150,6 @@ class MailFigures:
     @strawberry.field(description="What the mail server said last to a mail that waits. Null if it refused none.")
     def error(parent: Parent) -> str | None:
         return parent.figures.mail_error
-
-
-@strawberry.type(description="The feed of a market, as the node that collects it reported it last.")
-class NodeFeed:
-    market: str = strawberry.field(description="The market, as `venue:BASE/QUOTE`.")
-    state: FeedState = strawberry.field(description="Whether the market's data can be relied on.")
-    since: datetime = strawberry.field(description="When the feed entered this state.")
-
-
-@strawberry.type(description="An error in the log of a node. Its fields and its traceback are in the log alone.")
-class LoggedError:
-    at: datetime = strawberry.field(description="When it was logged.")
-    logger: str = strawberry.field(description="The part of the engine that logged it.")
-    message: str = strawberry.field(description="The line's event or text, at most 300 characters.")
-
-
-@strawberry.type(description="A node of the engine, as it reported itself last. Nodes report every five seconds.")
-class EngineNode:
-    @strawberry.field(description="The name of the node. It is another one after each start.")
-    def name(parent: strawberry.Parent[reports.NodeState]) -> str:
-        return parent.report.name
-
-    @strawberry.field(description="The version of the engine that it runs.")
-    def version(parent: strawberry.Parent[reports.NodeState]) -> str:
-        return parent.report.version
-
-    @strawberry.field(description="What it does: web, collector, trader, worker.")
-    def roles(parent: strawberry.Parent[reports.NodeState]) -> list[str]:
-        return list(parent.report.roles)
-
-    @strawberry.field(description="When it started.")
-    def started_at(parent: strawberry.Parent[reports.NodeState]) -> datetime:
-        return parent.report.started_at
-
-    seen_at: datetime = strawberry.field(description="When it reported itself last, by the database's clock.")
-
-    is_lost: bool = strawberry.field(
-        name="lost",
-        description="True if it hasn't reported for 20 seconds: it is dead, or cut off from the database. A node that "
-        "stops properly isn't listed any more, a lost one for a day.",
-    )
-
-    @strawberry.field(description="What it waits for, as `/readyz` says. Empty if it is ready.")
-    def pending(parent: strawberry.Parent[reports.NodeState]) -> list[str]:
-        return list(parent.report.pending)
-
-    @strawberry.field(description="How many sockets and event streams of clients are open on it.")
-    def connections(parent: strawberry.Parent[reports.NodeState]) -> int:
-        return parent.report.connections
-
-    @strawberry.field(description="How many errors it has logged since it started.")
-    def error_count(parent: strawberry.Parent[reports.NodeState]) -> int:
-        return parent.report.error_count
-
-    @strawberry.field(description="How many warnings it has logged since it started.")
-    def warning_count(parent: strawberry.Parent[reports.NodeState]) -> int:
-        return parent.report.warning_count
-
-    @strawberry.field(
-        graphql_type=list[LoggedError], description="The newest errors of its log, newest first, at most 20."
-    )
-    def errors(parent: strawberry.Parent[reports.NodeState]) -> object:
-        return parent.report.errors
-
-    @strawberry.field(description="How many markets it collects. 0 if it is lost.")
-    def feed_count(parent: strawberry.Parent[reports.NodeState]) -> int:
-        return len(parent.feeds)
-
-    @strawberry.field(
-        graphql_type=list[NodeFeed], description="The feeds of the markets that it collects which aren't LIVE."
-    )
-    def failing_feeds(parent: strawberry.Parent[reports.NodeState]) -> object:
-        return [feed for feed in parent.feeds if feed.state is not FeedState.LIVE]
 
 
 @strawberry.type(description="How the engine is doing, over all users and nodes, at one moment.")

@@ -9,10 +9,11 @@ from domain.model.strategy_templates import StrategyPlugin as DomainPlugin
 from domain.model.trading import Account, TradingSession
 from domain.model.trading_state import TradingState
 from domain.model.users import User
-from resolvers import halts, oidc, strategies
+from resolvers import engine_nodes, halts, oidc, strategies
 from resolvers.services import EngineInfo
 from schema.common.node import Node, instance_of
 from schema.common.types import Info
+from schema.engine.nodes import EngineNode
 
 
 @strawberry.type
@@ -137,3 +138,11 @@ class Engine(Node):
     @strawberry.field(graphql_type=Halt | None, description="The halt of the whole engine. Null if there is none.")
     async def halt(self, info: Info) -> object:
         return await halts.engine_halt(info.context)
+
+    @strawberry.field(
+        graphql_type=list[EngineNode] | None,
+        description="The nodes of the engine, by name. Those that stopped properly aren't listed. Null if the caller "
+        "isn't an operator with the scope ADMIN.",
+    )
+    async def nodes(self, info: Info) -> object:
+        return await engine_nodes.nodes(info.context)

@@ -28,7 +28,7 @@ from infra.metrics.trading import TradingMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.postgres.database import PostgresDatabase
 from infra.runtime.loop_monitor import LoopMonitor
-from infra.runtime.metrics import build_info
+from infra.runtime.metrics import build_info, node_info
 from infra.venues.registry import Venues
 from infra.web.metrics import WebMetrics
 
@@ -55,6 +55,7 @@ def all_metrics() -> dict[str, MetricKind]:
     VenueMetrics(registry, Venues([], clock))
     BusMetrics(registry, bus)
     LoopMonitor(registry)
+    node_info(registry, "node", ["web"])
     MailMetrics(registry, DeliveryCounts())
     ChannelMetrics(registry, ChannelCounts())
     JobMetrics(registry, WorkCounts())

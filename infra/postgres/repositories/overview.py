@@ -8,6 +8,7 @@ from domain.model.node_reports import LOST_AFTER, NodeReport, NodeState
 from domain.model.overview import EngineFigures, FailedTradingSession
 from domain.model.trading import TradingSessionStatusCode
 from infra.postgres.repositories.base import Repository
+from infra.postgres.repositories.trading_sessions import IS_LIVE
 
 _LATELY: Final = "statement_timestamp() - interval '24 hours'"
 
@@ -49,14 +50,31 @@ _SAVE: Final = """
 INSERT INTO node_reports (name, seen_at, report) VALUES ($1, statement_timestamp(), $2)
 ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, report = excluded.report
 """
-_NODES: Final = """
-SELECT report::text AS report, seen_at, seen_at < statement_timestamp() - $1::interval AS is_lost
-FROM node_reports ORDER BY name
+_NODES: Final = f"""
+WITH held AS MATERIALIZED (SELECT holder, kind, key FROM leases WHERE expires_at > statement_timestamp())
+SELECT report::text AS report, seen_at, seen_at < statement_timestamp() - $1::interval AS is_lost,
+    coalesce(held_leases.counts, '{{}}')::text AS leases, coalesce(live.count, 0) AS trading_sessions,
+    coalesce(running.count, 0) AS running_jobs
+FROM node_reports
+LEFT JOIN (
+    SELECT holder, jsonb_object_agg(kind, count) AS counts
+    FROM (SELECT holder, kind, count(*) AS count FROM held GROUP BY holder, kind) AS by_kind GROUP BY holder
+) AS held_leases ON held_leases.holder = name
+LEFT JOIN (
+    SELECT holder, count(*) AS count FROM trading_sessions
+    JOIN held ON kind = 'account' AND key = account_id::text WHERE {IS_LIVE} GROUP BY holder
+) AS live ON live.holder = name
+LEFT JOIN (
+    SELECT worker, count(*) AS count FROM jobs WHERE status = 'RUNNING' AND lease_until > statement_timestamp()
+    GROUP BY worker
+) AS running ON running.worker = name
+ORDER BY name
 """
 _FORGET: Final = f"DELETE FROM node_reports WHERE seen_at < {_LATELY}"
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(NodeReport).decode
+_decode_counts: Final = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class PostgresOverview(Repository):
@@ -90,4 +108,14 @@ class PostgresOverview(Repository):
 
     async def nodes(self) -> list[NodeState]:
         rows = await self._connection.fetch(_NODES, LOST_AFTER)
-        return [NodeState(_decode(row["report"]), row["seen_at"], row["is_lost"]) for row in rows]
+        return [
+            NodeState(
+                _decode(row["report"]),
+                row["seen_at"],
+                row["is_lost"],
+                _decode_counts(row["leases"]),
+                row["trading_sessions"],
+                row["running_jobs"],
+            )
+            for row in rows
+        ]

@@ -182,6 +182,24 @@ async def test_the_overview_has_nodes_feeds_errors_and_numbers_over_all_users(
     assert (await overview())["nodes"] == [], "a node that stops properly isn't listed any more"
 
 
+async def test_operators_alone_see_the_nodes_with_what_they_hold(api: Api) -> None:
+    report = NodeReport("b", "0", ("trader",), datetime.now(UTC), event_loop_lag_seconds=0.25, cpu_share=0.5)
+    async with api.database.transaction() as transaction:
+        await transaction.overview.save_node(report)
+        await transaction.leases.acquire("account", str(api.harness.account.id), "b", 60)
+    await api.session()
+    query = """{ engine { nodes { name status leases { kind count } tradingSessions runningJobs eventLoopLagSeconds
+        cpuShare } } }"""
+    (node,) = (await api.run(query))["engine"]["nodes"]
+    assert node == {
+        "name": "b", "status": "READY", "leases": [{"kind": "account", "count": 1}], "tradingSessions": 1,
+        "runningJobs": 0, "eventLoopLagSeconds": 0.25, "cpuShare": 0.5,
+    }  # fmt: skip
+    eve = await stored_user(api.database, email="eve@example.com")
+    assert (await api.run(query, await context_of(api, eve)))["engine"]["nodes"] is None
+    assert (await api.run(query, RequestContext(api.services, None, "127.0.0.1")))["engine"]["nodes"] is None
+
+
 async def test_disabling_a_user_cancels_open_orders_and_leaves_positions_to_their_protection(api: Api) -> None:
     harness = api.harness
     await harness.start()

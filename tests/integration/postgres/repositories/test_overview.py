@@ -3,10 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from domain.model.markets import FeedState
-from domain.model.node_reports import LoggedError, NodeReport, ReportedFeed
+from domain.model.node_reports import LoggedError, NodeReport, NodeState, NodeStatus, ReportedFeed
 from domain.model.trading import TradingSessionStatusCode
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
@@ -89,3 +90,56 @@ async def test_a_node_is_known_by_its_last_report_lost_if_that_is_old_and_forgot
     assert [node.report.name for node in await overview.nodes()] == ["host:3"]
     await overview.delete_all_nodes()
     assert await overview.nodes() == []
+
+
+async def test_a_node_is_listed_with_what_it_holds_at_that_moment(
+    overview: PostgresOverview, connection: Connection, pool: Pool
+) -> None:
+    worlds = [await stored_world(connection) for _ in range(2)]
+    lease = "INSERT INTO leases VALUES ($1, $2, $3, 1, now() + $4::int * interval '1 second')"
+    for kind, key, holder, seconds in (
+        ("account", str(worlds[0].account.id), "host:1", 60),
+        ("account", str(worlds[1].account.id), "host:1", -60),  # it has lapsed
+        ("feed", "sandbox:BTC/USDT", "host:1", 60),
+        ("feed", "sandbox:ETH/USDT", "host:1", 60),
+        ("alerts", "rules", "host:2", 60),
+    ):
+        await pool.execute(lease, kind, key, holder, seconds)
+    await pool.execute(
+        "INSERT INTO jobs (id, user_id, kind, created_at, status, progress, worker, lease_until) VALUES "
+        "(gen_random_uuid(), $1, 'report', now(), 'RUNNING', 0, 'host:2', now() + interval '1 minute')",
+        worlds[0].user.id,
+    )
+    for name in ("host:1", "host:2", "host:3"):
+        await overview.save_node(replace(REPORT, name=name))
+    assert [(node.leases, node.trading_sessions, node.running_jobs) for node in await overview.nodes()] == [
+        ({"account": 1, "feed": 2}, 1, 0), ({"alerts": 1}, 0, 1), ({}, 0, 0),
+    ]  # fmt: skip
+
+
+async def test_a_report_of_a_version_that_knew_fewer_fields_or_more_is_read(
+    overview: PostgresOverview, pool: Pool
+) -> None:
+    older = {"name": "old", "version": "0.2.0", "roles": ["web"], "started_at": NOW.isoformat(), "pending": []}
+    newer = {**older, "name": "young", "is_draining": True, "what_nobody_knows_yet": [1]}
+    for report in (older, newer):
+        await pool.execute(
+            "INSERT INTO node_reports VALUES ($1, now(), $2)", report["name"], msgspec.json.encode(report)
+        )
+    assert [node.status for node in await overview.nodes()] == [NodeStatus.READY, NodeStatus.DRAINING]
+
+
+@pytest.mark.parametrize(
+    ("pending", "has_been_ready", "is_draining", "status"),
+    [
+        ((), True, False, NodeStatus.READY),
+        (("the database",), False, False, NodeStatus.STARTING),
+        (("the database",), True, False, NodeStatus.WAITING),
+        (("the database",), True, True, NodeStatus.DRAINING),
+    ],
+)
+def test_the_status_of_a_node_follows_from_what_it_waits_for(
+    pending: tuple[str, ...], has_been_ready: bool, is_draining: bool, status: NodeStatus
+) -> None:
+    report = replace(REPORT, pending=pending, has_been_ready=has_been_ready, is_draining=is_draining)
+    assert NodeState(report, NOW, is_lost=False).status is status
