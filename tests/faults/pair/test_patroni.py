@@ -1,0 +1,61 @@
+"""What the pair of `deploy/patroni` itself promises, without the engine."""
+
+from contextlib import suppress
+
+import asyncpg
+import pytest
+
+from tests.support.patroni import PatroniCluster
+from tests.support.waiting import read_until
+
+_FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+async def _insert(dsn: str, number: int) -> bool:
+    """Store a number on the primary; False where that isn't acknowledged."""
+    with suppress(*_FAILURES):
+        connection = await asyncpg.connect(dsn, timeout=2, target_session_attrs="read-write")
+        try:
+            await connection.execute("INSERT INTO numbers VALUES ($1)", number, timeout=10)
+        finally:
+            connection.terminate()
+        return True
+    return False
+
+
+@pytest.fixture
+async def writable(pair: PatroniCluster) -> PatroniCluster:
+    """A pair with an empty table `numbers`."""
+    connection = await asyncpg.connect(pair.dsn, target_session_attrs="read-write")
+    await connection.execute("CREATE TABLE IF NOT EXISTS numbers (number int); TRUNCATE numbers")
+    await connection.close()
+    return pair
+
+
+async def _stored(dsn: str) -> set[int]:
+    connection = await asyncpg.connect(dsn, target_session_attrs="read-write")
+    rows = await connection.fetch("SELECT number FROM numbers")
+    await connection.close()
+    return {row["number"] for row in rows}
+
+
+async def test_the_replica_takes_over_with_all_that_was_acknowledged_when_the_primary_is_killed(
+    writable: PatroniCluster,
+) -> None:
+    old = await writable.primary()
+    acknowledged = {number for number in range(20) if await _insert(writable.dsn, number)}
+
+    old.postgres.kill()
+    await read_until(lambda: _insert(writable.dsn, 100), bool, "writes are back")
+
+    assert acknowledged == set(range(20))
+    assert await _stored(writable.dsn) >= acknowledged
+    assert await writable.primary() != old
+
+
+async def test_the_former_primary_follows_the_new_one(writable: PatroniCluster) -> None:
+    old = await writable.primary()
+    await writable.switch_over()
+    await writable.in_step()
+
+    assert await writable.replicas() == [old]
