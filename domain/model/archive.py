@@ -23,9 +23,12 @@ class BatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ArchivedFile:
-    """One market's rows of a batch: a file with its hash, and its rows from `first` to `last` with their sums."""
+    """Rows of a batch that belong together: a file with its hash, its rows from `first` to `last`, and their sums.
 
-    market: str
+    `part` is whose rows they are: a market, as `binance:BTC/USDT`; for tables that are split by user, the user's id.
+    """
+
+    part: str
     name: str
     rows: int
     size_bytes: int
@@ -40,6 +43,7 @@ class Batch:
     """The rows of one month of a table that were archived together."""
 
     id: int
+    table: str
     month: datetime
     state: BatchState
     rows: int

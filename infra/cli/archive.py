@@ -65,7 +65,7 @@ def run_lines(result: "RunResult") -> list[str]:
     lines += [f"dropped  {batch_line(batch)}" for batch in result.dropped]
     if any(batch.dropped_at is None for batch in result.written):
         lines.append("what was written now is dropped from the database by a run an hour later, or by a worker")
-    lines += [f"failed   {at:%Y-%m}: {error}" for at, error in result.failed]
+    lines += [f"failed   {failure.table}  {failure.month:%Y-%m}: {failure.error}" for failure in result.failed]
     return lines or ["nothing is to be archived now"]
 
 
@@ -78,11 +78,11 @@ def check_lines(checked: "Sequence[FileCheck]") -> list[str]:
 
 
 def batch_line(batch: "Batch") -> str:
-    """Return a line about a month: its state, files, rows and size."""
+    """Return a line about a month of a table: its state, files, rows and size."""
     rows = f"{batch.size_bytes / batch.rows:.1f} bytes a row" if batch.rows else "no rows yet"
     return (
-        f"{batch.month:%Y-%m}  {batch.state.value:<10} {batch.rows:>14,} rows  {batch.files:>6,} files  "
-        f"{batch.size_bytes / 1e6:>10,.1f} MB  {rows}"
+        f"{batch.table:<16}  {batch.month:%Y-%m}  {batch.state.value:<10} {batch.rows:>14,} rows  "
+        f"{batch.files:>6,} files  {batch.size_bytes / 1e6:>10,.1f} MB  {rows}"
     )
 
 

@@ -1,7 +1,5 @@
 """Reads archived candles from their files: which files there are is known from the manifest, what was read is kept."""
 
-import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,21 +12,16 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-from cachetools import LRUCache
 
 from domain.core.pagination import TimeKeysetPage
 from domain.model.archive import ArchivedFile
 from domain.model.markets import Candle, MarketSymbol, Timeframe
-from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
+from domain.ports.archive import ArchiveStorage
+from infra.postgres.archive.archived_files import ArchivedFiles
 from infra.postgres.archive.archived_rows import ArchivedRows, all_rows, no_rows
 from infra.postgres.archive.columns import MOST_DIGITS, NUMBERS
-from infra.postgres.archive.manifest import NEEDED, READABLE, Manifest
+from infra.postgres.archive.tables import CANDLES
 from infra.postgres.connection import Connection
-
-MANIFEST_SECONDS: Final = 30.0
-"""How old the known manifest may be; far less than the time for which rows stay after their files are listed."""
-CACHED_ROWS: Final = 1_000_000
-"""How many rows of files are kept in memory: some 60 MB."""
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _LATEST: Final = datetime.max.replace(tzinfo=UTC)
@@ -67,30 +60,19 @@ class LastClose(NamedTuple):
 class ArchivedCandles:
     """The candles in files, for queries that read them with the stored ones.
 
-    A file is listed for an hour before its rows leave the database, and rows come back before it is no longer listed.
-    So a manifest that is some seconds old lacks no candle, whatever happens meanwhile, and what is in both places
-    counts once. Methods raise `Unavailable` if a file can't be read: an answer that lacks candles would be wrong.
-    Without a storage, what another node archives can't be read, from when it is listed on.
+    What is in both places counts once. Methods raise `Unavailable` if a file can't be read, as `ArchivedFiles` do.
     """
 
     def __init__(self, storage: ArchiveStorage | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._storage = storage
-        self._monotonic = monotonic
-        self._version: str | None = None
-        self._files: dict[str, list[ArchivedFile]] = {}
-        self._known_until = 0.0
-        self._kept: LRUCache[str, _Content] = LRUCache(CACHED_ROWS, getsizeof=_rows)
-        self._reading: dict[str, asyncio.Task[_Content]] = {}
+        self._files = ArchivedFiles(CANDLES.name, _content_of, storage, monotonic)
 
     async def last(self, connection: Connection, market: MarketSymbol) -> datetime | None:
         """Return when the last archived candle of a market opens, of whichever timeframe; None if there is none."""
-        files = (await self._listed(connection)).get(str(market), ())
-        return max((file.last for file in files), default=None)
+        return await self._files.last(connection, str(market))
 
     async def first(self, connection: Connection, market: MarketSymbol) -> datetime | None:
         """Return when the first archived candle of a market opens, of whichever timeframe; None if there is none."""
-        files = (await self._listed(connection)).get(str(market), ())
-        return min((file.first for file in files), default=None)
+        return await self._files.first(connection, str(market))
 
     async def page(
         self, connection: Connection, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage
@@ -134,7 +116,7 @@ class ArchivedCandles:
         for files in reversed(await self._months(connection, market, oldest, moment)):
             had_any = best is not None
             for file in reversed(files):
-                best = later(best, _last_close(await self._content(file), moment))
+                best = later(best, _last_close(await self._files.content(file), moment))
             if had_any:
                 break
         return None if best is None or best.closed <= moment - max_age else best
@@ -173,34 +155,18 @@ class ArchivedCandles:
 
     def forget(self) -> None:
         """Read the manifest again at the next use."""
-        self._known_until = 0.0
-
-    async def _listed(self, connection: Connection) -> dict[str, list[ArchivedFile]]:
-        if (read_at := self._monotonic()) >= self._known_until:
-            manifest, states = Manifest(connection), NEEDED if self._storage is None else READABLE
-            version = await manifest.version(states)
-            if version != self._version:
-                files = dict[str, list[ArchivedFile]]()
-                for file in await manifest.readable_files(states):
-                    files.setdefault(file.market, []).append(file)
-                self._files, self._version = files, version
-            self._known_until = read_at + MANIFEST_SECONDS
-        return self._files
+        self._files.forget()
 
     async def _months(
         self, connection: Connection, market: MarketSymbol, start: datetime, end: datetime
     ) -> list[list[ArchivedFile]]:
-        """Return the files that may have rows of a period, by their months; those of later batches last."""
-        files = (await self._listed(connection)).get(str(market), ())
-        within = [file for file in files if file.first < end and file.last >= start]
-        within.sort(key=_month)  # stable: the order of batches stays
-        return [list(month) for _, month in groupby(within, key=_month)]
+        return await self._files.months(connection, str(market), start, end)
 
     async def _rows(
         self, files: Sequence[ArchivedFile], timeframes: Iterable[Timeframe], start: datetime, end: datetime
     ) -> ArchivedRows:
         found = [
-            _texts(_merged(slices), files[0].market, timeframe)
+            _texts(_merged(slices), files[0].part, timeframe)
             for timeframe in timeframes
             if (slices := await self._slices(files, timeframe, start, end))
         ]
@@ -212,37 +178,11 @@ class ArchivedCandles:
         """Return the rows of each file within the period, those of the latest batch first."""
         slices = []
         for file in reversed(files):
-            if (series := (await self._content(file)).get(timeframe.value)) is not None:
+            if (series := (await self._files.content(file)).get(timeframe.value)) is not None:
                 from_, until = series.place(start), series.place(end)
                 if until > from_:
                     slices.append(series.rows.slice(from_, until - from_))
         return slices
-
-    async def _content(self, file: ArchivedFile) -> _Content:
-        """Return a file's rows; those who ask for the same file at once wait for one reading of it."""
-        if (kept := self._kept.get(file.name)) is not None:
-            return kept
-        if self._storage is None:
-            raise ArchiveUnreadable(
-                f"Candles of {file.market} are archived: R3EDGE_ARCHIVE must name the folder that has {file.name}."
-            )
-        reading = self._reading.get(file.name)
-        if reading is None:
-            reading = self._reading[file.name] = asyncio.create_task(self._read(self._storage, file))
-            reading.add_done_callback(lambda task: self._end_reading(file.name, task))
-        return await asyncio.shield(reading)
-
-    def _end_reading(self, name: str, task: asyncio.Task[_Content]) -> None:
-        del self._reading[name]
-        if not task.cancelled():
-            task.exception()  # all who waited for it may have been cancelled
-
-    async def _read(self, storage: ArchiveStorage, file: ArchivedFile) -> _Content:
-        content = await storage.read(file.name)
-        series = await asyncio.to_thread(_series_of, file, content)
-        if _rows(series) <= CACHED_ROWS:
-            self._kept[file.name] = series
-        return series
 
 
 def _series(candle: Candle) -> tuple[MarketSymbol, Timeframe]:
@@ -253,12 +193,12 @@ def _series_and_time(candle: Candle) -> tuple[str, str, datetime]:
     return str(candle.market), candle.timeframe, candle.open_time
 
 
-def rows_by_timeframe(file: ArchivedFile, content: bytes) -> dict[str, pl.DataFrame]:
-    """Return a file's rows by their timeframes, in the order of time; raises `ArchiveUnreadable` if it was changed."""
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise ArchiveUnreadable(f"The archive's file {file.name} isn't what was written: it is damaged.")
+def _content_of(content: bytes) -> _Content:
     parts = pl.read_parquet(BytesIO(content)).drop("market").partition_by("timeframe", as_dict=True, include_key=False)
-    return {str(timeframe): part for (timeframe,), part in parts.items()}
+    return {
+        str(timeframe): _Series(rows, rows["open_time"].to_physical().to_numpy())
+        for (timeframe,), rows in parts.items()
+    }
 
 
 def _last_close(content: _Content, moment: datetime) -> LastClose | None:
@@ -277,22 +217,6 @@ def later(best: LastClose | None, other: LastClose | None) -> LastClose | None:
     if best is None or other is None:
         return best or other
     return other if (other.closed, -other.length) > (best.closed, -best.length) else best
-
-
-def _rows(content: _Content) -> int:
-    return sum(series.rows.height for series in content.values())
-
-
-def _series_of(file: ArchivedFile, content: bytes) -> _Content:
-    return {
-        timeframe: _Series(rows, rows["open_time"].to_physical().to_numpy())
-        for timeframe, rows in rows_by_timeframe(file, content).items()
-    }
-
-
-def _month(file: ArchivedFile) -> tuple[int, int]:
-    first = file.first.astimezone(UTC)
-    return first.year, first.month
 
 
 def _merged(slices: Sequence[pl.DataFrame]) -> pl.DataFrame:

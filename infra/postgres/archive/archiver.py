@@ -1,4 +1,4 @@
-"""Moves candles of old months into files: written, read back and compared, listed, and only later dropped.
+"""Moves rows of old months into files: written, read back and compared, listed, and only later dropped.
 
 Each step can be the last one before a crash. Files are written under the number of a batch that the manifest has
 already, so that the next run finds and deletes what nobody finished. Rows are dropped an hour or more after queries
@@ -8,31 +8,31 @@ written; otherwise they are written again.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from io import BytesIO
 from typing import Final
-from urllib.parse import quote
 
 import pyarrow as pa
 
 from domain.core.errors import Unavailable
 from domain.model.archive import ArchivedFile, Batch, BatchState
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
-from infra.postgres.archive.candle_file import (
-    CandleFile,
-    UnarchivableNumber,
-    candle_file,
+from infra.postgres.archive.lock import locked_archive
+from infra.postgres.archive.manifest import Manifest
+from infra.postgres.archive.table_file import (
+    TableFile,
+    UnarchivableRow,
     parse_rows,
     period_of,
-    read_candle_file,
+    read_table_file,
     sums_of,
+    table_file,
 )
-from infra.postgres.archive.lock import locked_archive
-from infra.postgres.archive.manifest import CANDLES, Manifest
-from infra.postgres.archive.table_sums import MarketSums, market_sums, sum_of, table_sum
+from infra.postgres.archive.table_sums import PartSums, part_sums, sum_of, table_sum
+from infra.postgres.archive.tables import ARCHIVED_TABLES, ArchivedTable, Kind
 from infra.postgres.connection import Connection, DriverConnection, translate_driver_errors
 from infra.postgres.partitions import partition_name
 from infra.postgres.pool import Pool
@@ -42,13 +42,9 @@ log = logging.getLogger(__name__)
 GRACE: Final = timedelta(hours=1)
 """How long files are read before rows are dropped: longer than any snapshot, and than a manifest is kept in memory."""
 SLOW_STATEMENT_SECONDS: Final = 3_600.0
-# Microseconds since 1970, exact up to the year 2242: as text, a time would take longer than all numbers of its row.
-_ROWS: Final = """
-SELECT timeframe, (date_part('epoch', open_time) * 1000000)::bigint, open, high, low, close, volume
-FROM {} WHERE market = $1 ORDER BY timeframe, open_time"""
 _MONTHS: Final = """
 SELECT relname FROM pg_class JOIN pg_inherits ON inhrelid = oid
-WHERE inhparent = 'candles'::regclass ORDER BY relname"""
+WHERE inhparent = $1::text::regclass ORDER BY relname"""
 
 
 class Step(StrEnum):
@@ -68,16 +64,25 @@ class NotAsWritten(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A month of a table that a run left as it was, and why."""
+
+    table: str
+    month: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunResult:
     """The months whose rows a run wrote to files, whose rows it dropped, and which it left for an error."""
 
     written: tuple[Batch, ...]
     dropped: tuple[Batch, ...]
-    failed: tuple[tuple[datetime, str], ...]
+    failed: tuple[Failure, ...]
 
 
 class Archiver:
-    """Archives candles of whole months; one at a time of all nodes and commands."""
+    """Archives whole months of tables; one at a time of all nodes and commands."""
 
     def __init__(
         self,
@@ -92,30 +97,31 @@ class Archiver:
         self._grace = grace
         self._on_step = on_step
 
-    async def run(self, before: datetime, month: datetime | None = None) -> RunResult:
+    async def run(self, before: datetime | Mapping[str, datetime], month: datetime | None = None) -> RunResult:
         """Write the months that end by `before` to files, and drop the rows whose files have been read long enough.
 
-        With a `month` that one alone is written, restored before or not. What fails is left as it is for the next run.
+        `before` may be another time for each table; one that it lacks isn't archived. With a `month` that one alone is
+        written, restored before or not. What fails is left as it is for the next run.
         Raises `ArchiveBusy`, and `Unavailable`, also if what was archived before can't be read.
         """
         async with locked_archive(self._pool) as driver:
             connection = Connection(driver)
             await self._check_storage(connection)
             await self._clean_up(connection)
-            failed: list[tuple[datetime, str]] = []
+            failed: list[Failure] = []
             written: list[int] = []
-            for at in await self._months(connection, before, month):
+            for table, at in await self._due(connection, before, month):
                 try:
-                    written += await self._write(driver, at)
-                except (NotAsWritten, UnarchivableNumber, ArchiveUnreadable) as error:
-                    log.error("candles of %s could not be archived: %s", f"{at:%Y-%m}", error)  # noqa: TRY400  # said in full
-                    failed.append((at, str(error)))
+                    written.append(await self._write(driver, table, at))
+                except (NotAsWritten, UnarchivableRow, ArchiveUnreadable) as error:
+                    log.error("%s of %s could not be archived: %s", table.name, f"{at:%Y-%m}", error)  # noqa: TRY400  # said in full
+                    failed.append(Failure(table.name, at, str(error)))
             dropped, not_dropped = await self._drop_all(connection)
             batches = {batch.id: batch for batch in await Manifest(connection).batches()}
             return RunResult(
                 tuple(batches[id_] for id_ in written),
                 tuple(batches[id_] for id_ in dropped),
-                (*failed, *((batches[id_].month, error) for id_, error in not_dropped if id_ in batches)),
+                (*failed, *not_dropped),
             )
 
     async def _check_storage(self, connection: Connection) -> None:
@@ -135,55 +141,52 @@ class Archiver:
             self._on_step(Step.CLEANED)
             await manifest.delete(batch_id)
 
-    async def _months(self, connection: Connection, before: datetime, month: datetime | None) -> list[datetime]:
-        """Return the months with rows that are to be written: all that ended by `before`, but for those restored."""
-        batches = await Manifest(connection).batches()
-        kept = {batch.month for batch in batches if batch.state is BatchState.VERIFIED}
-        if month is None:
-            kept |= {batch.month for batch in batches if batch.state is BatchState.RESTORED}
-        found = []
-        for row in await connection.fetch(_MONTHS):
-            at = datetime.strptime(row["relname"], "candles_%Y_%m").replace(tzinfo=UTC)
-            is_due = at not in kept and at < before and month in {None, at}
-            if is_due and await connection.fetchval(f"SELECT EXISTS (SELECT FROM {row['relname']})"):
-                found.append(at)
-        return found
+    async def _due(
+        self, connection: Connection, before: datetime | Mapping[str, datetime], month: datetime | None
+    ) -> list[tuple[ArchivedTable, datetime]]:
+        """Return the months of tables that are to be written: all that ended by `before`, but for those restored."""
+        due: list[tuple[ArchivedTable, datetime]] = []
+        for table in ARCHIVED_TABLES.values():
+            end = before if isinstance(before, datetime) else before.get(table.name)
+            if end is not None:
+                due += [(table, at) for at in await _months(connection, table, month) if at < end]
+        return due
 
-    async def _write(self, driver: DriverConnection, month: datetime) -> list[int]:
+    async def _write(self, driver: DriverConnection, table: ArchivedTable, month: datetime) -> int:
         """Write a month's rows to files, read them back, and list them; return the batch."""
         connection = Connection(driver)
-        batch_id, folder = await Manifest(connection).begin(month)
+        manifest = Manifest(connection, table.name)
+        batch_id, folder = await manifest.begin(month)
         self._on_step(Step.BEGUN)
         await connection.execute(
             "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;"
             "SET LOCAL statement_timeout = 0; SET LOCAL TimeZone = 'UTC'"
         )
         try:
-            table = partition_name(CANDLES, month)
-            sums = await market_sums(connection, table)
-            files = await self._write_markets(driver, table, folder, sums)
+            sums = await part_sums(connection, table, partition_name(table.name, month))
+            files = await self._write_parts(driver, table, month, folder, sums)
         finally:
             if not driver.is_closed():
                 await connection.execute("ROLLBACK")
         self._on_step(Step.FILES_VERIFIED)
         async with connection.in_transaction():
-            await Manifest(connection).verify(batch_id, files, sum_of(sums).hash)
+            await manifest.verify(batch_id, files, sum_of(sums).hash)
         self._on_step(Step.LISTED)
-        log.info("candles of %s were archived: %d files", f"{month:%Y-%m}", len(files))
-        return [batch_id]
+        log.info("%s of %s were archived: %d files", table.name, f"{month:%Y-%m}", len(files))
+        return batch_id
 
-    async def _write_markets(
-        self, driver: DriverConnection, table: str, folder: str, sums: Sequence[MarketSums]
+    async def _write_parts(
+        self, driver: DriverConnection, table: ArchivedTable, month: datetime, folder: str, sums: Sequence[PartSums]
     ) -> list[ArchivedFile]:
-        """Write a file for each market; while one is encoded and compared, PostgreSQL sends the rows of the next."""
+        """Write a file for each part; while one is encoded and compared, PostgreSQL sends the rows of the next."""
         files: list[ArchivedFile] = []
         writing: asyncio.Task[ArchivedFile] | None = None
         try:
             for each in sums:
-                lines = await _lines(driver, table, each.market)
+                lines = await _lines(driver, table, partition_name(table.name, month), each)
                 if writing is not None:
                     files.append(await writing)
-                writing = asyncio.create_task(self._write_market(folder, each, lines))
+                writing = asyncio.create_task(self._write_part(table, folder, each, lines))
             if writing is not None:
                 files.append(await writing)
         finally:
@@ -192,15 +195,16 @@ class Archiver:
                 await asyncio.gather(writing, return_exceptions=True)
         return files
 
-    async def _write_market(self, folder: str, expected: MarketSums, lines: bytes) -> ArchivedFile:
-        rows, made = await asyncio.to_thread(_made, lines, expected)
-        name = f"{folder}/{_file_name(expected.market)}"
+    async def _write_part(self, table: ArchivedTable, folder: str, expected: PartSums, lines: bytes) -> ArchivedFile:
+        rows, made = await asyncio.to_thread(_made, table, lines, expected)
+        number = "" if expected.number is None else f"/{expected.number:04}"
+        name = f"{folder}/{table.file_name(expected.part)}{number}.parquet"
         await self._storage.write(name, made.content)
         self._on_step(Step.FILE_WRITTEN)
         back = await self._storage.read(name)
-        await asyncio.to_thread(_compare, name, back, rows, expected)
+        await asyncio.to_thread(_compare, table, name, back, rows, expected)
         return ArchivedFile(
-            expected.market,
+            expected.part,
             name,
             made.rows,
             len(made.content),
@@ -210,43 +214,43 @@ class Archiver:
             expected.sums,
         )
 
-    async def _drop_all(self, connection: Connection) -> tuple[list[int], list[tuple[int, str]]]:
+    async def _drop_all(self, connection: Connection) -> tuple[list[int], list[Failure]]:
         """Drop what may be dropped; return the batches that were dropped, and those that were not with the reasons."""
         dropped: list[int] = []
-        failed: list[tuple[int, str]] = []
+        failed: list[Failure] = []
         manifest = Manifest(connection)
-        months = {batch.id: batch.month for batch in await manifest.batches()}
-        for batch_id in await manifest.droppable(self._grace):
+        batches = {batch.id: batch for batch in await manifest.batches() if batch.table in ARCHIVED_TABLES}
+        for batch in [batches[id_] for id_ in await manifest.droppable(self._grace) if id_ in batches]:
             try:
-                await self._check_files(manifest, batch_id)
-                if await self._drop(connection, batch_id, months[batch_id]):
-                    dropped.append(batch_id)
+                await self._check_files(manifest, batch)
+                if await self._drop(connection, batch):
+                    dropped.append(batch.id)
                     self._on_step(Step.DROPPED)
             except (ArchiveUnreadable, NotAsWritten) as error:
-                log.error("archived candles of %s: %s", f"{months[batch_id]:%Y-%m}", error)  # noqa: TRY400  # said in full
-                failed.append((batch_id, str(error)))
-                await self._archive_again(connection, batch_id, months[batch_id])
+                log.error("archived %s of %s: %s", batch.table, f"{batch.month:%Y-%m}", error)  # noqa: TRY400  # said in full
+                failed.append(Failure(batch.table, batch.month, str(error)))
+                await self._archive_again(connection, batch)
             except Unavailable as error:
-                log.warning("candles of %s stay in the database: %s", f"{months[batch_id]:%Y-%m}", error)
-                failed.append((batch_id, str(error)))
+                log.warning("%s of %s stay in the database: %s", batch.table, f"{batch.month:%Y-%m}", error)
+                failed.append(Failure(batch.table, batch.month, str(error)))
         return dropped, failed
 
-    async def _check_files(self, manifest: Manifest, batch_id: int) -> None:
+    async def _check_files(self, manifest: Manifest, batch: Batch) -> None:
         """Raise unless all files of the batch are still what was written."""
-        for file in await manifest.files(batch_id):
-            found = CandleFile(await self._storage.read(file.name), file.rows)
+        for file in await manifest.files(batch.id):
+            found = TableFile(await self._storage.read(file.name), file.rows)
             if found.sha256 != file.sha256:
                 raise NotAsWritten(f"{file.name} isn't what was written")
 
-    async def _archive_again(self, connection: Connection, batch_id: int, month: datetime) -> None:
+    async def _archive_again(self, connection: Connection, batch: Batch) -> None:
         """Have a batch whose files are damaged written again, if its rows are in the database."""
         async with connection.in_transaction():
-            expected = await Manifest(connection).lock_sum(batch_id)
-            stored = await table_sum(connection, partition_name(CANDLES, month))
+            expected = await Manifest(connection).lock_sum(batch.id)
+            stored = await table_sum(connection, partition_name(batch.table, batch.month))
             if expected is not None and stored.rows >= expected.rows:
-                await Manifest(connection).set_state(batch_id, BatchState.SUPERSEDED)
+                await Manifest(connection).set_state(batch.id, BatchState.SUPERSEDED)
 
-    async def _drop(self, connection: Connection, batch_id: int, month: datetime) -> bool:
+    async def _drop(self, connection: Connection, batch: Batch) -> bool:
         """Drop the rows of a batch unless they have changed since; return whether they were dropped.
 
         Rows are never deleted, so if there are fewer than were archived, they were lost: a dump of the database, made
@@ -255,60 +259,73 @@ class Archiver:
         The empty partition stays: late corrections are stored there. Writers wait meanwhile, readers only for the
         emptying itself, and if it doesn't get its lock at once, it is left to the next run.
         """
-        table, manifest = partition_name(CANDLES, month), Manifest(connection)
+        partition, manifest = partition_name(batch.table, batch.month), Manifest(connection, batch.table)
         async with connection.in_transaction():
             await connection.execute("SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = 0")
-            expected = await manifest.lock_sum(batch_id)
+            expected = await manifest.lock_sum(batch.id)
             if expected is None:
                 return False
-            await connection.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
-            stored = await table_sum(connection, table)
+            await connection.execute(f"LOCK TABLE {partition} IN SHARE ROW EXCLUSIVE MODE")
+            stored = await table_sum(connection, partition)
             if stored != expected and stored.rows >= expected.rows:
-                await manifest.set_state(batch_id, BatchState.SUPERSEDED)
-                log.info("candles of %s have changed, and are archived again", f"{month:%Y-%m}")
+                await manifest.set_state(batch.id, BatchState.SUPERSEDED)
+                log.info("%s of %s have changed, and are archived again", batch.table, f"{batch.month:%Y-%m}")
                 return False
             if stored == expected:
-                await connection.execute(f"TRUNCATE {table}")
+                await connection.execute(f"TRUNCATE {partition}")
             self._on_step(Step.ROWS_DROPPED)
-            await manifest.drop(batch_id, month)
-        log.info("candles of %s are in the archive alone", f"{month:%Y-%m}")
+            await manifest.drop(batch.id, batch.month)
+        log.info("%s of %s are in the archive alone", batch.table, f"{batch.month:%Y-%m}")
         return True
 
 
-async def _lines(driver: DriverConnection, table: str, market: str) -> bytes:
-    """Return a market's rows as CSV, in the order of a file."""
-    lines = BytesIO()
+async def _months(connection: Connection, table: ArchivedTable, month: datetime | None) -> list[datetime]:
+    """Return the months of a table with rows that aren't written yet or, if it is the given one, were restored."""
+    batches = await Manifest(connection, table.name).batches()
+    kept = {batch.month for batch in batches if batch.state is BatchState.VERIFIED}
+    if month is None:
+        kept |= {batch.month for batch in batches if batch.state is BatchState.RESTORED}
+    found = []
+    for row in await connection.fetch(_MONTHS, table.name):
+        at = datetime.strptime(row["relname"], f"{table.name}_%Y_%m").replace(tzinfo=UTC)
+        is_due = at not in kept and month in {None, at}
+        if is_due and await connection.fetchval(f"SELECT EXISTS (SELECT FROM {row['relname']})"):
+            found.append(at)
+    return found
+
+
+async def _lines(driver: DriverConnection, table: ArchivedTable, partition: str, sums: PartSums) -> bytes:
+    """Return the rows of a file as CSV, in their order."""
+    lines, arguments = BytesIO(), [sums.part]
+    # Microseconds since 1970, exact up to the year 2242: as text, a time would take longer than all numbers of its row.
+    columns = [
+        f"(date_part('epoch', {column.name}) * 1000000)::bigint" if column.kind is Kind.TIME else column.name
+        for column in table.columns[1:]
+    ]
+    of_file = f"{table.part.name} = $1::text::{table.part.sql_type}"
+    if sums.number is not None:
+        of_file += f" AND {table.time} >= $2::text::timestamptz AND {table.time} <= $3::text::timestamptz"
+        arguments += [sums.first.isoformat(), sums.last.isoformat()]
+    text = f"SELECT {', '.join(columns)} FROM {partition} WHERE {of_file} ORDER BY {', '.join(table.order)}"
     with translate_driver_errors(driver):
-        await driver.copy_from_query(
-            _ROWS.format(table), market, output=lines, format="csv", timeout=SLOW_STATEMENT_SECONDS
-        )
+        await driver.copy_from_query(text, *arguments, output=lines, format="csv", timeout=SLOW_STATEMENT_SECONDS)
     return lines.getvalue()
 
 
-def _file_name(market: str) -> str:
-    """Return a market's path, another one for each: that of `binance:BTC/USDT` is `binance/BTC_USDT.parquet`."""
-    venue, _, symbol = market.partition(":")
-    return f"{_plain(venue)}/{_plain(symbol)}.parquet"
+def _made(table: ArchivedTable, lines: bytes, expected: PartSums) -> tuple[pa.Table, TableFile]:
+    rows = parse_rows(table, lines, expected.part, expected.scales)
+    return rows, table_file(table, rows)
 
 
-def _plain(text: str) -> str:
-    return quote(text, safe="/").replace("_", "%5F").replace(".", "%2E").replace("/", "_")
-
-
-def _made(lines: bytes, expected: MarketSums) -> tuple[pa.Table, CandleFile]:
-    rows = parse_rows(lines, expected.market, expected.scales)
-    return rows, candle_file(rows)
-
-
-def _compare(name: str, content: bytes, rows: pa.Table, expected: MarketSums) -> None:
+def _compare(table: ArchivedTable, name: str, content: bytes, rows: pa.Table, expected: PartSums) -> None:
     """Compare a file with the rows that were written, and with what the database counted and added up itself."""
     try:
-        back = read_candle_file(content)
+        back = read_table_file(content)
     except pa.ArrowException as error:
         raise NotAsWritten(f"{name} can't be read back: {error}") from None
     if not back.equals(rows):
         raise NotAsWritten(f"{name} has other rows than were written")
-    if (back.num_rows, sums_of(back)) != (expected.rows, expected.sums):
+    if (back.num_rows, sums_of(table, back)) != (expected.rows, expected.sums):
         raise NotAsWritten(f"{name} has {back.num_rows} rows; the database has {expected.rows}, or other sums")
-    if period_of(back) != (expected.first, expected.last):
+    if period_of(table, back) != (expected.first, expected.last):
         raise NotAsWritten(f"{name} has other times than the database")

@@ -1,20 +1,22 @@
-"""What PostgreSQL counts and adds up itself of a month's candles, to be compared with files and with a later state."""
+"""What PostgreSQL counts and adds up itself of a month's rows, to be compared with files and with a later state."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from infra.postgres.archive.columns import NUMBERS
+from asyncpg import Record
+
+from infra.postgres.archive.tables import ArchivedTable, Kind
 from infra.postgres.connection import Connection
 
 # The hash of a row is that of its values: 1.50 has that of 1.5. A sum has the most decimal places of its numbers.
-_SUMS = f"""
-SELECT market, count(*) AS rows, min(open_time) AS first, max(open_time) AS last,
-    sum(hash_record_extended(candle, 0)) AS hash,
-    {", ".join(f"sum({name}) AS {name}_sum, scale(sum({name})) AS {name}_scale" for name in NUMBERS)}
-FROM {{}} AS candle GROUP BY market ORDER BY market"""
+_SUMS = """
+SELECT {part}::text AS part, count(*) AS rows, min({time}) AS first, max({time}) AS last,
+    sum(hash_record_extended(stored, 0)) AS hash, {sums}
+FROM {partition} AS stored GROUP BY {groups} ORDER BY {groups}"""
 
-_TABLE_SUM = "SELECT count(*), coalesce(sum(hash_record_extended(candle, 0)), 0) FROM {} AS candle"
+_TABLE_SUM = "SELECT count(*), coalesce(sum(hash_record_extended(stored, 0)), 0) FROM {} AS stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,41 +28,87 @@ class TableSum:
 
 
 @dataclass(frozen=True, slots=True)
-class MarketSums:
-    """A market's rows in a month: how many, from when to when, a hash, and each number's sum and decimal places."""
+class PartSums:
+    """The rows of a file: whose they are, how many, from when to when, a hash, and the sums and their decimal places.
 
-    market: str
+    `number` counts the files of a part that has several; it is None for those with one.
+    """
+
+    part: str
     rows: int
     first: datetime
     last: datetime
     hash: Decimal
     sums: tuple[Decimal, ...]
     scales: tuple[int, ...]
+    number: int | None = None
 
 
-async def market_sums(connection: Connection, table: str) -> list[MarketSums]:
-    """Return the sums of all markets of a partition, in the order of their names."""
-    return [
-        MarketSums(
-            row["market"],
-            row["rows"],
-            row["first"],
-            row["last"],
-            row["hash"],
-            tuple(row[f"{name}_sum"] for name in NUMBERS),
-            tuple(row[f"{name}_scale"] for name in NUMBERS),
-        )
-        for row in await connection.fetch(_SUMS.format(table))
-    ]
+async def part_sums(connection: Connection, table: ArchivedTable, partition: str) -> list[PartSums]:
+    """Return the sums of the rows of each file that a partition becomes: by parts, in the order of time."""
+    groups = table.part.name if table.rows_a_file is None else f"{table.part.name}, date_trunc('hour', {table.time})"
+    text = _SUMS.format(
+        part=table.part.name, time=table.time, sums=_sums_sql(table), partition=partition, groups=groups
+    )
+    found = [_part_sums(table, row) for row in await connection.fetch(text)]
+    return found if table.rows_a_file is None else _joined(found, table.rows_a_file)
 
 
-async def table_sum(connection: Connection, table: str) -> TableSum:
-    """Return what `sum_of` does of the sums of a partition's markets."""
-    row = await connection.fetchrow(_TABLE_SUM.format(table))
+async def table_sum(connection: Connection, partition: str) -> TableSum:
+    """Return what `sum_of` does of the sums of a partition's parts."""
+    row = await connection.fetchrow(_TABLE_SUM.format(partition))
     assert row is not None
     return TableSum(*row)
 
 
-def sum_of(sums: list[MarketSums]) -> TableSum:
-    """Return the sum over all markets."""
+def sum_of(sums: Sequence[PartSums]) -> TableSum:
+    """Return the sum over all parts."""
     return TableSum(sum(each.rows for each in sums), sum((each.hash for each in sums), Decimal()))
+
+
+def _sums_sql(table: ArchivedTable) -> str:
+    values = [(name, f"octet_length({name}::text)" if table.kind(name) is Kind.TEXT else name) for name in table.sums]
+    return ", ".join(
+        f"coalesce(sum({value}), 0)::numeric AS {name}_sum, coalesce(scale(sum({value})::numeric), 0) AS {name}_scale"
+        for name, value in values
+    )
+
+
+def _part_sums(table: ArchivedTable, row: Record) -> PartSums:
+    return PartSums(
+        row["part"],
+        row["rows"],
+        row["first"],
+        row["last"],
+        row["hash"],
+        tuple(row[f"{name}_sum"] for name in table.sums),
+        tuple(row[f"{name}_scale"] for name in table.sums),
+    )
+
+
+def _joined(hours: Sequence[PartSums], most_rows: int) -> list[PartSums]:
+    """Return the sums of files of several hours each, with `most_rows` at most unless a single hour has more."""
+    files: list[list[PartSums]] = []
+    for hour in hours:
+        if files and files[-1][-1].part == hour.part and files[-1][-1].rows + hour.rows <= most_rows:
+            files[-1][-1] = _added(files[-1][-1], hour)
+        elif files and files[-1][-1].part == hour.part:
+            files[-1].append(hour)
+        else:
+            files.append([hour])
+    return [
+        replace(sums, number=number) if len(several) > 1 else sums
+        for several in files
+        for number, sums in enumerate(several, 1)
+    ]
+
+
+def _added(one: PartSums, later: PartSums) -> PartSums:
+    return replace(
+        one,
+        rows=one.rows + later.rows,
+        last=later.last,
+        hash=one.hash + later.hash,
+        sums=tuple(ours + theirs for ours, theirs in zip(one.sums, later.sums, strict=True)),
+        scales=tuple(map(max, zip(one.scales, later.scales, strict=True))),
+    )

@@ -12,7 +12,7 @@ from infra.archive_storage.folder import FolderStorage
 from infra.cli.archive import check_files, check_lines, read_batches, restore_archived, run_archive, run_lines
 from infra.cli.arguments import BadArgument
 from infra.clock import SystemClock
-from infra.postgres.archive.archiver import RunResult
+from infra.postgres.archive.archiver import Failure, RunResult
 from infra.postgres.archive.lock import locked_archive
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
@@ -35,8 +35,8 @@ async def test_months_are_archived_verified_and_restored_by_hand(
 ) -> None:
     await store_history(database)
     written = run_lines(await run_archive(settings, None))
-    assert [line.split()[:3] for line in written[:3]] == [
-        ["written", f"2024-0{month}", "VERIFIED"] for month in (1, 2, 3)
+    assert [line.split()[:4] for line in written[:3]] == [
+        ["written", "candles", f"2024-0{month}", "VERIFIED"] for month in (1, 2, 3)
     ]
     assert written[3:] == ["what was written now is dropped from the database by a run an hour later, or by a worker"]
     assert run_lines(await run_archive(settings, None)) == ["nothing is to be archived now"]
@@ -51,7 +51,7 @@ async def test_months_are_archived_verified_and_restored_by_hand(
     assert [batch.state for batch in await read_batches(settings)] == [
         BatchState.RESTORED, BatchState.VERIFIED, BatchState.VERIFIED,
     ]  # fmt: skip
-    assert run_lines(RunResult((), (), ((JANUARY, "why"),))) == ["failed   2024-01: why"]
+    assert run_lines(RunResult((), (), (Failure("candles", JANUARY, "why"),))) == ["failed   candles  2024-01: why"]
     with pytest.raises(BadArgument, match="2023-12 isn't archived"):
         await restore_archived(settings, datetime(2023, 12, 1, tzinfo=UTC))
 

@@ -124,7 +124,7 @@ async def test_damaged_files_of_rows_that_a_dump_lacks_are_not_given_up(
     folder, away = tmp_path / "archive", tmp_path / "away"
     await asyncio.to_thread(folder.rename, away)
     for _ in range(2):
-        assert [month for month, _ in (await archiver(pool, storage).run(FEBRUARY)).failed] == [JANUARY]
+        assert [failure.month for failure in (await archiver(pool, storage).run(FEBRUARY)).failed] == [JANUARY]
         assert await _states(pool) == ["VERIFIED"]
     await asyncio.to_thread(away.rename, folder)
     assert await answers(reader(pool, storage)) == expected
@@ -153,7 +153,7 @@ async def test_rows_that_somebody_reads_stay_until_the_next_run(
         assert await other.fetchval("SELECT count(*) FROM candles_2024_01") > 0
         result = await archiver(pool, storage).run(MARCH)
         assert [batch.month for batch in result.dropped] == [FEBRUARY]
-        assert [month for month, _ in result.failed] == [JANUARY]
+        assert [failure.month for failure in result.failed] == [JANUARY]
         assert await answers(reader(pool, storage)) == expected
     assert [batch.month for batch in (await archiver(pool, storage).run(MARCH)).dropped] == [JANUARY]
     assert await answers(reader(pool, storage)) == expected

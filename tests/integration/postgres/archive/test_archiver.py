@@ -243,7 +243,7 @@ async def test_nothing_is_dropped_if_a_file_is_not_what_was_written(
     _damage(_files(tmp_path)[0], damage)
     result = await archiver(pool, storage).run(FEBRUARY)
     assert not result.dropped
-    assert [month for month, _ in result.failed] == [JANUARY]
+    assert [failure.month for failure in result.failed] == [JANUARY]
     assert await _rows(pool) == rows
     assert await answers(reader(pool, storage)) == expected
     assert await _states(pool) == [(1, "SUPERSEDED")]
@@ -257,7 +257,7 @@ async def test_a_storage_that_returns_something_else_archives_nothing(
 ) -> None:
     rows = await _rows(pool)
     result = await archiver(pool, _Forgetful(tmp_path)).run(FEBRUARY)
-    assert [month for month, _ in result.failed] == [JANUARY]
+    assert [failure.month for failure in result.failed] == [JANUARY]
     assert not result.written
     assert await _rows(pool) == rows
 
@@ -379,7 +379,7 @@ async def test_a_number_that_fits_into_no_file_keeps_its_month_in_the_database(
     await _correct(stored, candle_at(FEBRUARY, volume=Decimal("1e39")))
     expected = await answers(reader(pool, storage))
     result = await archiver(pool, storage).run(APRIL)
-    assert [month for month, _ in result.failed] == [FEBRUARY]
+    assert [failure.month for failure in result.failed] == [FEBRUARY]
     assert [batch.month for batch in result.dropped] == [JANUARY, MARCH]
     assert await answers(reader(pool, storage)) == expected
 
