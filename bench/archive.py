@@ -22,8 +22,8 @@ from bench.processes import cpu_seconds
 from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import MarketSymbol, Timeframe
 from infra.archive_storage.folder import FolderStorage
-from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.archive.archiver import Archiver, RunResult
+from infra.postgres.archive.archives import Archives
 from infra.postgres.connection import Connection
 from infra.postgres.pool import create_pool
 from infra.postgres.repositories.market_data import PostgresMarketData
@@ -50,14 +50,14 @@ async def measure(markets: list[MarketSymbol], pages: int) -> None:
         pool = await create_pool(await running_database(folder), command_timeout_seconds=600)
         storage = FolderStorage(folder / "archive")
         copied = await _copied(connection)
-        stored = await _pages(connection, lambda: ArchivedCandles(storage), markets, pages)
+        stored = await _pages(connection, lambda: Archives.of(storage), markets, pages)
         began, processor = time.perf_counter(), time.process_time()
         result = await Archiver(pool, storage, grace=timedelta(0)).run(END)
         seconds, processor = time.perf_counter() - began, time.process_time() - processor
         server = sum(cpu_seconds(row["pid"]) for row in await pool.fetch(BACKENDS))
         assert await connection.fetchval("SELECT count(*) FROM candles") == 0
-        archive = ArchivedCandles(storage)
-        cold = await _pages(connection, lambda: ArchivedCandles(storage), markets, pages)
+        archive = Archives.of(storage)
+        cold = await _pages(connection, lambda: Archives.of(storage), markets, pages)
         await _pages(connection, lambda: archive, markets, pages)
         archived = await _pages(connection, lambda: archive, markets, pages)
         await pool.close()
@@ -77,7 +77,7 @@ async def _copied(connection: "asyncpg.Connection[asyncpg.Record]") -> float:
 
 async def _pages(
     connection: "asyncpg.Connection[asyncpg.Record]",
-    archive: Callable[[], ArchivedCandles],
+    archive: Callable[[], Archives],
     markets: list[MarketSymbol],
     pages: int,
 ) -> list[float]:

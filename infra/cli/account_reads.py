@@ -178,8 +178,8 @@ class AccountReads:
     async def _open(self) -> AsyncGenerator[_Opened]:
         async with open_command_resources(self._settings, _PURPOSE) as resources:
             pool = await resources.pool()
-            archive = await resources.archived_candles(pool)
-            database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archive=archive)
+            archives = await resources.archives(pool)
+            database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archives=archives)
             catalogue = MarketCatalogue(database)
             await catalogue.refresh()
             try:

@@ -22,7 +22,7 @@ from domain.market_data.history_download import (
 from domain.model.markets import Candle, MarketSymbol, Timeframe
 from infra.cli.arguments import BadArgument, unknown_name
 from infra.cli.progress import ProgressReporter, rate
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.bulk_candles import BulkCandleWriter, OnConflict, acquired_connection
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool
@@ -97,7 +97,7 @@ async def _backfill(
         )
     market = await _market(venues, request)
     pool = await resources.pool()
-    archive = await resources.archived_candles(pool)
+    archives = await resources.archives(pool)
     source = venues.public(request.venue)
     async with acquired_connection(pool) as driver:
         await PostgresMarketData(Connection(driver)).save_markets(await source.load_markets())
@@ -106,7 +106,7 @@ async def _backfill(
         history = HistoryDownloader(source, market, timeframe, progress.print_line)
         now = source.venue_now() - SETTLED
         start = max(request.start, BEFORE_ALL_MARKETS)
-        await _TimeframeBackfill(pool, archive, history, progress, count).run(
+        await _TimeframeBackfill(pool, archives, history, progress, count).run(
             start, max(start, min(request.end or now, now))
         )
 
@@ -131,13 +131,13 @@ class _TimeframeBackfill:
     def __init__(
         self,
         pool: Pool,
-        archive: ArchivedCandles,
+        archives: Archives,
         history: HistoryDownloader,
         progress: ProgressReporter,
         count: BackfillCount,
     ) -> None:
         self._pool = pool
-        self._archive = archive
+        self._archives = archives
         self._history = history
         self._progress = progress
         self._count = count
@@ -159,7 +159,7 @@ class _TimeframeBackfill:
         """Return the ranges without candles, and the gaps to ask the venue for."""
         step = self._history.timeframe.duration
         async with acquired_connection(self._pool) as driver:
-            stored = PostgresMarketData(Connection(driver), self._archive)
+            stored = PostgresMarketData(Connection(driver), self._archives)
             ranges = await stored.candle_gaps(self._history.market, self._history.timeframe, start, end)
             return ranges, [
                 Gap(first, until, await self._stored_candle(stored, first - step), until < end)
@@ -182,7 +182,7 @@ class _TimeframeBackfill:
         """Store candles; return how many of them were new."""
         first, last = batch.candles[0].open_time, batch.candles[-1].open_time
         async with acquired_connection(self._pool) as driver:
-            writer = BulkCandleWriter(driver, self._history.market, self._history.timeframe, self._archive)
+            writer = BulkCandleWriter(driver, self._history.market, self._history.timeframe, self._archives.candles)
             await writer.ensure_months(first, last)
             async with writer.transaction():
                 # A candle that a collector has stored meanwhile is newer than this answer.

@@ -47,7 +47,7 @@ async def import_candles(settings: Settings, request: ImportRequest, progress: P
     failed: list[Path] = []
     async with open_command_resources(settings, PURPOSE) as resources:
         pool = await resources.pool()
-        archive = await resources.archived_candles(pool)
+        archive = (await resources.archives(pool)).candles
         await _check_market(pool, request.market)
         for path in request.files:
             try:

@@ -191,8 +191,8 @@ async def open_report_database(settings: Settings) -> AsyncGenerator[PostgresDat
     """Provide the database of the running engine, or the command's own for as long as this takes."""
     async with open_command_resources(settings, _PURPOSE) as resources:
         pool = await resources.pool()
-        archive = await resources.archived_candles(pool)
-        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archive=archive)
+        archives = await resources.archives(pool)
+        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archives=archives)
         try:
             yield database
         finally:

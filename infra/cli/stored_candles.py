@@ -57,9 +57,9 @@ async def load_candles(
     """
     async with open_command_resources(settings, PURPOSE) as resources, AsyncExitStack() as stack:
         pool = await resources.pool()
-        archive = await resources.archived_candles(pool)
+        archives = await resources.archives(pool)
         connection = Connection(await stack.enter_async_context(acquired_connection(pool)))
-        stored = PostgresMarketData(connection, archive)
+        stored = PostgresMarketData(connection, archives)
         markets = _chosen(await stored.markets(), request)
         period = (request.start, request.end)
         needs = needs_of(markets, request.timeframe, period, strategies, request.settings.detail_timeframe)
@@ -72,7 +72,7 @@ async def load_candles(
             raise BadArgument(
                 f"{named}no {error.request.name} are stored of that time; fetch them: {_backfill(error.request)}"
             ) from None
-        found = await read_candles(_ConnectionBars(connection, archive), needs, progress.reach)
+        found = await read_candles(_ConnectionBars(connection, archives.candles), needs, progress.reach)
     for coverage in coverages:
         _print_gaps(coverage.within_period(), progress)
     for market in needs.markets:

@@ -14,7 +14,7 @@ from domain.events.notices import EventNotice, notices_of
 from domain.model.events import NewEvent
 from domain.ports.bus import MessageBus
 from domain.ports.leases import StaleLease
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
@@ -69,10 +69,10 @@ _SNAPSHOT = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 class PostgresTransaction:
     """Implements `domain.ports.unit_of_work.UnitOfWork`; repositories are created when first used."""
 
-    def __init__(self, connection: Connection, clock: Clock, archive: ArchivedCandles) -> None:
+    def __init__(self, connection: Connection, clock: Clock, archives: Archives) -> None:
         self._connection = connection
         self._clock = clock
-        self._archive = archive
+        self._archives = archives
 
     @cached_property
     def users(self) -> PostgresUsers:
@@ -212,15 +212,15 @@ class PostgresTransaction:
 
     @cached_property
     def market_data(self) -> PostgresMarketData:
-        return PostgresMarketData(self._connection, self._archive)
+        return PostgresMarketData(self._connection, self._archives)
 
     @cached_property
     def prices(self) -> PostgresPrices:
-        return PostgresPrices(self._connection, self._archive)
+        return PostgresPrices(self._connection, self._archives)
 
     @cached_property
     def market_history(self) -> PostgresMarketHistory:
-        return PostgresMarketHistory(self._connection, self._archive)
+        return PostgresMarketHistory(self._connection, self._archives)
 
     @cached_property
     def halts(self) -> PostgresHalts:
@@ -249,7 +249,7 @@ class PostgresTransaction:
 class PostgresDatabase:
     """Transactions on the connections of a pool; implements `domain.ports.unit_of_work.Database`.
 
-    Without an archive, queries that need archived candles fail.
+    Without archives, queries that need archived rows fail.
     """
 
     def __init__(
@@ -258,11 +258,11 @@ class PostgresDatabase:
         bus: MessageBus,
         clock: Clock,
         *,
-        archive: ArchivedCandles | None = None,
+        archives: Archives | None = None,
         acquire_timeout_seconds: float = 5.0,
     ) -> None:
         self._pool = pool
-        self._archive = archive or ArchivedCandles()
+        self._archives = archives or Archives()
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
         self._notifier = EventNotifier(bus)
@@ -300,7 +300,7 @@ class PostgresDatabase:
         driver = await self._acquire()
         connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds)
         try:
-            transaction = PostgresTransaction(connection, self._clock, self._archive)
+            transaction = PostgresTransaction(connection, self._clock, self._archives)
             yield transaction
             events = await _write_last(transaction, connection)
             await connection.commit()
@@ -323,7 +323,7 @@ class PostgresDatabase:
             driver = await self._acquire()
             connection = TransactionConnection(driver, self._pool, self._acquire_timeout_seconds, _SNAPSHOT)
             try:
-                yield PostgresTransaction(connection, self._clock, self._archive)
+                yield PostgresTransaction(connection, self._clock, self._archives)
             finally:
                 try:
                     await connection.roll_back()
@@ -349,7 +349,7 @@ class PostgresDatabase:
     async def _read(self) -> AsyncIterator[PostgresTransaction]:
         driver = await self._acquire()
         try:
-            transaction = PostgresTransaction(Connection(driver), self._clock, self._archive)
+            transaction = PostgresTransaction(Connection(driver), self._clock, self._archives)
             yield transaction
             assert not transaction.events.pending, "events are appended in a transaction, not while reading"
         finally:

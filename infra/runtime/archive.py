@@ -12,7 +12,7 @@ from domain.core.errors import Unavailable
 from domain.model.archive import boundary
 from domain.ports.archive import ArchiveStorage
 from infra.archive_storage.folder import FolderStorage
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.archive.lock import ArchiveBusy
 from infra.postgres.archive.manifest import NEEDED, Manifest
 from infra.postgres.connection import Connection
@@ -33,12 +33,10 @@ _ACQUIRE_SECONDS: Final = 10.0
 
 
 class ArchiveNotSet(Exception):
-    """Candles are in an archive that the settings don't name, so that queries would lack them."""
+    """Rows are in an archive that the settings don't name, so that queries would lack them."""
 
     def __init__(self, files: int) -> None:
-        super().__init__(
-            f"candles of this database are in an archive of {files} files: set R3EDGE_ARCHIVE to its folder"
-        )
+        super().__init__(f"a part of this database is in an archive of {files} files: set R3EDGE_ARCHIVE to its folder")
 
 
 def archive_storage(settings: Settings) -> ArchiveStorage | None:
@@ -46,14 +44,14 @@ def archive_storage(settings: Settings) -> ArchiveStorage | None:
     return None if settings.archive is None else FolderStorage(Path(settings.archive).expanduser().absolute())
 
 
-async def open_archived_candles(settings: Settings, pool: Pool) -> ArchivedCandles:
-    """Return the archived candles for queries; raises `ArchiveNotSet`.
+async def open_archives(settings: Settings, pool: Pool) -> Archives:
+    """Return what is archived, for queries; raises `ArchiveNotSet`.
 
     If the settings name no archive, what other nodes archive later can't be read.
     """
     storage = archive_storage(settings)
     if storage is not None:
-        return ArchivedCandles(storage)
+        return Archives.of(storage)
     driver = await acquire(pool, _ACQUIRE_SECONDS)
     try:
         files = len(await Manifest(Connection(driver)).readable_files(NEEDED))
@@ -61,7 +59,7 @@ async def open_archived_candles(settings: Settings, pool: Pool) -> ArchivedCandl
         await release(pool, driver)
     if files:
         raise ArchiveNotSet(files)
-    return ArchivedCandles()
+    return Archives()
 
 
 @asynccontextmanager
@@ -88,9 +86,9 @@ async def archive_hourly(archiver: "Archiver", clock: Clock, retention_months: i
         except ArchiveBusy:
             log.debug("another node archives")
         except Unavailable as error:
-            log.warning("candles could not be archived: %s", error.message)
+            log.warning("old months could not be archived: %s", error.message)
             await asyncio.sleep(RETRY_SECONDS)
             continue
         except Exception:
-            log.exception("candles could not be archived; it is tried again in an hour")
+            log.exception("old months could not be archived; it is tried again in an hour")
         await asyncio.sleep(HOUR_SECONDS)

@@ -15,12 +15,12 @@ from domain.ports.cache import Cache
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import is_up_to_date, migrate
 from infra.postgres.pool import Pool, close_pool, connect, connection_error_reason, create_pool, display_address
 from infra.postgres.server.embedded import EmbeddedPostgres
-from infra.runtime.archive import archiver_of, open_archived_candles
+from infra.runtime.archive import archiver_of, open_archives
 from infra.runtime.data_dir import DataDir
 from infra.setting_types import decode_secret_key
 from infra.settings import Role, Settings
@@ -51,7 +51,7 @@ class Backends:
     bus: MessageBus
     clock: Clock
     ids: IdGenerator
-    archive: ArchivedCandles
+    archives: Archives
     archiver: "Archiver | None" = None
 
 
@@ -131,8 +131,8 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
             raise SchemaOutdated
         lease_pool = await create_pool(dsn, init_size=1, max_size=LEASE_CONNECTIONS)
         stack.push_async_callback(close_pool, lease_pool)
-        archive = await open_archived_candles(settings, pool)
-        database = PostgresDatabase(pool, bus, clock, archive=archive)
+        archives = await open_archives(settings, pool)
+        database = PostgresDatabase(pool, bus, clock, archives=archives)
         lease_database = PostgresDatabase(lease_pool, bus, clock)
         stack.push_async_callback(database.close)
         if settings.database_url is None:
@@ -144,7 +144,7 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         archiver = (
             await stack.enter_async_context(archiver_of(settings, dsn)) if Role.WORKER in settings.roles else None
         )
-        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archive, archiver)
+        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archives, archiver)
 
 
 async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.clock import SystemClock
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.migrate import is_up_to_date, migrate
 from infra.postgres.pool import Pool, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
-from infra.runtime.archive import open_archived_candles
+from infra.runtime.archive import open_archives
 from infra.runtime.backends import SchemaOutdated, database, wait_for_database
 from infra.runtime.data_dir import DataDir, DataDirInUse
 from infra.runtime.errors import StartupError
@@ -50,9 +50,9 @@ class CommandResources:
             await asyncio.sleep(_POLL_SECONDS)
         return pool
 
-    async def archived_candles(self, pool: Pool) -> ArchivedCandles:
-        """Return the archived candles for queries; raises `ArchiveNotSet`."""
-        return await open_archived_candles(self.settings, pool)
+    async def archives(self, pool: Pool) -> Archives:
+        """Return what is archived, for queries; raises `ArchiveNotSet`."""
+        return await open_archives(self.settings, pool)
 
     async def venues(self, name: str) -> Venues:
         """Return the venues that the settings name; a sandbox is only started if it is `name`."""

@@ -190,7 +190,7 @@ def _research_runner(container: Container, pool: ProcessPool, name: str, setting
 def _optimization_runner(container: Container, name: str) -> JobRunner:
     """Return the runner of jobs that wait for trials: they compute nothing, so there may be many."""
     backends = container.backends
-    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool, backends.archive))
+    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool, backends.archives.candles))
     handler = OptimizationHandler(backends.database, backends.bus, candles.prepare)
     options = RunnerOptions(slots=OPTIMIZATIONS)
     return JobRunner(backends.database, backends.bus, backends.clock, name, [handler], options, container.work_counts)
@@ -199,7 +199,7 @@ def _optimization_runner(container: Container, name: str) -> JobRunner:
 def _trial_runner(container: Container, pool: ProcessPool, name: str, settings: Settings) -> TrialRunner:
     """Return what runs trials here, of optimizations whose jobs may be other nodes'."""
     backends = container.backends
-    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool, backends.archive))
+    candles = OptimizationCandles(_candles(container), PostgresBars(backends.pool, backends.archives.candles))
     options = TrialOptions(slots=settings.worker_processes)
     return TrialRunner(
         backends.database, backends.bus, TpeSampler(), candles.read, pool, name, options, container.work_counts
@@ -251,7 +251,7 @@ def _candles(container: Container) -> CandleLoader:
     backends, venues = container.backends, container.venues
     return CandleLoader(
         backends.database,
-        PostgresBars(backends.pool, backends.archive),
+        PostgresBars(backends.pool, backends.archives.candles),
         lambda venue: None if venues.get(venue) is None else venues.public(venue),
         backends.clock,
     )

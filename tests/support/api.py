@@ -25,7 +25,7 @@ from infra.outgoing.addresses import AddressGuard
 from infra.outgoing.http import OutgoingHttp
 from infra.outgoing.telegram import TelegramSender
 from infra.outgoing.webhook import WebhookSender
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.database import PostgresDatabase, PostgresTransaction
 from infra.runtime.backends import Backends
 from infra.runtime.container import build_container, build_services
@@ -224,7 +224,7 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
         await transaction.market_data.save_markets([a_market()])
     hub = MarketDataHub(harness.bus, cache, database, harness.clock)
     await hub.start()
-    base = Backends(harness.pool, database, database, cache, harness.bus, harness.clock, harness.ids, ArchivedCandles())
+    base = Backends(harness.pool, database, database, cache, harness.bus, harness.clock, harness.ids, Archives())
     facts = EngineInfo("0", datetime.now(UTC), _healthy)
     http = OutgoingHttp(AddressGuard(["127.0.0.0/8"]))
     nobody = "http://127.0.0.1:1"

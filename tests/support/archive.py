@@ -11,8 +11,8 @@ from domain.model.reports import Span
 from domain.model.volume import Bins
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.archive.archiver import Archiver
+from infra.postgres.archive.archives import Archives
 from infra.postgres.candle_series import PostgresBars
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
@@ -70,8 +70,10 @@ class Reader:
 
 def reader(pool: Pool, storage: Any) -> Reader:
     """Return a reader that reads the manifest each time."""
-    archive = ArchivedCandles(storage, monotonic=_Hours())
-    return Reader(PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archive=archive), PostgresBars(pool, archive))
+    archives = Archives.of(storage, monotonic=_Hours())
+    return Reader(
+        PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archives=archives), PostgresBars(pool, archives.candles)
+    )
 
 
 def archiver(pool: Pool, storage: Any, **options: Any) -> Archiver:

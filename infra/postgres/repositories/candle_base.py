@@ -1,13 +1,13 @@
 """The base of repositories that read candles, stored and archived."""
 
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 
 
 class CandleRepository(Repository):
-    """SQL that reads candles; without an archive, what is archived can't be read, rather than be left out."""
+    """SQL that reads candles; without archives, what is archived can't be read, rather than be left out."""
 
-    def __init__(self, connection: Connection, archive: ArchivedCandles | None = None) -> None:
+    def __init__(self, connection: Connection, archives: Archives | None = None) -> None:
         super().__init__(connection)
-        self._archive = archive or ArchivedCandles()
+        self._archives = archives or Archives()

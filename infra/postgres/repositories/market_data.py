@@ -56,7 +56,7 @@ class PostgresMarketData(CandleRepository):
 
     async def insert_candles(self, candles: Sequence[Candle]) -> None:
         """Store candles built here; a stored candle stays, since it may be the venue's own or made of more trades."""
-        candles = await self._archive.without_archived(self._connection, candles)
+        candles = await self._archives.candles.without_archived(self._connection, candles)
         await self._save_candles(INSERT_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
@@ -70,7 +70,7 @@ class PostgresMarketData(CandleRepository):
         ]
         rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), page)
         if await self._may_lack_archived(market, page, rows):
-            archived = await self._archive.page(self._connection, market, timeframe, page)
+            archived = await self._archives.candles.page(self._connection, market, timeframe, page)
             rows = _merged(rows, archived, page)
         return [
             Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
@@ -84,7 +84,7 @@ class PostgresMarketData(CandleRepository):
         gaps = [(row["ended"], row["opened"]) for row in await self._connection.fetch(CANDLE_GAPS, *arguments)]
         if not gaps:
             return gaps
-        frames = await self._archive.frames(self._connection, market, timeframe, gaps[0][0], gaps[-1][1])
+        frames = await self._archives.candles.frames(self._connection, market, timeframe, gaps[0][0], gaps[-1][1])
         return without_covered(gaps, frames, timeframe.duration)
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
@@ -159,7 +159,7 @@ class PostgresMarketData(CandleRepository):
 
     async def _may_lack_archived(self, market: MarketSymbol, page: TimeKeysetPage, rows: list[Any]) -> bool:
         """Return whether archived candles may belong into a page of stored ones."""
-        last = await self._archive.last(self._connection, market)
+        last = await self._archives.candles.last(self._connection, market)
         if last is None:
             return False
         if page.backwards and len(rows) >= page.limit:

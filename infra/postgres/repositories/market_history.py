@@ -109,7 +109,7 @@ class PostgresMarketHistory(CandleRepository):
     ) -> tuple[str, tuple[object, ...]]:
         """Return a statement of minute candles that reads archived ones as well, and its arguments."""
         arguments = (str(market), start, end, *others)
-        archived = await self._archive.rows(self._connection, market, [Timeframe.M1], start, end)
+        archived = await self._archives.candles.rows(self._connection, market, [Timeframe.M1], start, end)
         return archived.merged(text, arguments)
 
     async def _volumes(self, text: str, *arguments: object) -> list[BinVolume]:

@@ -96,7 +96,7 @@ class PostgresPrices(CandleRepository):
         }
         for market, moment in await self._perhaps_archived(moments, found):
             await asyncio.sleep(0)  # others get their turn, though all files may be in memory
-            archived = await self._archive.last_close(self._connection, market, moment, oldest)
+            archived = await self._archives.candles.last_close(self._connection, market, moment, oldest)
             # Of equal ones the stored one counts: it is a correction.
             if (last := later(found.get((market, moment)), archived)) is not None:
                 found[market, moment] = last
@@ -125,16 +125,16 @@ class PostgresPrices(CandleRepository):
         )
         rows = await self._connection.fetch(EXTREMES, *given)
         stored = {row["place"]: Extremes(row["high"], row["low"]) for row in rows}
-        return widest(stored, await archived_extremes(self._connection, self._archive, spans, timeframes))
+        return widest(stored, await archived_extremes(self._connection, self._archives.candles, spans, timeframes))
 
     async def _archived(
         self, market: MarketSymbol, timeframes: Sequence[Timeframe], start: datetime, end: datetime
     ) -> ArchivedRows:
-        return await self._archive.rows(self._connection, market, timeframes, start, end)
+        return await self._archives.candles.rows(self._connection, market, timeframes, start, end)
 
     async def _archived_markets(self, markets: Sequence[MarketSymbol], before: datetime) -> set[MarketSymbol]:
         """Return the markets with archived candles that open before a time."""
-        firsts = {market: await self._archive.first(self._connection, market) for market in markets}
+        firsts = {market: await self._archives.candles.first(self._connection, market) for market in markets}
         return {market for market, first in firsts.items() if first is not None and first < before}
 
     async def _perhaps_archived(
@@ -146,7 +146,7 @@ class PostgresPrices(CandleRepository):
         """
         perhaps = []
         for market, moment in sorted(set(moments)):
-            last, stored = await self._archive.last(self._connection, market), found.get((market, moment))
+            last, stored = await self._archives.candles.last(self._connection, market), found.get((market, moment))
             if last is not None and (stored is None or stored.closed <= last + _LONGEST):
                 perhaps.append((market, moment))
         return perhaps

@@ -104,7 +104,7 @@ async def test_a_reader_that_knows_an_older_manifest_lacks_nothing(
     expected = await answers(known)
     archive = known.bars._archive  # its clock stands still from now on
     assert archive is not None
-    archive._monotonic = lambda: 0.0  # as above
+    archive._files._monotonic = lambda: 0.0  # as above
     await archiver(pool, storage).run(APRIL)
     assert await _rows(pool) == 0
     assert await answers(known) == expected

@@ -11,7 +11,7 @@ from domain.model.markets import Timeframe
 from domain.model.orders import OrderStatus
 from domain.ports.lists import Owner, PositionFilter
 from domain.ports.orders import OrderFilter
-from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archives import Archives
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.channels import PostgresChannels
 from infra.postgres.repositories.event_log import PostgresEventLog
@@ -145,9 +145,9 @@ async def test_the_open_position_somewhere(explaining: Explaining, world: World)
 
 
 async def test_the_newest_candles(explaining: Explaining) -> None:
-    archive = ArchivedCandles()
-    await archive.last(explaining, BTC)  # it asks for the list of files first
-    await PostgresMarketData(explaining, archive).candles(BTC, Timeframe.M1, TimeKeysetPage(500, backwards=True))
+    archives = Archives()
+    await archives.candles.last(explaining, BTC)  # it asks for the list of files first
+    await PostgresMarketData(explaining, archives).candles(BTC, Timeframe.M1, TimeKeysetPage(500, backwards=True))
     assert explaining.used("_pkey"), explaining.plan
     assert "Sort" not in explaining.plan
 

@@ -1,0 +1,21 @@
+"""What is archived of each table, for the queries of one node."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from domain.ports.archive import ArchiveStorage
+from infra.postgres.archive.archived_candles import ArchivedCandles
+
+
+@dataclass(frozen=True, slots=True)
+class Archives:
+    """The archived rows of each table; made of nothing, what is archived can't be read, rather than be left out."""
+
+    candles: ArchivedCandles = field(default_factory=ArchivedCandles)
+
+    @classmethod
+    def of(cls, storage: ArchiveStorage | None, monotonic: Callable[[], float] = time.monotonic) -> Self:
+        """Return what reads the files of a storage."""
+        return cls(ArchivedCandles(storage, monotonic))
