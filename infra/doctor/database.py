@@ -12,8 +12,9 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from infra.doctor.findings import Finding, error, ok, warning
 from infra.postgres.connection import Connection, terminate
+from infra.postgres.hosts import PrimaryConnector, display_address
 from infra.postgres.migrate import DatabaseIsNewer, head, present_revision
-from infra.postgres.pool import connection_error_reason, display_address, session_attributes
+from infra.postgres.pool import connection_error_reason
 from infra.runtime.backends import LEASE_CONNECTIONS
 from infra.settings import Settings
 
@@ -52,11 +53,9 @@ async def reached_database(dsn: str, limit_seconds: float) -> AsyncGenerator[Con
     """Give a connection on which no statement takes longer than the limit; raises `NoDatabase`."""
     where = display_address(dsn)
     try:
-        driver = await asyncpg.connect(
-            dsn,
+        driver = await PrimaryConnector(dsn).connect(
             timeout=limit_seconds,
             command_timeout=limit_seconds,
-            target_session_attrs=session_attributes(dsn),
             server_settings={"application_name": "r3edge doctor"},
         )
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:

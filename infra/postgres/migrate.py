@@ -6,12 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asyncpg
-
 from domain.core.errors import Unavailable
 from infra.postgres.connection import Connection, translate_driver_errors
+from infra.postgres.hosts import PrimaryConnector
 from infra.postgres.partitions import ensure_partitions
-from infra.postgres.pool import Pool, connect, session_attributes
+from infra.postgres.pool import Pool, connect
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection as SqlAlchemyConnection
@@ -108,11 +107,11 @@ async def upgrade(dsn: str, revision: str = "head") -> list[str]:
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415  # as above
     from sqlalchemy.pool import NullPool  # noqa: PLC0415  # as above
 
-    # SQLAlchemy doesn't read DSNs of several hosts; asyncpg does.
+    # SQLAlchemy doesn't read DSNs of several hosts; our connector does.
     engine = create_async_engine(
         "postgresql+asyncpg://",
         poolclass=NullPool,
-        async_creator=lambda: asyncpg.connect(dsn, timeout=10, target_session_attrs=session_attributes(dsn)),
+        async_creator=PrimaryConnector(dsn).connect,
     )
     try:
         async with engine.begin() as connection:

@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, TypeAlias
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
-from asyncpg.connect_utils import SessionAttribute
 
 from infra.postgres.connection import DriverConnection, translate_driver_errors
+from infra.postgres.hosts import PrimaryConnector, Session
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -21,7 +20,6 @@ log = logging.getLogger(__name__)
 CLOSE_SECONDS = 15.0
 """How long a connection may be in use when its pool is closed: longer than any statement of a node takes."""
 
-_DEFAULT_PORT = "5432"
 _JSONB_VERSION = b"\x01"
 """The first byte of the binary form of jsonb (PostgreSQL, `jsonb_recv`)."""
 _FIRST_OWN_OID = 16_384
@@ -65,25 +63,28 @@ async def create_pool(
 ) -> Pool:
     """Return an open pool; raises `Unavailable` if no server of the DSN answers.
 
-    Several hosts (`postgres://u@h1:p1,h2:p2/db`) are tried in turn for the one that takes writes, unless the DSN has a
-    `target_session_attrs` of its own. `numeric` comes as Decimal, `timestamptz` as aware UTC datetime, `uuid` as UUID,
-    and `jsonb` goes in and comes out as bytes of JSON.
+    Of several hosts (`postgres://u@h1:p1,h2:p2/db`) the one that takes writes is used, see `PrimaryConnector`; when
+    that is another one than before, connections to the former are replaced before their next use. `numeric` comes as
+    Decimal, `timestamptz` as aware UTC datetime, `uuid` as UUID, and `jsonb` goes in and comes out as bytes of JSON.
     """
+    connector = PrimaryConnector(dsn)
     with translate_driver_errors():
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             dsn,
+            connect=connector.connect,
             init_size=init_size,
             # None: the pool logs a traceback for each failed attempt to keep a minimum while the server is away.
             min_size=0,
             max_size=max_size,
             timeout=connect_timeout_seconds,
             command_timeout=command_timeout_seconds,
-            target_session_attrs=session_attributes(dsn),
             server_settings=_server_settings(application_name),
             connection_class=_PooledConnection,
             init=_set_codecs,
             reset=_reset_connection,
         )
+    connector.moved = pool.expire_connections
+    return pool
 
 
 async def close_pool(pool: Pool, within_seconds: float = CLOSE_SECONDS) -> None:
@@ -95,24 +96,10 @@ async def close_pool(pool: Pool, within_seconds: float = CLOSE_SECONDS) -> None:
         log.warning("connections to the database were closed while they were in use: %g s are over", within_seconds)
 
 
-async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(dsn: str) -> Session:
     """Return one connection, outside of any pool; raises `Unavailable` if no server of the DSN answers."""
     with translate_driver_errors():
-        return await asyncpg.connect(dsn, timeout=10, target_session_attrs=session_attributes(dsn))
-
-
-def session_attributes(dsn: str) -> SessionAttribute | None:
-    """Return which of several hosts to connect to: the one that takes writes, unless the DSN has its own choice."""
-    return None if "target_session_attrs" in parse_qs(urlsplit(dsn).query) else SessionAttribute.read_write
-
-
-def display_address(dsn: str) -> str:
-    """Return `host:port[,host:port…]/database` of a DSN for messages, without its user and password."""
-    parts = urlsplit(dsn)
-    query = parse_qs(parts.query)
-    hosts = parts.netloc.rpartition("@")[2] or ",".join(query.get("host", ["localhost"]))
-    shown = ",".join(host if _has_port(host) else f"{host}:{_DEFAULT_PORT}" for host in hosts.split(","))
-    return shown + parts.path
+        return await PrimaryConnector(dsn).connect()
 
 
 def connection_error_reason(error: BaseException | None) -> str:
@@ -160,7 +147,3 @@ async def _reset_connection(connection: DriverConnection) -> None:
     """
     if connection.is_in_transaction():
         connection.terminate()
-
-
-def _has_port(host: str) -> bool:
-    return host.rpartition(":")[2].isdecimal() and not host.endswith("]")

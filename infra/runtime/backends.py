@@ -17,8 +17,9 @@ from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.postgres.archive.archives import Archives
 from infra.postgres.database import PostgresDatabase
+from infra.postgres.hosts import display_address
 from infra.postgres.migrate import is_up_to_date, migrate
-from infra.postgres.pool import Pool, close_pool, connect, connection_error_reason, create_pool, display_address
+from infra.postgres.pool import Pool, close_pool, connect, connection_error_reason, create_pool
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.archive import archiver_of, open_archives
 from infra.runtime.data_dir import DataDir

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from infra.listening import listen_error
+from infra.postgres.hosts import display_address
 from infra.postgres.migrate import head
-from infra.postgres.pool import display_address
 from infra.sandbox.process import CannotListen, open_listener
 from infra.sandbox.state.state_folder import FolderUnusableError, StateFolder
 from tests.support.engine import PROGRAM, engine_environment, run_program
