@@ -1,4 +1,4 @@
-"""Where `r3edge` and `r3edge-faults` begin: loaded at once, so that Ctrl-C ends the loading of the rest too."""
+"""Where `r3edge`, `r3edge-faults` and `r3edge-drill` begin, loaded at once: Ctrl-C ends the loading of the rest."""
 
 from infra.cli.exit_codes import INTERRUPTED
 
@@ -16,8 +16,18 @@ def r3edge() -> None:
 def r3edge_faults() -> None:
     """Run the command line `r3edge-faults`; Ctrl-C ends it without a traceback."""
     try:
-        from infra.cli.faults import main  # noqa: PLC0415  # as above
+        from infra.cli.checkout_program import FAULTS, run_checkout_program  # noqa: PLC0415  # as above
 
-        main()
+        run_checkout_program("r3edge-faults", FAULTS)
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
+
+
+def r3edge_drill() -> None:
+    """Run the command line `r3edge-drill`; Ctrl-C ends it without a traceback."""
+    try:
+        from infra.cli.checkout_program import DRILL, run_checkout_program  # noqa: PLC0415  # as above
+
+        run_checkout_program("r3edge-drill", DRILL)
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None

@@ -1,7 +1,6 @@
 """Two engines on one database, one Hazelcast member and one sandbox: either one may die, and so may Hazelcast."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +14,7 @@ import pytest
 from tests.e2e.test_bad_sockets import closing_code
 from tests.faults.test_kill_nine import settled
 from tests.faults.test_lost_parts import fills_again
+from tests.support.cluster import cluster_settings
 from tests.support.engine import Engine
 from tests.support.graphql_client import Client, initialise, receive
 from tests.support.hazelcast import Member
@@ -42,14 +42,7 @@ async def cluster(folder: Path, dsn: str, roles: tuple[str, str]) -> AsyncIterat
     await asyncio.to_thread(member.start)
     try:
         async with running_sandbox(folder / "sandbox", seed=4) as sandbox:
-            settings = {
-                "R3EDGE_DATABASE_URL": dsn,
-                "R3EDGE_HAZELCAST_MEMBERS": member.address,
-                "R3EDGE_HAZELCAST_CLUSTER": member.cluster_name,
-                "R3EDGE_SANDBOX_URL": sandbox.url,
-                "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token,
-                "R3EDGE_SECRET_KEY": base64.b64encode(bytes(range(32))).decode(),
-            }
+            settings = cluster_settings(dsn, [member.address], member.cluster_name, sandbox.url, sandbox.admin_token)
             nodes = tuple(
                 Engine(folder / name, settings={**settings, "R3EDGE_ROLES": of}, is_forked=True)
                 for name, of in zip("ab", roles, strict=True)

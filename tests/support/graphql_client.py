@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,16 +19,24 @@ MOST_WAITS = 10
 class Client:
     """All requests under one token, or as an anonymous client."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        answer_seconds: float = ANSWER_SECONDS,
+        socket_options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.url = url
         self.token = token
+        self._answer_seconds = answer_seconds
+        self._socket_options = dict(socket_options or {})
 
     async def raw(self, document: str, **variables: Any) -> dict[str, Any]:
         """Return the whole answer; the server is never at fault, but what it stands on may be away for a while."""
         headers = {"accept": "application/json"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
-        async with http_client(timeout=ANSWER_SECONDS) as client:
+        async with http_client(timeout=self._answer_seconds) as client:
             response = await client.post(
                 self.url, content=json.dumps({"query": document, "variables": variables}),
                 headers={**headers, "content-type": "application/json"},
@@ -84,7 +92,8 @@ class Client:
 
     def socket(self, **options: Any) -> connect:
         """Return a WebSocket, to be entered, on which nothing has been sent."""
-        settings = {"subprotocols": ["graphql-transport-ws"], "max_size": 2**22, "compression": None, **options}
+        settings = {"subprotocols": ["graphql-transport-ws"], "max_size": 2**22, "compression": None}
+        settings |= {**self._socket_options, **options}
         return connect(self.url.replace("http", "ws", 1), **settings)
 
 

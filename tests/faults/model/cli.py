@@ -9,7 +9,6 @@ import asyncio
 import itertools
 import json
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,8 +23,8 @@ from rich.table import Table
 
 from tests.faults.model.run import RunResult, run_seed
 from tests.faults.model.world import World
+from tests.support.campaigns import keep_folder, present_commit
 from tests.support.compiled_modules import keep_compiled_modules
-from tests.support.engine import ROOT
 from tests.support.run_folder import new_folder, run_folder
 
 _RUNS_A_WORLD = 20
@@ -63,7 +62,7 @@ def faults(
 
 async def _run_all(folder: Path, seeds: list[int], engines: int, nodes: int, deadline: float) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    origin = {"commit": _commit(), "nodes": nodes}
+    origin = {"commit": present_commit(), "nodes": nodes}
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=_console) as progress:
         bar = progress.add_task("0 violations", total=len(seeds))
         left = iter(seeds)
@@ -98,8 +97,7 @@ class _Campaign:
             violated = await self._run_world(place, itertools.chain([first], self.left))
             if violated:
                 kept = self.folder / f"seed-{violated}"
-                sockets = shutil.ignore_patterns("*.sock*", "*.s.PGSQL*")
-                shutil.copytree(place, kept, dirs_exist_ok=True, ignore=sockets)
+                keep_folder(place, kept)
             shutil.rmtree(place, ignore_errors=True)
 
     async def _run_world(self, place: Path, seeds: Iterator[int]) -> int:
@@ -122,12 +120,6 @@ class _Campaign:
                     result = replace(result, violations=[*result.violations, f"it doesn't end cleanly: {error}"])
                     self.report(result)
         return result.seed if result is not None and result.violations else 0
-
-
-def _commit() -> str:
-    """Return which commit is tested, marked where files differ from it; empty outside of a checkout."""
-    command = ("git", "describe", "--always", "--dirty", "--exclude", "*")
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _results(folder: Path) -> list[dict[str, Any]]:

@@ -10,17 +10,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tests.faults.model.comparison import compare
+from tests.faults.model.entry import enter
 from tests.faults.model.injection import strike
 from tests.faults.model.operations import Operator
 from tests.faults.model.plan import ACCOUNTS, Plan, plan_of
-from tests.faults.model.remaining import remaining
 from tests.faults.model.settlement import settle
-from tests.faults.model.trader import Trader, new_user
+from tests.faults.model.trader import new_user
 from tests.faults.model.world import World
-from tests.support.waiting import read_until
-
-_ENTRY_CANDLES = 3
-_ENTRY_SECONDS = 30
 
 _AT_ONCE = 3
 """How many operations are under way at once; a fault strikes when all before it have begun."""
@@ -57,7 +53,7 @@ async def run_seed(world: World, seed: int) -> RunResult:
         with _timed(phases, "users"):
             traders = await asyncio.gather(*(new_user(world, number) for number in range(ACCOUNTS)))
         with _timed(phases, "entry"):
-            await _enter(world, traders)
+            await enter(world, traders)
         with _timed(phases, "operations"):
             await _carry_out(world, plan, Operator(world.venue, traders, seed))
         with _timed(phases, "end"):
@@ -92,29 +88,6 @@ def _timed(phases: dict[str, float], name: str) -> Iterator[None]:
         yield
     finally:
         phases[name] = round(time.monotonic() - started, 1)
-
-
-async def _enter(world: World, traders: list[Trader]) -> None:
-    """Let a candle close, so that each trading session enters: faults are to find positions to protect.
-
-    Where a busy machine rightly didn't send an entry in time, the session enters at a later candle.
-    """
-    for trader in traders:
-        await read_until(trader.sessions, _all_run, "the trading session runs")
-
-    async def without_position() -> list[str]:
-        return [trader.session for trader in traders if not await trader.open_positions()]
-
-    for _ in range(_ENTRY_CANDLES):
-        await world.venue.next_minute()
-        left = await remaining(without_position, _ENTRY_SECONDS)
-        if not left:
-            return
-    raise AssertionError(f"trading sessions that haven't entered at {_ENTRY_CANDLES} candles: {left}")
-
-
-def _all_run(sessions: list[dict[str, Any]]) -> bool:
-    return all(session["status"] == "RUNNING" for session in sessions)
 
 
 async def _carry_out(world: World, plan: Plan, operator: Operator) -> None:

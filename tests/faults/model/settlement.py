@@ -7,8 +7,8 @@ from typing import Any
 from tests.faults.model.exits import unasked_exits
 from tests.faults.model.operations import CANCEL_ALL, RESUME, STOP_SESSION
 from tests.faults.model.remaining import Violations, name_of, remaining
+from tests.faults.model.stage import Stage
 from tests.faults.model.trader import Trader
-from tests.faults.model.world import World
 from tests.support.trader_client import FINAL
 
 DOUBT_SECONDS = 60
@@ -20,14 +20,14 @@ _PROTECTIVE = frozenset({"EXIT", "STOP_LOSS", "TAKE_PROFIT", "TRAILING_STOP", "C
 _CRASH_PERCENT = 7
 
 
-async def settle(world: World, traders: list[Trader]) -> Violations:
+async def settle(stage: Stage, traders: list[Trader]) -> Violations:
     """Take the faults back, then let the prices fall through all stops, stop the sessions and cancel what is active."""
-    await world.heal()
+    await stage.heal()
     found = await _each(traders, _decided)
     found += await _each(traders, _obeys_its_halt)
     for trader in traders:
         await trader.insist(RESUME, id=trader.account)
-    found += await _crash_the_price(world, traders)
+    found += await _crash_the_price(stage, traders)
     found += await _each(traders, _acts_on_its_signals)
     found += await _each(traders, unasked_exits)
     found += await _each(traders, _stops)
@@ -60,14 +60,14 @@ async def _obeys_its_halt(trader: Trader) -> Violations:
     return [f"active under a halt that cancels: {left}"] if left else []
 
 
-async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
+async def _crash_the_price(stage: Stage, traders: list[Trader]) -> Violations:
     """Let the price fall below every stop.
 
     That must close each position of a session that hasn't stopped, and all that another protection is for. A position
     that is opened afterwards has stops of its own.
     """
     known = {trader.account: {position["id"] for position in await trader.open_positions()} for trader in traders}
-    await world.venue.move_price(f"{await world.venue.price() * (1 - _CRASH_PERCENT / 100):.2f}")
+    await stage.venue.move_price(f"{await stage.venue.price() * (1 - _CRASH_PERCENT / 100):.2f}")
 
     async def check(trader: Trader) -> Violations:
         async def still_open() -> list[Any]:
@@ -79,7 +79,7 @@ async def _crash_the_price(world: World, traders: list[Trader]) -> Violations:
         return [f"open {EXIT_SECONDS} s after its stop-loss was reached: {left}; {sessions}"] if left else []
 
     found = await _each(traders, check)
-    await world.venue.move_price(f"{await world.venue.price() * (1 + _CRASH_PERCENT / 100):.2f}")
+    await stage.venue.move_price(f"{await stage.venue.price() * (1 + _CRASH_PERCENT / 100):.2f}")
     return found
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.faults.model.stage import Stage
 from tests.faults.model.venue import VenueKey
-from tests.faults.model.world import World
 from tests.support.graphql_client import Client
 from tests.support.http_client import http_client
 from tests.support.trader_client import CREATE_STRATEGY, MARKET, START_SESSION, TraderClient, new_trader
@@ -172,15 +172,15 @@ class Trader:
         return {row["currency"]: (row["total"], row["free"]) for row in rows if float(row["total"])}
 
 
-async def new_user(world: World, number: int) -> Trader:
+async def new_user(stage: Stage, number: int) -> Trader:
     """Register a user with a paper account, and start a trading session that enters at each candle's close.
 
     That of the first user enters once, and its protection rests at the venue. That of the second enters in a ladder,
     and the engine protects it. Both can be signalled by a webhook.
     """
-    client = await new_trader(world.nodes[0].engine.client(), USDT=USDT, BTC=BTC)
-    clients = itertools.cycle([node.engine.client(client.client.token) for node in world.nodes])
-    trader = Trader(client, clients, await world.venue.key_of(_raw_id(client.account)), await client.head())
+    client = await new_trader(stage.clients()[0], USDT=USDT, BTC=BTC)
+    clients = itertools.cycle(stage.clients(client.client.token))
+    trader = Trader(client, clients, await stage.venue.key_of(_raw_id(client.account)), await client.head())
     limited = await trader.insist(LIMIT_LOSSES, id=client.account, input={"risk": _LOSS_LIMITS})
     assert limited["errors"] == [], limited
     definition = {

@@ -4,7 +4,6 @@ They outlive a run; each run has users and accounts of its own.
 """
 
 import asyncio
-import base64
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -15,6 +14,8 @@ from infra.postgres.server.embedded import EmbeddedPostgres
 from tests.faults.model.node import Node
 from tests.faults.model.plan import CrashStep
 from tests.faults.model.venue import Venue
+from tests.support.cluster import cluster_settings
+from tests.support.graphql_client import Client
 from tests.support.hazelcast import Member
 from tests.support.postgres import copy_migrated_cluster
 
@@ -41,11 +42,11 @@ class World:
         self.folder.mkdir(parents=True, exist_ok=True)
         await self.venue.start()
         self._stack.push_async_callback(self.venue.close)
+        await asyncio.to_thread(copy_migrated_cluster, self._postgres_folder)
         sandbox = self.venue.sandbox
         settings = {"R3EDGE_SANDBOX_URL": sandbox.url, "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token}
-        await asyncio.to_thread(copy_migrated_cluster, self._postgres_folder)
         if self._count > 1:
-            settings |= await self._start_shared()
+            settings = await self._start_shared()
         down_seconds = _ALONE_SECONDS if self._count == 1 else _TAKEN_OVER_SECONDS
         self.nodes = tuple(
             Node(self.folder / f"node{number}", settings, down_seconds, self._spare_the_others)
@@ -67,6 +68,10 @@ class World:
         finally:
             for node in self.nodes:
                 node.engine.clean_up()
+
+    def clients(self, token: str | None = None) -> list[Client]:
+        """Return a client of each node."""
+        return [node.engine.client(token) for node in self.nodes]
 
     # ---- what strikes it
 
@@ -108,12 +113,8 @@ class World:
         self._member = Member(self.folder)
         await asyncio.to_thread(self._member.start)
         self._stack.callback(self._member.kill)
-        return {
-            "R3EDGE_DATABASE_URL": postgres.dsn,
-            "R3EDGE_HAZELCAST_MEMBERS": self._member.address,
-            "R3EDGE_HAZELCAST_CLUSTER": self._member.cluster_name,
-            "R3EDGE_SECRET_KEY": base64.b64encode(bytes(range(32))).decode(),
-        }
+        member, sandbox = self._member, self.venue.sandbox
+        return cluster_settings(postgres.dsn, [member.address], member.cluster_name, sandbox.url, sandbox.admin_token)
 
     def _spare_the_others(self) -> None:
         """Once one node has crashed at a step, none of the others is to crash there."""

@@ -29,8 +29,9 @@ def test_ctrl_c_while_a_command_is_loaded_ends_it_quietly(tmp_path: Path, argume
     _assert_ends_quietly(tmp_path, "r3edge", arguments, library)
 
 
-def test_ctrl_c_while_the_model_test_is_loaded_ends_it_quietly(tmp_path: Path) -> None:
-    _assert_ends_quietly(tmp_path, "r3edge-faults", [], "rich")
+@pytest.mark.parametrize("program", ["r3edge-faults", "r3edge-drill"])
+def test_ctrl_c_while_a_test_program_is_loaded_ends_it_quietly(tmp_path: Path, program: str) -> None:
+    _assert_ends_quietly(tmp_path, program, [], "rich")
 
 
 def _assert_ends_quietly(folder: Path, program: str, arguments: list[str], library: str) -> None:

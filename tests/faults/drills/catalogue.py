@@ -1,0 +1,60 @@
+"""All drills by name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tests.faults.drills import faults
+from tests.faults.drills.faults import Fault
+from tests.faults.drills.topology import EVERY_ROLE, Topology, around
+
+TWO_NODES = Topology()
+
+
+@dataclass(frozen=True)
+class Drill:
+    """A fault that strikes a topology and lasts for some seconds; `what` says what breaks, and how."""
+
+    name: str
+    what: str
+    fault: Fault
+    topology: Topology = TWO_NODES
+    seconds: float = 10.0
+
+
+def _drills() -> Iterator[Drill]:
+    yield Drill("nothing", "nothing breaks: what the others are to be compared with", faults.nothing)
+    for role in EVERY_ROLE.split(","):
+        yield Drill(f"{role}-killed", f"kill -9 of a node with the role {role}", faults.node_killed(role), around(role))
+        yield Drill(f"{role}-frozen", f"SIGSTOP of a node with the role {role}", faults.node_frozen(role), around(role))
+    yield from _postgres_drills()
+    yield from _hazelcast_drills()
+    yield from _venue_drills()
+
+
+def _postgres_drills() -> Iterator[Drill]:
+    links = faults.links_to_database
+    yield Drill("postgres-killed", "kill -9 of PostgreSQL, which is started again at once", faults.postgres_killed)
+    yield Drill("postgres-frozen", "SIGSTOP of all processes of PostgreSQL", faults.postgres_frozen)
+    yield Drill("postgres-cut", "no node reaches PostgreSQL", faults.cut(links))
+    yield Drill("postgres-cut-one-node", "one of two nodes doesn't reach PostgreSQL", faults.cut(faults.first(links)))
+    yield Drill("postgres-answers-cut", "PostgreSQL hears all nodes, and none hears it", faults.answers_cut(links))
+    yield Drill("postgres-slow", "0.3 s to PostgreSQL, and as long back", faults.slow(links))
+
+
+def _hazelcast_drills() -> Iterator[Drill]:
+    links = faults.links_to_cache
+    yield Drill("hazelcast-killed", "kill -9 of all Hazelcast members, which come back empty", faults.members_killed)
+    yield Drill("hazelcast-frozen", "SIGSTOP of all Hazelcast members", faults.members_frozen)
+    yield Drill("hazelcast-cut", "no node reaches Hazelcast", faults.cut(links))
+    yield Drill("hazelcast-cut-one-node", "one of two nodes doesn't reach Hazelcast", faults.cut(faults.first(links)))
+
+
+def _venue_drills() -> Iterator[Drill]:
+    links = faults.links_to_venue
+    yield Drill("venue-cut", "no node reaches the exchange", faults.cut(links))
+    yield Drill("venue-cut-one-node", "one of two nodes doesn't reach the exchange", faults.cut(faults.first(links)))
+    yield Drill("venue-answers-cut", "the exchange gets orders, and no answer comes back", faults.answers_cut(links))
+    yield Drill("venue-slow", "0.3 s to the exchange, and as long back", faults.slow(links))
+
+
+DRILLS = {drill.name: drill for drill in _drills()}

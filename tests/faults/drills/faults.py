@@ -1,0 +1,138 @@
+"""What strikes a stage: each fault strikes at the beginning of a block, and is taken back at its end."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from tests.faults.drills.stage import DrillStage
+from tests.support.link import Link
+
+Fault = Callable[[DrillStage], AbstractAsyncContextManager[None]]
+Lines = Callable[[DrillStage], list[Link]]
+
+_SLOW_SECONDS = 0.3
+
+
+def links_to_database(stage: DrillStage) -> list[Link]:
+    """Return the lines between the nodes and PostgreSQL."""
+    return stage.database_links
+
+
+def links_to_cache(stage: DrillStage) -> list[Link]:
+    """Return the lines between the nodes and the Hazelcast members."""
+    return stage.cache_links
+
+
+def links_to_venue(stage: DrillStage) -> list[Link]:
+    """Return the lines between the nodes and the exchange."""
+    return stage.venue_links
+
+
+def first(lines: Lines) -> Lines:
+    """Return the line of the first node alone."""
+    return lambda stage: lines(stage)[:1]
+
+
+@asynccontextmanager
+async def nothing(stage: DrillStage) -> AsyncIterator[None]:
+    """Let everything be as it is."""
+    yield
+
+
+def node_killed(role: str) -> Fault:
+    """Kill the node that does most of a role's work, and start it again at the end."""
+
+    @asynccontextmanager
+    async def fault(stage: DrillStage) -> AsyncIterator[None]:
+        engine = stage.nodes[await stage.busiest(role)].engine
+        engine.kill()
+        try:
+            yield
+        finally:
+            engine.spawn()
+
+    return fault
+
+
+def node_frozen(role: str) -> Fault:
+    """Stop the process of the node that does most of a role's work, and let it go on at the end."""
+
+    @asynccontextmanager
+    async def fault(stage: DrillStage) -> AsyncIterator[None]:
+        pid = stage.nodes[await stage.busiest(role)].engine.pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    return fault
+
+
+@asynccontextmanager
+async def postgres_killed(stage: DrillStage) -> AsyncIterator[None]:
+    """Kill PostgreSQL, which its supervisor starts again."""
+    stage.kill_postgres()
+    yield
+
+
+@asynccontextmanager
+async def postgres_frozen(stage: DrillStage) -> AsyncIterator[None]:
+    """Stop all of PostgreSQL's processes."""
+    async with stage.frozen_postgres():
+        yield
+
+
+@asynccontextmanager
+async def members_killed(stage: DrillStage) -> AsyncIterator[None]:
+    """Kill all Hazelcast members, and start them again at the end, with nothing in them."""
+    for member in stage.members:
+        member.kill()
+    try:
+        yield
+    finally:
+        for member in stage.members:
+            await asyncio.to_thread(member.start)
+
+
+@asynccontextmanager
+async def members_frozen(stage: DrillStage) -> AsyncIterator[None]:
+    """Stop all Hazelcast members."""
+    for member in stage.members:
+        member.freeze()
+    try:
+        yield
+    finally:
+        for member in stage.members:
+            member.thaw()
+
+
+def cut(lines: Lines) -> Fault:
+    """Cut lines in both directions."""
+    return _on(lines, Link.cut)
+
+
+def answers_cut(lines: Lines) -> Fault:
+    """Cut what comes back over lines: what is sent arrives."""
+    return _on(lines, Link.cut_answers)
+
+
+def slow(lines: Lines) -> Fault:
+    """Hold back all that passes over lines for a while."""
+    return _on(lines, lambda link: link.slow(_SLOW_SECONDS))
+
+
+def _on(lines: Lines, strike: Callable[[Link], None]) -> Fault:
+    @asynccontextmanager
+    async def fault(stage: DrillStage) -> AsyncIterator[None]:
+        for link in lines(stage):
+            strike(link)
+        try:
+            yield
+        finally:
+            for link in lines(stage):
+                link.heal()
+
+    return fault

@@ -1,0 +1,195 @@
+"""The cluster of a drill: nodes, database, Hazelcast members and exchange, with a link on each line between them."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from domain.core.background import cancel_and_wait
+from infra.postgres.server.embedded import EmbeddedPostgres
+from tests.faults.drills.topology import Topology
+from tests.faults.model.node import Node
+from tests.faults.model.venue import Venue
+from tests.support.cluster import cluster_settings
+from tests.support.graphql_client import Client
+from tests.support.hazelcast import Member
+from tests.support.http_client import http_client
+from tests.support.link import Link
+from tests.support.postgres import copy_migrated_cluster
+
+ANSWER_SECONDS = 4.0
+"""How long users wait for an answer before they ask another node; the engine answers an order within 2 s."""
+
+SOCKET_OPTIONS = {"open_timeout": 3, "ping_interval": 1, "ping_timeout": 2, "close_timeout": 1}
+"""By which users notice within 3 s that a node doesn't answer any more."""
+
+_HELD = {
+    "trader": re.compile(r"^r3edge_accounts_traded (\d+)", re.MULTILINE),
+    "collector": re.compile(r"^r3edge_feed_state\{.*\} (1)", re.MULTILINE),
+}
+"""How much of its role's work a node has, as its metrics have it."""
+
+
+class DrillStage:
+    """All parts of one topology, which outlive a drill; each drill has users of its own.
+
+    `database_links`, `cache_links` and `venue_links` are the lines of each node, in the order of the nodes.
+    """
+
+    def __init__(self, folder: Path, topology: Topology, seed: int = 1) -> None:
+        self.folder = folder
+        self.topology = topology
+        self.venue = Venue(folder / "exchange", seed)
+        self.nodes: tuple[Node, ...] = ()
+        self.members: list[Member] = []
+        self.database_links: list[Link] = []
+        self.cache_links: list[Link] = []
+        self.venue_links: list[Link] = []
+        self.postgres_folder = folder / "postgres"
+        self._postgres = EmbeddedPostgres(self.postgres_folder)
+        self._stack = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Start everything, and return once all nodes are ready."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        await self.venue.start()
+        self._stack.push_async_callback(self.venue.close)
+        await self._start_database()
+        for number in range(self.topology.members):
+            await self._start_member(number)
+        self.nodes = tuple([await self._node(number, roles) for number, roles in enumerate(self.topology.nodes)])
+        for node in self.nodes:
+            self._stack.push_async_callback(node.close)
+        await asyncio.gather(*(node.start() for node in self.nodes))
+
+    async def close(self) -> None:
+        """End all of it; however that ends, nothing stays behind."""
+        try:
+            await self._stack.aclose()
+        finally:
+            for node in self.nodes:
+                node.engine.clean_up()
+
+    # ---- what its users need
+
+    def clients(self, token: str | None = None) -> list[Client]:
+        """Return an impatient client of each node that has the role web."""
+        nodes = zip(self.nodes, self.topology.nodes, strict=True)
+        urls = [node.engine.graphql_url for node, roles in nodes if "web" in roles.split(",")]
+        return [Client(url, token, ANSWER_SECONDS, SOCKET_OPTIONS) for url in urls]
+
+    async def heal(self) -> None:
+        """Take back what may last, and wait until everything is ready."""
+        for link in self.links:
+            link.heal()
+        await self.venue.heal()
+        for node in self.nodes:
+            await node.ready()
+
+    # ---- what a fault needs
+
+    @property
+    def links(self) -> list[Link]:
+        """All lines between the parts."""
+        return [*self.database_links, *self.cache_links, *self.venue_links]
+
+    async def busiest(self, role: str) -> int:
+        """Return the number of the node that has most of a role's work, among those with the fewest roles."""
+        numbers = [number for number, roles in enumerate(self.topology.nodes) if role in roles.split(",")]
+        fewest = min(len(self.topology.nodes[number]) for number in numbers)
+        alone = [number for number in numbers if len(self.topology.nodes[number]) == fewest]
+        loads = {number: await self._load_of(number, role) for number in alone}
+        return max(loads, key=loads.__getitem__)
+
+    def kill_postgres(self) -> None:
+        """Kill PostgreSQL; it is started again at once."""
+        with suppress(OSError, IndexError, ValueError):  # it may be starting just now
+            os.kill(self._postmaster(), signal.SIGKILL)
+
+    @asynccontextmanager
+    async def frozen_postgres(self) -> AsyncIterator[None]:
+        """Stop all processes of PostgreSQL for a block."""
+        postmaster = self._postmaster()
+        _signal([postmaster], signal.SIGSTOP)  # from now on it has no new children
+        children = _children(postmaster)
+        _signal(children, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            _signal([*children, postmaster], signal.SIGCONT)
+
+    def _postmaster(self) -> int:
+        return int((self.postgres_folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+    async def _load_of(self, number: int, role: str) -> int:
+        if role not in _HELD:
+            return 0
+        async with http_client() as client:
+            metrics = (await client.get(f"{self.nodes[number].engine.url}/metrics")).text
+        return sum(map(int, _HELD[role].findall(metrics)))
+
+    # ---- how it starts
+
+    async def _start_database(self) -> None:
+        await asyncio.to_thread(copy_migrated_cluster, self.postgres_folder)
+        await self._postgres.start()
+        self._stack.push_async_callback(self._postgres.stop)
+        keeping = asyncio.create_task(self._postgres.keep_alive())
+        self._stack.push_async_callback(cancel_and_wait, keeping)
+
+    async def _start_member(self, number: int) -> None:
+        folder = self.folder / f"member{number}"
+        folder.mkdir()
+        member = Member(folder)
+        await asyncio.to_thread(member.start)
+        self._stack.callback(member.kill)
+        self.members.append(member)
+
+    async def _node(self, number: int, roles: str) -> Node:
+        address = urlsplit(self._postgres.dsn)
+        socket = parse_qs(address.query)
+        database = await self._link(Path(socket["host"][0]) / f".s.PGSQL.{socket['port'][0]}")
+        cache = [await self._link(int(member.address.rpartition(":")[2])) for member in self.members]
+        venue = await self._link(self.venue.sandbox.port)
+        self.database_links.append(database)
+        self.cache_links += cache
+        self.venue_links.append(venue)
+        dsn = f"postgresql://{address.username}:{address.password}@127.0.0.1:{database.port}{address.path}"
+        members = [f"127.0.0.1:{link.port}" for link in cache]
+        cluster_name = self.members[0].cluster_name if self.members else ""
+        sandbox = self.venue.sandbox
+        settings = cluster_settings(
+            dsn, members, cluster_name, f"http://127.0.0.1:{venue.port}", sandbox.admin_token
+        ) | {"R3EDGE_ROLES": roles}
+        return Node(self.folder / f"node{number}", settings, 0.0, lambda: None)
+
+    async def _link(self, target: Path | int) -> Link:
+        link = Link(target)
+        await link.start()
+        self._stack.push_async_callback(link.close)
+        return link
+
+
+@asynccontextmanager
+async def running_stage(folder: Path, topology: Topology) -> AsyncIterator[DrillStage]:
+    """Run a stage for a block."""
+    stage = DrillStage(folder / "stage", topology)
+    try:
+        await stage.start()
+        yield stage
+    finally:
+        await stage.close()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _signal(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
