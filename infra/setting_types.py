@@ -95,10 +95,10 @@ def _check_network(network: str) -> str:
     return network
 
 
-def _check_recording(recording: Path) -> Path:
-    if not recording.is_file():
-        raise ValueError(f"there is no file {recording}")
-    return recording
+def _check_file(file: Path) -> Path:
+    if not file.is_file():
+        raise ValueError(f"there is no file {file}")
+    return file
 
 
 def _check_secret_key(key: SecretStr) -> SecretStr:
@@ -167,4 +167,5 @@ OidcProviders: TypeAlias = Annotated[
 MailSender: TypeAlias = Annotated[str, AfterValidator(_check_mail_sender)]
 HostNames: TypeAlias = Annotated[CommaList[str], _each(_check_host)]
 Networks: TypeAlias = Annotated[CommaList[str], _each(_check_network)]
-Recordings: TypeAlias = Annotated[CommaList[Path], _each(_check_recording)]
+Recordings: TypeAlias = Annotated[CommaList[Path], _each(_check_file)]
+ExistingFile: TypeAlias = Annotated[Path, AfterValidator(_check_file)]

@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE
+from infra.hazelcast.options import HazelcastCredentials, HazelcastOptions, HazelcastRouting, HazelcastTls
 from infra.mail_server import SmtpServer, SmtpTls, mail_address
 from infra.oidc.settings import OidcProvider
 from infra.secret_files import SUFFIX, BadSecretFile, SecretFilesSource
@@ -24,6 +25,7 @@ from infra.setting_types import (
     HIGHEST_PORT,
     CommaList,
     DatabaseUrl,
+    ExistingFile,
     HostNames,
     MailSender,
     Members,
@@ -105,6 +107,28 @@ class Settings(BaseSettings):
     )
     hazelcast_members: Members = Field((), description="host:port,…; without it cache and bus live in this process")
     hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
+    hazelcast_routing: HazelcastRouting = Field(
+        HazelcastRouting.ALL,
+        description="all (each member is connected to, at the address that it tells) or single (one of those named)",
+    )
+    hazelcast_tls: bool = Field(default=False, description="whether the members speak TLS: true or false")
+    hazelcast_ca: ExistingFile | None = Field(
+        None, description="a file (PEM) of the authorities of the members' certificates; without it the system's"
+    )
+    hazelcast_certificate: ExistingFile | None = Field(
+        None, description="a file (PEM) with the certificate that this node shows the members"
+    )
+    hazelcast_key: ExistingFile | None = Field(
+        None, description="a file (PEM) with that certificate's key, unless both are in one"
+    )
+    hazelcast_verify_names: bool = Field(
+        default=True, description="whether the members' certificates must name their addresses: true or false"
+    )
+    hazelcast_user: str | None = Field(None, description="the user as whom nodes sign in at enterprise members")
+    hazelcast_password: SecretStr | None = Field(None, description="that user's password")
+    hazelcast_token: SecretStr | None = Field(
+        None, description="a token with which nodes sign in at enterprise members, in the place of a user"
+    )
     venues: VenueIds = Field((), description="ids of ccxt venues beside the sandbox, such as binance,kraken")
     sandbox_url: str | None = Field(
         None,
@@ -270,6 +294,24 @@ class Settings(BaseSettings):
         return SmtpServer(self.smtp_host, self.smtp_port, self.smtp_tls, self.smtp_user, password, sender)
 
     @property
+    def hazelcast_options(self) -> HazelcastOptions | None:
+        """The Hazelcast cluster; None if cache and bus live in this process."""
+        if not self.hazelcast_members:
+            return None
+        tls = HazelcastTls(
+            self.hazelcast_ca, self.hazelcast_certificate, self.hazelcast_key, self.hazelcast_verify_names
+        )
+        secrets = (self.hazelcast_password, self.hazelcast_token)
+        password, token = (None if secret is None else secret.get_secret_value() for secret in secrets)
+        return HazelcastOptions(
+            self.hazelcast_members,
+            self.hazelcast_cluster,
+            routing=self.hazelcast_routing,
+            tls=tls if self.hazelcast_tls else None,
+            credentials=HazelcastCredentials(self.hazelcast_user, password, token),
+        )
+
+    @property
     def earlier_keys(self) -> tuple[bytes, ...]:
         """The previous secret keys as bytes."""
         return tuple(decode_secret_key(key.get_secret_value()) for key in self.previous_secret_keys)
@@ -290,6 +332,7 @@ class Settings(BaseSettings):
             raise ValueError(
                 "R3EDGE_HAZELCAST_MEMBERS needs R3EDGE_SECRET_KEY: nodes that share accounts must share what seals them"
             )
+        self._check_hazelcast()
         if self.mirror is None and (self.mirror_markets or self.mirror_url or self.mirror_sandbox_url):
             raise ValueError("R3EDGE_MIRROR must name the venue that R3EDGE_MIRROR_MARKETS and its like are about")
         if (self.mirror_sandbox_url is None) != (self.mirror_sandbox_token is None):
@@ -303,6 +346,19 @@ class Settings(BaseSettings):
         if self.default_market.partition(":")[0] not in {SANDBOX, *self.venues, self.mirror_venue}:
             raise ValueError("R3EDGE_DEFAULT_MARKET must be on the sandbox, the mirror, or one of R3EDGE_VENUES")
         return self
+
+    def _check_hazelcast(self) -> None:
+        if (self.hazelcast_ca or self.hazelcast_certificate) and not self.hazelcast_tls:
+            raise ValueError("R3EDGE_HAZELCAST_CA and R3EDGE_HAZELCAST_CERTIFICATE need R3EDGE_HAZELCAST_TLS=true")
+        if self.hazelcast_key and not self.hazelcast_certificate:
+            raise ValueError("R3EDGE_HAZELCAST_KEY needs R3EDGE_HAZELCAST_CERTIFICATE, whose key it is")
+        if (self.hazelcast_user is None) != (self.hazelcast_password is None):
+            raise ValueError("R3EDGE_HAZELCAST_USER and R3EDGE_HAZELCAST_PASSWORD belong together")
+        if (self.hazelcast_password or self.hazelcast_token) and not self.hazelcast_tls:
+            raise ValueError(
+                "R3EDGE_HAZELCAST_PASSWORD and R3EDGE_HAZELCAST_TOKEN aren't sent over a connection that anybody can "
+                "read: set R3EDGE_HAZELCAST_TLS=true"
+            )
 
     def _check_mail(self) -> None:
         if self.smtp_host is not None and self.mail_sender is None:

@@ -11,38 +11,52 @@ from domain.ports.mail import MailNotSent
 from domain.ports.market_data import VenueUnreachable
 from infra.clock import SystemClock
 from infra.doctor.findings import Finding, error, ok, skipped, warning
+from infra.hazelcast.options import HazelcastRouting
 from infra.runtime.sandbox_process import SandboxAddress, find_running_sandbox
 from infra.runtime.venues import SANDBOX, shared_mirror, shared_sandbox
 from infra.settings import Settings
 from infra.smtp import SmtpTransport
 from infra.venues.sandbox_admin import SandboxAdmin
 
+_LOOK_SECONDS = 1.0
+"""How long a single connection waits to be told of the cluster's members."""
+
 
 async def check_cache(settings: Settings, limit_seconds: float) -> Sequence[Finding]:
-    """Return whether a member of the cluster lets this node in, and its version."""
-    name = "cache"
-    if not settings.hazelcast_members:
+    """Return whether members of the cluster let this node in, and their version."""
+    name, options = "cache", settings.hazelcast_options
+    if options is None:
         return [skipped(name, "cache and bus live in the engine's own process")]
-    from infra.hazelcast.client import HazelcastConnection, HazelcastOptions  # noqa: PLC0415  # half a second to load
+    from infra.hazelcast.client import HazelcastConnection  # noqa: PLC0415  # half a second to load
 
-    members = ", ".join(settings.hazelcast_members)
-    connection = HazelcastConnection(
-        HazelcastOptions(list(settings.hazelcast_members), settings.hazelcast_cluster), SystemClock()
-    )
+    connection = HazelcastConnection(options, SystemClock())
     await connection.start()
     try:
         async with asyncio.timeout(limit_seconds):
-            connected = await connection.session()
-        version = connected.member_version()
+            session = await connection.session()
+        wait_seconds = _LOOK_SECONDS if options.routing is HazelcastRouting.SINGLE else options.start_timeout_seconds
+        reached, known = await session.settled_members(wait_seconds)
+        return [_cluster(name, settings, session.member_version(), reached, known)]
     except TimeoutError:
         advice = (
-            "start Hazelcast 5; compare R3EDGE_HAZELCAST_MEMBERS and R3EDGE_HAZELCAST_CLUSTER with its configuration"
+            "start Hazelcast 5; compare R3EDGE_HAZELCAST_MEMBERS, R3EDGE_HAZELCAST_CLUSTER and the other settings "
+            "R3EDGE_HAZELCAST_… with its configuration"
         )
-        message = f"no member of the cluster {settings.hazelcast_cluster} lets us in at {members}"
-        return [error(name, message, advice)]
+        return [error(name, connection.absence(), advice)]
     finally:
         await connection.close()
-    return [ok(name, f"the cluster {settings.hazelcast_cluster} at {members} answers (Hazelcast {version})")]
+
+
+def _cluster(name: str, settings: Settings, version: str | None, reached: int, known: int) -> Finding:
+    members = ", ".join(settings.hazelcast_members)
+    cluster = f"the cluster {settings.hazelcast_cluster} at {members} answers (Hazelcast {version})"
+    if reached == known or settings.hazelcast_routing is HazelcastRouting.SINGLE:
+        return ok(name, f"{cluster}, {known} {'member' if known == 1 else 'members'}")
+    advice = (
+        "nodes connect to the addresses that members tell each other: give each one that is reached from here "
+        "(public-address), with a certificate for it, or set R3EDGE_HAZELCAST_ROUTING=single"
+    )
+    return warning(name, f"{cluster}, but only {reached} of its {known} members can be reached", advice)
 
 
 async def check_sandboxes(settings: Settings, limit_seconds: float) -> Sequence[Finding]:

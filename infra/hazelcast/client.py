@@ -12,45 +12,28 @@ Facts of hazelcast-python-client 5.7.0 that shape this module, each measured:
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
 from hazelcast.asyncio import HazelcastClient
-from hazelcast.config import TopicOverloadPolicy
 from hazelcast.lifecycle import LifecycleState
 
 from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
-from infra.hazelcast import log_filter
-from infra.hazelcast.frames import SHARDS
+from infra.hazelcast import log_filter, refusals
+from infra.hazelcast.client_options import client_options
+from infra.hazelcast.options import HazelcastOptions
+from infra.hazelcast.refusals import REFUSALS
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _SHUTDOWN_SECONDS = 5.0
 _UNWIND_SECONDS = 0.2
-_SHARD_OPTIONS = {"overload_policy": TopicOverloadPolicy.DISCARD_OLDEST, "read_batch_size": 100}
+_LOOK_SECONDS = 0.05
 _END_STATES = frozenset({LifecycleState.DISCONNECTED, LifecycleState.SHUTTING_DOWN, LifecycleState.SHUTDOWN})
-
-
-@dataclass(frozen=True)
-class HazelcastOptions:
-    """Where the cluster is and how long to wait for it.
-
-    `members` are `host:port`. An operation takes at most `timeout_seconds`; after one has failed, none is tried for
-    `breaker_seconds`. A member that is silent for `heartbeat_timeout_seconds` counts as lost. An attempt to connect
-    takes at most `start_timeout_seconds`; `retry_seconds` lie between two attempts, to connect or to listen.
-    """
-
-    members: Sequence[str]
-    cluster_name: str = "r3edge"
-    timeout_seconds: float = 1.0
-    breaker_seconds: float = 1.0
-    heartbeat_timeout_seconds: float = 4.0
-    start_timeout_seconds: float = 5.0
-    retry_seconds: float = 0.5
 
 
 @dataclass(eq=False)
@@ -68,6 +51,24 @@ class ClientSession:
                 major, rest = divmod(connection.server_version, 10_000)
                 return f"{major}.{rest // 100}.{rest % 100}"
         return None
+
+    @property
+    def connected_members(self) -> int:
+        """How many members this node is connected to."""
+        return len(self.client._connection_manager.active_connections)  # noqa: SLF001  # no public way
+
+    @property
+    def known_members(self) -> int:
+        """How many members the cluster has, as far as this node has been told."""
+        return len(self.client.cluster_service.get_members())
+
+    async def settled_members(self, timeout_seconds: float) -> tuple[int, int]:
+        """Return how many members are connected to and known, once both are the same or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                while not self.known_members or self.connected_members < self.known_members:  # noqa: ASYNC110  # nobody tells
+                    await asyncio.sleep(_LOOK_SECONDS)
+        return self.connected_members, self.known_members
 
     def on_disconnect(self, callback: Callable[[], None]) -> None:
         """Call `callback` once when the connection is lost, or at once if it is lost already."""
@@ -101,7 +102,7 @@ class HazelcastConnection:
         self._connected = asyncio.Event()
         self._open_until = float("-inf")  # the circuit breaker: no operation is tried before
         self._tripped = False
-        self._absence_logged = False
+        self._absences_logged: set[str] = set()
         self._connecting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -117,6 +118,7 @@ class HazelcastConnection:
         """Start to connect in the background, for as long as it takes."""
         loop = asyncio.get_running_loop()
         log_filter.install(loop)
+        refusals.install()
         self._connecting = loop.create_task(self._keep_connected(), name="hazelcast-connection")
 
     async def close(self) -> None:
@@ -173,7 +175,8 @@ class HazelcastConnection:
 
     async def _keep_connected(self) -> None:
         while True:
-            client = HazelcastClient(**self._client_options())
+            REFUSALS.forget(self.options.members)
+            client = HazelcastClient(**client_options(self.options))
             session = ClientSession(client)
             client.lifecycle_service.add_listener(partial(self._on_state, session))
             # There is no public way to get the handle of a client that is still starting.
@@ -202,34 +205,23 @@ class HazelcastConnection:
         if session.closed.is_set():
             return
         _log.info("connected to the Hazelcast cluster %s", self.options.cluster_name)
-        self._tripped = self._absence_logged = False
+        self._tripped = False
+        self._absences_logged.clear()
         self._session = session
         self._connected.set()
         await session.closed.wait()
         _log.warning("lost the Hazelcast cluster %s, going on without it", self.options.cluster_name)
 
-    def _log_absence(self) -> None:
-        if not self._absence_logged:
-            members = ", ".join(self.options.members)
-            name = self.options.cluster_name
-            _log.warning("no member of a Hazelcast cluster named %s lets us in at %s; trying on", name, members)
-        self._absence_logged = True
+    def absence(self) -> str:
+        """Say where no member lets us in, and why as far as it is known."""
+        where = REFUSALS.describe(self.options.members, uses_tls=self.options.tls is not None)
+        return f"no member of a Hazelcast cluster named {self.options.cluster_name} lets us in at {where}"
 
-    def _client_options(self) -> dict[str, Any]:
-        return {
-            "cluster_name": self.options.cluster_name,
-            "cluster_members": list(self.options.members),
-            "cluster_connect_timeout": -1,
-            "retry_initial_backoff": self.options.retry_seconds,
-            "retry_max_backoff": self.options.retry_seconds,
-            "connection_timeout": 2.0,
-            "heartbeat_interval": self.options.heartbeat_timeout_seconds / 4,
-            "heartbeat_timeout": self.options.heartbeat_timeout_seconds,
-            "invocation_timeout": self.options.timeout_seconds,
-            "invocation_retry_pause": 0.1,
-            # A ring buffer that is full drops its oldest message; by default the writer would wait.
-            "reliable_topics": {shard: dict(_SHARD_OPTIONS) for shard in SHARDS},
-        }
+    def _log_absence(self) -> None:
+        absence = self.absence()
+        if absence not in self._absences_logged:
+            _log.warning("%s; trying on", absence)
+        self._absences_logged.add(absence)
 
 
 async def _stop(client: HazelcastClient, starting: asyncio.Task[None]) -> None:

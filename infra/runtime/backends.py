@@ -150,7 +150,8 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
 
 async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:
     """Return the cache and the bus that the settings name, until the stack closes."""
-    if not settings.hazelcast_members:
+    options = settings.hazelcast_options
+    if options is None:
         cache, bus = EmbeddedCache(clock), EmbeddedBus()
         stack.push_async_callback(cache.close)
         stack.push_async_callback(bus.close)
@@ -158,10 +159,9 @@ async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitS
     # Loading Hazelcast's client takes half a second, which a node without a cluster need not wait for.
     from infra.hazelcast.bus import HazelcastBus  # noqa: PLC0415
     from infra.hazelcast.cache import HazelcastCache  # noqa: PLC0415
-    from infra.hazelcast.client import HazelcastConnection, HazelcastOptions  # noqa: PLC0415
+    from infra.hazelcast.client import HazelcastConnection  # noqa: PLC0415
     from infra.hazelcast.seal import Seal  # noqa: PLC0415
 
-    options = HazelcastOptions(members=list(settings.hazelcast_members), cluster_name=settings.hazelcast_cluster)
     connection = HazelcastConnection(options, clock)
     await connection.start()
     stack.push_async_callback(connection.close)

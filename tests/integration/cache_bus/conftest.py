@@ -11,7 +11,8 @@ from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
+from infra.hazelcast.client import HazelcastConnection
+from infra.hazelcast.options import HazelcastOptions
 from tests.support.hazelcast import SEAL, Member
 from tests.support.waiting import eventually
 

@@ -11,7 +11,8 @@ from hazelcast.asyncio import HazelcastClient
 from domain.ports.cache import CacheSpace
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
-from infra.hazelcast.client import HazelcastConnection, HazelcastOptions
+from infra.hazelcast.client import HazelcastConnection
+from infra.hazelcast.options import HazelcastOptions
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.hazelcast import SEAL, Member
 from tests.support.ports import free_port

@@ -63,6 +63,6 @@ async def test_a_cluster_that_does_not_answer_is_reported_in_time() -> None:
         settings = load_settings(hazelcast_members=f"127.0.0.1:{port}", secret_key=KEY)
         (silent,) = await check_cache(settings, 0.2)
     assert (silent.status, silent.message) == (
-        Status.ERROR, f"no member of the cluster r3edge lets us in at 127.0.0.1:{port}",
+        Status.ERROR, f"no member of a Hazelcast cluster named r3edge lets us in at 127.0.0.1:{port}",
     )  # fmt: skip
     assert (await check_cache(load_settings(), 0.2))[0].status is Status.SKIPPED

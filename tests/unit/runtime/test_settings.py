@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from infra.hazelcast.options import HazelcastRouting
 from infra.mail_server import SmtpTls
 from infra.oidc.settings import OidcProvider
 from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, is_secret, load_settings
@@ -52,6 +53,15 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "database_pool_size": ("5", 5),
         "hazelcast_members": ("one:5701,two:5702", ("one:5701", "two:5702")),
         "hazelcast_cluster": ("prod", "prod"),
+        "hazelcast_routing": ("single", HazelcastRouting.SINGLE),
+        "hazelcast_tls": ("true", True),
+        "hazelcast_ca": (str(recording), recording),
+        "hazelcast_certificate": (str(recording), recording),
+        "hazelcast_key": (str(recording), recording),
+        "hazelcast_verify_names": ("false", False),
+        "hazelcast_user": ("ada", "ada"),
+        "hazelcast_password": ("hunter2", None),
+        "hazelcast_token": ("token", None),
         "venues": ("binance,kraken", ("binance", "kraken")),
         "sandbox_url": ("http://sandbox:9000", "http://sandbox:9000"),
         "sandbox_token": ("token", None),
@@ -145,6 +155,7 @@ def test_an_empty_variable_is_as_if_it_were_not_there(monkeypatch: pytest.Monkey
         ("PORT", "70000"), ("PORT", "eighty"), ("ROLES", "web,cook"), ("DATABASE_URL", "mysql://u:p@h/d"),
         ("DATABASE_URL", "localhost:5432"), ("DATABASE_URL", "postgresql://"), ("DATABASE_POOL_SIZE", "1"),
         ("HAZELCAST_MEMBERS", "hazelcast"), ("HAZELCAST_MEMBERS", ":5701"), ("HAZELCAST_MEMBERS", "h:99999"),
+        ("HAZELCAST_ROUTING", "both"), ("HAZELCAST_CA", "/no/such/file"), ("HAZELCAST_TLS", "perhaps"),
         ("VENUES", "binanze"), ("VENUES", "sandbox"), ("SANDBOX_URL", "sandbox:9000"), ("DEFAULT_MARKET", "BTCUSDT"),
         ("REPLAY", "/no/such/file"), ("SEED", "-1"), ("SECRET_KEY", SECRET), ("SECRET_KEY", "c2hvcnQ="),
         ("REGISTRATION", "invited"), ("ALLOWED_ORIGINS", "https://a.example.com/path"), ("ALLOWED_ORIGINS", "*"),
@@ -211,6 +222,12 @@ def test_a_file_that_cannot_be_read_is_reported(
         ({"roles": "web"}, "R3EDGE_HAZELCAST_MEMBERS"),
         ({"roles": ","}, "R3EDGE_ROLES"),
         ({"hazelcast_members": "h:5701"}, "R3EDGE_SECRET_KEY"),
+        ({"hazelcast_ca": __file__}, "R3EDGE_HAZELCAST_TLS"),
+        ({"hazelcast_certificate": __file__}, "R3EDGE_HAZELCAST_TLS"),
+        ({"hazelcast_key": __file__, "hazelcast_tls": "true"}, "R3EDGE_HAZELCAST_CERTIFICATE"),
+        ({"hazelcast_user": "ada", "hazelcast_tls": "true"}, "R3EDGE_HAZELCAST_PASSWORD"),
+        ({"hazelcast_user": "ada", "hazelcast_password": "hunter2"}, "R3EDGE_HAZELCAST_TLS"),
+        ({"hazelcast_token": "hunter2"}, "R3EDGE_HAZELCAST_TLS"),
         ({"default_market": "kraken:BTC/USD"}, "R3EDGE_VENUES"),
         ({"oidc_providers": f"[{PROVIDER}]"}, "R3EDGE_PUBLIC_URL"),
         ({"oidc_providers": f"[{PROVIDER}, {PROVIDER}]", "public_url": "https://e.example.com"}, "the same name"),
@@ -286,7 +303,8 @@ def test_every_secret_can_be_given_as_a_file(
     for name in secrets:
         (tmp_path / name).write_bytes(secrets[name][0].encode() + ending)
         monkeypatch.setenv(f"R3EDGE_{name.upper()}_FILE", str(tmp_path / name))
-    for other in ("sandbox_url", "mirror_sandbox_url", "mirror", "smtp_host", "smtp_user", "mail_sender", "public_url"):
+    others = ("sandbox_url", "mirror_sandbox_url", "mirror", "smtp_host", "smtp_user", "mail_sender", "public_url")
+    for other in (*others, "hazelcast_user", "hazelcast_tls"):
         monkeypatch.setenv(f"R3EDGE_{other.upper()}", every_setting(recording)[other][0])
 
     settings = load_settings()
