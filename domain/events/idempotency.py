@@ -68,9 +68,14 @@ async def reserve(
         return None
     stored_digest, stored_result = found
     if stored_digest not in {digest, _digest_of_version_0_1(request)}:
-        raise InputError(
-            ErrorCode.CONFLICT,
-            f"The idempotencyKey {key!r} was used for another input of {operation}; use a new key for a new request.",
-            ("input", "idempotencyKey"),
-        )
+        raise used_for_another_input(operation, key)
     return stored_result
+
+
+def used_for_another_input(operation: str, key: str) -> InputError:
+    """Return the error CONFLICT of a key that was used for a different input."""
+    return InputError(
+        ErrorCode.CONFLICT,
+        f"The idempotencyKey {key!r} was used for another input of {operation}; use a new key for a new request.",
+        ("input", "idempotencyKey"),
+    )

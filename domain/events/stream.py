@@ -169,6 +169,7 @@ class EventSubscription:
 def _cursor_too_old(head: EventCursor) -> RequestFault:
     return RequestFault(
         FaultCode.CURSOR_TOO_OLD,
-        "Events since this cursor have been archived: read the state again, then subscribe without `after`.",
+        "Events since this cursor have been archived, or undone by a restore of the database: read the state again, "
+        "then subscribe without `after`.",
         {"cursor": encode_event_cursor(head)},
     )

@@ -134,6 +134,7 @@ class AccountContext:
         self.timings = dependencies.timings
         self.reconciled = False
         self.refusal: str | None = None
+        self.restored_to: datetime | None = None
         self.is_active = True
         self.in_flight: set[UUID] = set()
         self.withdrawn: set[UUID] = set()

@@ -180,6 +180,8 @@ class ReportHandler:
         update.apply(await_fills(update.order, report, now))
 
     async def _on_foreign_order(self, report: OrderReport) -> None:
+        if self._context.restored_to is not None and is_engine_order_id(report.client_order_id):
+            return  # Whether it is this account's own, from before the database was restored, is about to be found out.
         if report.status in {OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED}:
             self.foreign_orders.notice_order(report)
             if self._cancel_foreign:

@@ -21,7 +21,7 @@ from domain.execution.order_placer import OrderPlacer
 from domain.execution.order_replacer import OrderReplacer, is_amendment
 from domain.execution.order_sender import OrderSender
 from domain.execution.reconciliation import Reconciler
-from domain.execution.recovery import recover
+from domain.execution.recovery import may_be_forgotten, recover
 from domain.execution.report_stream import ReportStream
 from domain.execution.trailing_orders import TrailingOrders
 from domain.execution.undecidable_orders import UndecidableOrders
@@ -193,7 +193,8 @@ class AccountExecutor:
                 self._context.withdrawn.add(order.id)
             return True
         # An order in doubt is cancelled once its outcome is known.
-        return order.status in _UNANSWERED or order.id in self.waits or order.id in self._undecidable
+        is_in_doubt = order.status in _UNANSWERED or may_be_forgotten(self._context, order)
+        return is_in_doubt or order.id in self.waits or order.id in self._undecidable
 
     @property
     def _room(self) -> int:

@@ -14,6 +14,7 @@ from domain.execution.account_context import AccountContext
 from domain.execution.balance_audit import BalanceAudit
 from domain.execution.fill_owners import FillOwner
 from domain.execution.in_doubt import InDoubtResolver
+from domain.execution.restored_orders import RestoredOrders
 from domain.model.markets import MarketSymbol
 from domain.model.orders import Order, OrderStatus
 from domain.ports.execution_client import CredentialsRejected, FillReport
@@ -45,6 +46,7 @@ class Reconciler:
         self._context = context
         self._resolver = resolver
         self._audit = BalanceAudit(context)
+        self._restored = RestoredOrders(context, resolver)
         self._requested = Wakeup()
         self.has_succeeded = False
         self._agreed_at = context.account.reconciled_at or context.account.created_at
@@ -126,6 +128,7 @@ class Reconciler:
 
     async def _reconcile(self) -> None:
         started_at, started = self._context.clock.now(), self._context.clock.monotonic()
+        await self._restored.adopt()
         stored = await self._read()
         await self._reconcile_orders(stored)
         await self._reconcile_fills(stored)

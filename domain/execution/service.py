@@ -10,7 +10,7 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.core.polling import FIRST_READ_SECONDS, SLOWEST_READ_SECONDS
 from domain.core.tracing import carry
-from domain.events.idempotency import reservation, reserve, validate_key
+from domain.events.idempotency import reservation, reserve, used_for_another_input, validate_key
 from domain.execution.commands import cancel_order, cancel_orders, place_order, replace_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
 from domain.execution.notifications import OrderNotifier
@@ -20,7 +20,7 @@ from domain.model.order_side import OrderSide
 from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
 from domain.model.protection import ExitLevel
 from domain.model.trading import Account
-from domain.ports.orders import MarketView, OrderFilter
+from domain.ports.orders import DuplicateOrder, MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import AbilitiesOf
 from domain.rules.bracket_request import BracketRequest, validate_bracket, validate_trail
@@ -86,20 +86,35 @@ class OrderService:
             if placed is not None:
                 return placed
         given = request if bracket is None and trail is None else (request, bracket, trail)
-        async with self._database.transaction() as transaction:
-            await lock_user(transaction, user_id)  # an erasure waits for the order, or is seen here
-            known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, given, order.id)
-            if known is None:
-                await self._validate(transaction, user_id, request, bracket, trail)
-                order = await place_order(transaction, order)
-                if bracket is not None:
-                    protection_id = self._ids.next_id()
-                    protection = new_protection(order, bracket.rules, protection_id, bracket.protect_at)
-                    await transaction.protection.add(protection)
+        try:
+            async with self._database.transaction() as transaction:
+                await lock_user(transaction, user_id)  # an erasure waits for the order, or is seen here
+                known = await reserve(transaction, self._clock, user_id, "orderPlace", idempotency_key, given, order.id)
+                if known is None:
+                    await self._validate(transaction, user_id, request, bracket, trail)
+                    order = await place_order(transaction, order)
+                    if bracket is not None:
+                        protection_id = self._ids.next_id()
+                        protection = new_protection(order, bracket.rules, protection_id, bracket.protect_at)
+                        await transaction.protection.add(protection)
+        except DuplicateOrder:
+            known = await self._placed_by_forgotten_key(order, idempotency_key)
         if known is None:
             return await self._follow(order, _has_answer)
         before = await self._read(user_id, known)
         return before if _has_answer(before) else await self.wait_until(user_id, known, _has_answer)
+
+    async def _placed_by_forgotten_key(self, order: Order, key: str) -> UUID:
+        """Return the order that a key has made which isn't stored any more: a restored database has forgotten it.
+
+        The client order id is a hash of the key. Raises CONFLICT if the order is another than `order`.
+        """
+        async with self._database.read_only() as reading:
+            placed = await reading.orders.get_by_client_id(order.account_id, order.client_order_id)
+        assert placed is not None, "orders are never deleted"
+        if (placed.market, placed.side, placed.quantity) != (order.market, order.side, order.quantity):
+            raise used_for_another_input("orderPlace", key)
+        return placed.id
 
     async def _place_at_once(self, user_id: UUID, request: OrderRequest, order: Order, key: str) -> Order | None:
         """Place an order by the account's executor on this node; None if that can't be, or if anything is wrong."""

@@ -38,6 +38,7 @@ from domain.ports.recommendations import RecommendationRepository
 from domain.ports.report_files import ReportFiles
 from domain.ports.report_schedules import ReportScheduleRepository
 from domain.ports.reports import PriceRepository, ReportRepository
+from domain.ports.restores import RestoreRepository
 from domain.ports.signal_webhooks import SignalWebhookRepository
 from domain.ports.strategies import StrategyRepository
 from domain.ports.trading_sessions import TradingSessionRepository
@@ -245,6 +246,11 @@ class UnitOfWork(Protocol):
     @property
     def monitoring(self) -> MonitoringRepository:
         """Figures over all users, for those who watch the engine."""
+        ...
+
+    @property
+    def restores(self) -> RestoreRepository:
+        """What a database that was restored to an earlier moment doesn't know."""
         ...
 
     @property

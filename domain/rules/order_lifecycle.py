@@ -137,6 +137,16 @@ def mark_in_doubt(order: Order, at: datetime, reason: str) -> Transition:
     return _transition(order, at, OrderEventKind.IN_DOUBT, OrderStatus.IN_DOUBT, reason)
 
 
+def doubt_unsent(order: Order, at: datetime, reason: str, sent_at: datetime) -> Transition:
+    """PENDING, or OPEN of an order that the engine holds → IN_DOUBT: what became of it after that isn't known.
+
+    `sent_at` is the venue's time before which it wasn't sent.
+    """
+    submitted = trigger(order, at, reason) if order.is_held else Transition(order)
+    submitted = submitted.then(submit(submitted.order, at, venue_time=sent_at))
+    return submitted.then(mark_in_doubt(submitted.order, at, reason))
+
+
 def reject(order: Order, at: datetime, reason: str, code: RejectCode = RejectCode.UNKNOWN) -> Transition:
     """→ REJECTED by the venue; an order that the venue had confirmed stays as it is."""
     if order.status not in _UNANSWERED and order.status is not OrderStatus.PENDING_CANCEL:

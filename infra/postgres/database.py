@@ -54,6 +54,7 @@ from infra.postgres.repositories.recommendations import PostgresRecommendations
 from infra.postgres.repositories.report_files import PostgresReportFiles
 from infra.postgres.repositories.report_schedules import PostgresReportSchedules
 from infra.postgres.repositories.reports import PostgresReports
+from infra.postgres.repositories.restores import PostgresRestores
 from infra.postgres.repositories.signal_webhooks import PostgresSignalWebhooks
 from infra.postgres.repositories.strategies import PostgresStrategies
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
@@ -233,6 +234,10 @@ class PostgresTransaction:
     @cached_property
     def monitoring(self) -> PostgresMonitoring:
         return PostgresMonitoring(self._connection)
+
+    @cached_property
+    def restores(self) -> PostgresRestores:
+        return PostgresRestores(self._connection)
 
     @cached_property
     def leases(self) -> PostgresLeases:

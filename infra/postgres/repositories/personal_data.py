@@ -88,7 +88,9 @@ EXPORTED: Final = {
         ),
         _OF_USER,
     ),
-    **dict.fromkeys(("account_alerts", "balances", "equity_points", "ledger_totals"), _OF_ACCOUNTS),
+    **dict.fromkeys(
+        ("account_alerts", "balances", "equity_points", "ledger_totals", "restored_accounts"), _OF_ACCOUNTS
+    ),
     "optimization_trials": "optimization_id IN (SELECT id FROM optimizations WHERE user_id = $1)",
     "trading_session_candles": "trading_session_id IN (SELECT id FROM trading_sessions WHERE user_id = $1)",
     "halts": """subject_id IN (SELECT $1 UNION ALL SELECT id FROM accounts WHERE user_id = $1
