@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE
+from infra.archive_settings import ArchiveSettings
 from infra.hazelcast.options import HazelcastCredentials, HazelcastOptions, HazelcastRouting, HazelcastTls
 from infra.mail_server import SmtpServer, SmtpTls, mail_address
 from infra.oidc.settings import OidcProvider
@@ -77,7 +78,7 @@ class BadSettings(Exception):
         super().__init__("\n".join(errors))
 
 
-class Settings(BaseSettings):
+class Settings(ArchiveSettings):
     """All settings; in the environment each is `R3EDGE_` and its name in capitals."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -96,15 +97,6 @@ class Settings(BaseSettings):
         None, description="postgresql://user:password@host:port,host:port/database; without it PostgreSQL is embedded"
     )
     database_pool_size: int = Field(20, ge=2, le=200, description="connections to PostgreSQL, 2 to 200")
-    archive: str | None = Field(
-        None,
-        pattern=r"^[/~.]",
-        description="a folder such as /srv/r3edge-archive, the same for all nodes, to which candles of old months are "
-        "moved; without it they stay in the database",
-    )
-    retention_months: int = Field(
-        12, ge=1, le=1_200, description="how many whole months before the present one stay in the database, 1 to 1200"
-    )
     hazelcast_members: Members = Field((), description="host:port,…; without it cache and bus live in this process")
     hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
     hazelcast_routing: HazelcastRouting = Field(

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from infra.postgres.pool import Pool
 
 archive_app = typer.Typer(
-    help="Candles of old months, in the folder of R3EDGE_ARCHIVE.", no_args_is_help=True, rich_markup_mode=None
+    help="Candles of old months, in the folder or bucket of R3EDGE_ARCHIVE.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 Month = Annotated[str, typer.Argument(help="The month, such as 2025-03.", show_default=False)]
@@ -150,7 +152,7 @@ def _opened(settings: Settings) -> "AbstractAsyncContextManager[tuple[Pool, Arch
     async def opened() -> "AsyncIterator[tuple[Pool, ArchiveStorage]]":
         storage = archive_storage(settings)
         if storage is None:
-            raise StartupError("there is no archive: R3EDGE_ARCHIVE must name its folder")
+            raise StartupError("there is no archive: R3EDGE_ARCHIVE must name its folder, or s3://bucket/prefix")
         async with open_command_resources(settings, "r3edge archive") as resources:
             yield await resources.pool(STATEMENT_SECONDS), storage
 

@@ -12,12 +12,14 @@ from domain.core.errors import Unavailable
 from domain.model.archive import boundary
 from domain.ports.archive import ArchiveStorage
 from infra.archive_storage.folder import FolderStorage
+from infra.archive_storage.s3 import S3Access, S3Storage
 from infra.postgres.archive.archives import Archives
 from infra.postgres.archive.lock import ArchiveBusy
 from infra.postgres.archive.manifest import NEEDED, Manifest
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool, close_pool, create_pool
 from infra.postgres.transaction_connection import acquire, release
+from infra.s3_address import S3Address
 from infra.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,12 +38,25 @@ class ArchiveNotSet(Exception):
     """Rows are in an archive that the settings don't name, so that queries would lack them."""
 
     def __init__(self, files: int) -> None:
-        super().__init__(f"a part of this database is in an archive of {files} files: set R3EDGE_ARCHIVE to its folder")
+        super().__init__(f"a part of this database is in an archive of {files} files: set R3EDGE_ARCHIVE to its place")
 
 
 def archive_storage(settings: Settings) -> ArchiveStorage | None:
     """Return where the settings keep archived files; None if they name no archive."""
-    return None if settings.archive is None else FolderStorage(Path(settings.archive).expanduser().absolute())
+    if settings.archive is None:
+        return None
+    if not settings.archive.startswith("s3://"):
+        return FolderStorage(Path(settings.archive).expanduser().absolute())
+    return S3Storage(
+        S3Access(
+            S3Address.parse(settings.archive),
+            settings.archive_s3_endpoint,
+            settings.archive_s3_region,
+            settings.archive_s3_access_key,
+            settings.archive_s3_secret_key,
+            settings.archive_s3_path_style,
+        )
+    )
 
 
 async def open_archives(settings: Settings, pool: Pool) -> Archives:

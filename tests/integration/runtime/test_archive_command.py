@@ -21,6 +21,7 @@ from infra.runtime.backends import open_backends
 from infra.runtime.errors import StartupError
 from infra.settings import Settings
 from tests.support.archive import APRIL, FEBRUARY, JANUARY, MARCH, archiver, history, store_history
+from tests.support.s3_server import BUCKET, running_s3
 
 SECOND_HALF = timedelta(days=20)
 
@@ -96,10 +97,36 @@ async def test_an_engine_does_not_start_without_the_archive_that_has_its_candles
         assert (await backends.archiver.run(APRIL)).written
 
 
-@pytest.mark.parametrize("archive", ["s3://bucket/archive", "ftp://host", " "])
-def test_an_archive_is_a_folder(archive: str) -> None:
+@pytest.mark.parametrize(
+    "archive", ["s3://", "s3://UPPER/x", "s3://bucket/../other", "s3://bucket//x", "s3://key@bucket", "ftp://host", " "]
+)
+def test_an_archive_is_a_folder_or_a_place_in_s3(archive: str) -> None:
     with pytest.raises(ValidationError, match="archive"):
         Settings(archive=archive)
+
+
+@pytest.mark.parametrize("archive", ["/srv/archive", "~/archive", "./a", "s3://bucket", "s3://a.b-c/one/t_w.o/"])
+def test_where_an_archive_may_be(archive: str) -> None:
+    assert Settings(archive=archive).archive == archive
+
+
+def test_a_key_of_s3_needs_its_secret() -> None:
+    with pytest.raises(ValidationError, match="R3EDGE_ARCHIVE_S3_SECRET_KEY belong together"):
+        Settings(archive="s3://bucket", archive_s3_access_key=SecretStr("AKIA"))
+
+
+async def test_months_are_archived_to_s3_as_the_settings_say(
+    settings: Settings, database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_history(database)
+    given: dict[str, object] = {"archive": f"s3://{BUCKET}/a/b", "archive_s3_access_key": None}
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with running_s3() as server:
+        given["archive_s3_endpoint"] = f"http://127.0.0.1:{server.port}"
+        in_s3 = settings.model_copy(update=given)
+        assert len((await run_archive(in_s3, None)).written) == 3
+        assert check_lines(await check_files(in_s3))[-1].endswith("all are as written")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Archived files in a folder: whole or absent, and errors that name the file."""
+"""Archived files in a folder: what its own errors leave; the rest is in `integration/archive_storage`."""
 
 import asyncio
 import os
@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from domain.core.errors import Unavailable
-from domain.ports.archive import ArchiveUnreadable
 from infra.archive_storage.folder import FolderStorage
 
 NAME = "candles/2024-01/7/binance/BTC_USDT.parquet"
@@ -16,23 +15,6 @@ NAME = "candles/2024-01/7/binance/BTC_USDT.parquet"
 @pytest.fixture
 def storage(tmp_path: Path) -> FolderStorage:
     return FolderStorage(tmp_path / "archive")
-
-
-async def test_a_file_comes_back_and_is_replaced(storage: FolderStorage) -> None:
-    for content in (b"first", b"", bytes(100_000)):
-        await storage.write(NAME, content)
-        assert await storage.read(NAME) == content
-
-
-async def test_folders_are_deleted_with_all_in_them_and_may_be_absent(storage: FolderStorage) -> None:
-    other = "candles/2024-01/70/binance/BTC_USDT.parquet"
-    await storage.write(NAME, b"one")
-    await storage.write(other, b"other")
-    for _ in range(2):
-        await storage.delete_folder("candles/2024-01/7")
-        assert await storage.read(other) == b"other"
-        with pytest.raises(ArchiveUnreadable, match=NAME):
-            await storage.read(NAME)
 
 
 async def test_a_write_that_fails_leaves_the_file_as_it_was(

@@ -35,7 +35,7 @@ def test_the_operations_page_names_no_setting_that_is_gone() -> None:
     known |= {f"R3EDGE_{name.upper()}_FILE" for name in Settings.model_fields if is_secret(name)}
     known |= {"R3EDGE_SITE"}  # of compose.yaml
     for page in PAGES:
-        assert set(re.findall(r"R3EDGE_[A-Z_]*[A-Z]", page.read_text())) <= known, page.name
+        assert set(re.findall(r"R3EDGE_[A-Z_\d]*[A-Z\d]", page.read_text())) <= known, page.name
 
 
 def test_the_operations_page_names_every_metric_and_no_other() -> None:

@@ -1,0 +1,68 @@
+"""The settings of the archive: where it is, who may write there, and which months are moved to it."""
+
+import re
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings
+
+from infra.s3_address import S3Address
+
+MOST_MONTHS: Final = 1_200
+_FOLDER: Final = re.compile(r"[/~.]")
+
+
+def _check_archive(archive: str) -> str:
+    if _FOLDER.match(archive) is None:
+        try:
+            S3Address.parse(archive)
+        except ValueError:
+            raise ValueError(f"{archive!r} is neither a folder such as /srv/archive nor s3://bucket/prefix") from None
+    return archive
+
+
+def _blank_to_none(value: object) -> object:
+    return None if isinstance(value, SecretStr) and not value.get_secret_value() else value
+
+
+_Key = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
+
+
+class ArchiveSettings(BaseSettings):
+    """The part of the settings that is about the archive."""
+
+    archive: Annotated[str, AfterValidator(_check_archive)] | None = Field(
+        None,
+        description="a folder such as /srv/r3edge-archive, or s3://bucket/prefix, the same for all nodes, to which "
+        "candles of old months are moved; without it they stay in the database",
+    )
+    retention_months: int = Field(
+        12,
+        ge=1,
+        le=MOST_MONTHS,
+        description="how many whole months before the present one stay in the database, 1 to 1200",
+    )
+    archive_s3_endpoint: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/@?#]+/?$",
+        description="https://host:port of an S3 server that isn't Amazon's, such as MinIO, SeaweedFS, Ceph or R2",
+    )
+    archive_s3_region: str | None = Field(
+        None, pattern=r"^[a-z0-9-]+$", description="the bucket's region; without it AWS_REGION, or us-east-1"
+    )
+    archive_s3_access_key: _Key = Field(
+        None,
+        description="the id of the key with which requests to S3 are signed; without it AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY, or the role of the machine, container or Kubernetes account",
+    )
+    archive_s3_secret_key: _Key = Field(None, description="that key's secret")
+    archive_s3_path_style: bool = Field(
+        default=True,
+        description="whether the bucket stands in the path of addresses (true) or in the host's name (false)",
+    )
+
+    @model_validator(mode="after")
+    def _check_s3(self) -> "ArchiveSettings":
+        if (self.archive_s3_access_key is None) != (self.archive_s3_secret_key is None):
+            raise ValueError("R3EDGE_ARCHIVE_S3_ACCESS_KEY and R3EDGE_ARCHIVE_S3_SECRET_KEY belong together")
+        return self
