@@ -6,7 +6,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +60,8 @@ class PairNode:
 class PatroniCluster:
     """PostgreSQL nodes under Patroni; `dsn` names all of them, `node_dsn` one of them, for the engine's role."""
 
-    def __init__(self, folder: Path, nodes: int, witnesses: int) -> None:
+    def __init__(self, folder: Path, nodes: int, witnesses: int, reached_at: Callable[[int], int]) -> None:
+        self._reached_at = reached_at
         self._user = server_user(folder)
         self._passwords = {
             name: secrets.token_hex(12) for name in ("superuser", "replication", "rewind", "api", "engine")
@@ -110,7 +111,7 @@ class PatroniCluster:
         program = Path(sys.executable).with_name("patronictl")
         done = subprocess.run(
             [program, "-c", node.folder / "patroni.yaml", *arguments],
-            env=self._patroni_environment(node.name, node.port, node.api_port),
+            env=self._patroni_environment(node.name, node.port, node.api_port, (node.port, node.api_port)),
             capture_output=True,
             text=True,
             check=False,
@@ -209,12 +210,13 @@ class PatroniCluster:
         for shipped in ("patroni.yaml", "create-database.sh"):
             shutil.copy(_SHIPPED / shipped, folder)
         port, api_port = free_port(), free_port()
+        reached = self._reached_at(port), self._reached_at(api_port)
         command = [sys.executable, "-m", "patroni", folder / "patroni.yaml"]
-        environment = self._patroni_environment(name, port, api_port)
+        environment = self._patroni_environment(name, port, api_port, reached)
         patroni = Program(command, folder, environment, folder / "patroni.log")
         return PairNode(name, port, api_port, folder, patroni, NodePostgres(folder / "data"), self.etcd[name])
 
-    def _patroni_environment(self, name: str, port: int, api_port: int) -> dict[str, str]:
+    def _patroni_environment(self, name: str, port: int, api_port: int, reached: tuple[int, int]) -> dict[str, str]:
         folder = self._folder / name
         programs = binary("postgres").parent
         return {
@@ -224,12 +226,12 @@ class PatroniCluster:
             "PATRONI_NAME": name,
             "PATRONI_ETCD3_HOSTS": ",".join(f"127.0.0.1:{etcd_port}" for etcd_port in self._etcd_ports.values()),
             "PATRONI_POSTGRESQL_LISTEN": f"127.0.0.1:{port}",
-            "PATRONI_POSTGRESQL_CONNECT_ADDRESS": f"127.0.0.1:{port}",
+            "PATRONI_POSTGRESQL_CONNECT_ADDRESS": f"127.0.0.1:{reached[0]}",
             "PATRONI_POSTGRESQL_DATA_DIR": str(folder / "data"),
             "PATRONI_POSTGRESQL_BIN_DIR": str(programs),
             "PATRONI_POSTGRESQL_PGPASS": str(folder / "pgpass"),
             "PATRONI_RESTAPI_LISTEN": f"127.0.0.1:{api_port}",
-            "PATRONI_RESTAPI_CONNECT_ADDRESS": f"127.0.0.1:{api_port}",
+            "PATRONI_RESTAPI_CONNECT_ADDRESS": f"127.0.0.1:{reached[1]}",
             "PATRONI_RESTAPI_PASSWORD": self._passwords["api"],
             "PATRONI_SUPERUSER_PASSWORD": self._passwords["superuser"],
             "PATRONI_REPLICATION_PASSWORD": self._passwords["replication"],
@@ -256,12 +258,17 @@ async def patroni_cluster(folder: Path, nodes: int = 2, witnesses: int = 1) -> A
         await asyncio.to_thread(cluster.close)
 
 
-def new_cluster(folder: Path, nodes: int = 2, witnesses: int = 1) -> PatroniCluster:
-    """Return a cluster that isn't started yet, for what outlives one loop: `start` and `close` it."""
+def new_cluster(
+    folder: Path, nodes: int = 2, witnesses: int = 1, reached_at: Callable[[int], int] = int
+) -> PatroniCluster:
+    """Return a cluster that isn't started yet, for what outlives one loop: `start` and `close` it.
+
+    `reached_at` names, for each port of a node, the one at which the other nodes reach it.
+    """
     require_or_skip(sys.platform == "linux", "the pair's processes are found by /proc")
     require_or_skip(shutil.which("etcd"), "etcd is not installed (Debian: etcd-server)")
     _make_reachable(folder)
-    return PatroniCluster(folder, nodes, witnesses)
+    return PatroniCluster(folder, nodes, witnesses, reached_at)
 
 
 def _make_reachable(folder: Path) -> None:

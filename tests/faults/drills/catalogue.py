@@ -3,11 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.faults.drills import faults
+from tests.faults.drills import faults, pair_faults
 from tests.faults.drills.faults import Fault
-from tests.faults.drills.topology import EVERY_ROLE, Topology, around
+from tests.faults.drills.topology import EVERY_ROLE, DatabaseKind, Topology, around
 
 TWO_NODES = Topology()
+PAIR = Topology(database=DatabaseKind.PAIR)
+
+_PAIR_SECONDS = 30.0
+"""Longer than it takes Patroni to give up a primary that says nothing (`ttl` 20)."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,7 @@ def _drills() -> Iterator[Drill]:
         yield Drill(f"{role}-killed", f"kill -9 of a node with the role {role}", faults.node_killed(role), around(role))
         yield Drill(f"{role}-frozen", f"SIGSTOP of a node with the role {role}", faults.node_frozen(role), around(role))
     yield from _postgres_drills()
+    yield from _pair_drills()
     yield from _hazelcast_drills()
     yield from _venue_drills()
 
@@ -39,6 +44,22 @@ def _postgres_drills() -> Iterator[Drill]:
     yield Drill("postgres-cut-one-node", "one of two nodes doesn't reach PostgreSQL", faults.cut(faults.first(links)))
     yield Drill("postgres-answers-cut", "PostgreSQL hears all nodes, and none hears it", faults.answers_cut(links))
     yield Drill("postgres-slow", "0.3 s to PostgreSQL, and as long back", faults.slow(links))
+
+
+def _pair_drills() -> Iterator[Drill]:
+    def drill(name: str, what: str, strike: pair_faults.Strike) -> Drill:
+        return Drill(name, what, pair_faults.on_pair(strike), PAIR, _PAIR_SECONDS)
+
+    yield drill(
+        "primary-killed", "kill -9 of PostgreSQL and Patroni on the primary's machine", pair_faults.kill_primary
+    )
+    yield drill("primary-server-killed", "kill -9 of the primary, with Patroni left", pair_faults.kill_primary_server)
+    yield drill("primary-frozen", "SIGSTOP of all on the primary's machine", pair_faults.freeze_primary)
+    yield drill("replica-killed", "kill -9 of all on the replica's machine", pair_faults.kill_replica)
+    yield drill("replica-frozen", "SIGSTOP of all on the replica's machine", pair_faults.freeze_replica)
+    yield drill("etcd-member-killed", "kill -9 of one of three etcd members", pair_faults.kill_etcd_member)
+    yield drill("etcd-killed", "kill -9 of all etcd members", pair_faults.kill_etcd)
+    yield drill("pair-cut", "primary and replica don't reach each other", pair_faults.cut_pair)
 
 
 def _hazelcast_drills() -> Iterator[Drill]:

@@ -32,6 +32,8 @@ from tests.support.run_folder import new_folder, run_folder
 _RUNS_A_STAGE = 20
 """After so many runs all parts start on empty folders: the database must not grow into what is measured."""
 
+_STARTS = 3
+
 _console, _progress = Console(), Console(stderr=True)
 
 
@@ -94,32 +96,54 @@ class _Campaign:
     async def _run_stage(self, topology: Topology, batch: list[Drill]) -> tuple[list[Drill], bool]:
         """Run drills on one stage until one fails; return what is left of them, and whether one has failed."""
         place = new_folder()
-        stage, left, result = DrillStage(place / "stage", topology), list(batch), None
         try:
-            await stage.start()
-            while left and (result is None or not result.violations):
-                result = await run_drill(stage, left.pop(0))
-                self._report(result)
-        finally:
-            for node in stage.nodes:
-                node.keep_log()
+            stage, left = await self._started(place, topology), list(batch)
+            result = DrillResult("", 0.0)
             try:
-                await stage.close()
-            except AssertionError as error:
-                if result is None:
-                    raise
-                result = replace(result, violations=[*result.violations, f"it doesn't end cleanly: {error}"])
-                self._report(result)
-            if result is None or result.violations:
-                name = result.drill if result else "start"
-                keep_folder(place, self.folder / f"{name}-{len(self.results.rows(name))}")
+                while left and not result.violations:
+                    result = await run_drill(stage, left.pop(0))
+                    self._report(result)
+            finally:
+                result = await self._end(stage, result)
+            if result.violations:
+                keep_folder(place, self.folder / f"{result.drill}-{len(self.results.rows(result.drill))}")
+        finally:
             shutil.rmtree(place, ignore_errors=True)
-        return left, bool(result and result.violations)
+        return left, bool(result.violations)
+
+    @staticmethod
+    async def _started(place: Path, topology: Topology) -> DrillStage:
+        """Return a running stage; a port that was free may be another program's before it is listened on."""
+        attempt = 0
+        while True:
+            attempt += 1
+            stage = DrillStage(place / f"stage{attempt}", topology)
+            try:
+                await stage.start()
+            except (Exception, AssertionError) as error:
+                await stage.close()
+                if attempt == _STARTS:
+                    raise
+                _progress.print(f"the parts didn't start: {str(error)[-200:]}", markup=False, highlight=False)
+            else:
+                return stage
+
+    async def _end(self, stage: DrillStage, result: DrillResult) -> DrillResult:
+        """End a stage after its last run; return that with what went wrong in the end."""
+        for node in stage.nodes:
+            node.keep_log()
+        try:
+            await stage.close()
+        except AssertionError as error:
+            result = replace(result, violations=[*result.violations, f"it doesn't end cleanly: {error}"])
+            self._report(result)
+        return result
 
     def _report(self, result: DrillResult) -> None:
         row = {"commit": present_commit(), "machine_load": round(os.getloadavg()[0], 1), **result.as_json()}
         self.results.append(row)
-        what = "; ".join(result.violations) or "passed"
+        # Of a traceback the end says most; the whole stands in the results.
+        what = "; ".join(violation.strip().splitlines()[-1] for violation in result.violations) or "passed"
         _progress.print(f"{result.drill}: {what} ({result.seconds} s)", markup=False, highlight=False)
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import chain
 
 from tests.faults.drills.stage import DrillStage
 from tests.support.link import Link
@@ -17,12 +18,12 @@ _SLOW_SECONDS = 0.3
 
 def links_to_database(stage: DrillStage) -> list[Link]:
     """Return the lines between the nodes and PostgreSQL."""
-    return stage.database_links
+    return list(chain(*stage.database_links))
 
 
 def links_to_cache(stage: DrillStage) -> list[Link]:
     """Return the lines between the nodes and the Hazelcast members."""
-    return stage.cache_links
+    return list(chain(*stage.cache_links))
 
 
 def links_to_venue(stage: DrillStage) -> list[Link]:
@@ -73,16 +74,21 @@ def node_frozen(role: str) -> Fault:
 
 @asynccontextmanager
 async def postgres_killed(stage: DrillStage) -> AsyncIterator[None]:
-    """Kill PostgreSQL, which its supervisor starts again."""
-    stage.kill_postgres()
+    """Kill PostgreSQL, which is started again at once."""
+    assert stage.single is not None
+    stage.single.processes.kill()
     yield
 
 
 @asynccontextmanager
 async def postgres_frozen(stage: DrillStage) -> AsyncIterator[None]:
     """Stop all of PostgreSQL's processes."""
-    async with stage.frozen_postgres():
+    assert stage.single is not None
+    stage.single.processes.freeze()
+    try:
         yield
+    finally:
+        stage.single.processes.thaw()
 
 
 @asynccontextmanager

@@ -1,17 +1,14 @@
 """The cluster of a drill: nodes, database, Hazelcast members and exchange, with a link on each line between them."""
 
 import asyncio
-import os
 import re
-import signal
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import chain
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-from domain.core.background import cancel_and_wait
-from infra.postgres.server.embedded import EmbeddedPostgres
-from tests.faults.drills.topology import Topology
+from tests.faults.drills.databases import Database, PairDatabase, SingleDatabase
+from tests.faults.drills.topology import DatabaseKind, Topology
 from tests.faults.model.node import Node
 from tests.faults.model.venue import Venue
 from tests.support.cluster import cluster_settings
@@ -19,7 +16,6 @@ from tests.support.graphql_client import Client
 from tests.support.hazelcast import Member
 from tests.support.http_client import http_client
 from tests.support.link import Link
-from tests.support.postgres import copy_migrated_cluster
 
 ANSWER_SECONDS = 4.0
 """How long users wait for an answer before they ask another node; the engine answers an order within 2 s."""
@@ -46,19 +42,24 @@ class DrillStage:
         self.venue = Venue(folder / "exchange", seed)
         self.nodes: tuple[Node, ...] = ()
         self.members: list[Member] = []
-        self.database_links: list[Link] = []
-        self.cache_links: list[Link] = []
+        self.database_links: list[list[Link]] = []
+        self.cache_links: list[list[Link]] = []
         self.venue_links: list[Link] = []
-        self.postgres_folder = folder / "postgres"
-        self._postgres = EmbeddedPostgres(self.postgres_folder)
+        self.single: SingleDatabase | None = None
+        self.pair: PairDatabase | None = None
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
         """Start everything, and return once all nodes are ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.topology.database is DatabaseKind.PAIR:
+            self.pair = PairDatabase(self.folder / "pair")
+        else:
+            self.single = SingleDatabase(self.folder / "postgres")
         await self.venue.start()
         self._stack.push_async_callback(self.venue.close)
-        await self._start_database()
+        await self._database.start()
+        self._stack.push_async_callback(self._database.close)
         for number in range(self.topology.members):
             await self._start_member(number)
         self.nodes = tuple([await self._node(number, roles) for number, roles in enumerate(self.topology.nodes)])
@@ -86,6 +87,7 @@ class DrillStage:
         """Take back what may last, and wait until everything is ready."""
         for link in self.links:
             link.heal()
+        await self._database.heal()
         await self.venue.heal()
         for node in self.nodes:
             await node.ready()
@@ -95,7 +97,7 @@ class DrillStage:
     @property
     def links(self) -> list[Link]:
         """All lines between the parts."""
-        return [*self.database_links, *self.cache_links, *self.venue_links]
+        return [*chain(*self.database_links, *self.cache_links), *self.venue_links]
 
     async def busiest(self, role: str) -> int:
         """Return the number of the node that has most of a role's work, among those with the fewest roles."""
@@ -104,26 +106,6 @@ class DrillStage:
         alone = [number for number in numbers if len(self.topology.nodes[number]) == fewest]
         loads = {number: await self._load_of(number, role) for number in alone}
         return max(loads, key=loads.__getitem__)
-
-    def kill_postgres(self) -> None:
-        """Kill PostgreSQL; it is started again at once."""
-        with suppress(OSError, IndexError, ValueError):  # it may be starting just now
-            os.kill(self._postmaster(), signal.SIGKILL)
-
-    @asynccontextmanager
-    async def frozen_postgres(self) -> AsyncIterator[None]:
-        """Stop all processes of PostgreSQL for a block."""
-        postmaster = self._postmaster()
-        _signal([postmaster], signal.SIGSTOP)  # from now on it has no new children
-        children = _children(postmaster)
-        _signal(children, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            _signal([*children, postmaster], signal.SIGCONT)
-
-    def _postmaster(self) -> int:
-        return int((self.postgres_folder / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     async def _load_of(self, number: int, role: str) -> int:
         if role not in _HELD:
@@ -134,12 +116,11 @@ class DrillStage:
 
     # ---- how it starts
 
-    async def _start_database(self) -> None:
-        await asyncio.to_thread(copy_migrated_cluster, self.postgres_folder)
-        await self._postgres.start()
-        self._stack.push_async_callback(self._postgres.stop)
-        keeping = asyncio.create_task(self._postgres.keep_alive())
-        self._stack.push_async_callback(cancel_and_wait, keeping)
+    @property
+    def _database(self) -> Database:
+        database = self.single or self.pair
+        assert database is not None
+        return database
 
     async def _start_member(self, number: int) -> None:
         folder = self.folder / f"member{number}"
@@ -150,15 +131,13 @@ class DrillStage:
         self.members.append(member)
 
     async def _node(self, number: int, roles: str) -> Node:
-        address = urlsplit(self._postgres.dsn)
-        socket = parse_qs(address.query)
-        database = await self._link(Path(socket["host"][0]) / f".s.PGSQL.{socket['port'][0]}")
+        database = [await self._link(door) for door in self._database.doors]
         cache = [await self._link(int(member.address.rpartition(":")[2])) for member in self.members]
         venue = await self._link(self.venue.sandbox.port)
         self.database_links.append(database)
-        self.cache_links += cache
+        self.cache_links.append(cache)
         self.venue_links.append(venue)
-        dsn = f"postgresql://{address.username}:{address.password}@127.0.0.1:{database.port}{address.path}"
+        dsn = self._database.dsn_through(database)
         members = [f"127.0.0.1:{link.port}" for link in cache]
         cluster_name = self.members[0].cluster_name if self.members else ""
         sandbox = self.venue.sandbox
@@ -183,13 +162,3 @@ async def running_stage(folder: Path, topology: Topology) -> AsyncIterator[Drill
         yield stage
     finally:
         await stage.close()
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def _signal(pids: list[int], number: signal.Signals) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)

@@ -178,7 +178,7 @@ async def new_user(stage: Stage, number: int) -> Trader:
     That of the first user enters once, and its protection rests at the venue. That of the second enters in a ladder,
     and the engine protects it. Both can be signalled by a webhook.
     """
-    client = await new_trader(stage.clients()[0], USDT=USDT, BTC=BTC)
+    client = await new_trader(Client(stage.clients()[0].url), USDT=USDT, BTC=BTC)
     clients = itertools.cycle(stage.clients(client.client.token))
     trader = Trader(client, clients, await stage.venue.key_of(_raw_id(client.account)), await client.head())
     limited = await trader.insist(LIMIT_LOSSES, id=client.account, input={"risk": _LOSS_LIMITS})
