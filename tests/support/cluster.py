@@ -9,12 +9,14 @@ SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
 def cluster_settings(
     database: str, members: list[str], cluster_name: str, sandbox: str, sandbox_token: str
 ) -> dict[str, str]:
-    """Return what every node of a cluster is started with; without `members` it has no Hazelcast."""
+    """Return what every node of a cluster is started with.
+
+    Without `members` it has no Hazelcast, and without a `database` its own, as the only node may.
+    """
     shared = {
-        "R3EDGE_DATABASE_URL": database,
         "R3EDGE_SANDBOX_URL": sandbox,
         "R3EDGE_SANDBOX_TOKEN": sandbox_token,
         "R3EDGE_SECRET_KEY": SECRET_KEY,
     }
     hazelcast = {"R3EDGE_HAZELCAST_MEMBERS": ",".join(members), "R3EDGE_HAZELCAST_CLUSTER": cluster_name}
-    return shared | (hazelcast if members else {})
+    return shared | (hazelcast if members else {}) | ({"R3EDGE_DATABASE_URL": database} if database else {})

@@ -10,6 +10,7 @@ from tests.faults.drills.topology import EVERY_ROLE, DatabaseKind, Topology, aro
 TWO_NODES = Topology()
 PAIR = Topology(database=DatabaseKind.PAIR)
 
+_DISK_MEGABYTES = 400
 _PAIR_SECONDS = 30.0
 """Longer than it takes Patroni to give up a primary that says nothing (`ttl` 20)."""
 
@@ -31,6 +32,7 @@ def _drills() -> Iterator[Drill]:
         yield Drill(f"{role}-killed", f"kill -9 of a node with the role {role}", faults.node_killed(role), around(role))
         yield Drill(f"{role}-frozen", f"SIGSTOP of a node with the role {role}", faults.node_frozen(role), around(role))
     yield from _postgres_drills()
+    yield from _disk_drills()
     yield from _pair_drills()
     yield from _hazelcast_drills()
     yield from _venue_drills()
@@ -44,6 +46,13 @@ def _postgres_drills() -> Iterator[Drill]:
     yield Drill("postgres-cut-one-node", "one of two nodes doesn't reach PostgreSQL", faults.cut(faults.first(links)))
     yield Drill("postgres-answers-cut", "PostgreSQL hears all nodes, and none hears it", faults.answers_cut(links))
     yield Drill("postgres-slow", "0.3 s to PostgreSQL, and as long back", faults.slow(links))
+
+
+def _disk_drills() -> Iterator[Drill]:
+    shared = Topology(disk_megabytes=_DISK_MEGABYTES)
+    own = Topology((EVERY_ROLE,), 0, DatabaseKind.EMBEDDED, _DISK_MEGABYTES)
+    yield Drill("postgres-disk-full", "the disk of PostgreSQL has no byte left", faults.disk_full, shared)
+    yield Drill("data-disk-full", "the disk of the only node's data directory is full", faults.disk_full, own)
 
 
 def _pair_drills() -> Iterator[Drill]:

@@ -46,7 +46,7 @@ class SingleDatabase:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._server = EmbeddedPostgres(folder)
+        self._server = EmbeddedPostgres(folder, {"max_wal_size": "64MB"})  # it may be on a small disk
         self._stack = AsyncExitStack()
         self.processes = NodePostgres(folder / "data")
 
@@ -75,6 +75,32 @@ class SingleDatabase:
     def dsn_through(self, links: Sequence[Link]) -> str:
         """Return its address over the only link."""
         return _dsn_over(self._server.dsn, links)
+
+
+class EmbeddedDatabase:
+    """The one of the only node, which starts it, stops it and starts it again."""
+
+    def __init__(self, data_folder: Path) -> None:
+        self._folder = data_folder / "postgres"
+
+    async def start(self) -> None:
+        """Give the node a migrated database to start on."""
+        await asyncio.to_thread(copy_migrated_cluster, self._folder)
+
+    async def close(self) -> None:
+        """Leave it to the node."""
+
+    async def heal(self) -> None:
+        """Leave it to the node."""
+
+    @property
+    def doors(self) -> Sequence[Target]:
+        """None: nothing is between the node and its database."""
+        return []
+
+    def dsn_through(self, links: Sequence[Link]) -> str:
+        """Return none, for which the node starts its own."""
+        return ""
 
 
 class PairDatabase:

@@ -115,6 +115,16 @@ async def members_frozen(stage: DrillStage) -> AsyncIterator[None]:
             member.thaw()
 
 
+@asynccontextmanager
+async def disk_full(stage: DrillStage) -> AsyncIterator[None]:
+    """Fill the stage's small disk, and free it at the end."""
+    await asyncio.to_thread(stage.disk.fill)
+    try:
+        yield
+    finally:
+        stage.disk.free()
+
+
 def cut(lines: Lines) -> Fault:
     """Cut lines in both directions."""
     return _on(lines, Link.cut)

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import chain
 from pathlib import Path
 
-from tests.faults.drills.databases import Database, PairDatabase, SingleDatabase
+from tests.faults.drills.databases import Database, EmbeddedDatabase, PairDatabase, SingleDatabase
 from tests.faults.drills.topology import DatabaseKind, Topology
 from tests.faults.model.node import Node
 from tests.faults.model.venue import Venue
@@ -16,6 +16,7 @@ from tests.support.graphql_client import Client
 from tests.support.hazelcast import Member
 from tests.support.http_client import http_client
 from tests.support.link import Link
+from tests.support.small_disk import SmallDisk
 
 ANSWER_SECONDS = 4.0
 """How long users wait for an answer before they ask another node; the engine answers an order within 2 s."""
@@ -47,15 +48,16 @@ class DrillStage:
         self.venue_links: list[Link] = []
         self.single: SingleDatabase | None = None
         self.pair: PairDatabase | None = None
+        self.disk = SmallDisk(folder / "disk", topology.disk_megabytes)
         self._stack = AsyncExitStack()
 
     async def start(self) -> None:
         """Start everything, and return once all nodes are ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        if self.topology.database is DatabaseKind.PAIR:
-            self.pair = PairDatabase(self.folder / "pair")
-        else:
-            self.single = SingleDatabase(self.folder / "postgres")
+        if self.topology.disk_megabytes:
+            self.disk.mount()
+            self._stack.callback(self.disk.unmount)
+        self._database = self._new_database()
         await self.venue.start()
         self._stack.push_async_callback(self.venue.close)
         await self._database.start()
@@ -116,11 +118,18 @@ class DrillStage:
 
     # ---- how it starts
 
-    @property
-    def _database(self) -> Database:
-        database = self.single or self.pair
-        assert database is not None
-        return database
+    def _new_database(self) -> Database:
+        place = self.disk.folder if self.topology.disk_megabytes else self.folder
+        if self.topology.database is DatabaseKind.PAIR:
+            self.pair = PairDatabase(place / "pair")
+        elif self.topology.database is DatabaseKind.SINGLE:
+            self.single = SingleDatabase(place / "postgres")
+        return self.pair or self.single or EmbeddedDatabase(self._node_folder(0))
+
+    def _node_folder(self, number: int) -> Path:
+        """Return a node's data directory, which is the small disk where the node has its own database on it."""
+        is_small = self.topology.disk_megabytes and self.topology.database is DatabaseKind.EMBEDDED
+        return self.disk.folder if is_small else self.folder / f"node{number}"
 
     async def _start_member(self, number: int) -> None:
         folder = self.folder / f"member{number}"
@@ -144,7 +153,7 @@ class DrillStage:
         settings = cluster_settings(
             dsn, members, cluster_name, f"http://127.0.0.1:{venue.port}", sandbox.admin_token
         ) | {"R3EDGE_ROLES": roles}
-        return Node(self.folder / f"node{number}", settings, 0.0, lambda: None)
+        return Node(self._node_folder(number), settings, 0.0, lambda: None)
 
     async def _link(self, target: Path | int) -> Link:
         link = Link(target)

@@ -11,15 +11,20 @@ class DatabaseKind(StrEnum):
 
     SINGLE = "one PostgreSQL, started again when it dies"
     PAIR = "a PostgreSQL pair under Patroni and etcd"
+    EMBEDDED = "the engine's own PostgreSQL, in its data directory"
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The parts of a cluster; `nodes` are the roles of each node of the engine, as `R3EDGE_ROLES` has them."""
+    """The parts of a cluster; `nodes` are the roles of each node of the engine, as `R3EDGE_ROLES` has them.
+
+    With `disk_megabytes`, the database is on a disk of that size; one that is embedded, with all of the data directory.
+    """
 
     nodes: tuple[str, ...] = (EVERY_ROLE, EVERY_ROLE)
     members: int = 1
     database: DatabaseKind = DatabaseKind.SINGLE
+    disk_megabytes: int = 0
 
 
 def around(role: str) -> Topology:
