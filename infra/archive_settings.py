@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_va
 from pydantic_settings import BaseSettings
 
 from infra.s3_address import S3Address
+from infra.setting_types import CommaList
 
 MOST_MONTHS: Final = 1_200
 _FOLDER: Final = re.compile(r"[/~.]")
@@ -19,6 +20,18 @@ def _check_archive(archive: str) -> str:
         except ValueError:
             raise ValueError(f"{archive!r} is neither a folder such as /srv/archive nor s3://bucket/prefix") from None
     return archive
+
+
+def _check_retention(given: str) -> str:
+    # The tables are those of the database's adapter, which the settings don't load.
+    from infra.postgres.archive.tables import ARCHIVED_TABLES  # noqa: PLC0415
+
+    table, _, months = given.partition(":")
+    if table not in ARCHIVED_TABLES:
+        raise ValueError(f"{table!r} isn't archived; these are: {', '.join(ARCHIVED_TABLES)}")
+    if not months.isdecimal() or not 1 <= int(months) <= MOST_MONTHS:
+        raise ValueError(f"{given!r} isn't a table and 1 to {MOST_MONTHS} months, such as {table}:24")
+    return given
 
 
 def _blank_to_none(value: object) -> object:
@@ -42,6 +55,9 @@ class ArchiveSettings(BaseSettings):
         le=MOST_MONTHS,
         description="how many whole months before the present one stay in the database, 1 to 1200",
     )
+    retention_months_by_table: CommaList[Annotated[str, AfterValidator(_check_retention)]] = Field(
+        (), description="tables of which another number of months stays, such as candles:24,trades:3"
+    )
     archive_s3_endpoint: str | None = Field(
         None,
         pattern=r"^https?://[^\s/@?#]+/?$",
@@ -60,6 +76,18 @@ class ArchiveSettings(BaseSettings):
         default=True,
         description="whether the bucket stands in the path of addresses (true) or in the host's name (false)",
     )
+
+    archive_cache_mb: int = Field(
+        1_024,
+        ge=0,
+        le=1_000_000,
+        description="how many megabytes of files of S3 are kept in data_dir, so that each is fetched once; 0 none",
+    )
+
+    def months_kept(self, table: str) -> int:
+        """Return how many whole months of a table stay in the database."""
+        given = dict(each.split(":") for each in self.retention_months_by_table)
+        return int(given.get(table, self.retention_months))
 
     @model_validator(mode="after")
     def _check_s3(self) -> "ArchiveSettings":

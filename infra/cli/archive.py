@@ -95,12 +95,13 @@ async def run_archive(settings: Settings, month: datetime | None) -> "RunResult"
     from infra.clock import SystemClock  # noqa: PLC0415  # as above
     from infra.postgres.archive.archiver import Archiver  # noqa: PLC0415  # as above
     from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
+    from infra.runtime.archive import boundaries  # noqa: PLC0415  # as above
     from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
 
     now = SystemClock().now()
     if month is not None and month >= boundary(now, 0):
         raise BadArgument(f"{month:%Y-%m} hasn't ended yet; a month before {now:%Y-%m} can be archived")
-    before = boundary(now, settings.retention_months if month is None else 0)
+    before = boundaries(settings, now) if month is None else boundary(now, 0)
     async with _opened(settings) as (pool, storage):
         try:
             return await Archiver(pool, storage).run(before, month)

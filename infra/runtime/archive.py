@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,11 +12,14 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from domain.model.archive import boundary
 from domain.ports.archive import ArchiveStorage
+from infra.archive_storage.activity import ArchiveActivity, CountedStorage, TableTotal
 from infra.archive_storage.folder import FolderStorage
+from infra.archive_storage.local_copies import LocalCopies
 from infra.archive_storage.s3 import S3Access, S3Storage
 from infra.postgres.archive.archives import Archives
 from infra.postgres.archive.lock import ArchiveBusy
-from infra.postgres.archive.manifest import NEEDED, Manifest
+from infra.postgres.archive.manifest import NEEDED, READABLE, Manifest
+from infra.postgres.archive.tables import ARCHIVED_TABLES
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool, close_pool, create_pool
 from infra.postgres.transaction_connection import acquire, release
@@ -41,11 +45,26 @@ class ArchiveNotSet(Exception):
         super().__init__(f"a part of this database is in an archive of {files} files: set R3EDGE_ARCHIVE to its place")
 
 
-def archive_storage(settings: Settings) -> ArchiveStorage | None:
+def archive_storage(settings: Settings, activity: ArchiveActivity | None = None) -> ArchiveStorage | None:
     """Return where the settings keep archived files; None if they name no archive."""
+    storage = _storage(settings)
+    return None if storage is None else CountedStorage(storage, activity or ArchiveActivity())
+
+
+def is_far(settings: Settings) -> bool:
+    """Return whether the archive is in S3."""
+    return settings.archive is not None and settings.archive.startswith("s3://")
+
+
+def boundaries(settings: Settings, now: datetime) -> dict[str, datetime]:
+    """Return for each table the start of the oldest month that stays in the database."""
+    return {table: boundary(now, settings.months_kept(table)) for table in ARCHIVED_TABLES}
+
+
+def _storage(settings: Settings) -> ArchiveStorage | None:
     if settings.archive is None:
         return None
-    if not settings.archive.startswith("s3://"):
+    if not is_far(settings):
         return FolderStorage(Path(settings.archive).expanduser().absolute())
     return S3Storage(
         S3Access(
@@ -59,13 +78,17 @@ def archive_storage(settings: Settings) -> ArchiveStorage | None:
     )
 
 
-async def open_archives(settings: Settings, pool: Pool) -> Archives:
+async def open_archives(settings: Settings, pool: Pool, activity: ArchiveActivity | None = None) -> Archives:
     """Return what is archived, for queries; raises `ArchiveNotSet`.
 
     If the settings name no archive, what other nodes archive later can't be read.
     """
-    storage = archive_storage(settings)
+    activity = activity or ArchiveActivity()
+    storage = archive_storage(settings, activity)
     if storage is not None:
+        if is_far(settings) and settings.archive_cache_mb:
+            folder = settings.data_dir.expanduser().absolute() / "archive-copies"
+            storage = LocalCopies(storage, folder, settings.archive_cache_mb * 1_000_000, activity)
         return Archives.of(storage)
     driver = await acquire(pool, _ACQUIRE_SECONDS)
     try:
@@ -78,9 +101,9 @@ async def open_archives(settings: Settings, pool: Pool) -> Archives:
 
 
 @asynccontextmanager
-async def archiver_of(settings: Settings, dsn: str) -> AsyncGenerator["Archiver | None"]:
+async def archiver_of(settings: Settings, dsn: str, activity: ArchiveActivity) -> AsyncGenerator["Archiver | None"]:
     """Give what archives, on a connection of its own; None if the settings name no archive."""
-    storage = archive_storage(settings)
+    storage = archive_storage(settings, activity)
     if storage is None:
         yield None
         return
@@ -93,17 +116,37 @@ async def archiver_of(settings: Settings, dsn: str) -> AsyncGenerator["Archiver 
         await close_pool(pool)
 
 
-async def archive_hourly(archiver: "Archiver", clock: Clock, retention_months: int) -> None:
+async def archive_hourly(archiver: "Archiver", clock: Clock, settings: Settings, activity: ArchiveActivity) -> None:
     """Archive once an hour. Every worker may: one at a time does, and months that another has archived are no error."""
+    activity.last_success = clock.now()
     while True:
+        pause_seconds = HOUR_SECONDS
         try:
-            await archiver.run(boundary(clock.now(), retention_months))
+            await archive_once(archiver, clock, settings, activity)
         except ArchiveBusy:
             log.debug("another node archives")
         except Unavailable as error:
             log.warning("old months could not be archived: %s", error.message)
-            await asyncio.sleep(RETRY_SECONDS)
-            continue
+            activity.last_failure = clock.now()
+            pause_seconds = RETRY_SECONDS
         except Exception:
             log.exception("old months could not be archived; it is tried again in an hour")
-        await asyncio.sleep(HOUR_SECONDS)
+            activity.last_failure = clock.now()
+        await asyncio.sleep(pause_seconds)
+
+
+async def archive_once(archiver: "Archiver", clock: Clock, settings: Settings, activity: ArchiveActivity) -> None:
+    """Archive what is due, and note how it ended and what is archived now."""
+    result = await archiver.run(boundaries(settings, clock.now()))
+    if result.failed:
+        activity.last_failure = clock.now()
+    else:
+        activity.last_success = clock.now()
+    totals = {table: TableTotal() for table in ARCHIVED_TABLES}
+    for batch in await archiver.batches():
+        if batch.state in READABLE:
+            total = totals.setdefault(batch.table, TableTotal())
+            total.files += batch.files
+            total.rows += batch.rows
+            total.size_bytes += batch.size_bytes
+    activity.totals = totals

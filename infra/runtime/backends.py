@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from domain.core.background import BackgroundTasks
@@ -12,6 +12,7 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.ports.bus import MessageBus
 from domain.ports.cache import Cache
+from infra.archive_storage.activity import ArchiveActivity
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -54,6 +55,7 @@ class Backends:
     ids: IdGenerator
     archives: Archives
     archiver: "Archiver | None" = None
+    archive_activity: ArchiveActivity = field(default_factory=ArchiveActivity)
 
 
 @asynccontextmanager
@@ -132,7 +134,8 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
             raise SchemaOutdated
         lease_pool = await create_pool(dsn, init_size=1, max_size=LEASE_CONNECTIONS)
         stack.push_async_callback(close_pool, lease_pool)
-        archives = await open_archives(settings, pool)
+        activity = ArchiveActivity()
+        archives = await open_archives(settings, pool, activity)
         database = PostgresDatabase(pool, bus, clock, archives=archives)
         lease_database = PostgresDatabase(lease_pool, bus, clock)
         stack.push_async_callback(database.close)
@@ -143,9 +146,11 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
                 await transaction.optimizations.release_all()
                 await transaction.overview.delete_all_nodes()
         archiver = (
-            await stack.enter_async_context(archiver_of(settings, dsn)) if Role.WORKER in settings.roles else None
+            await stack.enter_async_context(archiver_of(settings, dsn, activity))
+            if Role.WORKER in settings.roles
+            else None
         )
-        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archives, archiver)
+        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archives, archiver, activity)
 
 
 async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

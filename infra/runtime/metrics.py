@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from domain.events.follower_counts import FollowerCounts
+from infra.metrics.archive import ArchiveMetrics
 from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics
@@ -44,6 +45,7 @@ def build_registry(
     MailMetrics(registry, container.deliveries)
     ChannelMetrics(registry, container.channel_counts)
     JobMetrics(registry, container.work_counts)
+    ArchiveMetrics(registry, backends.archive_activity)
     return registry
 
 

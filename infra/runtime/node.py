@@ -106,8 +106,8 @@ async def run_roles(container: Container, settings: Settings, name: str) -> Asyn
             purging = purge_expired_hourly(container.backends.database, container.backends.clock)
             stack.push_async_callback(_background(purging))
             if (archiver := container.backends.archiver) is not None:
-                clock, months = container.backends.clock, settings.retention_months
-                stack.push_async_callback(_background(archive_hourly(archiver, clock, months)))
+                clock, activity = container.backends.clock, container.backends.archive_activity
+                stack.push_async_callback(_background(archive_hourly(archiver, clock, settings, activity)))
         yield running
 
 

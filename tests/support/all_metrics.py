@@ -14,9 +14,11 @@ from domain.market_data.feed_manager import FeedManager
 from domain.market_data.hub import MarketDataHub
 from domain.model.monitoring import TradingSituation
 from domain.notifications.deliverer import ChannelCounts
+from infra.archive_storage.activity import ArchiveActivity
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
+from infra.metrics.archive import ArchiveMetrics
 from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics
@@ -59,6 +61,7 @@ def all_metrics() -> dict[str, MetricKind]:
     MailMetrics(registry, DeliveryCounts())
     ChannelMetrics(registry, ChannelCounts())
     JobMetrics(registry, WorkCounts())
+    ArchiveMetrics(registry, ArchiveActivity())
     TradingMetrics(registry, OrderCounts(), TradingSituation, lambda: 0, ())
     DatabaseMetrics(registry, {})
     EventMetrics(registry, FollowerCounts())

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 
 from domain.model.archive import ArchivedFile
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
+from infra.archive_storage.local_copies import read_listed
 from infra.postgres.archive.manifest import NEEDED, READABLE, Manifest
 from infra.postgres.connection import Connection
 
@@ -112,7 +113,7 @@ class ArchivedFiles(Generic[Content]):
             task.exception()  # all who waited for it may have been cancelled
 
     async def _read(self, storage: ArchiveStorage, file: ArchivedFile) -> Content:
-        content = await asyncio.to_thread(self._checked, file, await storage.read(file.name))
+        content = await asyncio.to_thread(self._checked, file, await read_listed(storage, file))
         if file.rows <= self._cached_rows:
             self._kept[file.name] = (file.rows, content)
         return content

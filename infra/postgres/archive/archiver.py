@@ -124,6 +124,11 @@ class Archiver:
                 (*failed, *not_dropped),
             )
 
+    async def batches(self) -> list[Batch]:
+        """Return all batches of all tables."""
+        async with self._pool.acquire() as driver:
+            return await Manifest(Connection(driver)).batches()
+
     async def _check_storage(self, connection: Connection) -> None:
         """Raise unless a file of the last month whose rows were dropped is there.
 

@@ -99,6 +99,8 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "archive_s3_region": ("eu-central-1", "eu-central-1"),
         "archive_s3_access_key": ("AKIA", SecretStr("AKIA")),
         "archive_s3_secret_key": ("secret", SecretStr("secret")),
+        "retention_months_by_table": ("candles:24", ("candles:24",)),
+        "archive_cache_mb": ("10", 10),
         "archive_s3_path_style": ("false", False),
         "retention_months": ("24", 24),
         "smtp_host": ("mail.example.com", "mail.example.com"),
