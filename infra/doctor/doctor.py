@@ -10,6 +10,7 @@ from typing import Any
 from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.daemon_thread import in_daemon_thread
+from infra.doctor.archive import check_archive, check_archived_files
 from infra.doctor.bounded import bounded, run_checks
 from infra.doctor.data_directory import check_data_directory
 from infra.doctor.database import NoDatabase, check_database, reached_database
@@ -52,6 +53,7 @@ async def examine(limit_seconds: float, **options: Any) -> list[Finding]:  # noq
         "cache": partial(check_cache, settings, limit_seconds * _SHARE),
         "sandbox": partial(check_sandboxes, settings, limit_seconds * _SHARE),
         "traces": partial(check_traces, settings, limit_seconds * _SHARE),
+        "archive": partial(check_archive, settings, limit_seconds * _SHARE),
         "mail": partial(check_mail, settings, limit_seconds * _SHARE),
     }
     async with _settings_venues(settings) as all_venues:
@@ -98,8 +100,11 @@ async def _database(settings: Settings, all_venues: Venues, limit_seconds: float
             found = await check_database(connection, dsn, settings, SystemClock(), engine_runs=engine_runs)
             if any(finding.status is Status.ERROR and finding.check in _NEEDED_FOR_KEYS for finding in found):
                 return [*found, skipped("keys", "the accounts can't be read")]
+            archived = await bounded(
+                "archive.files", partial(check_archived_files, connection, settings), limit_seconds
+            )
             keys = await _keys(connection, settings, all_venues, folder, limit_seconds)
-            return [*found, *keys]
+            return [*found, *archived, *keys]
     except NoDatabase as absent:
         return [absent.finding, skipped("keys", "the accounts can't be read")]
 
