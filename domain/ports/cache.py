@@ -10,7 +10,6 @@ class CacheSpace(StrEnum):
     LOGIN_SESSIONS = "login-sessions"
     DEPTH = "depth"
     TICKER = "ticker"
-    CANDLES = "candles"
     COUNTERS = "counters"
 
 
@@ -18,8 +17,8 @@ class Cache(Protocol):
     """Bytes by key, in named spaces, each entry with a time to live.
 
     A cache never raises for its own failure: while it is unreachable, `get` misses and the rest does nothing. An entry
-    may disappear at any time, and one of `DEPTH`, `TICKER` or `CANDLES` that another node wrote may be a few seconds
-    old. A `delete` while the cache is unreachable is lost: what must be revoked at once is checked in the database.
+    may disappear at any time, and one of `DEPTH` or `TICKER` that another node wrote may be a few seconds old. A
+    `delete` while the cache is unreachable is lost: what must be revoked at once is checked in the database.
     """
 
     async def get(self, space: CacheSpace, key: str) -> bytes | None:

@@ -14,7 +14,6 @@ MAX_ENTRIES: Mapping[CacheSpace, int] = MappingProxyType(
         CacheSpace.LOGIN_SESSIONS: 50_000,
         CacheSpace.DEPTH: 2_000,
         CacheSpace.TICKER: 5_000,
-        CacheSpace.CANDLES: 5_000,
         # Generous: a flood of new keys pushes out the counters that limit others.
         CacheSpace.COUNTERS: 200_000,
     }

@@ -129,18 +129,20 @@ class HazelcastBus:
         elif abs(self._now_ms() - frame.sent_ms) > MAX_AGE_SECONDS * 1_000:
             self._reject("old")
             self._notify_stale_loss(shard)
-        elif not self._record(shard, frame):
-            self._reject("repeated")
+        elif frame.number <= (last := self._record(shard, frame)):
+            self._reject("repeated")  # anybody who reaches Hazelcast can replay it
         else:
+            if last and frame.number > last + 1 and not frame.is_loss:
+                # Nobody reports what the smaller part of a cluster carried while a broken network had split it.
+                self._notify_loss(shard)
             self._dispatch(frame)
 
-    def _record(self, shard: str, frame: Frame) -> bool:
-        """Record a message; return False if it was received before: anybody who reaches Hazelcast can replay it."""
+    def _record(self, shard: str, frame: Frame) -> int:
+        """Return the highest number received before from the same sender, 0 without one, and remember the highest."""
         key = (shard, frame.sender, frame.is_loss)
-        if frame.number <= self._last_numbers.get(key, 0):
-            return False
-        self._last_numbers[key] = frame.number
-        return True
+        last = self._last_numbers.get(key, 0)
+        self._last_numbers[key] = max(last, frame.number)
+        return last
 
     def _reject(self, reason: str) -> None:
         self.rejected[reason] += 1

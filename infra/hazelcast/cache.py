@@ -16,7 +16,7 @@ from infra.hazelcast.seal import Seal
 _Result = TypeVar("_Result")
 
 # Hot public data, read far more often than written. Data that must be revocable at once is never cached near.
-_NEAR_SPACES = frozenset({CacheSpace.DEPTH, CacheSpace.TICKER, CacheSpace.CANDLES})
+_NEAR_SPACES = frozenset({CacheSpace.DEPTH, CacheSpace.TICKER})
 _NEAR_SECONDS = 0.25
 # A window's count outlives its window, whose end Hazelcast rounds to whole seconds.
 _COUNT_GRACE_SECONDS = 2.0

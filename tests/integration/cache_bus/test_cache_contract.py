@@ -54,7 +54,7 @@ async def test_spaces_do_not_share_keys(cache: Cache) -> None:
     await cache.put(CacheSpace.TICKER, key, b"ticker", 60)
     assert await cache.get(CacheSpace.DEPTH, key) == b"depth"
     assert await cache.get(CacheSpace.TICKER, key) == b"ticker"
-    assert await cache.get(CacheSpace.CANDLES, key) is None
+    assert await cache.get(CacheSpace.COUNTERS, key) is None
 
 
 async def test_an_empty_value_is_a_value(cache: Cache) -> None:

@@ -15,17 +15,17 @@ from tests.support.waiting import eventually
 DEPLOYED = Path(__file__).parents[3] / "deploy" / "hazelcast.xml"
 
 
-def on_loopback(config: str) -> str:
-    """Change what a test must not share: the port, and the addresses to listen on."""
-    port = config.replace(">5701<", ">{port}<").replace("<member>hazelcast<", "<member>127.0.0.1:{port}<")
+def deployed() -> str:
+    """Return the configuration without what a test must not share: the port, and the addresses to listen on."""
+    config = DEPLOYED.read_text().replace(">5701<", ">{port}<").replace("${r3edge.members}", "{members}")
     interface = '<interfaces enabled="true"><interface>127.0.0.1</interface></interfaces>'
-    return port.replace("</network>", f"{interface}</network>")
+    return config.replace("</network>", f"{interface}</network>")
 
 
 async def test_the_deployed_configuration_serves_two_nodes_with_its_own_shards(
     connect: Connect, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    member = Member(tmp_path, on_loopback(DEPLOYED.read_text()), cluster_name="r3edge")
+    member = Member(tmp_path, deployed(), cluster_name="r3edge")
     request.addfinalizer(member.kill)
     member.start()
     connection, other = await connect(member, UNHURRIED_SECONDS), await connect(member, UNHURRIED_SECONDS)

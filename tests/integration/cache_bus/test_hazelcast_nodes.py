@@ -113,6 +113,26 @@ async def test_no_loss_is_reported_if_nothing_was_lost(connect: Connect, member:
     await there.close()
 
 
+async def test_messages_that_vanish_in_the_cluster_are_reported_with_the_next_one(
+    connect: Connect, member: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = await two_buses(connect, member)
+    losses: list[str] = []
+    got: list[bytes] = []
+    await there.subscribe("user/1", got.append, lambda: losses.append("loss"))
+    await here.publish("user/1", b"1")
+    await eventually(lambda: got == [b"1"], "the first message arrives")
+    with monkeypatch.context() as split:  # as the smaller part of a split cluster does: it takes what nobody else gets
+        split.setattr(shards.ShardWriter, "send", lambda _writer, _frame: None)
+        await here.publish("user/1", b"2")
+    await here.publish("user/1", b"3")
+    await here.publish("user/1", b"4")
+    await eventually(lambda: got == [b"1", b"3", b"4"], "the later messages arrive")
+    assert losses == ["loss"]
+    await here.close()
+    await there.close()
+
+
 async def test_closing_sends_what_was_published(
     connect: Connect, member: Member, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +158,7 @@ async def test_a_login_session_deleted_on_one_node_is_gone_at_once_on_the_other(
         assert await there.get(CacheSpace.LOGIN_SESSIONS, token) is None
 
 
-@pytest.mark.parametrize("space", [CacheSpace.DEPTH, CacheSpace.TICKER, CacheSpace.CANDLES])
+@pytest.mark.parametrize("space", [CacheSpace.DEPTH, CacheSpace.TICKER])
 async def test_hot_data_read_near_is_at_most_a_quarter_of_a_second_old(
     connect: Connect, member: Member, space: CacheSpace
 ) -> None:

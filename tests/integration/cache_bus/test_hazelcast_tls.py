@@ -20,9 +20,9 @@ from infra.hazelcast.options import HazelcastOptions
 from infra.settings import Settings, load_settings
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, RealClock
 from tests.support.certificates import self_signed, server_context
-from tests.support.cut_proxy import CutProxy, cut_proxy
 from tests.support.hazelcast import PROXIED_NETWORK, SEAL, TEMPLATE, Member, start_all
 from tests.support.ports import free_port
+from tests.support.tls_proxy import TlsProxy, tls_proxy
 from tests.support.waiting import eventually, read_until
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -37,7 +37,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return self_signed(tmp_path_factory.mktemp("tls"), name="good")
 
 
-def settings_of(proxies: Sequence[CutProxy], certificate: Path, **more: object) -> Settings:
+def settings_of(proxies: Sequence[TlsProxy], certificate: Path, **more: object) -> Settings:
     members = ",".join(proxy.address for proxy in proxies)
     usual = {"hazelcast_cluster": "r3edge-test", "hazelcast_tls": True, "hazelcast_ca": certificate, "secret_key": KEY}
     return load_settings(hazelcast_members=members, **usual | more)
@@ -62,12 +62,12 @@ async def connected_to(settings: Settings) -> AsyncIterator[HazelcastConnection]
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[list[CutProxy]]:
+def pair(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[list[TlsProxy]]:
     """A cluster of two members that tell clients the addresses of these proxies, which end TLS and don't listen yet."""
     folder, ports = tmp_path_factory.mktemp("pair"), [free_port(), free_port()]
     proxies, members = [], []
     for number, port in enumerate(ports):
-        proxy = CutProxy(free_port(), server_context(certificate))
+        proxy = TlsProxy(free_port(), server_context(certificate))
         (folder / str(number)).mkdir()
         more = {"client_port": proxy.target, "public_port": proxy.port}
         members.append(Member(folder / str(number), PROXIED, port=port, peers=ports, **more))
@@ -79,7 +79,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterato
 
 
 @pytest.fixture
-async def listening_pair(pair: list[CutProxy]) -> AsyncIterator[list[CutProxy]]:
+async def listening_pair(pair: list[TlsProxy]) -> AsyncIterator[list[TlsProxy]]:
     for proxy in pair:
         proxy.sent.clear()
         await proxy.start()
@@ -98,7 +98,7 @@ async def use(connection: HazelcastConnection) -> None:
     await bus.close()
 
 
-async def test_a_node_reaches_each_member_through_its_proxy(listening_pair: list[CutProxy], certificate: Path) -> None:
+async def test_a_node_reaches_each_member_through_its_proxy(listening_pair: list[TlsProxy], certificate: Path) -> None:
     first, second = listening_pair
     settings = settings_of([first], certificate)
     async with connected_to(settings) as connection:
@@ -112,9 +112,9 @@ async def test_a_node_reaches_each_member_through_its_proxy(listening_pair: list
 
 
 async def test_behind_a_proxy_whose_address_no_member_knows_a_single_connection_serves(
-    pair: list[CutProxy], certificate: Path
+    pair: list[TlsProxy], certificate: Path
 ) -> None:
-    async with cut_proxy(pair[0].target, server_context(certificate)) as stranger:
+    async with tls_proxy(pair[0].target, server_context(certificate)) as stranger:
         settings = settings_of([stranger], certificate, hazelcast_routing="single")
         async with connected_to(settings) as connection:
             await use(connection)
@@ -130,7 +130,7 @@ async def test_behind_a_proxy_whose_address_no_member_knows_a_single_connection_
 async def test_the_certificate_of_the_node_is_shown(member: Member, certificate: Path, tmp_path: Path) -> None:
     own = self_signed(tmp_path, name="node")
     async with (
-        cut_proxy(member.port, server_context(certificate, client_authority=own)) as proxy,
+        tls_proxy(member.port, server_context(certificate, client_authority=own)) as proxy,
         connected_to(settings_of([proxy], certificate, hazelcast_certificate=own)) as connection,
     ):
         await use(connection)
@@ -144,7 +144,7 @@ async def test_the_certificate_of_the_node_is_shown(member: Member, certificate:
 async def test_credentials_reach_the_member_which_takes_none_in_its_community_edition(
     member: Member, certificate: Path, caplog: pytest.LogCaptureFixture, credentials: dict[str, str]
 ) -> None:
-    async with cut_proxy(member.port, server_context(certificate)) as proxy:
+    async with tls_proxy(member.port, server_context(certificate)) as proxy:
         logged = await refused(settings_of([proxy], certificate, **credentials), caplog, "community members know none")
         assert b"open-sesame" in proxy.sent
         assert "open-sesame" not in logged
@@ -167,7 +167,7 @@ async def refused(settings: Settings, caplog: pytest.LogCaptureFixture, reason: 
 async def test_a_certificate_of_another_authority_is_named_as_the_reason(
     member: Member, certificate: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with cut_proxy(member.port, server_context(self_signed(tmp_path))) as proxy:
+    async with tls_proxy(member.port, server_context(self_signed(tmp_path))) as proxy:
         logged = await refused(
             settings_of([proxy], certificate), caplog, "its certificate can't be trusted: self-signed"
         )
@@ -178,7 +178,7 @@ async def test_an_expired_certificate_is_named_as_the_reason_until_it_is_renewed
     member: Member, certificate: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     old = self_signed(tmp_path, valid_days=(-3, -1))
-    async with cut_proxy(member.port, server_context(old)) as proxy:
+    async with tls_proxy(member.port, server_context(old)) as proxy:
         await refused(settings_of([proxy], old), caplog, "can't be trusted: certificate has expired")
         assert proxy.tls is not None
         proxy.tls.load_cert_chain(certificate)
@@ -190,7 +190,7 @@ async def test_a_certificate_of_another_name_is_named_as_the_reason_unless_names
     member: Member, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = self_signed(tmp_path, "192.0.2.1")
-    async with cut_proxy(member.port, server_context(other)) as proxy:
+    async with tls_proxy(member.port, server_context(other)) as proxy:
         await refused(settings_of([proxy], other), caplog, "IP address mismatch, certificate is not valid for")
         async with connected_to(settings_of([proxy], other, hazelcast_verify_names=False)) as connection:
             await use(connection)
@@ -199,7 +199,7 @@ async def test_a_certificate_of_another_name_is_named_as_the_reason_unless_names
 async def test_a_plain_member_is_named_as_one_and_by_the_doctor_too(
     member: Member, certificate: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with cut_proxy(member.port) as proxy:
+    async with tls_proxy(member.port) as proxy:
         settings = settings_of([proxy], certificate)
         await refused(settings, caplog, "it ended the TLS handshake: it doesn't speak TLS")
 
@@ -214,11 +214,11 @@ async def test_a_plain_member_is_named_as_one_and_by_the_doctor_too(
 async def test_a_member_that_expects_tls_or_a_certificate_is_named_as_one(
     member: Member, certificate: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with cut_proxy(member.port, server_context(certificate)) as proxy:
+    async with tls_proxy(member.port, server_context(certificate)) as proxy:
         plain = settings_of([proxy], certificate, hazelcast_tls=False, hazelcast_ca=None)
         await refused(plain, caplog, "does it expect TLS?")
     strict = server_context(certificate, client_authority=self_signed(tmp_path))
-    async with cut_proxy(member.port, strict) as proxy:
+    async with tls_proxy(member.port, strict) as proxy:
         await refused(settings_of([proxy], certificate), caplog, "or wants a certificate of this node")
 
 
@@ -227,5 +227,5 @@ async def test_a_file_without_an_authority_is_named_as_the_reason(
 ) -> None:
     empty = tmp_path / "empty.pem"
     empty.touch()
-    async with cut_proxy(member.port, server_context(certificate)) as proxy:
+    async with tls_proxy(member.port, server_context(certificate)) as proxy:
         await refused(settings_of([proxy], empty), caplog, "TLS failed: no certificate or crl found")
