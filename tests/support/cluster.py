@@ -1,13 +1,14 @@
 """The settings by which nodes of one cluster find what they share."""
 
 import base64
+from collections.abc import Sequence
 
 SECRET_KEY = base64.b64encode(bytes(range(32))).decode()
 """The key of all nodes of a test."""
 
 
 def cluster_settings(
-    database: str, members: list[str], cluster_name: str, sandbox: str, sandbox_token: str
+    database: str, members: Sequence[str], cluster_name: str, sandbox: str, sandbox_token: str
 ) -> dict[str, str]:
     """Return what every node of a cluster is started with.
 

@@ -16,7 +16,7 @@ from tests.support.require import require_or_skip
 
 _ARTIFACT = "com.hazelcast:hazelcast:5.7.0"
 _JAR = Path(__file__).parents[2] / ".cache" / "hazelcast" / "hazelcast-5.7.0.jar"
-_START_TIMEOUT_SECONDS = 60
+_START_TIMEOUT_SECONDS = 180
 
 TEMPLATE = """\
 <hazelcast xmlns="http://www.hazelcast.com/schema/config">

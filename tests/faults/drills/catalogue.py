@@ -73,10 +73,15 @@ def _pair_drills() -> Iterator[Drill]:
 
 def _hazelcast_drills() -> Iterator[Drill]:
     links = faults.links_to_cache
-    yield Drill("hazelcast-killed", "kill -9 of all Hazelcast members, which come back empty", faults.members_killed)
-    yield Drill("hazelcast-frozen", "SIGSTOP of all Hazelcast members", faults.members_frozen)
+    yield Drill("hazelcast-killed", "kill -9 of the only member, which comes back empty", faults.members_killed())
+    yield Drill("hazelcast-frozen", "SIGSTOP of the only member", faults.members_frozen())
     yield Drill("hazelcast-cut", "no node reaches Hazelcast", faults.cut(links))
     yield Drill("hazelcast-cut-one-node", "one of two nodes doesn't reach Hazelcast", faults.cut(faults.first(links)))
+    two = Topology(members=2)
+    yield Drill("member-killed", "kill -9 of the older of two members", faults.members_killed(1), two)
+    yield Drill("member-frozen", "SIGSTOP of the older of two members", faults.members_frozen(1), two)
+    yield Drill("members-killed", "kill -9 of both members, which come back empty", faults.members_killed(), two)
+    yield Drill("members-cut", "two members don't reach each other", faults.cut(faults.links_between_members), two)
 
 
 def _venue_drills() -> Iterator[Drill]:

@@ -23,7 +23,12 @@ def links_to_database(stage: DrillStage) -> list[Link]:
 
 def links_to_cache(stage: DrillStage) -> list[Link]:
     """Return the lines between the nodes and the Hazelcast members."""
-    return list(chain(*stage.cache_links))
+    return list(chain(*stage.hazelcast.of_nodes))
+
+
+def links_between_members(stage: DrillStage) -> list[Link]:
+    """Return the lines between the Hazelcast members."""
+    return stage.hazelcast.between
 
 
 def links_to_venue(stage: DrillStage) -> list[Link]:
@@ -91,28 +96,35 @@ async def postgres_frozen(stage: DrillStage) -> AsyncIterator[None]:
         stage.single.processes.thaw()
 
 
-@asynccontextmanager
-async def members_killed(stage: DrillStage) -> AsyncIterator[None]:
-    """Kill all Hazelcast members, and start them again at the end, with nothing in them."""
-    for member in stage.members:
-        member.kill()
-    try:
-        yield
-    finally:
-        for member in stage.members:
-            await asyncio.to_thread(member.start)
+def members_killed(count: int | None = None) -> Fault:
+    """Kill Hazelcast members, the oldest first, or all, and start them again at the end, with nothing in them."""
+
+    @asynccontextmanager
+    async def fault(stage: DrillStage) -> AsyncIterator[None]:
+        for member in stage.hazelcast.members[:count]:
+            member.kill()
+        try:
+            yield
+        finally:
+            await stage.hazelcast.restart()
+
+    return fault
 
 
-@asynccontextmanager
-async def members_frozen(stage: DrillStage) -> AsyncIterator[None]:
-    """Stop all Hazelcast members."""
-    for member in stage.members:
-        member.freeze()
-    try:
-        yield
-    finally:
-        for member in stage.members:
-            member.thaw()
+def members_frozen(count: int | None = None) -> Fault:
+    """Stop Hazelcast members, the oldest first, or all."""
+
+    @asynccontextmanager
+    async def fault(stage: DrillStage) -> AsyncIterator[None]:
+        for member in stage.hazelcast.members[:count]:
+            member.freeze()
+        try:
+            yield
+        finally:
+            for member in stage.hazelcast.members[:count]:
+                member.thaw()
+
+    return fault
 
 
 @asynccontextmanager

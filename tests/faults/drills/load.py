@@ -18,7 +18,7 @@ from tests.faults.drills.stalls import Kind, Stalls
 from tests.faults.model.remaining import Violations, remaining
 from tests.faults.model.stage import Stage
 from tests.faults.model.trader import EVENTS, Trader
-from tests.support.graphql_client import initialise, receive
+from tests.support.graphql_client import Client, initialise, receive
 from tests.support.trader_client import CANCEL, HEAD, LOGIN, MARKET, PASSWORD, PLACE
 
 DEPTH = """subscription($m: MarketSymbol!) { marketDepth(market: $m) { __typename
@@ -71,11 +71,13 @@ class Load:
 
     async def violations(self) -> Violations:
         """Return what went wrong, and which acknowledged logins are lost."""
-        lost = []
-        for token in self._tokens:
-            for client in self._stage.clients(token):
-                if (await client.one(VIEWER)) is None:
-                    lost.append(f"acknowledged and lost at {client.url}: login {len(lost)} of {len(self._tokens)}")
+        urls = [client.url for client in self._stage.clients()]
+        lost = [
+            f"acknowledged and lost at {url}: login {number} of {len(self._tokens)}"
+            for number, token in enumerate(self._tokens, start=1)
+            for url in urls
+            if await Client(url, token).one(VIEWER) is None
+        ]
         return self._violations + lost
 
     # ---- requests

@@ -17,6 +17,7 @@ from tests.faults.model.remaining import Violations, remaining
 from tests.faults.model.settlement import settle
 from tests.faults.model.trader import Trader, new_user
 
+_ATTEMPTS = 3
 _WARM_COUNT = 3
 _WARM_SECONDS = 60
 _BACK_SECONDS = 60
@@ -52,8 +53,7 @@ class _Run:
 
     async def carry_out(self) -> None:
         stage = self.stage
-        traders = list(await asyncio.gather(*(new_user(stage, number) for number in range(ACCOUNTS))))
-        await enter(stage, traders)
+        traders = await _users(stage)
         load = Load(stage, traders)
         async with load.running():
             await self._break(load.stalls)
@@ -89,6 +89,21 @@ class _Run:
             orders = await trader.orders()
             self.orders += len(orders)
             self.fills += sum(len(order["fills"]["nodes"]) for order in orders)
+
+
+async def _users(stage: DrillStage) -> list[Trader]:
+    """Return users whose trading sessions have entered; where a busy machine fails some, they are left alone."""
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            traders = list(await asyncio.gather(*(new_user(stage, number) for number in range(ACCOUNTS))))
+            await enter(stage, traders)
+        except (Exception, AssertionError):
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return traders
 
 
 async def run_drill(stage: DrillStage, drill: Drill) -> DrillResult:

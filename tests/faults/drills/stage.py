@@ -8,12 +8,12 @@ from itertools import chain
 from pathlib import Path
 
 from tests.faults.drills.databases import Database, EmbeddedDatabase, PairDatabase, SingleDatabase
+from tests.faults.drills.member_cluster import MemberCluster
 from tests.faults.drills.topology import DatabaseKind, Topology
 from tests.faults.model.node import Node
 from tests.faults.model.venue import Venue
 from tests.support.cluster import cluster_settings
 from tests.support.graphql_client import Client
-from tests.support.hazelcast import Member
 from tests.support.http_client import http_client
 from tests.support.link import Link
 from tests.support.small_disk import SmallDisk
@@ -34,7 +34,7 @@ _HELD = {
 class DrillStage:
     """All parts of one topology, which outlive a drill; each drill has users of its own.
 
-    `database_links`, `cache_links` and `venue_links` are the lines of each node, in the order of the nodes.
+    `database_links` and `venue_links` are the lines of each node, in the order of the nodes.
     """
 
     def __init__(self, folder: Path, topology: Topology, seed: int = 1) -> None:
@@ -42,9 +42,7 @@ class DrillStage:
         self.topology = topology
         self.venue = Venue(folder / "exchange", seed)
         self.nodes: tuple[Node, ...] = ()
-        self.members: list[Member] = []
         self.database_links: list[list[Link]] = []
-        self.cache_links: list[list[Link]] = []
         self.venue_links: list[Link] = []
         self.single: SingleDatabase | None = None
         self.pair: PairDatabase | None = None
@@ -54,6 +52,7 @@ class DrillStage:
     async def start(self) -> None:
         """Start everything, and return once all nodes are ready."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.hazelcast = MemberCluster(self.folder, self.topology.members, len(self.topology.nodes))
         if self.topology.disk_megabytes:
             self.disk.mount()
             self._stack.callback(self.disk.unmount)
@@ -62,8 +61,8 @@ class DrillStage:
         self._stack.push_async_callback(self.venue.close)
         await self._database.start()
         self._stack.push_async_callback(self._database.close)
-        for number in range(self.topology.members):
-            await self._start_member(number)
+        await self.hazelcast.start()
+        self._stack.push_async_callback(self.hazelcast.close)
         self.nodes = tuple([await self._node(number, roles) for number, roles in enumerate(self.topology.nodes)])
         for node in self.nodes:
             self._stack.push_async_callback(node.close)
@@ -99,7 +98,7 @@ class DrillStage:
     @property
     def links(self) -> list[Link]:
         """All lines between the parts."""
-        return [*chain(*self.database_links, *self.cache_links), *self.venue_links]
+        return [*chain(*self.database_links), *self.hazelcast.links, *self.venue_links]
 
     async def busiest(self, role: str) -> int:
         """Return the number of the node that has most of a role's work, among those with the fewest roles."""
@@ -131,27 +130,16 @@ class DrillStage:
         is_small = self.topology.disk_megabytes and self.topology.database is DatabaseKind.EMBEDDED
         return self.disk.folder if is_small else self.folder / f"node{number}"
 
-    async def _start_member(self, number: int) -> None:
-        folder = self.folder / f"member{number}"
-        folder.mkdir()
-        member = Member(folder)
-        await asyncio.to_thread(member.start)
-        self._stack.callback(member.kill)
-        self.members.append(member)
-
     async def _node(self, number: int, roles: str) -> Node:
         database = [await self._link(door) for door in self._database.doors]
-        cache = [await self._link(int(member.address.rpartition(":")[2])) for member in self.members]
         venue = await self._link(self.venue.sandbox.port)
         self.database_links.append(database)
-        self.cache_links.append(cache)
         self.venue_links.append(venue)
         dsn = self._database.dsn_through(database)
-        members = [f"127.0.0.1:{link.port}" for link in cache]
-        cluster_name = self.members[0].cluster_name if self.members else ""
+        members = self.hazelcast.addresses(number)
         sandbox = self.venue.sandbox
         settings = cluster_settings(
-            dsn, members, cluster_name, f"http://127.0.0.1:{venue.port}", sandbox.admin_token
+            dsn, members, self.hazelcast.name, f"http://127.0.0.1:{venue.port}", sandbox.admin_token
         ) | {"R3EDGE_ROLES": roles}
         return Node(self._node_folder(number), settings, 0.0, lambda: None)
 
