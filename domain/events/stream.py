@@ -9,6 +9,7 @@ from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.wakeup import Wakeup
 from domain.events.follower_counts import FollowerCounts
+from domain.events.log_watch import LogWatch
 from domain.model.events import EventCursor, UserEvent, decode_event_cursor, encode_event_cursor, events_topic
 from domain.ports.bus import BusSubscription, MessageBus
 from domain.ports.unit_of_work import Database
@@ -27,6 +28,7 @@ class EventLogReader:
         self._bus = bus
         self._clock = clock
         self._poll_seconds = poll_seconds
+        self._watch = LogWatch(database, poll_seconds)
         self.followers = FollowerCounts()
 
     async def head(self, user_id: UUID) -> EventCursor:
@@ -57,6 +59,7 @@ class EventLogReader:
             self._bus,
             self._clock,
             start,
+            self._watch,
             self._poll_seconds,
             orders_only=orders_only,
             counts=self.followers,
@@ -75,7 +78,7 @@ class EventLogReader:
 class EventSubscription:
     """An async iterator of one user's events after a cursor, without gap or repeat whatever the bus loses.
 
-    The bus only says that the log has grown; the log is also read every `poll_seconds`.
+    The bus only says that the log has grown; whether it has is also looked at by `watch`.
     """
 
     def __init__(
@@ -84,7 +87,8 @@ class EventSubscription:
         bus: MessageBus,
         clock: Clock,
         start: EventCursor,
-        poll_seconds: float,
+        watch: LogWatch,
+        retry_seconds: float,
         *,
         orders_only: bool,
         counts: FollowerCounts,
@@ -93,7 +97,8 @@ class EventSubscription:
         self._database = database
         self._bus = bus
         self._clock = clock
-        self._poll_seconds = poll_seconds
+        self._watch = watch
+        self._retry_seconds = retry_seconds
         self._orders_only = orders_only
         self._user_id = start.user_id
         self._sequence = start.sequence
@@ -122,11 +127,12 @@ class EventSubscription:
             self._subscription = await self._bus.subscribe(
                 events_topic(self._user_id), lambda _message: self._wakeup.set(), self._wakeup.set
             )
+            self._watch.follow(self._user_id, self._wakeup.set)
             self._counts.open += 1
         while not self._pending:
             await self._read_with_retry()
             if not self._pending:
-                await self._wakeup.wait(self._poll_seconds)
+                await self._wakeup.wait()
         event = self._pending.popleft()
         self._cursor = encode_event_cursor(EventCursor(event.user_id, event.sequence, event.at))
         return event
@@ -136,6 +142,7 @@ class EventSubscription:
         if self._subscription is not None:
             subscription, self._subscription = self._subscription, None
             self._counts.open -= 1
+            await self._watch.unfollow(self._user_id, self._wakeup.set)
             await subscription.close()
 
     async def _read_with_retry(self) -> None:
@@ -147,7 +154,7 @@ class EventSubscription:
             except Unavailable:
                 if self._clock.monotonic() >= deadline:
                     raise
-            await self._wakeup.wait(self._poll_seconds)
+            await self._wakeup.wait(self._retry_seconds)
 
     async def _read(self) -> None:
         self._wakeup.clear()

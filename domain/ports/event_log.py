@@ -23,6 +23,10 @@ class EventLog(Protocol):
         """Return the sequence and time of the user's newest event; 0 and None if there is none."""
         ...
 
+    async def heads(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """Return the sequences of the newest events of several users; those without events are left out."""
+        ...
+
     async def read_after(
         self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
     ) -> list[UserEvent]:

@@ -41,6 +41,7 @@ new_events AS (
 
 
 APPEND = f"WITH {append_statement(1)} SELECT true"
+_HEADS = "SELECT user_id, sequence FROM user_event_heads WHERE user_id = ANY($1::uuid[])"
 _SELECT = "SELECT user_id, sequence, at, kind, subject_type, payload, message FROM user_events WHERE user_id = $1"
 # The bound on `at` is a condition of its own, never `OR $3 IS NULL`: that would keep the planner from leaving old
 # partitions out.
@@ -72,6 +73,10 @@ class PostgresEventLog(Repository):
     async def head(self, user_id: UUID) -> tuple[int, datetime | None]:
         row = await self._connection.fetchrow("SELECT sequence, at FROM user_event_heads WHERE user_id = $1", user_id)
         return (row["sequence"], row["at"]) if row is not None else (0, None)
+
+    async def heads(self, user_ids: Sequence[UUID]) -> dict[UUID, int]:
+        rows = await self._connection.fetch(_HEADS, user_ids)
+        return {row["user_id"]: row["sequence"] for row in rows}
 
     async def read_after(
         self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
