@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.accounts.transfer_entries import TransferEntryService
+from domain.administration.nodes import NodeService
 from domain.administration.service import UserAdministration
 from domain.alerts.service import AlertService
 from domain.core.clock import Clock
@@ -120,6 +121,7 @@ class Services:
     webhook_receiver: WebhookReceiver
     halts: HaltService
     administration: UserAdministration
+    nodes: NodeService
     jobs: JobService
     reports: ReportService
     report_schedules: ReportScheduleService

@@ -17,6 +17,7 @@ from schema.common.errors import InputError
 from schema.common.node import NodeQuery
 from schema.common.scalars import SCALARS
 from schema.engine.mutations import HaltMutation
+from schema.engine.node_mutations import EngineNodeMutation
 from schema.engine.queries import EngineQuery
 from schema.events.subscriptions import EventSubscription
 from schema.jobs.mutations import JobMutation
@@ -72,6 +73,7 @@ class Mutation(
     StrategyMutation,
     TradingMutation,
     HaltMutation,
+    EngineNodeMutation,
     OrderMutation,
     PositionMutation,
     ReportMutation,

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, NoReturn
 from uuid import UUID
 
 from domain.alerts.firings import Firing
@@ -18,7 +18,7 @@ from domain.alerts.wording import fired_alert, message_of
 from domain.core.background import TaskGroup
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.events.leases import RENEW_SECONDS, LeaseHandle, acquire_lease
+from domain.events.leases import RELEASED_TOPIC, RENEW_SECONDS, LeaseHandle, acquire_lease
 from domain.model.alert_rules import AlertRepeat
 from domain.model.events import NewEvent, UserEventKind
 from domain.ports.alert_rules import RuleOutcome
@@ -42,7 +42,21 @@ class AlertEvaluator:
 
     async def run(self) -> None:
         """Evaluate rules whenever no other node does, until cancelled."""
+        released = Wakeup()
+
+        def on_released(message: bytes) -> None:
+            if message == LEASE[0].encode():
+                released.set()
+
+        subscription = await self._dependencies.bus.subscribe(RELEASED_TOPIC, on_released)
+        try:
+            await self._evaluate_for_ever(released)
+        finally:
+            await subscription.close()
+
+    async def _evaluate_for_ever(self, released: Wakeup) -> NoReturn:
         while True:
+            released.clear()
             try:
                 async with self._lease() as lease:
                     if lease is not None:
@@ -53,7 +67,7 @@ class AlertEvaluator:
                 log.info("another node evaluates the alert rules now")
             except Exception:
                 log.exception("the evaluation of alert rules failed and is started again")
-            await asyncio.sleep(self._options.claim_seconds)
+            await released.wait(self._options.claim_seconds)
 
     @asynccontextmanager
     async def _lease(self) -> AsyncIterator[LeaseHandle | None]:
@@ -65,6 +79,7 @@ class AlertEvaluator:
             if lease is not None:
                 try:
                     await lease.release()
+                    await dependencies.bus.publish(RELEASED_TOPIC, LEASE[0].encode())
                 except Unavailable:
                     log.info("the lease of the alert rules ends by itself")
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from domain.core.background import BackgroundTasks, TaskGroup
 from domain.core.clock import Clock
@@ -16,6 +16,9 @@ LEASE_SECONDS = 6.0
 
 RENEW_SECONDS = 2.0
 """How often its holder renews it."""
+
+RELEASED_TOPIC: Final = "leases-released"
+"""Where nodes learn that one has given leases of a kind back, which is the message, and look for them at once."""
 
 
 class LeaseHandle:

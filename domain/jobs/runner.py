@@ -14,7 +14,7 @@ from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.jobs.counts import WorkCounts, WorkEnd
 from domain.jobs.handler import JobFailed, JobHandler, JobOutcome, JobRun
-from domain.jobs.queue import JOBS_TOPIC, cancelled_job
+from domain.jobs.queue import JOBS_TOPIC, cancelled_job, notify_workers
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.jobs import ClaimedJob, Job, JobStatus
 from domain.ports.bus import MessageBus
@@ -181,6 +181,7 @@ class JobRunner:
         with suppress(Unavailable):
             async with self._database.transaction() as transaction:
                 await transaction.jobs.release(job.id, self._name)
+            await notify_workers(self._bus)
 
     async def _keep_lease(self, run: JobRun, check: Wakeup) -> None:
         """Renew the lease in time and store progress; return once the job is no longer this worker's."""

@@ -11,7 +11,7 @@ from domain.core.backoff import Backoff
 from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.events.leases import LeaseHandle, acquire_lease
+from domain.events.leases import RELEASED_TOPIC, LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector
@@ -94,6 +94,7 @@ class FeedManager:
             await self._bus.subscribe(FEED_DEMAND, self._on_feed_demand),
             await self._bus.subscribe(CANDLES_DEMAND, self._on_candles_demand),
             await self._bus.subscribe(MARKETS_DEMAND, self._on_markets_demand),
+            await self._bus.subscribe(RELEASED_TOPIC, self._on_released),
         ]
         loops = [self._market_list_loop(name, source) for name, source in self._sources.items()]
         loops += [self._feed_loop(), self.writer.run(), self._backfill.run()]
@@ -106,6 +107,7 @@ class FeedManager:
             await subscription.close()
         await self._tasks.close()
         await self._stop_all(tuple(self._running))
+        await self._bus.publish(RELEASED_TOPIC, LEASE_KIND.encode())
         await self.writer.flush()
 
     def _on_feed_demand(self, message: bytes) -> None:
@@ -115,6 +117,10 @@ class FeedManager:
             return
         self._requested_at[market] = self._clock.monotonic()
         if market not in self._running:
+            self._wake.set()
+
+    def _on_released(self, message: bytes) -> None:
+        if message == LEASE_KIND.encode():
             self._wake.set()
 
     def _on_markets_demand(self, message: bytes) -> None:

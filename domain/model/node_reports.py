@@ -72,7 +72,7 @@ class NodeState:
     """A node's last report, when it was stored by the database's clock, and whether the next one is overdue.
 
     What it holds is counted at the moment of the reading: `leases` by their kind, such as `account`, the live trading
-    sessions of these accounts, and the jobs that it computes.
+    sessions of these accounts, and the jobs that it computes. `is_drain_requested` is whether it was asked to drain.
     """
 
     report: NodeReport
@@ -81,12 +81,13 @@ class NodeState:
     leases: Mapping[str, int] = field(default_factory=dict)
     trading_sessions: int = 0
     running_jobs: int = 0
+    is_drain_requested: bool = False
 
     @property
     def status(self) -> NodeStatus:
-        """How far it is, by its last report."""
+        """How far it is, by its last report and what it was asked since."""
         report = self.report
-        if report.is_draining:
+        if report.is_draining or self.is_drain_requested:
             return NodeStatus.DRAINING
         if not report.pending:
             return NodeStatus.READY

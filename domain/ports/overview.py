@@ -1,5 +1,6 @@
 """The port of how the engine is doing, over all users."""
 
+from datetime import datetime
 from typing import Protocol
 
 from domain.model.node_reports import NodeReport, NodeState
@@ -17,8 +18,15 @@ class OverviewRepository(Protocol):
         """Return the newest trading sessions that failed in the last 24 hours."""
         ...
 
-    async def save_node(self, report: NodeReport) -> None:
-        """Store a node's report in the place of its last one, and forget nodes that were last seen a day ago."""
+    async def save_node(self, report: NodeReport) -> bool:
+        """Store a node's report in the place of its last one, and forget nodes that were last seen a day ago.
+
+        Return whether the node was asked to drain.
+        """
+        ...
+
+    async def request_drain(self, name: str, at: datetime | None) -> None:
+        """Ask a node to drain, or with None to work again."""
         ...
 
     async def delete_node(self, name: str) -> None:

@@ -10,7 +10,14 @@ from domain.accounts.service import ACCOUNTS_TOPIC
 from domain.core.background import BackgroundTasks, cancel_and_wait
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
-from domain.events.leases import LeaseHandle, LeaseRenewer, acquire_leases, describe_holder, is_same_host
+from domain.events.leases import (
+    RELEASED_TOPIC,
+    LeaseHandle,
+    LeaseRenewer,
+    acquire_leases,
+    describe_holder,
+    is_same_host,
+)
 from domain.execution.command_poller import CommandPoller
 from domain.model.trading import Account
 from domain.ports.bus import BusSubscription
@@ -23,6 +30,9 @@ from domain.trading.strategy_evaluations import StrategyEvaluations
 log = logging.getLogger(__name__)
 
 LEASE_KIND = "account"
+
+_ANNOUNCE_SECONDS = 0.2
+"""How often other nodes are told of leases that were given back, while all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Trader:
         timings = dependencies.timings
         self._starts = StartLimit(timings.starts_at_once, timings.start_wait, timings.keeper_wait)
         self._task: asyncio.Task[None] | None = None
-        self._subscription: BusSubscription | None = None
+        self._subscriptions: list[BusSubscription] = []
 
     def __repr__(self) -> str:
         return f"Trader(holder={self._dependencies.holder!r}, accounts={len(self._running)})"
@@ -59,10 +69,11 @@ class Trader:
 
     async def start(self) -> None:
         """Start looking for accounts to trade, in the background."""
-        self._subscription = await self._dependencies.bus.subscribe(
-            ACCOUNTS_TOPIC, self._on_account_message, self._on_message_loss
-        )
         dependencies = self._dependencies
+        self._subscriptions = [
+            await dependencies.bus.subscribe(ACCOUNTS_TOPIC, self._on_account_message, self._on_message_loss),
+            await dependencies.bus.subscribe(RELEASED_TOPIC, self._on_released),
+        ]
         poller = CommandPoller(
             dependencies.database, dependencies.notifier, dependencies.clock, dependencies.timings.execution
         )
@@ -75,17 +86,26 @@ class Trader:
 
     async def close(self) -> None:
         """Stop trading all accounts and release their leases for other nodes."""
-        if self._subscription is not None:
-            await self._subscription.close()
+        for subscription in self._subscriptions:
+            await subscription.close()
         if self._task is not None:
             await cancel_and_wait(self._task)
-        await self._stop_workers(list(self._running))
+        async with BackgroundTasks() as tasks:
+            stopping = tasks.start(self._stop_workers(list(self._running)))
+            while not stopping.done():
+                await asyncio.wait([stopping], timeout=_ANNOUNCE_SECONDS)
+                await self._dependencies.bus.publish(RELEASED_TOPIC, LEASE_KIND.encode())
+            stopping.result()
         await self._background.close()
 
     def _on_account_message(self, message: bytes) -> None:
         if len(message) == len(UUID(int=0).bytes):
             self._changed_accounts.add(UUID(bytes=message))
         self._wakeup.set()
+
+    def _on_released(self, message: bytes) -> None:
+        if message == LEASE_KIND.encode():
+            self._wakeup.set()
 
     def _on_message_loss(self) -> None:
         self._changed_accounts |= self._running.keys()

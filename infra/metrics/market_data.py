@@ -4,7 +4,7 @@ A market has series while this node collects it; those of a feed that has ended 
 collected again, which `rate()` and `increase()` handle.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -19,9 +19,11 @@ from infra.metrics.histograms import buckets
 
 
 class MarketDataMetrics(MetricsCollector):
-    """Metrics of the feeds that this node collects (none without that role), and of its subscribers."""
+    """Metrics of the feeds that this node collects (none while it drains), and of its subscribers."""
 
-    def __init__(self, registry: CollectorRegistry, hub: MarketDataHub, feeds: FeedManager | None) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, hub: MarketDataHub, feeds: Callable[[], FeedManager | None]
+    ) -> None:
         self._hub = hub
         self._feeds = feeds
         registry.register(self)
@@ -32,13 +34,13 @@ class MarketDataMetrics(MetricsCollector):
             CounterMetricFamily("r3edge_dropped_trade_batches", "Batches of trades that slow subscribers missed."),
             self._hub.dropped_trades,
         )
-        if self._feeds is not None:
-            collectors = [(str(market), collector) for market, collector in sorted(self._feeds.collectors.items())]
+        if (feeds := self._feeds()) is not None:
+            collectors = [(str(market), collector) for market, collector in sorted(feeds.collectors.items())]
             yield from _states(collectors)
             yield from _counts(collectors)
             yield from _candles(collectors)
             yield _latency(collectors)
-            yield from _storing(self._feeds)
+            yield from _storing(feeds)
 
 
 Feeds = list[tuple[str, Collector]]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from domain.accounts.live_valuation import Portfolios
 from domain.accounts.service import AccountService
 from domain.accounts.transfer_entries import TransferEntryService
+from domain.administration.nodes import NodeService
 from domain.administration.service import UserAdministration
 from domain.alerts.service import AlertService
 from domain.events.stream import EventLogReader
@@ -227,6 +228,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),
         halts=halts,
         administration=UserAdministration(backends.database, container.authenticator, halts, mails, tokens, clock, ids),
+        nodes=NodeService(backends.database, bus, clock, ids),
         jobs=JobService(database, bus, clock, ids),
         reports=ReportService(database, hub.catalogue.get, bus, clock, ids),
         report_schedules=ReportScheduleService(database, hub.catalogue.get, clock, ids),

@@ -2,7 +2,7 @@
 
 import importlib.metadata
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
@@ -18,25 +18,25 @@ from infra.metrics.market_data import MarketDataMetrics
 from infra.metrics.trading import TradingMetrics
 from infra.metrics.venues import VenueMetrics
 from infra.runtime.container import Container
-from infra.runtime.node import RunningRoles
+from infra.runtime.node import NodeWork
 
 
 def build_registry(
-    container: Container, roles: RunningRoles, followers: FollowerCounts, name: str, role_names: Sequence[str]
+    container: Container, work: NodeWork, followers: FollowerCounts, name: str, roles: Sequence[str]
 ) -> CollectorRegistry:
     """Return a registry with the metrics of a node but for those of its web server, which adds its own."""
     registry = CollectorRegistry()
-    backends, trader, situation = container.backends, roles.trader, roles.situation
+    backends = container.backends
     build_info(registry)
-    node_info(registry, name, role_names)
+    node_info(registry, name, roles, lambda: work.is_draining)
     ProcessCollector(registry=registry)
-    MarketDataMetrics(registry, container.hub, roles.feeds)
+    MarketDataMetrics(registry, container.hub, lambda: work.feeds)
     VenueMetrics(registry, container.venues)
     TradingMetrics(
         registry,
         container.order_notifier.counts,
-        lambda: None if situation is None else situation.situation,
-        lambda: 0 if trader is None else len(trader.accounts),
+        lambda: None if work.situation is None else work.situation.situation,
+        lambda: 0 if work.trader is None else len(work.trader.accounts),
         container.venues.names(),
     )
     EventMetrics(registry, followers)
@@ -55,7 +55,11 @@ def build_info(registry: CollectorRegistry) -> None:
     info.labels(importlib.metadata.version("r3edge-engine"), platform.python_version()).set(1)
 
 
-def node_info(registry: CollectorRegistry, name: str, roles: Sequence[str]) -> None:
-    """Register which node this is, by the name that `engine.nodes` lists, and what it does."""
+def node_info(
+    registry: CollectorRegistry, name: str, roles: Sequence[str], is_draining: Callable[[], bool] = lambda: False
+) -> None:
+    """Register which node this is, by the name that `engine.nodes` lists, what it does, and whether it drains."""
     info = Gauge("r3edge_node_info", "1, by the node's name and roles.", ["node", "roles"], registry=registry)
     info.labels(name, ",".join(roles)).set(1)
+    draining = Gauge("r3edge_node_draining", "1 while the node gives its work away, or has done so.", registry=registry)
+    draining.set_function(is_draining)

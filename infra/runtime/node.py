@@ -1,10 +1,9 @@
-"""Runs the roles of a node: started in order, and stopped in the reverse order."""
+"""Runs the roles of a node."""
 
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 
 from domain.alerts.evaluator import AlertEvaluator
 from domain.alerts.rule_book import AlertDependencies
@@ -60,55 +59,108 @@ def node_name(container: Container) -> str:
     return f"{socket.gethostname()}:{container.backends.ids.next_id().hex[-12:]}"
 
 
-@dataclass(slots=True)
-class RunningRoles:
-    """What runs on this node and is of use to others; None is what its roles don't have."""
+class NodeWork:
+    """What the roles of a node do. It may be given to other nodes and taken up again while the node runs.
 
-    feeds: FeedManager | None = None
-    trader: Trader | None = None
-    situation: SituationMonitor | None = None
+    `feeds`, `trader` and `situation` are what is of use to others; None is what doesn't run here. The node takes no
+    work while `is_draining`.
+    """
+
+    def __init__(self, container: Container, settings: Settings, name: str) -> None:
+        self._container = container
+        self._settings = settings
+        self._name = name
+        self._lock = asyncio.Lock()
+        self._running: list[AsyncExitStack] = []
+        self.is_draining = False
+        self.feeds: FeedManager | None = None
+        self.trader: Trader | None = None
+        self.situation: SituationMonitor | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the roles have been started, and not stopped since."""
+        return bool(self._running)
+
+    async def start(self) -> None:
+        """Start the roles that the settings name, unless they run."""
+        async with self._lock:
+            if self.is_running:
+                return
+            try:
+                for start in (self._start_feeds, self._start_trader, self._start_worker):
+                    stack = AsyncExitStack()
+                    self._running.append(stack)
+                    await start(stack)
+            except BaseException:
+                await self._stop()
+                raise
+
+    async def stop(self) -> None:
+        """Stop all roles at once, each of which gives its leases and jobs back."""
+        async with self._lock:
+            await self._stop()
+
+    async def _stop(self) -> None:
+        stacks, self._running = self._running, []
+        self.feeds = self.trader = self.situation = None
+        ends = await asyncio.gather(*(stack.aclose() for stack in stacks), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _start_feeds(self, stack: AsyncExitStack) -> None:
+        if Role.COLLECTOR in self._settings.roles:
+            self.feeds = _feeds(self._container, self._settings, self._name)
+            stack.push_async_callback(self.feeds.close)
+            await self.feeds.start()
+
+    async def _start_trader(self, stack: AsyncExitStack) -> None:
+        if Role.TRADER in self._settings.roles:
+            self.trader = _trader(self._container, self._settings, self._name)
+            stack.push_async_callback(self.trader.close)
+            await self.trader.start()
+
+    async def _start_worker(self, stack: AsyncExitStack) -> None:
+        container, settings, name = self._container, self._settings, self._name
+        if Role.WORKER not in settings.roles:
+            return
+        pool = ProcessPool(settings.worker_processes, most_seconds=MAX_SECONDS)
+        stack.push_async_callback(pool.close)
+        for runner in (
+            _report_runner(container, name),
+            _export_runner(container, name),
+            _research_runner(container, pool, name, settings),
+            _optimization_runner(container, name),
+            _trial_runner(container, pool, name, settings),
+        ):
+            stack.push_async_callback(_background(runner.run()))
+        if (server := settings.smtp_server) is not None:
+            stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
+        stack.push_async_callback(_background(_alert_evaluator(container, name).run()))
+        stack.push_async_callback(_background(_channel_deliverer(container, settings, name).run()))
+        stack.push_async_callback(_background(_report_scheduler(container).run()))
+        monitor = JobQueueMonitor(container.backends.database, container.work_counts)
+        stack.push_async_callback(_background(monitor.run()))
+        self.situation = SituationMonitor(container.backends.database)
+        stack.push_async_callback(_background(self.situation.run()))
+        stack.push_async_callback(_background(keep_partitions_ahead(container.backends.database)))
+        purging = purge_expired_hourly(container.backends.database, container.backends.clock)
+        stack.push_async_callback(_background(purging))
+        if (archiver := container.backends.archiver) is not None:
+            clock, activity = container.backends.clock, container.backends.archive_activity
+            stack.push_async_callback(_background(archive_hourly(archiver, clock, settings, activity)))
 
 
 @asynccontextmanager
-async def run_roles(container: Container, settings: Settings, name: str) -> AsyncGenerator["RunningRoles"]:
+async def running_work(container: Container, settings: Settings, name: str) -> AsyncGenerator[NodeWork]:
     """Run the roles of the settings while the block runs."""
-    running = RunningRoles()
-    async with AsyncExitStack() as stack:
-        if Role.COLLECTOR in settings.roles:
-            running.feeds = _feeds(container, settings, name)
-            await running.feeds.start()
-            stack.push_async_callback(running.feeds.close)
-        if Role.TRADER in settings.roles:
-            running.trader = _trader(container, settings, name)
-            await running.trader.start()
-            stack.push_async_callback(running.trader.close)
-        if Role.WORKER in settings.roles:
-            pool = ProcessPool(settings.worker_processes, most_seconds=MAX_SECONDS)
-            stack.push_async_callback(pool.close)
-            for runner in (
-                _report_runner(container, name),
-                _export_runner(container, name),
-                _research_runner(container, pool, name, settings),
-                _optimization_runner(container, name),
-                _trial_runner(container, pool, name, settings),
-            ):
-                stack.push_async_callback(_background(runner.run()))
-            if (server := settings.smtp_server) is not None:
-                stack.push_async_callback(_background(_mail_sender(container, SmtpTransport(server), settings).run()))
-            stack.push_async_callback(_background(_alert_evaluator(container, name).run()))
-            stack.push_async_callback(_background(_channel_deliverer(container, settings, name).run()))
-            stack.push_async_callback(_background(_report_scheduler(container).run()))
-            monitor = JobQueueMonitor(container.backends.database, container.work_counts)
-            stack.push_async_callback(_background(monitor.run()))
-            running.situation = SituationMonitor(container.backends.database)
-            stack.push_async_callback(_background(running.situation.run()))
-            stack.push_async_callback(_background(keep_partitions_ahead(container.backends.database)))
-            purging = purge_expired_hourly(container.backends.database, container.backends.clock)
-            stack.push_async_callback(_background(purging))
-            if (archiver := container.backends.archiver) is not None:
-                clock, activity = container.backends.clock, container.backends.archive_activity
-                stack.push_async_callback(_background(archive_hourly(archiver, clock, settings, activity)))
-        yield running
+    work = NodeWork(container, settings, name)
+    await work.start()
+    try:
+        yield work
+    finally:
+        await work.stop()
 
 
 async def pending_dependencies(container: Container, settings: Settings) -> Sequence[str]:

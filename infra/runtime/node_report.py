@@ -3,62 +3,76 @@
 import importlib.metadata
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
+from domain.administration.nodes import NODES_TOPIC
 from domain.administration.overview import NodeReporter
 from domain.core.background import BackgroundTasks
 from domain.model.node_reports import NodeReport, ReportedFeed
-from domain.ports.unit_of_work import Database
 from infra.recent_errors import RecentErrors
+from infra.runtime.container import Container
+from infra.runtime.draining import Draining
 from infra.runtime.loop_monitor import LoopMonitor
-from infra.runtime.node import RunningRoles
+from infra.runtime.node import NodeWork, pending_dependencies
+from infra.settings import Settings
 from infra.web.connections.registry import ConnectionRegistry
 
 
 @asynccontextmanager
 async def reporting_node(
-    database: Database,
+    container: Container,
+    settings: Settings,
     name: str,
-    roles: Sequence[str],
     started_at: datetime,
-    running: RunningRoles,
+    work: NodeWork,
     connections: ConnectionRegistry,
-    pending_parts: Callable[[], Awaitable[Sequence[str]]],
     loop_monitor: LoopMonitor,
-) -> AsyncGenerator[None]:
-    """Report this node while the block runs."""
+) -> AsyncGenerator[Draining]:
+    """Report this node while the block runs, and have it drain while that is requested."""
+    backends, draining = container.backends, Draining(work, connections)
     errors, version = RecentErrors(), importlib.metadata.version("r3edge-engine")
     processor, has_been_ready = _ProcessorMeter(), False
 
     async def make_report() -> NodeReport:
         nonlocal has_been_ready
-        pending = tuple(await pending_parts())
+        pending = tuple(await pending_dependencies(container, settings))
         has_been_ready = has_been_ready or not pending
         return NodeReport(
             name=name,
             version=version,
-            roles=tuple(roles),
+            roles=tuple(settings.roles),
             started_at=started_at,
             pending=pending,
             connections=len(connections),
             error_count=errors.error_count,
             warning_count=errors.warning_count,
-            feeds=_feeds(running),
+            feeds=_feeds(work),
             errors=errors.errors,
             has_been_ready=has_been_ready,
+            is_draining=work.is_draining,
             event_loop_lag_seconds=round(loop_monitor.take_longest_lag(), 3),
             cpu_share=round(processor.take_share(), 3),
         )
 
+    def on_message(message: bytes) -> None:
+        if message == name.encode():
+            draining.changed.set()
+
+    reporter = NodeReporter(
+        backends.database, make_report, lambda requested: draining.follow(is_requested=requested), draining.changed
+    )
     root = logging.getLogger()
     root.addHandler(errors)
+    subscription = await backends.bus.subscribe(NODES_TOPIC, on_message, draining.changed.set)
     try:
         async with BackgroundTasks() as tasks:
-            tasks.start(NodeReporter(database, make_report).run(), name="node report")
-            yield
+            tasks.start(reporter.run(), name="node report")
+            tasks.start(draining.run(), name="draining")
+            yield draining
     finally:
+        await subscription.close()
         root.removeHandler(errors)
 
 
@@ -76,8 +90,8 @@ class _ProcessorMeter:
         return share
 
 
-def _feeds(running: RunningRoles) -> tuple[ReportedFeed, ...]:
-    if running.feeds is None:
+def _feeds(work: NodeWork) -> tuple[ReportedFeed, ...]:
+    if work.feeds is None:
         return ()
-    statuses = (collector.status for collector in running.feeds.collectors.values())
+    statuses = (collector.status for collector in work.feeds.collectors.values())
     return tuple(ReportedFeed(str(status.market), status.state, status.since) for status in statuses)

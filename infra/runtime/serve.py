@@ -30,7 +30,7 @@ from infra.runtime.data_dir import DataDir
 from infra.runtime.errors import STARTUP_ERRORS, StartupError
 from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.metrics import build_registry
-from infra.runtime.node import RunningRoles, node_name, pending_dependencies, run_roles
+from infra.runtime.node import NodeWork, node_name, pending_dependencies, running_work
 from infra.runtime.node_report import reporting_node
 from infra.runtime.outgoing import open_outgoing
 from infra.runtime.sandbox_process import SandboxAddress
@@ -41,7 +41,7 @@ from infra.security import hash_keys, reseal_channels, reseal_credentials, resea
 from infra.settings import Role, Settings
 from infra.strategy_plugins.catalogue import load_templates
 from infra.venues.registry import Venues
-from infra.web.app import build_app, build_health_app
+from infra.web.app import Readiness, build_app, build_health_app
 from infra.web.billing_hook import BillingHookRoute
 from infra.web.connections.limits import raise_descriptor_limit
 from infra.web.context import ConnectionInfo
@@ -146,46 +146,40 @@ async def _run_container(settings: Settings, container: Container, stopping: asy
     await hash_keys(backends.database, container.vault)
     try:
         name = node_name(container)
-        async with traces(settings, name), run_roles(container, settings, name) as roles:
-            await _listen(settings, container, name, roles, stopping)
+        async with traces(settings, name), running_work(container, settings, name) as work:
+            await _listen(settings, container, name, work, stopping)
     finally:
         await hub.close()
         container.hasher.close()
 
 
-async def _listen(
-    settings: Settings, container: Container, name: str, roles: RunningRoles, stopping: asyncio.Event
-) -> None:
-    async def is_ready() -> bool:
+async def _listen(settings: Settings, container: Container, name: str, work: NodeWork, stopping: asyncio.Event) -> None:
+    async def is_healthy() -> bool:
         return not await pending_dependencies(container, settings)
+
+    async def readiness() -> Sequence[str]:
+        return ["a node that doesn't drain"] if work.is_draining else await pending_dependencies(container, settings)
 
     engine_info = EngineInfo(
         importlib.metadata.version("r3edge-engine"),
         container.backends.clock.now(),
-        is_ready,
+        is_healthy,
         settings.smtp_host is not None,
         settings.app_url,
     )
     services = build_services(container, settings, engine_info)
-    registry = build_registry(container, roles, services.events.followers, name, settings.roles)
+    registry = build_registry(container, work, services.events.followers, name, settings.roles)
     backends, loop_monitor = container.backends, LoopMonitor(registry)
     # One node alone counts in its memory.
     places = SubscriptionPlaces(backends.database, name) if settings.hazelcast_members else None
-    app = _app(settings, container, services, registry, places)
+    app = _app(settings, container, services, registry, places, readiness)
     async with (
         close_revoked_connections(
             backends.database, backends.bus, backends.clock, container.authenticator, app.state.connections
         ),
         reporting_node(
-            backends.database,
-            name,
-            settings.roles,
-            engine_info.started_at,
-            roles,
-            app.state.connections,
-            lambda: pending_dependencies(container, settings),
-            loop_monitor,
-        ),
+            container, settings, name, engine_info.started_at, work, app.state.connections, loop_monitor
+        ) as draining,
     ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
         server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)
@@ -200,6 +194,8 @@ async def _listen(
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
         if server.started:
             log.info("engine_stopping")
+            if settings.hazelcast_members:  # one node alone answers what it is asked before it stops working
+                await draining.stop()
         server.should_exit = True
         await serving
         stop.cancel()
@@ -213,6 +209,7 @@ def _app(
     services: Services,
     registry: CollectorRegistry,
     places: SubscriptionPlaces | None,
+    readiness: Readiness,
 ) -> Starlette:
     async def context(credential: str | None, connection: ConnectionInfo) -> RequestContext:
         identity = await container.authenticator.identify(credential) if credential else None
@@ -222,7 +219,7 @@ def _app(
 
     web = web_settings(settings)
     if Role.WEB not in settings.roles:
-        return build_health_app(lambda: pending_dependencies(container, settings), registry, web)
+        return build_health_app(readiness, registry, web)
     routes = [
         SignalHookRoute(services.webhook_receiver),
         *_billing_routes(settings, container, services),
@@ -233,7 +230,7 @@ def _app(
         build_schema(),
         context,
         web,
-        lambda: pending_dependencies(container, settings),
+        readiness,
         registry,
         routes,
         rates=services.rates,

@@ -64,7 +64,9 @@ class EngineNode:
     def started_at(parent: Parent) -> datetime:
         return parent.report.started_at
 
-    status: NodeStatus = strawberry.field(description="How far it is, by its last report.")
+    status: NodeStatus = strawberry.field(
+        description="How far it is, by its last report. After `engineNodeResume` it is DRAINING until the next one."
+    )
 
     seen_at: datetime = strawberry.field(description="When it reported itself last, by the database's clock.")
 

@@ -67,7 +67,7 @@ def through(trader: TraderClient, node: Engine) -> TraderClient:
     return TraderClient(node.client(trader.client.token), trader.email, trader.user, trader.account)
 
 
-async def _follow(trader: TraderClient, placing: TraderClient) -> None:
+async def follow(trader: TraderClient, placing: TraderClient) -> None:
     """Place through one node and follow through another."""
     async with trader.client.subscribed(ORDER_EVENTS, after=await placing.head()) as events:
         placed = await placing.place(quantity="0.001")
@@ -80,7 +80,7 @@ async def _follow(trader: TraderClient, placing: TraderClient) -> None:
     assert numbers == sorted(set(numbers))
 
 
-async def _the_log_is_whole(trader: TraderClient, start: str) -> None:
+async def log_is_whole(trader: TraderClient, start: str) -> None:
     head = await trader.head()
     document = "subscription($after: String) { events(after: $after) { cursor sequence kind } }"
     async with trader.client.subscribed(document, after=start) as events:
@@ -90,7 +90,7 @@ async def _the_log_is_whole(trader: TraderClient, start: str) -> None:
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
 
 
-async def _nothing_is_doubled(cluster: Cluster, trader: TraderClient) -> None:
+async def nothing_is_doubled(cluster: Cluster, trader: TraderClient) -> None:
     orders = await settled(trader)
     books = venue_books(cluster.sandbox.folder)
     for order in orders:
@@ -127,21 +127,21 @@ async def test_two_nodes_share_the_work_and_either_may_die(data_folder: Path, da
         assert (await trader.place())["status"] == "FILLED"  # so that the first node holds the account's lease
         await second.start()
         other = through(trader, second)
-        await _follow(other, trader)
-        await _follow(trader, other)
+        await follow(other, trader)
+        await follow(trader, other)
         await _log_out_everywhere(trader, first, second)
         first.kill()
         await fills_again(other, TAKE_OVER_SECONDS)
         await first.start()
-        await _follow(other, trader)
-        await _follow(trader, other)
+        await follow(other, trader)
+        await follow(trader, other)
         await asyncio.to_thread(shared.member.kill)
-        await _follow(other, trader)
-        await _follow(trader, other)
+        await follow(other, trader)
+        await follow(trader, other)
         again = await second.client().change(LOGIN, input={"email": trader.email, "password": PASSWORD})
         assert (await first.client(again["token"]).one("{ viewer { email } }"))["email"] == trader.email
-        await _the_log_is_whole(other, start)
-        await _nothing_is_doubled(shared, other)
+        await log_is_whole(other, start)
+        await nothing_is_doubled(shared, other)
 
 
 @pytest.mark.timeout(240)
@@ -151,7 +151,7 @@ async def test_the_web_on_one_node_and_the_work_on_the_other(data_folder: Path, 
         await asyncio.gather(web.start(), work.start())
         trader = await new_trader(web.client())
         start = await trader.head()
-        await _follow(trader, trader)
+        await follow(trader, trader)
         work.kill()
         waiting = (await trader.client.change(PLACE, input=trader.order(quantity="0.001")))["order"]
         assert waiting["status"] == "PENDING"
@@ -159,6 +159,6 @@ async def test_the_web_on_one_node_and_the_work_on_the_other(data_folder: Path, 
         await fills_again(trader, TAKE_OVER_SECONDS)
         web.kill()
         await web.start()
-        await _follow(trader, trader)
-        await _the_log_is_whole(trader, start)
-        await _nothing_is_doubled(shared, trader)
+        await follow(trader, trader)
+        await log_is_whole(trader, start)
+        await nothing_is_doubled(shared, trader)

@@ -53,7 +53,7 @@ def all_metrics() -> dict[str, MetricKind]:
     database, bus, clock = PostgresDatabase(None, EmbeddedBus(), None), EmbeddedBus(), SystemClock()  # type: ignore[arg-type]
     cache = EmbeddedCache(clock)
     feeds = FeedManager({}, database, bus, cache, clock, TimeOrderedIds(), "node")
-    MarketDataMetrics(registry, MarketDataHub(bus, cache, database, clock), feeds)
+    MarketDataMetrics(registry, MarketDataHub(bus, cache, database, clock), lambda: feeds)
     VenueMetrics(registry, Venues([], clock))
     BusMetrics(registry, bus)
     LoopMonitor(registry)

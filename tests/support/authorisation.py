@@ -129,6 +129,8 @@ MUTATIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "notificationChannelDelete": ("ADMIN", ("NotificationChannel",)),
     "notificationChannelSecretRotate": ("ADMIN", ("NotificationChannel",)),
     "notificationChannelTest": ("ADMIN", ("NotificationChannel",)),
+    "engineNodeDrain": ("ADMIN", ()),
+    "engineNodeResume": ("ADMIN", ()),
     "jobCancel": ("READ", ("Job",)),
     "reportGenerate": ("READ", ("Account", "TradingSession", "Strategy", "Backtest")),
     "reportScheduleCreate": ("TRADE", ("Account", "TradingSession", "Strategy", "Backtest")),
@@ -164,7 +166,7 @@ OPERATOR_ONLY: Final = {
     "userInvite", "invitationWithdraw", "planCreate", "planUpdate", "planArchive", "userPlanChange",
     "userPlanChangeCancel",
     "userDisable", "userEnable", "userTradingStop", "userRoleChange", "userPasswordReset",
-    "userTwoFactorReset", "userSignOut",
+    "userTwoFactorReset", "userSignOut", "engineNodeDrain", "engineNodeResume",
 }  # fmt: skip
 """What nobody but an operator may."""
 

@@ -1,5 +1,6 @@
 """How the engine is doing, over all users, in PostgreSQL."""
 
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -49,12 +50,13 @@ WHERE status = 'FAILED' AND stopped_at > {_LATELY} ORDER BY stopped_at DESC, id 
 _SAVE: Final = """
 INSERT INTO node_reports (name, seen_at, report) VALUES ($1, statement_timestamp(), $2)
 ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, report = excluded.report
+RETURNING drain_requested_at IS NOT NULL
 """
 _NODES: Final = f"""
 WITH held AS MATERIALIZED (SELECT holder, kind, key FROM leases WHERE expires_at > statement_timestamp())
 SELECT report::text AS report, seen_at, seen_at < statement_timestamp() - $1::interval AS is_lost,
     coalesce(held_leases.counts, '{{}}')::text AS leases, coalesce(live.count, 0) AS trading_sessions,
-    coalesce(running.count, 0) AS running_jobs
+    coalesce(running.count, 0) AS running_jobs, drain_requested_at IS NOT NULL AS is_drain_requested
 FROM node_reports
 LEFT JOIN (
     SELECT holder, jsonb_object_agg(kind, count) AS counts
@@ -96,9 +98,13 @@ class PostgresOverview(Repository):
             for row in await self._connection.fetch(_FAILED, limit)
         ]
 
-    async def save_node(self, report: NodeReport) -> None:
-        await self._connection.execute(_SAVE, report.name, _encode(report))
+    async def save_node(self, report: NodeReport) -> bool:
+        is_drain_requested = await self._connection.fetchval(_SAVE, report.name, _encode(report))
         await self._connection.execute(_FORGET)
+        return bool(is_drain_requested)
+
+    async def request_drain(self, name: str, at: datetime | None) -> None:
+        await self._connection.execute("UPDATE node_reports SET drain_requested_at = $2 WHERE name = $1", name, at)
 
     async def delete_node(self, name: str) -> None:
         await self._connection.execute("DELETE FROM node_reports WHERE name = $1", name)
@@ -116,6 +122,7 @@ class PostgresOverview(Repository):
                 _decode_counts(row["leases"]),
                 row["trading_sessions"],
                 row["running_jobs"],
+                row["is_drain_requested"],
             )
             for row in rows
         ]

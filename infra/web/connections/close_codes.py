@@ -4,12 +4,12 @@ from enum import IntEnum
 
 
 class CloseCode(IntEnum):
-    """RFC 6455, 7.4.1, and from 4400 on those of graphql-transport-ws."""
+    """RFC 6455, 7.4.1, the registry of IANA, and from 4400 on those of graphql-transport-ws."""
 
-    GOING_AWAY = 1001
     POLICY_VIOLATION = 1008
     MESSAGE_TOO_BIG = 1009
     INTERNAL_ERROR = 1011
+    SERVICE_RESTART = 1012
     TRY_AGAIN_LATER = 1013
     BAD_MESSAGE = 4400
     UNAUTHORIZED = 4401

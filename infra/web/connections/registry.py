@@ -1,11 +1,18 @@
 """All open sockets and streams, by the credential that they were opened with, so that revoking it closes them."""
 
 import asyncio
+import random
 from collections import defaultdict
-from typing import Protocol
+from typing import Final, Protocol
 
 from infra.web.connections.close_codes import CloseCode
 from infra.web.metrics import WebMetrics
+
+CLOSE_PAUSE_SECONDS: Final = 0.002
+MOST_CLOSE_SECONDS: Final = 5.0
+"""Over how many seconds the sockets of a server that stops are closed at most."""
+
+CLOSING_REASON: Final = "The server stops: connect again"
 
 
 class Closable(Protocol):
@@ -24,7 +31,7 @@ class ConnectionRegistry:
         self._open: dict[Closable, str | None] = {}
         self._by_credential: defaultdict[str, set[Closable]] = defaultdict(set)
         self.is_closing = False
-        """Whether the server stops; a connection that is added from then on must close itself."""
+        """Whether the server stops or drains; a connection that is added from then on must close itself."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -62,11 +69,28 @@ class ConnectionRegistry:
         return await self._close(tuple(self._by_credential.get(credential_id, ())), CloseCode.FORBIDDEN, "Forbidden")
 
     async def close_all(self) -> int:
-        """Close all sockets because the server stops; return how many there were."""
+        """Close all sockets, and those that are opened from now on, because the server stops or drains.
+
+        Many are closed over some seconds, in any order, so that not all of their clients come to other servers at the
+        same moment. Return how many there were.
+        """
         self.is_closing = True
-        return await self._close(tuple(self._open), CloseCode.GOING_AWAY, "Going away")
+        connections = random.sample(tuple(self._open), len(self._open))
+        pause = min(CLOSE_PAUSE_SECONDS, MOST_CLOSE_SECONDS / max(len(connections), 1))
+        await asyncio.gather(*(_close_after(pause * index, each) for index, each in enumerate(connections)))
+        return len(connections)
+
+    def reopen(self) -> None:
+        """Let sockets be opened again."""
+        self.is_closing = False
 
     @staticmethod
     async def _close(connections: tuple[Closable, ...], code: CloseCode, reason: str) -> int:
         await asyncio.gather(*(connection.close(code, reason) for connection in connections))
         return len(connections)
+
+
+async def _close_after(seconds: float, connection: Closable) -> None:
+    if seconds:
+        await asyncio.sleep(seconds)
+    await connection.close(CloseCode.SERVICE_RESTART, CLOSING_REASON)

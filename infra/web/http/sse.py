@@ -4,6 +4,7 @@ https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md
 """
 
 import asyncio
+import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ _COMPLETE: Final = "event: complete\ndata:\n\n"
 _CONNECTION_LOST: Final = ""
 """The end of a stream that the client should open again: no `complete`, as if the connection was lost."""
 
+_RETRY_MILLISECONDS: Final = (500, 3_000)
 _DRAIN_SECONDS: Final = 0.1
 """How long a connection that is cut stays open after its last event: clients may discard what they read later."""
 
@@ -84,7 +86,7 @@ class SseResponse:
     async def close(self, code: CloseCode, reason: str) -> None:
         """End the stream: for good if its credential isn't accepted any more, else to be opened again."""
         _ = reason
-        self._end_with(_unauthenticated() if code is CloseCode.FORBIDDEN else _CONNECTION_LOST)
+        self._end_with(_unauthenticated() if code is CloseCode.FORBIDDEN else _retry())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events until the operation ends, the client leaves, or the stream is closed."""
@@ -113,7 +115,7 @@ class SseResponse:
         connections.add(self)
         connections.set_credential(self, context.credential_id)
         if connections.is_closing:
-            self._end_with(_CONNECTION_LOST)
+            self._end_with(_retry())
         if context.credential_seconds_left is None:
             return None
         seconds_left = max(context.credential_seconds_left, 0.0)
@@ -239,3 +241,8 @@ def _unauthenticated() -> str:
         FaultCode.UNAUTHENTICATED, "The token isn't accepted any more: it expired, or was revoked. Sign in again."
     )
     return _error(fault) + _COMPLETE
+
+
+def _retry() -> str:
+    """Return the hint after how many milliseconds to connect again, another one for each stream."""
+    return f"retry: {random.randrange(*_RETRY_MILLISECONDS)}\n\n"  # noqa: S311  # no secret

@@ -13,6 +13,7 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.connections.close_codes import CloseCode
+from infra.web.connections.registry import CLOSING_REASON
 from infra.web.context import ConnectionInfo, OperationContext, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import InvalidJson, decode_json
@@ -57,7 +58,7 @@ class WebSocketConnection:
             return
         self._dependencies.connections.add(self)
         if self._dependencies.connections.is_closing:
-            await self.close(CloseCode.GOING_AWAY, "Going away")
+            await self.close(CloseCode.SERVICE_RESTART, CLOSING_REASON)
         timeout = (CloseCode.INIT_TIMEOUT, "Initialisation timeout")
         self._tasks.schedule("init", self._settings.init_timeout_seconds, self.close, *timeout)
         try:

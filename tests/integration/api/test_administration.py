@@ -200,6 +200,40 @@ async def test_operators_alone_see_the_nodes_with_what_they_hold(api: Api) -> No
     assert (await api.run(query, RequestContext(api.services, None, "127.0.0.1")))["engine"]["nodes"] is None
 
 
+async def test_a_node_drains_only_if_others_can_take_its_work_or_by_force(api: Api) -> None:
+    now = datetime.now(UTC)
+    drain = """mutation($name: String!, $input: EngineNodeDrainInput) { engineNodeDrain(name: $name, input: $input) {
+        node { status } errors { code path } } }"""
+
+    async def request(name: str, **input: object) -> dict[str, Any]:
+        return (await api.run(drain, name=name, input=input))["engineNodeDrain"]
+
+    async def stored(name: str, *roles: str) -> bool:
+        async with api.database.transaction() as transaction:
+            return await transaction.overview.save_node(NodeReport(name, "0", roles, now))
+
+    assert not await stored("a", "web", "trader")
+    assert await request("b") == {"node": None, "errors": [{"code": "NOT_FOUND", "path": ["name"]}]}
+    assert await request("a") == {"node": None, "errors": [{"code": "CONFLICT", "path": ["name"]}]}
+    assert (await request("a", force=True, reason="x" * 501))["errors"] == [
+        {"code": "INVALID", "path": ["input", "reason"]}
+    ]
+    await stored("b", "web", "trader")
+    assert await request("a", reason="an update") == {"node": {"status": "DRAINING"}, "errors": []}
+    assert await stored("a", "web", "trader"), "it reads the request with its next report"
+    assert (await request("b"))["errors"] == [{"code": "CONFLICT", "path": ["name"]}], "the other one drains"
+    assert (await request("b", force=True))["errors"] == []
+    resumed = await api.run('mutation { engineNodeResume(name: "a") { node { status } errors { code } } }')
+    assert resumed["engineNodeResume"] == {"node": {"status": "READY"}, "errors": []}
+    assert not await stored("a", "web", "trader")
+    done = await api.run("{ viewer { activity(first: 3) { nodes { action detail reason } } } }")
+    assert done["viewer"]["activity"]["nodes"] == [
+        {"action": "engineNodeResume", "detail": "a", "reason": None},
+        {"action": "engineNodeDrain", "detail": "b", "reason": None},
+        {"action": "engineNodeDrain", "detail": "a", "reason": "an update"},
+    ]
+
+
 async def test_disabling_a_user_cancels_open_orders_and_leaves_positions_to_their_protection(api: Api) -> None:
     harness = api.harness
     await harness.start()

@@ -26,7 +26,7 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 def figures(node: MarketNode) -> Samples:
     """Return what Prometheus reads, by name and labels."""
     registry = CollectorRegistry()
-    MarketDataMetrics(registry, node.hub, node.feeds)
+    MarketDataMetrics(registry, node.hub, lambda: node.feeds)
     VenueMetrics(registry, node.venues)
     families = text_string_to_metric_families(generate_latest(registry).decode())
     return {

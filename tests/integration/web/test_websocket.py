@@ -241,7 +241,7 @@ async def test_shutting_down_closes_the_sockets_and_the_rooms(backend: DemoBacke
         await client.subscribe(DEPTH)
         await eventually(lambda: backend.depth.readers, "the room is open")
         served.server.should_exit = True
-        assert (await client.closed())[0] == 1001
+        assert (await client.closed())[0] == 1012
     assert not backend.depth.readers
 
 
@@ -250,4 +250,4 @@ async def test_a_socket_that_is_opened_while_the_server_stops_is_closed(backend:
     async with serving(app) as served:
         await app.state.connections.close_all()
         async with served.socket() as client:
-            assert (await client.closed())[0] == 1001
+            assert (await client.closed())[0] == 1012
