@@ -47,7 +47,7 @@ class ArchiveSettings(BaseSettings):
     archive: Annotated[str, AfterValidator(_check_archive)] | None = Field(
         None,
         description="a folder such as /srv/r3edge-archive, or s3://bucket/prefix, the same for all nodes, to which "
-        "candles of old months are moved; without it they stay in the database",
+        "market data of old months is moved; without it all stays in the database",
     )
     retention_months: int = Field(
         12,

@@ -1,4 +1,4 @@
-"""`r3edge archive`: candles of old months in files: move them there, check them, and bring them back."""
+"""`r3edge archive`: market data of old months in files: move them there, check them, and bring them back."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infra.postgres.pool import Pool
 
 archive_app = typer.Typer(
-    help="Candles of old months, in the folder or bucket of R3EDGE_ARCHIVE.",
+    help="Market data of old months, in the folder or bucket of R3EDGE_ARCHIVE.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -90,11 +90,13 @@ class Archiver:
         storage: ArchiveStorage,
         *,
         grace: timedelta = GRACE,
+        tables: Mapping[str, ArchivedTable] = ARCHIVED_TABLES,
         on_step: Callable[[Step], None] = lambda _step: None,
     ) -> None:
         self._pool = pool
         self._storage = storage
         self._grace = grace
+        self._tables = tables
         self._on_step = on_step
 
     async def run(self, before: datetime | Mapping[str, datetime], month: datetime | None = None) -> RunResult:
@@ -151,7 +153,7 @@ class Archiver:
     ) -> list[tuple[ArchivedTable, datetime]]:
         """Return the months of tables that are to be written: all that ended by `before`, but for those restored."""
         due: list[tuple[ArchivedTable, datetime]] = []
-        for table in ARCHIVED_TABLES.values():
+        for table in self._tables.values():
             end = before if isinstance(before, datetime) else before.get(table.name)
             if end is not None:
                 due += [(table, at) for at in await _months(connection, table, month) if at < end]
@@ -224,7 +226,7 @@ class Archiver:
         dropped: list[int] = []
         failed: list[Failure] = []
         manifest = Manifest(connection)
-        batches = {batch.id: batch for batch in await manifest.batches() if batch.table in ARCHIVED_TABLES}
+        batches = {batch.id: batch for batch in await manifest.batches() if batch.table in self._tables}
         for batch in [batches[id_] for id_ in await manifest.droppable(self._grace) if id_ in batches]:
             try:
                 await self._check_files(manifest, batch)

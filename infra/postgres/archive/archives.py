@@ -7,6 +7,8 @@ from typing import Self
 
 from domain.ports.archive import ArchiveStorage
 from infra.postgres.archive.archived_candles import ArchivedCandles
+from infra.postgres.archive.archived_depths import ArchivedDepths
+from infra.postgres.archive.archived_trades import ArchivedTrades
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +16,12 @@ class Archives:
     """The archived rows of each table; made of nothing, what is archived can't be read, rather than be left out."""
 
     candles: ArchivedCandles = field(default_factory=ArchivedCandles)
+    trades: ArchivedTrades = field(default_factory=ArchivedTrades)
+    depths: ArchivedDepths = field(default_factory=ArchivedDepths)
 
     @classmethod
     def of(cls, storage: ArchiveStorage | None, monotonic: Callable[[], float] = time.monotonic) -> Self:
         """Return what reads the files of a storage."""
-        return cls(ArchivedCandles(storage, monotonic))
+        return cls(
+            ArchivedCandles(storage, monotonic), ArchivedTrades(storage, monotonic), ArchivedDepths(storage, monotonic)
+        )

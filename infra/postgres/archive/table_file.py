@@ -7,17 +7,20 @@ begin with as those before (DELTA_BYTE_ARRAY), and all are then compressed by zs
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Final
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from infra.postgres.archive.book_levels import column_of, documents_of, levels_of
 from infra.postgres.archive.columns import MOST_DIGITS
 from infra.postgres.archive.tables import ArchivedTable, Kind
 
@@ -28,7 +31,7 @@ _LEVEL: Final = 3
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _GROUP_ROWS: Final = 100_000
-_CSV_TYPES: Final = {Kind.TEXT: pa.string(), Kind.TIME: pa.int64(), Kind.INTEGER: pa.int64()}
+_CSV_TYPES: Final = {Kind.TEXT: pa.string(), Kind.TIME: pa.int64(), Kind.INTEGER: pa.int64(), Kind.LEVELS: pa.string()}
 
 
 class UnarchivableRow(Exception):
@@ -54,16 +57,19 @@ def parse_rows(table: ArchivedTable, lines: bytes, part: str, scales: Sequence[i
     Times are microseconds since 1970.
     Raises `UnarchivableRow`.
     """
-    places = {name: scale for name, scale in zip(table.sums, scales, strict=True) if table.kind(name) is Kind.NUMBER}
+    places = _places(table, scales)
     try:
         rows = _read_csv(table, lines, places)
-    except pa.ArrowInvalid as error:
+        for place, column in enumerate(table.columns[1:]):
+            if column.kind is Kind.LEVELS:
+                rows = rows.set_column(place, column.name, _levels(rows[column.name], places[column.name]))
+    except (pa.ArrowInvalid, msgspec.MsgspecError) as error:
         raise UnarchivableRow(str(error)) from None
     for place, column in enumerate(table.columns[1:]):
         if column.kind is Kind.TIME:
             rows = rows.set_column(place, column.name, rows[column.name].cast(_TIME))
-    for name, scale in places.items():
-        rows = _narrowed(rows, name, scale)
+    for name in table.numbers:
+        rows = _narrowed(rows, name, places[name][0])
     return rows.add_column(0, table.part.name, pa.repeat(part, rows.num_rows)).combine_chunks()
 
 
@@ -72,9 +78,7 @@ def table_file(table: ArchivedTable, rows: pa.Table) -> TableFile:
     sink = pa.BufferOutputStream()
     repeated = [column.name for column in table.columns if column.repeated]
     texts = [column.name for column in table.columns if column.kind is Kind.TEXT and not column.repeated]
-    numbers = [
-        column.name for column in table.columns if column.kind is not Kind.TEXT and _is_narrow(rows, column.name)
-    ]
+    numbers = _narrow_numbers(table, rows)
     with pq.ParquetWriter(
         sink,
         rows.schema,
@@ -100,7 +104,8 @@ def read_table_file(content: bytes) -> pa.Table:
 
 def sums_of(table: ArchivedTable, rows: pa.Table) -> tuple[Decimal, ...]:
     """Return the sum of each of the table's `sums`, as PostgreSQL adds them up."""
-    return tuple(Decimal(pc.sum(_summable(table, rows, name)).as_py() or 0) for name in table.sums)
+    columns = [column for name in table.sums for column in _summable(table.kind(name), rows[name])]
+    return tuple(Decimal(pc.sum(column).as_py() or 0) for column in columns)
 
 
 def period_of(table: ArchivedTable, rows: pa.Table) -> tuple[datetime, datetime]:
@@ -111,18 +116,38 @@ def period_of(table: ArchivedTable, rows: pa.Table) -> tuple[datetime, datetime]
 
 def csv_of(rows: pa.Table) -> bytes:
     """Return rows as CSV for COPY: texts in quotes, what is NULL as nothing."""
-    columns = [
-        column.cast(pa.string()) if pa.types.is_decimal(column.type) else column for column in rows.itercolumns()
-    ]
+    columns = [_csv_column(column) for column in rows.itercolumns()]
     sink = pa.BufferOutputStream()
     pa.csv.write_csv(pa.table(columns, rows.column_names), sink, pa.csv.WriteOptions(include_header=False))
     content: bytes = sink.getvalue().to_pybytes()
     return content
 
 
-def _read_csv(table: ArchivedTable, lines: bytes, places: dict[str, int]) -> pa.Table:
+def _csv_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if pa.types.is_list(column.type):
+        return pa.chunked_array([documents_of(column)])
+    return column.cast(pa.string()) if pa.types.is_decimal(column.type) else column
+
+
+def _places(table: ArchivedTable, scales: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Return the decimal places of each of the table's `sums`: two of them for levels."""
+    left = iter(scales)
+    return {name: tuple(islice(left, 2 if table.kind(name) is Kind.LEVELS else 1)) for name in table.sums}
+
+
+def _levels(documents: pa.ChunkedArray, places: Sequence[int]) -> pa.ListArray:
+    """Return levels with few digits if these suffice; raises `pyarrow.ArrowInvalid` if none do."""
+    price_places, quantity_places = places
+    try:
+        return levels_of(documents, pa.decimal128(FEW_DIGITS, price_places), pa.decimal128(FEW_DIGITS, quantity_places))
+    except pa.ArrowInvalid:
+        most = MOST_DIGITS
+        return levels_of(documents, pa.decimal128(most, price_places), pa.decimal128(most, quantity_places))
+
+
+def _read_csv(table: ArchivedTable, lines: bytes, places: Mapping[str, Sequence[int]]) -> pa.Table:
     types = {
-        column.name: _CSV_TYPES.get(column.kind) or pa.decimal128(MOST_DIGITS, places[column.name])
+        column.name: _CSV_TYPES.get(column.kind) or pa.decimal128(MOST_DIGITS, places[column.name][0])
         for column in table.columns[1:]
     }
     free_text = any(column.kind is Kind.TEXT and not column.repeated for column in table.columns)
@@ -136,16 +161,21 @@ def _read_csv(table: ArchivedTable, lines: bytes, places: dict[str, int]) -> pa.
     )
 
 
-def _summable(table: ArchivedTable, rows: pa.Table, name: str) -> pa.ChunkedArray:
-    """Return numbers whose sum fits: pyarrow gives that of few digits 38, and others as many as they have."""
-    column = rows[name]
-    match table.kind(name):
+def _summable(kind: Kind, column: pa.ChunkedArray) -> list[pa.ChunkedArray]:
+    """Return what is added up of a column; pyarrow gives a sum of few digits 38, others as many as they have."""
+    match kind:
         case Kind.TEXT:
-            return pc.binary_length(column)
+            return [pc.binary_length(column)]
         case Kind.INTEGER:
-            return column.cast(pa.decimal128(FEW_DIGITS + 1, 0))
+            return [column.cast(pa.decimal128(FEW_DIGITS + 1, 0))]
+        case Kind.LEVELS:
+            return [_with_room(column_of(column, field)) for field in ("price", "quantity")]
         case _:
-            return column if _is_narrow(rows, name) else column.cast(pa.decimal256(76, column.type.scale))
+            return [_with_room(column)]
+
+
+def _with_room(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column if _is_narrow(column.type) else column.cast(pa.decimal256(76, column.type.scale))
 
 
 def _narrowed(rows: pa.Table, name: str, scale: int) -> pa.Table:
@@ -157,6 +187,17 @@ def _narrowed(rows: pa.Table, name: str, scale: int) -> pa.Table:
     return rows.set_column(rows.schema.get_field_index(name), name, column)
 
 
-def _is_narrow(rows: pa.Table, name: str) -> bool:
-    kind = rows.schema.field(name).type
+def _narrow_numbers(table: ArchivedTable, rows: pa.Table) -> list[str]:
+    """Return the paths of columns of numbers of eight bytes."""
+    paths: dict[str, pa.DataType] = {}
+    for column in table.columns:
+        kind = rows.schema.field(column.name).type
+        if column.kind is Kind.LEVELS:
+            paths |= {f"{column.name}.list.element.{leaf.name}": leaf.type for leaf in kind.value_type}
+        elif column.kind is not Kind.TEXT:
+            paths[column.name] = kind
+    return [path for path, kind in paths.items() if _is_narrow(kind)]
+
+
+def _is_narrow(kind: pa.DataType) -> bool:
     return not pa.types.is_decimal(kind) or kind.precision <= FEW_DIGITS

@@ -16,6 +16,7 @@ SELECT {part}::text AS part, count(*) AS rows, min({time}) AS first, max({time})
     sum(hash_record_extended(stored, 0)) AS hash, {sums}
 FROM {partition} AS stored GROUP BY {groups} ORDER BY {groups}"""
 
+_LEVELS = "(SELECT sum((level->>{place})::numeric) FROM jsonb_array_elements({name}) AS level)"
 _TABLE_SUM = "SELECT count(*), coalesce(sum(hash_record_extended(stored, 0)), 0) FROM {} AS stored"
 
 
@@ -67,11 +68,24 @@ def sum_of(sums: Sequence[PartSums]) -> TableSum:
 
 
 def _sums_sql(table: ArchivedTable) -> str:
-    values = [(name, f"octet_length({name}::text)" if table.kind(name) is Kind.TEXT else name) for name in table.sums]
     return ", ".join(
-        f"coalesce(sum({value}), 0)::numeric AS {name}_sum, coalesce(scale(sum({value})::numeric), 0) AS {name}_scale"
-        for name, value in values
+        f"coalesce(sum({value}), 0)::numeric AS sum_{place}, coalesce(scale(sum({value})::numeric), 0) AS scale_{place}"
+        for place, value in enumerate(_values(table))
     )
+
+
+def _values(table: ArchivedTable) -> list[str]:
+    """Return what is added up of each row, as SQL."""
+    values: list[str] = []
+    for name in table.sums:
+        match table.kind(name):
+            case Kind.TEXT:
+                values.append(f"octet_length({name}::text)")
+            case Kind.LEVELS:
+                values += [_LEVELS.format(name=name, place=place) for place in (0, 1)]
+            case _:
+                values.append(name)
+    return values
 
 
 def _part_sums(table: ArchivedTable, row: Record) -> PartSums:
@@ -81,8 +95,8 @@ def _part_sums(table: ArchivedTable, row: Record) -> PartSums:
         row["first"],
         row["last"],
         row["hash"],
-        tuple(row[f"{name}_sum"] for name in table.sums),
-        tuple(row[f"{name}_scale"] for name in table.sums),
+        tuple(row[f"sum_{place}"] for place in range(len(_values(table)))),
+        tuple(row[f"scale_{place}"] for place in range(len(_values(table)))),
     )
 
 

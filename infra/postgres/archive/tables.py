@@ -21,9 +21,17 @@ class Kind(Enum):
     """An exact decimal of at most 38 digits."""
     INTEGER = "INTEGER"
     """A whole number of eight bytes."""
+    LEVELS = "LEVELS"
+    """A side of a book: JSON in the database, a list of prices and quantities, which are exact decimals, in a file."""
 
 
-_SQL_TYPES: Final = {Kind.TEXT: "text", Kind.TIME: "timestamptz", Kind.NUMBER: "numeric", Kind.INTEGER: "bigint"}
+_SQL_TYPES: Final = {
+    Kind.TEXT: "text",
+    Kind.TIME: "timestamptz",
+    Kind.NUMBER: "numeric",
+    Kind.INTEGER: "bigint",
+    Kind.LEVELS: "jsonb",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,8 @@ class ArchivedTable:
       has files of its own: the market, or the user.
     - `time`: the column by which the table is partitioned.
     - `order`: by what the rows of a file are sorted, as SQL.
-    - `sums`: the columns that PostgreSQL adds up to compare a file with; of texts, the numbers of bytes.
+    - `sums`: the columns that PostgreSQL adds up to compare a file with, all with decimals among them; of texts, the
+      numbers of bytes; of a book's levels, first the prices and then the quantities.
     - `group`: the column of which each value is a row group, if any; `order` begins with it.
     - `rows_a_file`: a part with more rows gets several files, of whole hours each; None if it always gets one.
     - `file_name`: the path of a part's file in its batch's folder, without the ending; another one for each part.
@@ -109,5 +118,40 @@ CANDLES: Final = ArchivedTable(
     group="timeframe",
 )
 
-ARCHIVED_TABLES: Final = {table.name: table for table in (CANDLES,)}
+TRADES: Final = ArchivedTable(
+    "trades",
+    (
+        MARKET,
+        Column("at", Kind.TIME),
+        Column("venue_trade_id", Kind.TEXT),
+        Column("price", Kind.NUMBER),
+        Column("quantity", Kind.NUMBER),
+        Column("side", Kind.TEXT, repeated=True),
+    ),
+    time="at",
+    order=("at", "length(venue_trade_id)", "venue_trade_id"),
+    sums=("venue_trade_id", "price", "quantity", "side"),
+    file_name=market_file,
+    rows_a_file=250_000,
+)
+
+DEPTH_SNAPSHOTS: Final = ArchivedTable(
+    "depth_snapshots",
+    (
+        MARKET,
+        Column("at", Kind.TIME),
+        Column("epoch", Kind.TEXT, repeated=True),
+        Column("sequence", Kind.INTEGER),
+        Column("venue_time", Kind.TIME),
+        Column("bids", Kind.LEVELS),
+        Column("asks", Kind.LEVELS),
+    ),
+    time="at",
+    order=("at", "epoch", "sequence"),
+    sums=("epoch", "sequence", "bids", "asks"),
+    file_name=market_file,
+    rows_a_file=5_000,
+)
+
+ARCHIVED_TABLES: Final = {table.name: table for table in (CANDLES, TRADES, DEPTH_SNAPSHOTS)}
 """All tables of which old months are archived, in the order in which that is done."""

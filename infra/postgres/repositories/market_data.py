@@ -8,6 +8,7 @@ import msgspec
 
 from domain.core.pagination import TimeKeysetPage
 from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
+from infra.postgres.archive.archived_trades import TradeRow
 from infra.postgres.archive.candle_coverage import without_covered
 from infra.postgres.partitions import ensure_months, ensure_partitions
 from infra.postgres.repositories.candle_base import CandleRepository
@@ -88,6 +89,8 @@ class PostgresMarketData(CandleRepository):
         return without_covered(gaps, frames, timeframe.duration)
 
     async def save_trades(self, trades: Sequence[Trade]) -> None:
+        """Store trades, and add those that are neither stored nor archived to the sums of their minutes."""
+        trades = await self._archives.trades.without_archived(self._connection, trades)
         rows = [
             (str(trade.market), trade.at, trade.venue_trade_id, str(trade.price), str(trade.quantity), trade.side)
             for trade in trades
@@ -103,9 +106,12 @@ class PostgresMarketData(CandleRepository):
             *_beyond("<", page.before, page.before_id),
         ]
         rows = await self._rows(SELECT_TRADES, conditions, ("at", "length(venue_trade_id)", "venue_trade_id"), page)
+        stored = [TradeRow(*row) for row in rows]
         return [
             Trade(market, venue_trade_id, at, price, quantity, SIDES[side])
-            for venue_trade_id, at, price, quantity, side in rows
+            for venue_trade_id, at, price, quantity, side in (
+                await self._archives.trades.merged_page(self._connection, market, page, stored)
+            )
         ]
 
     async def save_depth(self, depths: Sequence[Depth]) -> None:
