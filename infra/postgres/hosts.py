@@ -2,26 +2,38 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-_Opened: TypeAlias = tuple[Session, str, int]
-"""A connection, its host's address, and the timeline that is written there."""
-_Attempt: TypeAlias = Callable[[], Coroutine[None, None, _Opened]]
 
 log = logging.getLogger(__name__)
 
-HEAD_START_SECONDS: Final = 0.5
-"""How long the last primary may take to answer before the next host is asked too."""
+PATIENCE_SECONDS: Final = 0.5
+"""How long other hosts are waited for once one has answered, and the last primary before others are asked too."""
+SURVEY_SECONDS: Final = 5.0
+"""For so long the primary that was found is taken for the primary; then a new connection asks all hosts again."""
 _TIMELINE = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
 """The timeline that is written. Each promotion begins a higher one; what the last checkpoint says is late."""
 _DEFAULT_PORT = "5432"
+
+
+class _Opened(NamedTuple):
+    """A connection, its host's address, and the timeline that is written there."""
+
+    connection: Session
+    host: str
+    timeline: int
+
+
+_Attempt: TypeAlias = Callable[[], Coroutine[None, None, _Opened]]
 
 
 class FormerPrimary(ConnectionError):
@@ -34,9 +46,10 @@ class FormerPrimary(ConnectionError):
 class PrimaryConnector:
     """Opens connections to the host of a DSN that takes writes.
 
-    Of several hosts the last primary is asked first, and the next one too once that hasn't answered for a moment, so
-    a host that is frozen or gone costs a moment and not the whole time. A host with an older timeline than one seen is
-    refused. A DSN with a `target_session_attrs` of its own is left to asyncpg.
+    Of several hosts all are asked at once, and of those that take writes the one with the highest timeline is used: a
+    former primary that was frozen, or whose keeper has died, says that it takes writes. For some seconds later
+    connections go there directly. A host that is frozen or gone costs a moment, never the whole time, and one with an
+    older timeline than one seen is refused. A DSN with a `target_session_attrs` of its own is left to asyncpg.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -49,23 +62,31 @@ class PrimaryConnector:
         self._hosts = single_hosts(dsn)
         self._primary: str | None = None
         self._timeline = 0
+        self._surveyed = -math.inf
 
     async def connect(self, *_: object, timeout: float = 10.0, **options: Any) -> Session:  # noqa: ANN401, ASYNC109  # asyncpg's
         """Return a connection, with asyncpg's options; raises what asyncpg raises."""
         if len(self._hosts) == 1 or self._attributes is None:
             return await self._open(self._dsn, timeout, options)
-        first = self._primary or self._hosts[0]
-        attempts = [self._attempt(host, timeout, options) for host in sorted(self._hosts, key=lambda it: it != first)]
+        attempts = [self._attempt(host, timeout, options) for host in self._in_order()]
         async with asyncio.timeout(timeout):
-            connection, host, timeline = await _first_success(attempts)
-        await self._note(host, timeline)
-        return connection
+            if time.monotonic() - self._surveyed < SURVEY_SECONDS:
+                opened = await _first(attempts)
+            else:
+                opened = await _newest(attempts)
+                self._surveyed = time.monotonic()
+        await self._note(opened)
+        return opened.connection
+
+    def _in_order(self) -> list[str]:
+        """Return the hosts, the last primary first."""
+        return sorted(self._hosts, key=lambda host: host != self._primary)
 
     def _attempt(self, host: str, timeout: float, options: dict[str, Any]) -> _Attempt:
         async def attempt() -> _Opened:
             connection = await self._open(host, timeout, options)
             try:
-                return connection, host, await self._timeline_of(connection, host)
+                return _Opened(connection, host, await self._timeline_of(connection, host))
             except BaseException:
                 connection.terminate()
                 raise
@@ -81,48 +102,83 @@ class PrimaryConnector:
     async def _open(self, dsn: str, timeout: float, options: dict[str, Any]) -> Session:  # noqa: ASYNC109  # asyncpg's
         return await asyncpg.connect(dsn, timeout=timeout, target_session_attrs=self._attributes, **options)
 
-    async def _note(self, host: str, timeline: int) -> None:
+    async def _note(self, opened: _Opened) -> None:
         """Remember the primary; if it is another one, connections to the former one are given up."""
-        former, self._primary = self._primary, host
-        self._timeline = max(self._timeline, timeline)
-        if former in (None, host):
+        former, self._primary = self._primary, opened.host
+        self._timeline = max(self._timeline, opened.timeline)
+        if former in (None, opened.host):
             return
         self.moves += 1
-        log.warning("the database's primary is now %s (timeline %d)", display_address(host), timeline)
+        log.warning("the database's primary is now %s (timeline %d)", display_address(opened.host), opened.timeline)
         if self.moved is not None:
             await self.moved()
 
 
-async def _first_success(attempts: Iterable[_Attempt]) -> _Opened:
-    """Start each attempt when the one before has failed or taken long; return the first result.
-
-    The others are cancelled. If all fail, the most telling failure is raised.
-    """
-    waiting = deque(attempts)
-    started, failures = list[asyncio.Task[_Opened]](), list[BaseException]()
-    running, winner = set[asyncio.Task[_Opened]](), None
+async def _first(attempts: Iterable[_Attempt]) -> _Opened:
+    """Start each attempt when the one before has failed or taken long; return the first result."""
+    waiting, race = deque(attempts), _Race()
     try:
-        while winner is None and (waiting or running):
+        while not race.won and (waiting or race.running):
             if waiting:
-                started.append(asyncio.create_task(waiting.popleft()()))
-                running.add(started[-1])
-            patience = HEAD_START_SECONDS if waiting else None
-            done, running = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            failures += [failure for task in done if (failure := task.exception())]
-            winner = next((task for task in done if task.exception() is None), None)
-        if winner is not None:
-            return winner.result()
+                race.start(waiting.popleft())
+            await race.wait(PATIENCE_SECONDS if waiting else None, asyncio.FIRST_COMPLETED)
+        return race.best()
     finally:
-        for task in started:
-            if task is not winner:
+        race.close()
+
+
+async def _newest(attempts: Iterable[_Attempt]) -> _Opened:
+    """Start all attempts; return, of those that succeed within a moment, the one with the highest timeline."""
+    race = _Race()
+    try:
+        for attempt in attempts:
+            race.start(attempt)
+        await race.wait(PATIENCE_SECONDS, asyncio.ALL_COMPLETED)
+        while not race.won and race.running:
+            await race.wait(None, asyncio.FIRST_COMPLETED)
+        return race.best()
+    finally:
+        race.close()
+
+
+class _Race:
+    """Attempts that run at the same time; all but the best result are closed."""
+
+    def __init__(self) -> None:
+        self.running = set[asyncio.Task[_Opened]]()
+        self.won = list[asyncio.Task[_Opened]]()
+        self._failures = list[BaseException]()
+        self._best: asyncio.Task[_Opened] | None = None
+
+    def start(self, attempt: _Attempt) -> None:
+        self.running.add(asyncio.create_task(attempt()))
+
+    async def wait(self, seconds: float | None, until: str) -> None:
+        done, self.running = await asyncio.wait(self.running, timeout=seconds, return_when=until)
+        for task in done:
+            failure = task.exception()
+            if failure is None:
+                self.won.append(task)
+            else:
+                self._failures.append(failure)
+
+    def best(self) -> _Opened:
+        """Return the result with the highest timeline; if all failed, raise the most telling failure."""
+        if not self.won:
+            raise max(self._failures, key=_weight)
+        self._best = max(self.won, key=lambda task: task.result().timeline)
+        return self._best.result()
+
+    def close(self) -> None:
+        for task in (*self.won, *self.running):
+            if task is not self._best:
                 task.cancel()
                 task.add_done_callback(_close_result)
-    raise max(failures, key=_weight)
 
 
 def _close_result(task: asyncio.Task[_Opened]) -> None:
     if not task.cancelled() and task.exception() is None:
-        task.result()[0].terminate()
+        task.result().connection.terminate()
 
 
 def _weight(failure: BaseException) -> int:

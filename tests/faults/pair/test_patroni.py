@@ -5,6 +5,7 @@ from contextlib import suppress
 import asyncpg
 import pytest
 
+from infra.postgres.hosts import PrimaryConnector
 from tests.support.patroni import PatroniCluster
 from tests.support.waiting import read_until
 
@@ -14,7 +15,7 @@ _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.Int
 async def _insert(dsn: str, number: int) -> bool:
     """Store a number on the primary; False where that isn't acknowledged."""
     with suppress(*_FAILURES):
-        connection = await asyncpg.connect(dsn, timeout=2, target_session_attrs="read-write")
+        connection = await PrimaryConnector(dsn).connect(timeout=3)
         try:
             await connection.execute("INSERT INTO numbers VALUES ($1)", number, timeout=10)
         finally:
@@ -33,7 +34,7 @@ async def writable(pair: PatroniCluster) -> PatroniCluster:
 
 
 async def _stored(dsn: str) -> set[int]:
-    connection = await asyncpg.connect(dsn, target_session_attrs="read-write")
+    connection = await PrimaryConnector(dsn).connect()
     rows = await connection.fetch("SELECT number FROM numbers")
     await connection.close()
     return {row["number"] for row in rows}
@@ -58,4 +59,33 @@ async def test_the_former_primary_follows_the_new_one(writable: PatroniCluster) 
     await writable.switch_over()
     await writable.in_step()
 
+    assert await writable.replicas() == [old]
+
+
+async def test_a_primary_that_wakes_up_after_its_replica_was_promoted_acknowledges_nothing_more(
+    writable: PatroniCluster,
+) -> None:
+    old = await writable.primary()
+    left_open = await asyncpg.connect(writable.node_dsn(old))
+    connector = PrimaryConnector(writable.dsn)
+    old.freeze()
+    await read_until(lambda: _insert(writable.dsn, 1), bool, "writes are back")
+    (await connector.connect()).terminate()
+
+    # Its server wakes up first: until its Patroni does, it believes that it is the primary.
+    old.postgres.thaw()
+    assert await left_open.fetchval("SELECT pg_is_in_recovery()") is False
+    with pytest.raises((TimeoutError, *_FAILURES)):
+        await left_open.execute("INSERT INTO numbers VALUES (2)", timeout=3)
+    found = await connector.connect()
+    assert await found.fetchval("SELECT inet_server_port()") != old.port
+    found.terminate()
+    another = await PrimaryConnector(writable.dsn).connect()
+    assert await another.fetchval("SELECT inet_server_port()") != old.port
+    another.terminate()
+
+    old.thaw()
+    await writable.in_step()
+    left_open.terminate()
+    assert await _stored(writable.dsn) == {1}
     assert await writable.replicas() == [old]

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from domain.core.errors import Unavailable
-from infra.postgres.hosts import PrimaryConnector, single_hosts
+from infra.postgres.hosts import PrimaryConnector, _Opened, single_hosts
 from infra.postgres.pool import Pool, create_pool
 from tests.support.postgres import execute
 from tests.support.silent_server import silent_server
@@ -66,8 +66,9 @@ async def test_connections_to_a_former_primary_are_replaced_when_another_one_is_
     async with await create_pool(dsn, init_size=2, max_size=2) as pool:
         former = await _sessions(pool)
         connector: PrimaryConnector = pool._connect.__self__
-        await connector._note(single_hosts(dsn)[1], 1)
-        assert connector.moves == 1
+        (another,) = set(single_hosts(dsn)) - {connector._primary}
+        async with pool.acquire() as connection:
+            await connector._note(_Opened(connection, another, 1))
         assert not former & await _sessions(pool)
 
 
