@@ -1,4 +1,4 @@
-"""The answer of a commit is lost with its connection: whoever waited for it can't know whether it was done."""
+"""The answer of a commit is lost with its connection, so that nobody knows whether it was done."""
 
 import asyncio
 from pathlib import Path
