@@ -96,6 +96,12 @@ class Settings(ArchiveSettings):
     database_url: DatabaseUrl | None = Field(
         None, description="postgresql://user:password@host:port,host:port/database; without it PostgreSQL is embedded"
     )
+    replica_database_url: DatabaseUrl | None = Field(
+        None, description="where replicas are, which may answer reads of the past; it may be the same list of hosts"
+    )
+    replica_max_lag_seconds: float = Field(
+        10.0, ge=1, le=3_600, description="how far a replica may be behind to be read, 1 to 3600"
+    )
     database_pool_size: int = Field(20, ge=2, le=200, description="connections to PostgreSQL, 2 to 200")
     hazelcast_members: Members = Field((), description="host:port,…; without it cache and bus live in this process")
     hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
@@ -323,6 +329,10 @@ class Settings(ArchiveSettings):
         if self.hazelcast_members and not self.secret_key:
             raise ValueError(
                 "R3EDGE_HAZELCAST_MEMBERS needs R3EDGE_SECRET_KEY: nodes that share accounts must share what seals them"
+            )
+        if self.replica_database_url and not self.database_url:
+            raise ValueError(
+                "R3EDGE_REPLICA_DATABASE_URL needs R3EDGE_DATABASE_URL: the embedded database has no replica"
             )
         self._check_hazelcast()
         if self.mirror is None and (self.mirror_markets or self.mirror_url or self.mirror_sandbox_url):

@@ -10,6 +10,7 @@ from domain.administration.overview import read_overview
 from domain.core.errors import ErrorCode, InputError
 from domain.core.pagination import CursorScope, Page
 from domain.core.validation import normalise_email
+from domain.market_data.past import past_until
 from domain.model.administration import ManagedUser, UserCounts, UserFilter, as_managed
 from domain.model.operator_reports import OperatorReport
 from domain.model.overview import Overview
@@ -68,7 +69,8 @@ async def overview(context: RequestContext) -> Overview:
 async def report(context: RequestContext, start: datetime | None, end: datetime | None) -> OperatorReport:
     """Return the numbers of a period over all users; raises `RequestFault` (INVALID) for a period that can't be."""
     period = report_period(start, end, context.services.clock.now())
-    async with context.reads.read_only() as reading:
+    past = past_until(period[1], context.services.clock.now())
+    async with context.reads.read_only() if past is None else context.services.database.read_past(past) as reading:
         return await read_operator_report(reading, *period)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from domain.core.clock import Clock
 from domain.core.errors import FaultCode, RequestFault
 from domain.core.pagination import TimeKeysetPage
 from domain.core.time import validate_time_range
@@ -23,6 +24,7 @@ from domain.indicators.volume_profile import (
     to_levels,
 )
 from domain.market_data.history import MarketHistory
+from domain.market_data.past import past_until, read_by
 from domain.model.depth_views import DepthLevels
 from domain.model.markets import Candle, Depth, Market, Timeframe
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
@@ -57,8 +59,9 @@ class CandleRange:
 class MarketAnalytics:
     """Computes from stored trades, candles and snapshots; raises `RequestFault` (INVALID) for invalid arguments."""
 
-    def __init__(self, database: Database, history: MarketHistory) -> None:
+    def __init__(self, database: Database, history: MarketHistory, clock: Clock) -> None:
         self._database = database
+        self._clock = clock
         self._history = history
 
     async def volume_profile(self, market: Market, start: datetime, end: datetime, bins: int) -> VolumeProfile:
@@ -68,7 +71,8 @@ class MarketAnalytics:
         if end - start > MAX_PROFILE:
             raise _invalid(f"`from` and `to` are {(end - start).days} days apart; at most {MAX_PROFILE.days}.")
         missing = await self._history.missing_minutes(market.symbol, start, end)
-        async with self._database.read_only() as reading:
+        past = past_until(end, self._clock.now())
+        async with read_by(self._database, past if not missing else None) as reading:
             profile = await _profile(reading.market_history, market, start, end, bins)
         return replace(profile, missing_minutes=missing)
 
@@ -85,7 +89,7 @@ class MarketAnalytics:
                 f"That could be more than {MAX_SNAPSHOTS:,} snapshots; give `everySeconds` of at least {least} or a "
                 "shorter time from `from` to `to`."
             )
-        async with self._database.read_only() as reading:
+        async with read_by(self._database, past_until(end, self._clock.now())) as reading:
             return await reading.market_history.depth_history(market.symbol, start, end, every_seconds, levels.per_side)
 
     async def indicator(

@@ -13,6 +13,7 @@ from domain.market_data.backfill import demand_horizon
 from domain.market_data.codec import CandlesDemand, encode_demand
 from domain.market_data.feed_limit import FeedReader
 from domain.market_data.hub import MarketDataHub
+from domain.market_data.past import past_until, read_by
 from domain.market_data.topics import CANDLES_DEMAND
 from domain.model.markets import Candle, FeedState, MarketSymbol, Timeframe, Trade
 from domain.ports.bus import MessageBus
@@ -64,8 +65,12 @@ class MarketHistory:
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first; raises `Unavailable`."""
-        found = await self._stored(market, timeframe, page)
+        past = self._past_of(page, timeframe.duration)
+        found = await self._stored(market, timeframe, page, past)
         missing = self._first_missing(market, timeframe, page, found)
+        if missing is not None and past is not None:  # it may have been fetched a moment ago
+            found = await self._stored(market, timeframe, page)
+            missing = self._first_missing(market, timeframe, page, found)
 
         async def is_stored() -> bool:
             nonlocal found
@@ -96,7 +101,7 @@ class MarketHistory:
 
     async def trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
         """Return stored trades, oldest first; of a market that wasn't collected, the newest are waited for."""
-        found = await self._stored_trades(market, page)
+        found = await self._stored_trades(market, page, self._past_of(page, timedelta()))
 
         async def is_stored() -> bool:
             nonlocal found
@@ -106,6 +111,11 @@ class MarketHistory:
         if not found and not any((page.start, page.end, page.after, page.before)):
             await self._fetch_missing(market, None, self._clock.now(), is_stored)
         return found
+
+    def _past_of(self, page: TimeKeysetPage, length: timedelta) -> datetime | None:
+        """Return by when all of a page had been stored in the usual way; None if it reaches the present."""
+        end = min((at for at in (page.end, page.before) if at is not None), default=None)
+        return None if end is None else past_until(end + length, self._clock.now())
 
     def _closed_until(self, market: MarketSymbol, timeframe: Timeframe) -> datetime:
         """Return the time before which candles must have opened to be stored by now."""
@@ -168,12 +178,16 @@ class MarketHistory:
         failed = self._failed.get((market, timeframe))
         return failed is None or failed[0] > start or self._clock.monotonic() - failed[1] > RETRY_AFTER_SECONDS
 
-    async def _stored(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
-        async with self._database.read_only() as reading:
+    async def _stored(
+        self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage, past: datetime | None = None
+    ) -> list[Candle]:
+        async with read_by(self._database, past) as reading:
             return await reading.market_data.candles(market, timeframe, page)
 
-    async def _stored_trades(self, market: MarketSymbol, page: TimeKeysetPage) -> list[Trade]:
-        async with self._database.read_only() as reading:
+    async def _stored_trades(
+        self, market: MarketSymbol, page: TimeKeysetPage, past: datetime | None = None
+    ) -> list[Trade]:
+        async with read_by(self._database, past) as reading:
             return await reading.market_data.trades(market, page)
 
 

@@ -71,7 +71,7 @@ class ExportHandler:
     async def _write_table(self, made: "_Made", table: str) -> None:
         after: str | None = None
         while True:
-            async with self._database.read_only() as reading:
+            async with self._database.read_past(made.export.created_at) as reading:
                 rows = await reading.personal_data.rows(made.export.user_id, table, after, self._rows_at_once)
             # In a thread, since compressing takes milliseconds that others wait for.
             await asyncio.to_thread(made.archive.write, rows)

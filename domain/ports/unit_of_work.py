@@ -6,6 +6,7 @@ data names the user whose it is.
 """
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Protocol
 
 from domain.ports.accounts import AccountRepository, HaltRepository, TransferRepository
@@ -272,6 +273,13 @@ class Database(Protocol):
 
     def read_only(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Open a connection for reads: each statement sees what was committed when it began (READ COMMITTED)."""
+        ...
+
+    def read_past(self, until: datetime) -> AbstractAsyncContextManager[UnitOfWork]:
+        """Open a connection for reads of what was committed by `until`: what was committed later may not be seen.
+
+        They may be answered by a replica. Never for what somebody has just changed and looks for, nor for what decides.
+        """
         ...
 
     def snapshot(self) -> AbstractAsyncContextManager[UnitOfWork]:

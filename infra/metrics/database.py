@@ -9,6 +9,24 @@ from prometheus_client.registry import Collector as MetricsCollector
 
 from infra.metrics.histograms import buckets
 from infra.postgres.pool_use import PoolUse
+from infra.postgres.replicas import Replicas
+
+
+class ReplicaMetrics(MetricsCollector):
+    """Who answers the reads of the past."""
+
+    def __init__(self, registry: CollectorRegistry, replicas: Replicas | None) -> None:
+        self._replicas = replicas
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the metrics as they are now."""
+        reads = CounterMetricFamily(
+            "r3edge_reads_of_past", "Reads of the past, by the server that answered.", labels=["server"]
+        )
+        for server in ("replica", "primary"):
+            reads.add_metric([server], 0 if self._replicas is None else self._replicas.reads[server])
+        yield reads
 
 
 class DatabaseMetrics(MetricsCollector):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
+from datetime import datetime
 from functools import cached_property
 from typing import Self
 from uuid import UUID
@@ -19,6 +20,7 @@ from infra.postgres.connection import Connection
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.pool_use import PoolUse
+from infra.postgres.replicas import Replicas
 from infra.postgres.repositories.accounts import UPSERT_BALANCES, PostgresAccounts
 from infra.postgres.repositories.administration import PostgresAdministration
 from infra.postgres.repositories.alert_rules import PostgresAlertRules
@@ -264,10 +266,12 @@ class PostgresDatabase:
         clock: Clock,
         *,
         archives: Archives | None = None,
+        replicas: Replicas | None = None,
         acquire_timeout_seconds: float = 5.0,
     ) -> None:
         self._pool = pool
         self._archives = archives or Archives()
+        self._replicas = replicas
         self._acquire_timeout_seconds = acquire_timeout_seconds
         self._clock = clock
         self._notifier = EventNotifier(bus)
@@ -321,6 +325,19 @@ class PostgresDatabase:
     async def read_only(self) -> AsyncIterator[PostgresTransaction]:
         async with self._slot(self._read_slots, "read from"), self._read() as transaction:
             yield transaction
+
+    @asynccontextmanager
+    async def read_past(self, until: datetime) -> AsyncIterator[PostgresTransaction]:
+        async with self._slot(self._read_slots, "read from"):
+            driver = None if self._replicas is None else await self._replicas.acquire(until)
+            if driver is None or self._replicas is None:
+                async with self._read() as transaction:
+                    yield transaction
+                return
+            try:
+                yield PostgresTransaction(Connection(driver), self._clock, self._archives)
+            finally:
+                await self._replicas.release(driver)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresTransaction]:

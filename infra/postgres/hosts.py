@@ -141,6 +141,27 @@ async def _newest(attempts: Iterable[_Attempt]) -> _Opened:
         race.close()
 
 
+class StandbyConnector:
+    """Opens connections to a host of a DSN that is a replica; a host that is frozen or gone costs a moment."""
+
+    def __init__(self, dsn: str) -> None:
+        self._hosts = single_hosts(dsn)
+
+    async def connect(self, *_: object, timeout: float = 10.0, **options: Any) -> Session:  # noqa: ANN401, ASYNC109  # asyncpg's
+        """Return a connection, with asyncpg's options; raises what asyncpg raises."""
+
+        def attempt_at(host: str) -> _Attempt:
+            async def attempt() -> _Opened:
+                standby = SessionAttribute.standby
+                connection = await asyncpg.connect(host, timeout=timeout, target_session_attrs=standby, **options)
+                return _Opened(connection, host, 0)
+
+            return attempt
+
+        async with asyncio.timeout(timeout):
+            return (await _first([attempt_at(host) for host in self._hosts])).connection
+
+
 class _Race:
     """Attempts that run at the same time; all but the best result are closed."""
 

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from infra.postgres.connection import DriverConnection, translate_driver_errors
-from infra.postgres.hosts import PrimaryConnector, Session
+from infra.postgres.hosts import PrimaryConnector, Session, StandbyConnector
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
@@ -85,6 +85,23 @@ async def create_pool(
         )
     connector.moved = pool.expire_connections
     return pool
+
+
+async def create_standby_pool(dsn: str, max_size: int) -> Pool:
+    """Return a pool of connections to replicas among the DSN's hosts; none is open yet, and there need be none."""
+    return await asyncpg.create_pool(
+        dsn,
+        connect=StandbyConnector(dsn).connect,
+        init_size=0,
+        min_size=0,
+        max_size=max_size,
+        timeout=1.0,
+        command_timeout=10.0,
+        server_settings=_server_settings("r3edge reads"),
+        connection_class=_PooledConnection,
+        init=_set_codecs,
+        reset=_reset_connection,
+    )
 
 
 async def close_pool(pool: Pool, within_seconds: float = CLOSE_SECONDS) -> None:

@@ -20,7 +20,15 @@ from infra.postgres.archive.archives import Archives
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.hosts import display_address
 from infra.postgres.migrate import is_up_to_date, migrate
-from infra.postgres.pool import Pool, close_pool, connect, connection_error_reason, create_pool
+from infra.postgres.pool import (
+    Pool,
+    close_pool,
+    connect,
+    connection_error_reason,
+    create_pool,
+    create_standby_pool,
+)
+from infra.postgres.replicas import Replicas
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.runtime.archive import archiver_of, open_archives
 from infra.runtime.data_dir import DataDir
@@ -56,6 +64,7 @@ class Backends:
     archives: Archives
     archiver: "Archiver | None" = None
     archive_activity: ArchiveActivity = field(default_factory=ArchiveActivity)
+    replicas: Replicas | None = None
 
 
 @asynccontextmanager
@@ -136,7 +145,8 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
         stack.push_async_callback(close_pool, lease_pool)
         activity = ArchiveActivity()
         archives = await open_archives(settings, pool, activity)
-        database = PostgresDatabase(pool, bus, clock, archives=archives)
+        replicas = await _replicas(settings, clock, stack)
+        database = PostgresDatabase(pool, bus, clock, archives=archives, replicas=replicas)
         lease_database = PostgresDatabase(lease_pool, bus, clock)
         stack.push_async_callback(database.close)
         if settings.database_url is None:
@@ -150,7 +160,16 @@ async def open_backends(settings: Settings, dsn: str) -> AsyncGenerator[Backends
             if Role.WORKER in settings.roles
             else None
         )
-        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archives, archiver, activity)
+        yield Backends(pool, database, lease_database, cache, bus, clock, ids, archives, archiver, activity, replicas)
+
+
+async def _replicas(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Replicas | None:
+    if settings.replica_database_url is None:
+        return None
+    size = settings.database_pool_size
+    pool = await create_standby_pool(settings.replica_database_url.get_secret_value(), max_size=size)
+    stack.push_async_callback(close_pool, pool)
+    return Replicas(pool, clock, settings.replica_max_lag_seconds)
 
 
 async def open_cache_and_bus(settings: Settings, clock: Clock, stack: AsyncExitStack) -> tuple[Cache, MessageBus]:

@@ -212,7 +212,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         venues=container.venues,
         markets=hub,
         market_history=history,
-        analytics=MarketAnalytics(database, history),
+        analytics=MarketAnalytics(database, history, clock),
         accounts=AccountService(database, container.venues, container.vault, bus, clock, ids),
         strategies=StrategyService(database, clock, ids),
         templates=container.templates,

@@ -10,7 +10,7 @@ from domain.events.follower_counts import FollowerCounts
 from infra.metrics.archive import ArchiveMetrics
 from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
-from infra.metrics.database import DatabaseMetrics
+from infra.metrics.database import DatabaseMetrics, ReplicaMetrics
 from infra.metrics.events import EventMetrics
 from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
@@ -40,7 +40,11 @@ def build_registry(
         container.venues.names(),
     )
     EventMetrics(registry, followers)
-    DatabaseMetrics(registry, {"main": backends.database.use, "leases": backends.lease_database.use})
+    pools = {"main": backends.database.use, "leases": backends.lease_database.use}
+    if backends.replicas is not None:
+        pools["replicas"] = backends.replicas.use
+    DatabaseMetrics(registry, pools)
+    ReplicaMetrics(registry, backends.replicas)
     BusMetrics(registry, backends.bus)
     MailMetrics(registry, container.deliveries)
     ChannelMetrics(registry, container.channel_counts)

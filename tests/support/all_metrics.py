@@ -21,7 +21,7 @@ from infra.embedded.cache import EmbeddedCache
 from infra.metrics.archive import ArchiveMetrics
 from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
-from infra.metrics.database import DatabaseMetrics
+from infra.metrics.database import DatabaseMetrics, ReplicaMetrics
 from infra.metrics.events import EventMetrics
 from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
@@ -64,6 +64,7 @@ def all_metrics() -> dict[str, MetricKind]:
     ArchiveMetrics(registry, ArchiveActivity())
     TradingMetrics(registry, OrderCounts(), TradingSituation, lambda: 0, ())
     DatabaseMetrics(registry, {})
+    ReplicaMetrics(registry, None)
     EventMetrics(registry, FollowerCounts())
     build_info(registry)
     ProcessCollector(registry=registry)

@@ -61,6 +61,12 @@ class CountingDatabase(PostgresDatabase):
                 yield reading
 
     @asynccontextmanager
+    async def read_past(self, until: datetime) -> AsyncIterator[PostgresTransaction]:
+        async with super().read_past(until) as reading:
+            with reading._connection.driver.query_logger(self._note):
+                yield reading
+
+    @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[PostgresTransaction]:
         async with super().snapshot() as reading:
             with reading._connection.driver.query_logger(self._note):
@@ -237,7 +243,7 @@ async def open_api(harness: OrderHarness) -> AsyncIterator[Api]:
     try:
         # Nobody here collects, so there is nothing to wait for.
         past = MarketHistory(database, hub, venues, harness.bus, harness.clock, wait_seconds=0)
-        analytics = MarketAnalytics(database, past)
+        analytics = MarketAnalytics(database, past, harness.clock)
         own = {"orders": harness.service, "market_history": past, "analytics": analytics, "price_wait_seconds": 0}
         await store_credential(database, harness.user)
         yield Api(harness, replace(services, **own), database)

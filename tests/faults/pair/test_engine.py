@@ -9,10 +9,11 @@ import pytest
 from infra.postgres.migrate import migrate
 from tests.faults.pair.load import flows, load, nothing_is_lost
 from tests.support.engine import Engine
+from tests.support.http_client import http_client
 from tests.support.patroni import PatroniCluster
 from tests.support.postgres import run_aside
 from tests.support.run_folder import new_folder
-from tests.support.trader_client import TraderClient, new_trader
+from tests.support.trader_client import MARKET, TraderClient, new_trader
 from tests.support.waiting import read_until
 
 pytestmark = pytest.mark.timeout(600)
@@ -20,13 +21,19 @@ pytestmark = pytest.mark.timeout(600)
 LOCK_SECONDS = 30.0
 """Longer than the primary's lock in etcd lasts: `ttl` and `retry_timeout` of deploy/patroni/patroni.yaml."""
 
+PAST_TRADES = """query($m: MarketSymbol!, $to: DateTime!) { market(symbol: $m) {
+  trades(last: 5, to: $to) { nodes { price } } } }"""
+LONG_AGO = "2026-01-01T00:00:00Z"
+FROM_REPLICA = 'r3edge_reads_of_past_total{server="replica"}'
+
 
 @pytest.fixture(scope="module")
 def module_engine(module_pair: PatroniCluster) -> Iterator[Engine]:
     """One engine for all tests of the module: it lives through all that happens to its database."""
     run_aside(migrate(module_pair.dsn))
     folder = new_folder()
-    engine = Engine(folder / "data", settings={"R3EDGE_DATABASE_URL": module_pair.dsn}, is_forked=True)
+    settings = {"R3EDGE_DATABASE_URL": module_pair.dsn, "R3EDGE_REPLICA_DATABASE_URL": module_pair.dsn}
+    engine = Engine(folder / "data", settings=settings, is_forked=True)
     try:
         run_aside(engine.start())
         yield engine
@@ -43,6 +50,18 @@ async def traders(pair: PatroniCluster, module_engine: Engine) -> list[TraderCli
     """Two users who have just come, of an engine whose database is in step."""
     await module_engine.ready()
     return [await new_trader(module_engine.client()) for _ in range(2)]
+
+
+async def test_trades_of_the_past_are_read_from_the_replica(
+    pair: PatroniCluster, module_engine: Engine, traders: list[TraderClient]
+) -> None:
+    async def answered_by_replica() -> str:
+        await traders[0].client.run(PAST_TRADES, m=MARKET, to=LONG_AGO)
+        async with http_client() as http:
+            metrics = (await http.get(f"{module_engine.url}/metrics")).text
+        return next(line for line in metrics.splitlines() if line.startswith(FROM_REPLICA))
+
+    await read_until(answered_by_replica, lambda line: float(line.split()[-1]) > 0, "the replica answers")
 
 
 async def test_the_primarys_server_is_killed_and_nothing_acknowledged_is_lost(
