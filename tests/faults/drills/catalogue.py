@@ -36,6 +36,8 @@ def _drills() -> Iterator[Drill]:
     yield from _pair_drills()
     yield from _hazelcast_drills()
     yield from _venue_drills()
+    archive = Topology(has_archive=True)
+    yield Drill("s3-cut", "S3 away while candles are archived and read", faults.archive_cut, archive)
 
 
 def _postgres_drills() -> Iterator[Drill]:

@@ -36,6 +36,9 @@ class Database(Protocol):
         ...
 
     @property
+    def dsn(self) -> str: ...
+
+    @property
     def doors(self) -> Sequence[Target]: ...
 
     def dsn_through(self, links: Sequence[Link]) -> str: ...
@@ -67,6 +70,11 @@ class SingleDatabase:
         self.processes.thaw()
 
     @property
+    def dsn(self) -> str:
+        """Its address, with nothing between."""
+        return self._server.dsn
+
+    @property
     def doors(self) -> Sequence[Target]:
         """Its socket."""
         place = parse_qs(urlsplit(self._server.dsn).query)
@@ -92,6 +100,11 @@ class EmbeddedDatabase:
 
     async def heal(self) -> None:
         """Leave it to the node."""
+
+    @property
+    def dsn(self) -> str:
+        """None that others know."""
+        return ""
 
     @property
     def doors(self) -> Sequence[Target]:
@@ -129,6 +142,11 @@ class PairDatabase:
         for link in self.between:
             link.heal()
         await self.cluster.heal()
+
+    @property
+    def dsn(self) -> str:
+        """The address of both, with nothing between."""
+        return self.cluster.dsn
 
     @property
     def doors(self) -> Sequence[Target]:

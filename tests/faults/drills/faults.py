@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
 
 from tests.faults.drills.stage import DrillStage
+from tests.support.graphql_client import Client
 from tests.support.link import Link
 
 Fault = Callable[[DrillStage], AbstractAsyncContextManager[None]]
@@ -135,6 +136,26 @@ async def disk_full(stage: DrillStage) -> AsyncIterator[None]:
         yield
     finally:
         stage.disk.free()
+
+
+@asynccontextmanager
+async def archive_cut(stage: DrillStage) -> AsyncIterator[None]:
+    """Cut the lines to S3 while a month is archived and another is read; at the end all of them must be there."""
+    old = stage.old_candles
+    assert old is not None
+    reader = Client(stage.clients()[0].url)
+    await old.store_month()
+    old.link.cut()
+    archiving = asyncio.create_task(old.run_archive("run"))
+    found = await old.is_answered_without(reader)
+    try:
+        yield
+    finally:
+        old.link.heal()
+        await archiving
+    await old.archive()
+    found += await old.violations(reader)
+    assert not found, found
 
 
 def cut(lines: Lines) -> Fault:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.faults.drills.databases import Database, EmbeddedDatabase, PairDatabase, SingleDatabase
 from tests.faults.drills.member_cluster import MemberCluster
+from tests.faults.drills.old_candles import OldCandles
 from tests.faults.drills.topology import DatabaseKind, Topology
 from tests.faults.model.node import Node
 from tests.faults.model.venue import Venue
@@ -46,6 +47,7 @@ class DrillStage:
         self.venue_links: list[Link] = []
         self.single: SingleDatabase | None = None
         self.pair: PairDatabase | None = None
+        self.old_candles = OldCandles() if topology.has_archive else None
         self.disk = SmallDisk(folder / "disk", topology.disk_megabytes)
         self._stack = AsyncExitStack()
 
@@ -63,6 +65,9 @@ class DrillStage:
         self._stack.push_async_callback(self._database.close)
         await self.hazelcast.start()
         self._stack.push_async_callback(self.hazelcast.close)
+        if self.old_candles is not None:
+            self._stack.push_async_callback(self.old_candles.close)
+            await self.old_candles.start(self._database.dsn)
         self.nodes = tuple([await self._node(number, roles) for number, roles in enumerate(self.topology.nodes)])
         for node in self.nodes:
             self._stack.push_async_callback(node.close)
@@ -141,6 +146,8 @@ class DrillStage:
         settings = cluster_settings(
             dsn, members, self.hazelcast.name, f"http://127.0.0.1:{venue.port}", sandbox.admin_token
         ) | {"R3EDGE_ROLES": roles}
+        if self.old_candles is not None:
+            settings |= self.old_candles.settings
         return Node(self._node_folder(number), settings, 0.0, lambda: None)
 
     async def _link(self, target: Path | int) -> Link:

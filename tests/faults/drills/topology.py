@@ -19,12 +19,14 @@ class Topology:
     """The parts of a cluster; `nodes` are the roles of each node of the engine, as `R3EDGE_ROLES` has them.
 
     With `disk_megabytes`, the database is on a disk of that size; one that is embedded, with all of the data directory.
+    With `has_archive`, old candles are archived in S3.
     """
 
     nodes: tuple[str, ...] = (EVERY_ROLE, EVERY_ROLE)
     members: int = 1
     database: DatabaseKind = DatabaseKind.SINGLE
     disk_megabytes: int = 0
+    has_archive: bool = False
 
 
 def around(role: str) -> Topology:
