@@ -23,6 +23,8 @@ SURVEY_SECONDS: Final = 5.0
 _TIMELINE = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
 """The timeline that is written. Each promotion begins a higher one; what the last checkpoint says is late."""
 _DEFAULT_PORT = "5432"
+_WRITABLE = frozenset({"read-write", "primary"})
+"""The kinds of host in a DSN that are the primary."""
 
 
 class _Opened(NamedTuple):
@@ -49,7 +51,7 @@ class PrimaryConnector:
     Of several hosts all are asked at once, and of those that take writes the one with the highest timeline is used: a
     former primary that was frozen, or whose keeper has died, says that it takes writes. For some seconds later
     connections go there directly. A host that is frozen or gone costs a moment, never the whole time, and one with an
-    older timeline than one seen is refused. A DSN with a `target_session_attrs` of its own is left to asyncpg.
+    older timeline than one seen is refused. A DSN that asks for another kind of host is left to asyncpg.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -210,8 +212,9 @@ def _weight(failure: BaseException) -> int:
 
 
 def session_attributes(dsn: str) -> SessionAttribute | None:
-    """Return which of several hosts to connect to: the one that takes writes, unless the DSN has its own choice."""
-    return None if "target_session_attrs" in parse_qs(urlsplit(dsn).query) else SessionAttribute.read_write
+    """Return which of several hosts to connect to: the one that takes writes, unless the DSN chooses another kind."""
+    chosen = parse_qs(urlsplit(dsn).query).get("target_session_attrs", ["read-write"])[0]
+    return SessionAttribute.read_write if chosen in _WRITABLE else None
 
 
 def single_hosts(dsn: str) -> tuple[str, ...]:

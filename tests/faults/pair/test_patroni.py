@@ -9,6 +9,8 @@ from infra.postgres.hosts import PrimaryConnector
 from tests.support.patroni import PatroniCluster
 from tests.support.waiting import read_until
 
+pytestmark = pytest.mark.timeout(600)
+
 _FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
 

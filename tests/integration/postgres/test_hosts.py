@@ -86,6 +86,15 @@ async def test_a_primary_with_an_older_timeline_than_one_seen_is_refused(databas
         await connector.connect()
 
 
+@pytest.mark.parametrize("kind", ["read-write", "primary"])
+async def test_a_dsn_that_asks_for_the_primary_in_its_own_words_finds_it_in_the_same_way(
+    database_dsn: str, kind: str
+) -> None:
+    async with silent_server() as port:
+        dsn = f"{with_hosts(database_dsn, ('127.0.0.1', port), OWN)}&target_session_attrs={kind}"
+        await (await PrimaryConnector(dsn).connect(timeout=PATIENCE_SECONDS)).close()
+
+
 async def test_a_server_that_takes_no_writes_is_passed_over(database_dsn: str) -> None:
     name = urlsplit(database_dsn).path[1:]
     await execute(database_dsn, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
