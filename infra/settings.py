@@ -103,6 +103,12 @@ class Settings(ArchiveSettings):
         10.0, ge=1, le=3_600, description="how far a replica may be behind to be read, 1 to 3600"
     )
     database_pool_size: int = Field(20, ge=2, le=200, description="connections to PostgreSQL, 2 to 200")
+    backups: str | None = Field(
+        None,
+        pattern=r"^[/~.]",
+        description="a folder on another disk, such as /mnt/r3edge-backups, for r3edge backup and the log of the "
+        "embedded PostgreSQL; without it there are no backups",
+    )
     hazelcast_members: Members = Field((), description="host:port,…; without it cache and bus live in this process")
     hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
     hazelcast_routing: HazelcastRouting = Field(

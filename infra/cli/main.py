@@ -12,6 +12,7 @@ from infra.cli.alerts import alert_app
 from infra.cli.archive import archive_app
 from infra.cli.backfill import backfill
 from infra.cli.backtest import backtest
+from infra.cli.backup import backup_app
 from infra.cli.channels import channel_app
 from infra.cli.doctor import doctor
 from infra.cli.exit_codes import INTERRUPTED, USAGE_ERROR
@@ -60,6 +61,7 @@ for name, commands in {
     "report": report_app,
     "import": import_app,
     "archive": archive_app,
+    "backup": backup_app,
     "strategy": strategy_app,
 }.items():
     app.add_typer(commands, name=name)

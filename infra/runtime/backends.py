@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.core.background import BackgroundTasks
@@ -13,6 +14,8 @@ from domain.core.errors import Unavailable
 from domain.ports.bus import MessageBus
 from domain.ports.cache import Cache
 from infra.archive_storage.activity import ArchiveActivity
+from infra.backup.folder import BackupFolder
+from infra.backup.wal import archive_settings, prepare_wal_folder
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
@@ -29,7 +32,9 @@ from infra.postgres.pool import (
     create_standby_pool,
 )
 from infra.postgres.replicas import Replicas
-from infra.postgres.server.embedded import EmbeddedPostgres
+from infra.postgres.server.embedded import DATA_FOLDER, EmbeddedPostgres
+from infra.postgres.server.installation import EmbeddedPostgresError
+from infra.postgres.server.server_user import server_user
 from infra.runtime.archive import archiver_of, open_archives
 from infra.runtime.data_dir import DataDir
 from infra.setting_types import decode_secret_key
@@ -76,13 +81,28 @@ async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerat
         yield dsn
         return
     assert data_dir is not None
-    server = EmbeddedPostgres(data_dir.folder / "postgres")
+    server = EmbeddedPostgres(data_dir.folder / "postgres", backup_settings(settings, data_dir.folder / "postgres"))
     try:
         await server.start()
         async with _keep_alive(server):
             yield server.dsn
     finally:
         await server.stop()
+
+
+def backup_settings(settings: Settings, folder: Path) -> Mapping[str, str]:
+    """Return what the embedded PostgreSQL in `folder` needs to copy its log to the folder of backups, if there is one.
+
+    Raises `EmbeddedPostgresError` if the server's user can't write there.
+    """
+    if settings.backups is None:
+        return {}
+    wal = BackupFolder(Path(settings.backups)).wal
+    try:
+        prepare_wal_folder(wal, server_user(folder / DATA_FOLDER))
+    except OSError as error:
+        raise EmbeddedPostgresError(f"backups can't be kept in {settings.backups}: {error.strerror}") from error
+    return archive_settings(wal)
 
 
 class SchemaOutdated(Exception):

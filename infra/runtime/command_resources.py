@@ -39,7 +39,7 @@ class CommandResources:
 
     async def pool(self, statement_seconds: float = BULK_STATEMENT_SECONDS) -> Pool:
         """Return connections to a database of this version, for long statements; raises `StartupError`."""
-        dsn = await self._dsn()
+        dsn = await self.dsn()
         pool = await create_pool(dsn, init_size=1, max_size=4, command_timeout_seconds=statement_seconds)
         self.stack.push_async_callback(pool.close)
         # An engine that starts at this moment may be migrating.
@@ -63,7 +63,8 @@ class CommandResources:
             addresses[name] = await self._sandbox(name)
         return await self.stack.enter_async_context(venues(self.settings, addresses, SystemClock()))
 
-    async def _dsn(self) -> str:
+    async def dsn(self) -> str:
+        """Return the address of the database, which is started if it is embedded and no engine runs on it."""
         if self.settings.database_url is not None:
             dsn = self.settings.database_url.get_secret_value()
             await wait_for_database(dsn)

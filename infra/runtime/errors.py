@@ -3,6 +3,7 @@
 import asyncpg
 
 from domain.core.errors import Unavailable
+from infra.backup.folder import BackupsUnusable
 from infra.postgres.migrate import DatabaseIsNewer, MigrationFailed
 from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.server_user import ServerFilesUnreachable
@@ -20,6 +21,7 @@ STARTUP_ERRORS = (
     MigrationFailed,
     DatabaseUnreachable,
     StartupError,
+    BackupsUnusable,
     ArchiveNotSet,
     DatabaseIsNewer,
     DataDirInUse,

@@ -30,6 +30,9 @@ from infra.postgres.server.server_user import ServerFilesUnreachable, ServerUser
 
 log = logging.getLogger(__name__)
 
+PASSWORD_FILE = "password"  # noqa: S105  # its name
+DATA_FOLDER = "data"
+
 _PORT = 5432
 """It only names the socket; the server listens on no address."""
 _LONGEST_SOCKET_FOLDER = 80
@@ -66,7 +69,7 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         self._folder = folder.absolute()
         self._settings = {**DURABLE, **(settings or {})}
-        self._data = self._folder / "data"
+        self._data = self._folder / DATA_FOLDER
         self._user: ServerUser | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._socket_folder: Path | None = None
@@ -308,7 +311,7 @@ class EmbeddedPostgres:
 
     @property
     def _password_file(self) -> Path:
-        return self._folder / "password"
+        return self._folder / PASSWORD_FILE
 
     @property
     def _password(self) -> str:

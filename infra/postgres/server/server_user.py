@@ -49,6 +49,11 @@ def server_user(cluster: Path) -> ServerUser | None:
     raise RuntimeError("PostgreSQL refuses to run as root and this machine has neither a user 'postgres' nor 'nobody'.")
 
 
+def own(path: Path, user: ServerUser) -> None:
+    """Give a file or a folder to the user."""
+    os.chown(path, user.uid, user.gid)
+
+
 def make_reachable(folder: Path, user: ServerUser) -> None:
     """Let `user` pass every folder from the root down to `folder`; raises `ServerFilesUnreachable` if that can't be.
 

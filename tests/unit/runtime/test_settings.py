@@ -102,6 +102,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "retention_months_by_table": ("candles:24", ("candles:24",)),
         "archive_cache_mb": ("10", 10),
         "archive_s3_path_style": ("false", False),
+        "backups": ("/mnt/backups", "/mnt/backups"),
         "retention_months": ("24", 24),
         "smtp_host": ("mail.example.com", "mail.example.com"),
         "smtp_port": ("465", 465),

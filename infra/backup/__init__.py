@@ -1,0 +1,1 @@
+"""Backups of the embedded PostgreSQL, and its recovery to a moment."""
