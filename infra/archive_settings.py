@@ -24,11 +24,11 @@ def _check_archive(archive: str) -> str:
 
 def _check_retention(given: str) -> str:
     # The tables are those of the database's adapter, which the settings don't load.
-    from infra.postgres.archive.tables import ARCHIVED_TABLES  # noqa: PLC0415
+    from infra.postgres.archive.tables import TABLE_NAMES  # noqa: PLC0415
 
     table, _, months = given.partition(":")
-    if table not in ARCHIVED_TABLES:
-        raise ValueError(f"{table!r} isn't archived; these are: {', '.join(ARCHIVED_TABLES)}")
+    if table not in TABLE_NAMES:
+        raise ValueError(f"{table!r} isn't archived; these are: {', '.join(TABLE_NAMES)}")
     if not months.isdecimal() or not 1 <= int(months) <= MOST_MONTHS:
         raise ValueError(f"{given!r} isn't a table and 1 to {MOST_MONTHS} months, such as {table}:24")
     return given

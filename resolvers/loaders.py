@@ -210,8 +210,8 @@ class Loaders:
 
         async def load(orders: list[Order]) -> list[list[UserEvent]]:
             since = min(order.created_at for order in orders)
-            async with self._reads.read_only() as reading:
-                found = await reading.events.list_for_orders(orders[0].user_id, [order.id for order in orders], since)
+            ids = [order.id for order in orders]
+            found = await self._reads.event_history().list_for_orders(orders[0].user_id, ids, since)
             by_order = defaultdict[UUID, list[UserEvent]](list)
             for event in found:
                 assert isinstance(event.subject, OrderEvent)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from domain.core.errors import Unavailable
+from domain.ports.event_log import EventHistory
 from domain.ports.unit_of_work import Database, UnitOfWork
 
 
@@ -23,6 +24,10 @@ class OperationReads:
         self._snapshot: AbstractAsyncContextManager[UnitOfWork] | None = None
         self._reading: UnitOfWork | None = None
         self._failure: Unavailable | None = None
+
+    def event_history(self) -> EventHistory:
+        """Return the users' event logs, as these reads see them; archived files are read after the snapshot."""
+        return self._database.event_history(self.read_only)
 
     @asynccontextmanager
     async def read_only(self) -> AsyncIterator[UnitOfWork]:

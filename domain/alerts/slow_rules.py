@@ -67,8 +67,7 @@ async def _take_events(
     database = dependencies.database
     user_id, start = rules[0].rule.user_id, min(watched.sequence for watched in rules)
     page = max(min(PAGE, dependencies.options.event_matches // len(rules)), 1)
-    async with database.read_only() as reading:
-        events = await reading.events.read_after(user_id, start, None, page)
+    events = await database.event_history().read_after(user_id, start, None, page)
     if not events:
         return
     fired: list[tuple[WatchedRule, UserEvent]] = []

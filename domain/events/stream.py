@@ -41,7 +41,7 @@ class EventLogReader:
         """Return where a subscription starts: at a cursor of this user, or at the head.
 
         Raises `RequestFault` INVALID if the cursor is malformed, another user's, or ahead of the log, and
-        CURSOR_TOO_OLD if events since then have been archived.
+        CURSOR_TOO_OLD if events since then are gone.
         """
         head = await self.head(user_id)
         if after is None:
@@ -69,8 +69,7 @@ class EventLogReader:
         if cursor.sequence == head.sequence:
             return
         at = cursor.at if cursor.sequence else None
-        async with self._database.read_only() as reading:
-            following = await reading.events.read_after(cursor.user_id, cursor.sequence, at, 1)
+        following = await self._database.event_history().read_after(cursor.user_id, cursor.sequence, at, 1)
         if not following or following[0].sequence != cursor.sequence + 1:
             raise _cursor_too_old(head)
 
@@ -120,8 +119,8 @@ class EventSubscription:
     async def __anext__(self) -> UserEvent:
         """Return the next event; waits for it without limit.
 
-        Raises `Unavailable` if the database stays unreachable, and CURSOR_TOO_OLD if events that weren't read yet have
-        been archived.
+        Raises `Unavailable` if the database stays unreachable, and CURSOR_TOO_OLD if events that weren't read yet are
+        gone.
         """
         if self._subscription is None:
             self._subscription = await self._bus.subscribe(
@@ -158,10 +157,9 @@ class EventSubscription:
 
     async def _read(self) -> None:
         self._wakeup.clear()
-        async with self._database.read_only() as reading:
-            events = await reading.events.read_after(
-                self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
-            )
+        events = await self._database.event_history().read_after(
+            self._user_id, self._sequence, self._at, PAGE, orders_only=self._orders_only
+        )
         was_up_to_date, self._is_up_to_date = self._is_up_to_date, len(events) < PAGE
         if not events:
             return
@@ -176,7 +174,7 @@ class EventSubscription:
 def _cursor_too_old(head: EventCursor) -> RequestFault:
     return RequestFault(
         FaultCode.CURSOR_TOO_OLD,
-        "Events since this cursor have been archived, or undone by a restore of the database: read the state again, "
-        "then subscribe without `after`.",
+        "Events since this cursor are gone, perhaps undone by a restore of the database: read the state again, then "
+        "subscribe without `after`.",
         {"cursor": encode_event_cursor(head)},
     )

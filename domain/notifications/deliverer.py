@@ -31,6 +31,7 @@ from domain.model.users import User
 from domain.notifications.messages import EncodeId, ReportUrl, message_id, message_of, no_url
 from domain.notifications.quiet_hours import quiet_end
 from domain.notifications.recipients import recipient_of, unsealed
+from domain.ports.event_log import EventHistory
 from domain.ports.notifications import ChannelSender, NotDelivered
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.users import SecretVault
@@ -163,7 +164,7 @@ class ChannelDeliverer:
         """Deliver some events; return the channel after them, None if there is nothing more to do now."""
         async with self._database.read_only() as reading:
             user = await reading.users.get(channel.user_id)
-            events = await _read_after(reading, channel)
+        events = await _read_after(self._database.event_history(), channel)
         if user is None or not events:
             return None
         selected = [event for event in events if is_selected(channel, event)]
@@ -325,12 +326,12 @@ class ChannelDeliverer:
         return timedelta(seconds=backoff.next_delay(asked))
 
 
-async def _read_after(reading: UnitOfWork, channel: NotificationChannel) -> list[UserEvent]:
+async def _read_after(history: EventHistory, channel: NotificationChannel) -> list[UserEvent]:
     """Return the next events after the channel's place; all of them, within reason, if they are to be summed up."""
     events: list[UserEvent] = []
     sequence, at = channel.sequence, channel.sequence_at
     for _ in range(SUMMARY_PAGES if channel.is_held_back else 1):
-        page = await reading.events.read_after(channel.user_id, sequence, at, PAGE)
+        page = await history.read_after(channel.user_id, sequence, at, PAGE)
         events += page
         if len(page) < PAGE:
             break

@@ -1,4 +1,4 @@
-"""The port of the users' event logs."""
+"""The ports of the users' event logs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from domain.model.events import NewEvent, UserEvent
 
 
 class EventLog(Protocol):
-    """Appends to the users' event logs and reads them; see `domain.model.events`."""
+    """Appends to the users' event logs; see `domain.model.events`. `EventHistory` reads them."""
 
     def append(self, events: Sequence[NewEvent]) -> None:
         """Append `events` to the log when the transaction commits, in this order.
@@ -27,19 +27,22 @@ class EventLog(Protocol):
         """Return the sequences of the newest events of several users; those without events are left out."""
         ...
 
+
+class EventHistory(Protocol):
+    """Reads the users' event logs, also what is archived of them; no connection is held while files are read.
+
+    Methods raise `Unavailable` if an archived file that is needed can't be read.
+    """
+
     async def read_after(
         self, user_id: UUID, sequence: int, at: datetime | None, limit: int, *, orders_only: bool = False
     ) -> list[UserEvent]:
-        """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the partitions to read.
+        """Return at most `limit` events that follow `sequence`, oldest first; `at` bounds the months to read.
 
         With `orders_only`, only events that carry an order.
         """
         ...
 
-    async def list_for_order(self, user_id: UUID, order_id: UUID, since: datetime) -> list[UserEvent]:
-        """Return all events of one order, oldest first; `since` (its creation) bounds the partitions to read."""
-        ...
-
     async def list_for_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
-        """Return all events of several orders of a user, oldest first, as `list_for_order` does (for batches)."""
+        """Return all events of some orders of a user, oldest first; `since` (their creation) bounds the months."""
         ...

@@ -5,6 +5,7 @@ are notified after the commit. Every list is newest first unless its docstring s
 data names the user whose it is.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -15,7 +16,7 @@ from domain.ports.alert_rules import AlertRuleRepository
 from domain.ports.backtests import BacktestRepository
 from domain.ports.drift import DriftRepository
 from domain.ports.equity import EquityRepository
-from domain.ports.event_log import EventLog
+from domain.ports.event_log import EventHistory, EventLog
 from domain.ports.idempotency import IdempotencyRepository
 from domain.ports.invitations import InvitationRepository
 from domain.ports.jobs import JobRepository
@@ -260,8 +261,16 @@ class UnitOfWork(Protocol):
         ...
 
 
+Reads = Callable[[], AbstractAsyncContextManager[UnitOfWork]]
+"""Opens readings, as `Database.read_only` does."""
+
+
 class Database(Protocol):
     """Opens transactions, and connections for reads alone."""
+
+    def event_history(self, reads: Reads | None = None) -> EventHistory:
+        """Return the users' event logs, with what is archived of them, as `reads` open readings of this database."""
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[UnitOfWork]:
         """Begin a transaction; it commits at the end of the block and rolls back if the block raises.

@@ -57,8 +57,10 @@ def restore(month: Month, data_dir: DataDirectory = None) -> None:
 @archive_app.command("status")
 def status(data_dir: DataDirectory = None) -> None:
     """Print which months are archived, and how far."""
-    batches = run_command(read_batches(command_settings(data_dir)))
+    batches, pending = run_command(read_status(command_settings(data_dir)))
     print("\n".join(batch_line(batch) for batch in batches) or "nothing is archived")
+    if pending:
+        print(f"events of {pending:,} erased users are still in the archive: a run erases them, or a worker in an hour")
 
 
 def run_lines(result: "RunResult") -> list[str]:
@@ -93,7 +95,7 @@ async def run_archive(settings: Settings, month: datetime | None) -> "RunResult"
     from domain.model.archive import boundary  # noqa: PLC0415  # other commands start without it
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # as above
     from infra.clock import SystemClock  # noqa: PLC0415  # as above
-    from infra.postgres.archive.archiver import Archiver  # noqa: PLC0415  # as above
+    from infra.postgres.archive.archivers import Archivers  # noqa: PLC0415  # as above
     from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
     from infra.runtime.archive import boundaries  # noqa: PLC0415  # as above
     from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
@@ -104,7 +106,7 @@ async def run_archive(settings: Settings, month: datetime | None) -> "RunResult"
     before = boundaries(settings, now) if month is None else boundary(now, 0)
     async with _opened(settings) as (pool, storage):
         try:
-            return await Archiver(pool, storage).run(before, month)
+            return await Archivers(pool, storage).run(before, month)
         except ArchiveBusy as error:
             raise StartupError(str(error)) from None
 
@@ -133,13 +135,15 @@ async def restore_archived(settings: Settings, month: datetime) -> int:
             raise StartupError(str(error)) from None
 
 
-async def read_batches(settings: Settings) -> "list[Batch]":
-    """Return all batches, by their months; raises `StartupError`."""
+async def read_status(settings: Settings) -> "tuple[list[Batch], int]":
+    """Return all batches, by their months, and of how many erased users events are there; raises `StartupError`."""
+    from infra.postgres.archive.events.erasure import pending_erasures  # noqa: PLC0415  # as above
     from infra.postgres.archive.manifest import Manifest  # noqa: PLC0415  # other commands start without it
     from infra.postgres.connection import Connection  # noqa: PLC0415  # as above
 
     async with _opened(settings) as (pool, _), pool.acquire() as driver:
-        return await Manifest(Connection(driver)).batches()
+        connection = Connection(driver)
+        return await Manifest(connection).batches(), await pending_erasures(connection)
 
 
 def _opened(settings: Settings) -> "AbstractAsyncContextManager[tuple[Pool, ArchiveStorage]]":

@@ -15,8 +15,10 @@ from domain.events.notices import EventNotice, notices_of
 from domain.model.events import NewEvent
 from domain.ports.bus import MessageBus
 from domain.ports.leases import StaleLease
+from domain.ports.unit_of_work import Reads
 from infra.postgres.archive.archives import Archives
 from infra.postgres.connection import Connection
+from infra.postgres.event_history import PostgresEventHistory
 from infra.postgres.event_notifier import EventNotifier
 from infra.postgres.pool import Pool
 from infra.postgres.pool_use import PoolUse
@@ -87,7 +89,7 @@ class PostgresTransaction:
 
     @cached_property
     def personal_data(self) -> PostgresPersonalData:
-        return PostgresPersonalData(self._connection)
+        return PostgresPersonalData(self._connection, self._archives.events)
 
     @cached_property
     def data_exports(self) -> PostgresDataExports:
@@ -147,7 +149,7 @@ class PostgresTransaction:
 
     @cached_property
     def events(self) -> PostgresEventLog:
-        return PostgresEventLog(self._connection)
+        return PostgresEventLog(self._connection, self._archives.events)
 
     @cached_property
     def accounts(self) -> PostgresAccounts:
@@ -289,6 +291,9 @@ class PostgresDatabase:
         bounded._read_slots = asyncio.Semaphore(reads)  # noqa: SLF001  # its own
         bounded._write_slots = asyncio.Semaphore(writes)  # noqa: SLF001  # its own
         return bounded
+
+    def event_history(self, reads: Reads | None = None) -> PostgresEventHistory:
+        return PostgresEventHistory(reads or self.read_only, self._archives.events)
 
     async def close(self) -> None:
         """Return once listeners have been notified of everything that was committed; doesn't close the pool."""

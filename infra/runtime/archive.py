@@ -19,7 +19,7 @@ from infra.archive_storage.s3 import S3Access, S3Storage
 from infra.postgres.archive.archives import Archives
 from infra.postgres.archive.lock import ArchiveBusy
 from infra.postgres.archive.manifest import NEEDED, READABLE, Manifest
-from infra.postgres.archive.tables import ARCHIVED_TABLES
+from infra.postgres.archive.tables import TABLE_NAMES
 from infra.postgres.connection import Connection
 from infra.postgres.pool import Pool, close_pool, create_pool
 from infra.postgres.transaction_connection import acquire, release
@@ -27,7 +27,7 @@ from infra.s3_address import S3Address
 from infra.settings import Settings
 
 if TYPE_CHECKING:
-    from infra.postgres.archive.archiver import Archiver
+    from infra.postgres.archive.archivers import Archivers
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def is_far(settings: Settings) -> bool:
 
 def boundaries(settings: Settings, now: datetime) -> dict[str, datetime]:
     """Return for each table the start of the oldest month that stays in the database."""
-    return {table: boundary(now, settings.months_kept(table)) for table in ARCHIVED_TABLES}
+    return {table: boundary(now, settings.months_kept(table)) for table in TABLE_NAMES}
 
 
 def _storage(settings: Settings) -> ArchiveStorage | None:
@@ -101,22 +101,22 @@ async def open_archives(settings: Settings, pool: Pool, activity: ArchiveActivit
 
 
 @asynccontextmanager
-async def archiver_of(settings: Settings, dsn: str, activity: ArchiveActivity) -> AsyncGenerator["Archiver | None"]:
+async def archiver_of(settings: Settings, dsn: str, activity: ArchiveActivity) -> AsyncGenerator["Archivers | None"]:
     """Give what archives, on a connection of its own; None if the settings name no archive."""
     storage = archive_storage(settings, activity)
     if storage is None:
         yield None
         return
-    from infra.postgres.archive.archiver import Archiver  # noqa: PLC0415  # pyarrow takes a second and 50 MB
+    from infra.postgres.archive.archivers import Archivers  # noqa: PLC0415  # pyarrow takes a second and 50 MB
 
     pool = await create_pool(dsn, init_size=1, max_size=1, command_timeout_seconds=STATEMENT_SECONDS)
     try:
-        yield Archiver(pool, storage)
+        yield Archivers(pool, storage)
     finally:
         await close_pool(pool)
 
 
-async def archive_hourly(archiver: "Archiver", clock: Clock, settings: Settings, activity: ArchiveActivity) -> None:
+async def archive_hourly(archiver: "Archivers", clock: Clock, settings: Settings, activity: ArchiveActivity) -> None:
     """Archive once an hour. Every worker may: one at a time does, and months that another has archived are no error."""
     activity.last_success = clock.now()
     while True:
@@ -135,14 +135,14 @@ async def archive_hourly(archiver: "Archiver", clock: Clock, settings: Settings,
         await asyncio.sleep(pause_seconds)
 
 
-async def archive_once(archiver: "Archiver", clock: Clock, settings: Settings, activity: ArchiveActivity) -> None:
+async def archive_once(archiver: "Archivers", clock: Clock, settings: Settings, activity: ArchiveActivity) -> None:
     """Archive what is due, and note how it ended and what is archived now."""
     result = await archiver.run(boundaries(settings, clock.now()))
     if result.failed:
         activity.last_failure = clock.now()
     else:
         activity.last_success = clock.now()
-    totals = {table: TableTotal() for table in ARCHIVED_TABLES}
+    totals = {table: TableTotal() for table in TABLE_NAMES}
     for batch in await archiver.batches():
         if batch.state in READABLE:
             total = totals.setdefault(batch.table, TableTotal())

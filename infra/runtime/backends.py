@@ -41,7 +41,7 @@ from infra.setting_types import decode_secret_key
 from infra.settings import Role, Settings
 
 if TYPE_CHECKING:
-    from infra.postgres.archive.archiver import Archiver
+    from infra.postgres.archive.archivers import Archivers
 
 WARM_CONNECTIONS = 8
 """Connections opened at the start: one opened in the middle of an order would delay it by several milliseconds."""
@@ -67,7 +67,7 @@ class Backends:
     clock: Clock
     ids: IdGenerator
     archives: Archives
-    archiver: "Archiver | None" = None
+    archiver: "Archivers | None" = None
     archive_activity: ArchiveActivity = field(default_factory=ArchiveActivity)
     replicas: Replicas | None = None
 

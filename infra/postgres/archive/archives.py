@@ -9,6 +9,7 @@ from domain.ports.archive import ArchiveStorage
 from infra.postgres.archive.archived_candles import ArchivedCandles
 from infra.postgres.archive.archived_depths import ArchivedDepths
 from infra.postgres.archive.archived_trades import ArchivedTrades
+from infra.postgres.archive.events.archived_events import ArchivedEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +19,14 @@ class Archives:
     candles: ArchivedCandles = field(default_factory=ArchivedCandles)
     trades: ArchivedTrades = field(default_factory=ArchivedTrades)
     depths: ArchivedDepths = field(default_factory=ArchivedDepths)
+    events: ArchivedEvents = field(default_factory=ArchivedEvents)
 
     @classmethod
     def of(cls, storage: ArchiveStorage | None, monotonic: Callable[[], float] = time.monotonic) -> Self:
         """Return what reads the files of a storage."""
         return cls(
-            ArchivedCandles(storage, monotonic), ArchivedTrades(storage, monotonic), ArchivedDepths(storage, monotonic)
+            ArchivedCandles(storage, monotonic),
+            ArchivedTrades(storage, monotonic),
+            ArchivedDepths(storage, monotonic),
+            ArchivedEvents(storage, monotonic),
         )

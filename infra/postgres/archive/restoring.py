@@ -2,19 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from io import BytesIO
 
 import pyarrow as pa
 
 from domain.model.archive import ArchivedFile, Batch, BatchState
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
+from infra.postgres.archive.events.restoring import event_file_error, restore_event_file
 from infra.postgres.archive.lock import locked_archive
 from infra.postgres.archive.manifest import READABLE, Manifest
 from infra.postgres.archive.table_file import csv_of, read_table_file, sums_of
-from infra.postgres.archive.tables import ARCHIVED_TABLES, ArchivedTable
+from infra.postgres.archive.tables import ARCHIVED_TABLES, TABLE_NAMES, USER_EVENTS, ArchivedTable
 from infra.postgres.connection import Connection, DriverConnection, translate_driver_errors
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
@@ -40,10 +42,10 @@ class FileCheck:
 
 async def verify_files(pool: Pool, storage: ArchiveStorage) -> AsyncIterator[FileCheck]:
     """Read all files that queries read, and compare them with the manifest: hash, rows and sums."""
-    for table in ARCHIVED_TABLES.values():
+    for table in TABLE_NAMES:
         driver = await acquire(pool, _ACQUIRE_SECONDS)
         try:
-            files = await Manifest(Connection(driver), table.name).readable_files()
+            files = await Manifest(Connection(driver), table).readable_files()
         finally:
             await release(pool, driver)
         for file in files:
@@ -52,7 +54,7 @@ async def verify_files(pool: Pool, storage: ArchiveStorage) -> AsyncIterator[Fil
             except ArchiveUnreadable as error:
                 yield FileCheck(file, error.message)
             else:
-                yield FileCheck(file, await asyncio.to_thread(_error_of, table, file, content))
+                yield FileCheck(file, await asyncio.to_thread(_check_of(table), file, content))
 
 
 async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime, table: str | None = None) -> int:
@@ -69,7 +71,10 @@ async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime, ta
         for batch in reversed(batches):  # what is there already stays, so the latest batch comes first
             await ensure_months(connection, batch.table, month, month)
             for file in await Manifest(connection).files(batch.id):
-                restored += await _restore_file(driver, storage, ARCHIVED_TABLES[batch.table], file)
+                if batch.table == USER_EVENTS:
+                    restored += await restore_event_file(connection, storage, file)
+                else:
+                    restored += await _restore_file(driver, storage, ARCHIVED_TABLES[batch.table], file)
         async with connection.in_transaction():
             for batch in batches:
                 await Manifest(connection).set_state(batch.id, BatchState.RESTORED)
@@ -78,8 +83,12 @@ async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime, ta
 
 async def archived_batches(connection: Connection, month: datetime, table: str | None = None) -> list[Batch]:
     """Return the batches of a month whose files queries read, in the order in which they were written."""
-    batches = [batch for batch in await Manifest(connection, table).batches() if batch.table in ARCHIVED_TABLES]
+    batches = await Manifest(connection, table).batches()
     return [batch for batch in batches if batch.month == month and batch.state in READABLE]
+
+
+def _check_of(table: str) -> Callable[[ArchivedFile, bytes], str | None]:
+    return event_file_error if table == USER_EVENTS else partial(_error_of, ARCHIVED_TABLES[table])
 
 
 def _error_of(table: ArchivedTable, file: ArchivedFile, content: bytes) -> str | None:

@@ -155,3 +155,9 @@ DEPTH_SNAPSHOTS: Final = ArchivedTable(
 
 ARCHIVED_TABLES: Final = {table.name: table for table in (CANDLES, TRADES, DEPTH_SNAPSHOTS)}
 """All tables of which old months are archived, in the order in which that is done."""
+
+USER_EVENTS: Final = "user_events"
+"""The table of users' events, which `infra.postgres.archive.events` archives: its files have several users."""
+
+TABLE_NAMES: Final = (*ARCHIVED_TABLES, USER_EVENTS)
+"""All tables of which old months are archived."""

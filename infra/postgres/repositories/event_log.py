@@ -7,6 +7,8 @@ from uuid import UUID
 import asyncpg
 
 from domain.model.events import NewEvent, UserEvent, UserEventKind
+from infra.postgres.archive.events.archived_events import ArchivedEvents
+from infra.postgres.archive.events.parts import EventPart
 from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 from infra.postgres.rows.events import decode_subject, encode_subject, subject_order_id
@@ -51,10 +53,14 @@ _SINCE = "AND at >= $4"
 
 
 class PostgresEventLog(Repository):
-    """`EventLog` in PostgreSQL; the transaction writes what was appended just before its commit."""
+    """`EventLog` in PostgreSQL; the transaction writes what was appended just before its commit.
 
-    def __init__(self, connection: Connection) -> None:
+    It reads what is in the database, and tells in which files the rest is; `PostgresEventHistory` reads both.
+    """
+
+    def __init__(self, connection: Connection, archive: ArchivedEvents | None = None) -> None:
         super().__init__(connection)
+        self._archive = archive or ArchivedEvents()
         self._pending: list[NewEvent] = []
 
     @property
@@ -94,6 +100,17 @@ class PostgresEventLog(Repository):
     async def list_for_orders(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[UserEvent]:
         query = _SELECT + " AND order_id = ANY($2::uuid[]) AND at >= $3 ORDER BY sequence"
         return _events(await self._connection.fetch(query, user_id, list(set(order_ids)), since - CLOCK_SLACK))
+
+    async def archived_parts(
+        self, user_id: UUID, sequence: int, at: datetime | None, *, orders_only: bool = False
+    ) -> list[EventPart]:
+        """Return the files that have events which follow `sequence`, and which may not be in the database."""
+        since = None if at is None else at - CLOCK_SLACK
+        return await self._archive.parts(self._connection, user_id, sequence, since, orders_only=orders_only)
+
+    async def archived_order_parts(self, user_id: UUID, order_ids: Sequence[UUID], since: datetime) -> list[EventPart]:
+        """Return the files that may have events of some orders, which may not be in the database."""
+        return await self._archive.order_parts(self._connection, user_id, order_ids, since - CLOCK_SLACK)
 
 
 def event_params(events: Sequence[NewEvent]) -> tuple[list[object], ...]:

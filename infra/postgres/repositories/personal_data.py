@@ -5,6 +5,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import msgspec
+
+from infra.postgres.archive.events.archived_events import ArchivedEvents
+from infra.postgres.archive.events.parts import SELECT_EVENTS, event_columns
+from infra.postgres.archive.tables import USER_EVENTS
+from infra.postgres.connection import Connection
 from infra.postgres.repositories.base import Repository
 
 # An email that nobody can register: its host has no dot.
@@ -99,6 +105,7 @@ EXPORTED: Final = {
 """The tables that have data of users, and which of their rows are a user's."""
 
 NOT_EXPORTED: Final = {
+    "archived_event_parts": "which files of the archive have which rows of user_events",
     "data_export_pieces": "archives of such data",
     "data_exports": "archives of such data",
     "email_codes": "hashes of secrets",
@@ -123,8 +130,16 @@ FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT att
 """
 
 
+# Archived events as `row_to_json` shows stored ones.
+_AS_STORED: Final = f"SELECT row_to_json(t)::text FROM ({SELECT_EVENTS}) t ORDER BY sequence"
+
+
 class PostgresPersonalData(Repository):
     """See `domain.ports.personal_data.PersonalData`."""
+
+    def __init__(self, connection: Connection, archive: ArchivedEvents | None = None) -> None:
+        super().__init__(connection)
+        self._archive = archive or ArchivedEvents()
 
     async def erase(self, user_id: UUID, at: datetime) -> list[UUID]:
         ended = [row["id"] for row in await self._connection.fetch(CREDENTIALS, user_id)]
@@ -150,4 +165,20 @@ class PostgresPersonalData(Repository):
             f"SELECT row_to_json(t)::text FROM (SELECT {fields} FROM {table} WHERE {EXPORTED[table]} {beyond} "
             f"ORDER BY {key} LIMIT $2) t"
         )
-        return [row[0] for row in await self._connection.fetch(query, *arguments)]
+        rows = [row[0] for row in await self._connection.fetch(query, *arguments)]
+        return rows if table != USER_EVENTS else await self._with_archived(user_id, rows, after, limit)
+
+    async def _with_archived(self, user_id: UUID, stored: list[str], after: str | None, limit: int) -> list[str]:
+        """Return a page of the user's events: these stored ones, and those that are in the archive alone."""
+        sequence = 0 if after is None else _sequence(after)
+        parts = await self._archive.parts(self._connection, user_id, sequence, None)
+        if not parts:
+            return stored
+        archived = await self._archive.page(user_id, parts, sequence, limit)
+        texts = await self._connection.fetch(_AS_STORED, *event_columns(archived))
+        rows = {_sequence(row[0]): row[0] for row in texts} | {_sequence(row): row for row in stored}
+        return [row for _, row in sorted(rows.items())][:limit]
+
+
+def _sequence(row: str) -> int:
+    return int(msgspec.json.decode(row)["sequence"])

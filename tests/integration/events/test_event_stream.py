@@ -13,6 +13,8 @@ from domain.events.stream import EventLogReader, EventSubscription
 from domain.model.events import EventCursor, NewEvent, UserEvent, UserEventKind, encode_event_cursor
 from domain.model.orders import OrderEvent, OrderEventKind
 from domain.model.users import User
+from domain.ports.event_log import EventHistory
+from domain.ports.unit_of_work import UnitOfWork
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus, EmbeddedSubscription
 from infra.postgres.connection import Connection
@@ -266,8 +268,11 @@ class FailingDatabase:
         self.failures = failures
         self._clock = clock
 
+    def event_history(self) -> EventHistory:
+        return self._database.event_history(self.read_only)
+
     @asynccontextmanager
-    async def read_only(self) -> AsyncIterator[object]:
+    async def read_only(self) -> AsyncIterator[UnitOfWork]:
         if self.failures:
             self.failures -= 1
             self._clock.move(1)

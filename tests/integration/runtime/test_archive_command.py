@@ -9,7 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from domain.model.archive import BatchState, boundary
 from infra.archive_storage.folder import FolderStorage
-from infra.cli.archive import check_files, check_lines, read_batches, restore_archived, run_archive, run_lines
+from infra.cli.archive import check_files, check_lines, read_status, restore_archived, run_archive, run_lines
 from infra.cli.arguments import BadArgument
 from infra.clock import SystemClock
 from infra.postgres.archive.archiver import Failure, RunResult
@@ -21,6 +21,7 @@ from infra.runtime.backends import open_backends
 from infra.runtime.errors import StartupError
 from infra.settings import Settings
 from tests.support.archive import APRIL, FEBRUARY, JANUARY, MARCH, archiver, history, store_history
+from tests.support.event_archive import erase, store_logs
 from tests.support.s3_server import BUCKET, running_s3
 
 SECOND_HALF = timedelta(days=20)
@@ -49,12 +50,30 @@ async def test_months_are_archived_verified_and_restored_by_hand(
         f"2 files with {checked[0].file.rows + checked[1].file.rows:,} rows: 1 are wrong",
     ]
     assert await restore_archived(settings, JANUARY) == 0  # all are in the database still
-    assert [batch.state for batch in await read_batches(settings)] == [
+    assert [batch.state for batch in (await read_status(settings))[0]] == [
         BatchState.RESTORED, BatchState.VERIFIED, BatchState.VERIFIED,
     ]  # fmt: skip
     assert run_lines(RunResult((), (), (Failure("candles", JANUARY, "why"),))) == ["failed   candles  2024-01: why"]
     with pytest.raises(BadArgument, match="2023-12 isn't archived"):
         await restore_archived(settings, datetime(2023, 12, 1, tzinfo=UTC))
+
+
+async def test_the_status_counts_the_users_who_are_still_to_be_erased_from_the_archive(
+    settings: Settings, database: PostgresDatabase, pool: Pool, tmp_path: Path
+) -> None:
+    logs = await store_logs(database, pool)
+    await run_archive(settings, None)
+    await erase(database, logs.users[0])
+    assert (await read_status(settings))[1] == 1
+    name = await pool.fetchval("SELECT min(name) FROM archived_event_parts")
+    (tmp_path / name).rename(tmp_path / "away")
+    result = await run_archive(settings, None)
+    assert any(line.startswith("failed   user_events  2024-01") for line in run_lines(result))
+    assert (await read_status(settings))[1] == 1
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "away").rename(tmp_path / name)
+    assert not (await run_archive(settings, None)).failed
+    assert (await read_status(settings))[1] == 0
 
 
 async def test_what_has_not_ended_is_not_archived(settings: Settings) -> None:
@@ -66,7 +85,7 @@ async def test_one_month_is_archived_by_hand_however_young(settings: Settings, d
     await store_history(database)
     result = await run_archive(settings.model_copy(update={"retention_months": 1_200}), FEBRUARY)
     assert [batch.month for batch in result.written] == [FEBRUARY]
-    assert [batch.month for batch in await read_batches(settings)] == [FEBRUARY]
+    assert [batch.month for batch in (await read_status(settings))[0]] == [FEBRUARY]
 
 
 async def test_a_month_is_not_restored_while_somebody_archives(settings: Settings, pool: Pool) -> None:
