@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -131,7 +132,9 @@ async def test_two_nodes_share_the_work_and_either_may_die(data_folder: Path, da
         await follow(trader, other)
         await _log_out_everywhere(trader, first, second)
         first.kill()
+        killed_at = time.monotonic()
         await fills_again(other, TAKE_OVER_SECONDS)
+        print(f"an order is filled {time.monotonic() - killed_at:.1f} s after its node was killed")  # noqa: T201
         await first.start()
         await follow(other, trader)
         await follow(trader, other)

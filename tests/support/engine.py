@@ -20,6 +20,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.earlier_version import ENTRY, earlier_environment
 from tests.support.forked_program import ForkedProcess, fork_server
 from tests.support.graphql_client import Client
 from tests.support.http_client import http_client
@@ -53,7 +54,8 @@ def run_program(*arguments: str, timeout_seconds: float = 120.0, **settings: str
 class Engine:
     """One node: where it listens, what it logs, and the ways to end it. It keeps its port over restarts.
 
-    It is started as `r3edge`, or as another `module`, from its file or as a fork of a process that has loaded it.
+    It is started as `r3edge`, or as another `module`, from its file or as a fork of a process that has loaded it; as an
+    earlier version while `source` is the folder of that.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class Engine:
         self.folder = folder
         self.port = free_port()
         self.settings = dict(settings or {})
+        self.source: Path | None = None
         self._module = module
         self._is_forked = is_forked
         self._arguments = arguments
@@ -115,13 +118,20 @@ class Engine:
         environment = engine_environment(**self.settings)
         with self._output.open("wb") as file, self.log_file.open("ab") as log, Path(os.devnull).open() as nothing:
             streams = nothing.fileno(), file.fileno() if output is None else output, log.fileno()
-            if self._is_forked:
+            if self._is_forked and self.source is None:
                 self._process = fork_server().start(self._module, arguments, environment, streams)
                 return
             program = [PROGRAM] if self._module is None else [sys.executable, "-m", self._module]
+            if self.source is not None:
+                program, environment = [sys.executable, "-c", ENTRY], environment | earlier_environment(self.source)
             stdin, stdout, stderr = streams
             self._process = subprocess.Popen(
-                [*program, *arguments], stdin=stdin, stdout=stdout, stderr=stderr, cwd=ROOT, env=environment
+                [*program, *arguments],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=self.source or ROOT,
+                env=environment,
             )
 
     async def ready(self, timeout_seconds: float = READY_SECONDS) -> None:
