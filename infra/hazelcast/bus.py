@@ -52,7 +52,7 @@ class HazelcastBus:
     """
 
     def __init__(self, connection: HazelcastConnection, seal: Seal, clock: Clock) -> None:
-        self._connection = connection
+        self.connection = connection
         self._seal = seal
         self._clock = clock
         self.rejected: Counter[str] = Counter(dict.fromkeys(_REASONS, 0))
@@ -81,8 +81,8 @@ class HazelcastBus:
         after a call of `on_loss`.
         """
         reader = self._reader(shard_for(topic))
-        if self._connection.connected:
-            await reader.wait_listening(self._connection.options.timeout_seconds)
+        if self.connection.connected:
+            await reader.wait_listening(self.connection.options.timeout_seconds)
         return await self._local.subscribe(topic, on_message, on_loss)
 
     async def close(self) -> None:
@@ -95,7 +95,7 @@ class HazelcastBus:
 
     def _writer(self, shard: str) -> ShardWriter:
         if shard not in self._writers:
-            self._writers[shard] = ShardWriter(self._connection, shard, lambda: self._sealed_loss(shard))
+            self._writers[shard] = ShardWriter(self.connection, shard, lambda: self._sealed_loss(shard))
         return self._writers[shard]
 
     def _sealed_loss(self, shard: str) -> bytes:
@@ -112,7 +112,10 @@ class HazelcastBus:
     def _reader(self, shard: str) -> ShardReader:
         if shard not in self._readers:
             self._readers[shard] = ShardReader(
-                self._connection, shard, lambda data: self._receive(shard, data), lambda: self._notify_loss(shard)
+                self.connection,
+                shard,
+                lambda data: self._receive(shard, data),
+                lambda reason: self._notify_loss(shard, reason),
             )
         return self._readers[shard]
 
@@ -134,7 +137,7 @@ class HazelcastBus:
         else:
             if last and frame.number > last + 1 and not frame.is_loss:
                 # Nobody reports what the smaller part of a cluster carried while a broken network had split it.
-                self._notify_loss(shard)
+                self._notify_loss(shard, "missing")
             self._dispatch(frame)
 
     def _record(self, shard: str, frame: Frame) -> int:
@@ -155,13 +158,14 @@ class HazelcastBus:
         now, last = self._clock.monotonic(), self._stale_losses.get(shard)
         if last is None or now - last >= _STALE_LOSS_SECONDS:
             self._stale_losses[shard] = now
-            self._notify_loss(shard)
+            self._notify_loss(shard, "old")
 
     def _dispatch(self, frame: Frame) -> None:
         if frame.is_loss:
-            self._notify_loss(frame.topic)
+            self._notify_loss(frame.topic, "reported")
         else:
             self._local.dispatch(frame.topic, frame.message)
 
-    def _notify_loss(self, shard: str) -> None:
+    def _notify_loss(self, shard: str, reason: str) -> None:
+        self.connection.counts.losses[reason] += 1
         self._local.notify_loss(lambda topic: shard_for(topic) == shard)

@@ -24,6 +24,7 @@ from domain.core.background import cancel_and_wait
 from domain.core.clock import Clock
 from infra.hazelcast import log_filter, refusals
 from infra.hazelcast.client_options import client_options
+from infra.hazelcast.counts import HazelcastCounts
 from infra.hazelcast.options import HazelcastOptions
 from infra.hazelcast.refusals import REFUSALS
 
@@ -97,6 +98,8 @@ class HazelcastConnection:
 
     def __init__(self, options: HazelcastOptions, clock: Clock) -> None:
         self.options = options
+        self.counts = HazelcastCounts(clock)
+        self.counts.set_away(away=True)
         self._clock = clock
         self._session: ClientSession | None = None
         self._connected = asyncio.Event()
@@ -113,6 +116,12 @@ class HazelcastConnection:
     def connected(self) -> bool:
         """Whether a member answers, as far as is known."""
         return self._session is not None and not self._tripped
+
+    @property
+    def members(self) -> tuple[int, int]:
+        """How many members this node is connected to, and how many it knows; no member while it isn't connected."""
+        session = self._session
+        return (0, 0) if session is None else (session.connected_members, session.known_members)
 
     async def start(self) -> None:
         """Start to connect in the background, for as long as it takes."""
@@ -142,11 +151,14 @@ class HazelcastConnection:
         """
         session = self._session
         if session is None or not self._may_try():
+            self.counts.skipped += 1
             return otherwise
+        self.counts.operations += 1
         try:
             async with asyncio.timeout(self.options.timeout_seconds):
                 result = await operation(session.client)
         except Exception as error:  # noqa: BLE001  # the client raises from a dozen families; none may leave the adapter
+            self.counts.failed += 1
             self._trip(error)
             return otherwise
         self._recover()
@@ -166,12 +178,14 @@ class HazelcastConnection:
         if not self._tripped:
             _log.warning("Hazelcast fails, going on without it: %s", _one_line(error))
         self._tripped = True
+        self.counts.set_away(away=True)
         self._open_until = self._clock.monotonic() + self.options.breaker_seconds
 
     def _recover(self) -> None:
         if self._tripped:
             _log.info("Hazelcast answers again")
         self._tripped = False
+        self.counts.set_away(away=self._session is None)
 
     async def _keep_connected(self) -> None:
         while True:
@@ -199,6 +213,7 @@ class HazelcastConnection:
         if self._session is session:
             self._session = None
             self._connected.clear()
+            self.counts.set_away(away=True)
         session.close()
 
     async def _stay_connected(self, session: ClientSession) -> None:
@@ -208,6 +223,8 @@ class HazelcastConnection:
         self._tripped = False
         self._absences_logged.clear()
         self._session = session
+        self.counts.connections += 1
+        self.counts.set_away(away=False)
         self._connected.set()
         await session.closed.wait()
         _log.warning("lost the Hazelcast cluster %s, going on without it", self.options.cluster_name)

@@ -71,14 +71,14 @@ class ShardWriter:
 
 
 class ShardReader:
-    """Calls `on_frame` for every frame, and `on_loss` each time that it has started to listen (again)."""
+    """Calls `on_frame` for every frame, and `on_loss` with the reason, each time that it has begun to listen too."""
 
     def __init__(
         self,
         connection: HazelcastConnection,
         shard: str,
         on_frame: Callable[[bytes], None],
-        on_loss: Callable[[], None],
+        on_loss: Callable[[str], None],
     ) -> None:
         self._connection = connection
         self._shard = shard
@@ -112,15 +112,16 @@ class ShardReader:
             listener.ended.set()  # it may be registered after all, and must not call back together with the next one
             await asyncio.sleep(self._connection.options.retry_seconds)
             return
+        self._connection.counts.registrations += 1
         self._listening.set()
-        self._on_loss()
+        self._on_loss("listening")
         await listener.ended.wait()
 
 
 class _Listener(ReliableMessageListener):  # type: ignore[misc]  # the client ships no usable types
     """The callbacks of one registration, until it has `ended`."""
 
-    def __init__(self, on_frame: Callable[[bytes], None], on_loss: Callable[[], None]) -> None:
+    def __init__(self, on_frame: Callable[[bytes], None], on_loss: Callable[[str], None]) -> None:
         self.ended = asyncio.Event()
         self._on_frame = on_frame
         self._on_loss = on_loss
@@ -138,7 +139,7 @@ class _Listener(ReliableMessageListener):  # type: ignore[misc]  # the client sh
     def is_loss_tolerant(self) -> bool:
         # The client calls this when, and only when, frames were lost (reliable_topic.py, _is_loss_tolerable).
         if not self.ended.is_set():
-            self._on_loss()
+            self._on_loss("overrun")
         return True
 
     def is_terminal(self, error: Exception) -> bool:  # noqa: ARG002  # the client passes it by position

@@ -12,6 +12,7 @@ from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics, ReplicaMetrics
 from infra.metrics.events import EventMetrics
+from infra.metrics.hazelcast import HazelcastMetrics
 from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
@@ -46,6 +47,7 @@ def build_registry(
     DatabaseMetrics(registry, pools)
     ReplicaMetrics(registry, backends.replicas)
     BusMetrics(registry, backends.bus)
+    HazelcastMetrics(registry, backends.bus)
     MailMetrics(registry, container.deliveries)
     ChannelMetrics(registry, container.channel_counts)
     JobMetrics(registry, container.work_counts)

@@ -23,6 +23,7 @@ from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics, ReplicaMetrics
 from infra.metrics.events import EventMetrics
+from infra.metrics.hazelcast import HazelcastMetrics
 from infra.metrics.jobs import JobMetrics
 from infra.metrics.mail import MailMetrics
 from infra.metrics.market_data import MarketDataMetrics
@@ -56,6 +57,7 @@ def all_metrics() -> dict[str, MetricKind]:
     MarketDataMetrics(registry, MarketDataHub(bus, cache, database, clock), lambda: feeds)
     VenueMetrics(registry, Venues([], clock))
     BusMetrics(registry, bus)
+    HazelcastMetrics(registry, bus)
     LoopMonitor(registry)
     node_info(registry, "node", ["web"])
     MailMetrics(registry, DeliveryCounts())

@@ -7,12 +7,15 @@ from uuid import uuid4
 
 import pytest
 from hazelcast.asyncio import HazelcastClient
+from prometheus_client import CollectorRegistry
 
 from domain.ports.cache import CacheSpace
+from infra.embedded.bus import EmbeddedBus
 from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.client import HazelcastConnection
 from infra.hazelcast.options import HazelcastOptions
+from infra.metrics.hazelcast import HazelcastMetrics
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, Connect, RealClock
 from tests.support.hazelcast import SEAL, Member
 from tests.support.ports import free_port
@@ -229,3 +232,53 @@ async def test_a_cluster_of_another_name_is_not_joined_and_logged_without_a_trac
     await connection.close()
     ours = [record for record in caplog.records if record.name.startswith("infra")]
     assert [record.message for record in ours if record.exc_info] == []
+
+
+def metric(node: HazelcastBus, name: str, **labels: str) -> float | None:
+    registry = CollectorRegistry()
+    HazelcastMetrics(registry, node)
+    return registry.get_sample_value(f"r3edge_hazelcast_{name}", labels)
+
+
+async def test_what_a_member_that_dies_and_comes_back_costs_is_counted(connect: Connect, own_member: Member) -> None:
+    connection = await connect(own_member)
+    bus, cache = HazelcastBus(connection, SEAL, RealClock()), HazelcastCache(connection, RealClock(), SEAL)
+    await bus.subscribe("user/1", lambda _message: None)
+    await eventually(lambda: metric(bus, "losses_total", reason="listening"), "one lane is listened to")
+    await eventually(lambda: metric(bus, "known_members") == 1, "the member is known")
+    assert metric(bus, "connected_members") == 1
+    registrations, connections = metric(bus, "registrations_total"), metric(bus, "connections_total")
+
+    own_member.kill()
+    await eventually(lambda: metric(bus, "connected_members") == 0, "the loss is noticed")
+    skipped, away = metric(bus, "operations_total", outcome="skipped"), metric(bus, "away_seconds_total")
+    assert skipped is not None
+    assert away is not None
+    assert await cache.get(CacheSpace.DEPTH, "book") is None
+    assert metric(bus, "operations_total", outcome="skipped") == skipped + 1
+    await eventually(lambda: (metric(bus, "away_seconds_total") or 0) > away, "the time goes on")
+
+    await asyncio.to_thread(own_member.start)
+    await eventually(lambda: metric(bus, "registrations_total") != registrations, "the lane is listened to again")
+    assert metric(bus, "connections_total") != connections
+    await bus.close()
+
+
+async def test_an_operation_that_fails_is_counted_and_begins_the_time_without(connect: Connect, member: Member) -> None:
+    connection = await connect(member, UNHURRIED_SECONDS)
+    bus = HazelcastBus(connection, SEAL, RealClock())
+
+    async def fail(_client: HazelcastClient) -> bool:
+        raise OSError("broken pipe")
+
+    before = metric(bus, "away_seconds_total")
+    assert not await connection.call(fail, otherwise=False)
+    assert metric(bus, "operations_total", outcome="failed") == 1
+    await eventually(lambda: metric(bus, "away_seconds_total") != before, "the node goes without")
+    await bus.close()
+
+
+def test_a_node_without_a_cluster_has_no_samples() -> None:
+    registry = CollectorRegistry()
+    HazelcastMetrics(registry, EmbeddedBus())
+    assert [sample for metric in registry.collect() for sample in metric.samples] == []
