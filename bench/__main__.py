@@ -16,6 +16,7 @@ BENCHES = (
     "candle_import",
     "candle_page",
     "archive",
+    "hazelcast_members",
     "equity_history",
     "report",
     "tax_export",

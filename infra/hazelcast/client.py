@@ -105,7 +105,7 @@ class HazelcastConnection:
         self._connected = asyncio.Event()
         self._open_until = float("-inf")  # the circuit breaker: no operation is tried before
         self._tripped = False
-        self._absences_logged: set[str] = set()
+        self._reasons_logged: frozenset[str] | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
@@ -221,7 +221,7 @@ class HazelcastConnection:
             return
         _log.info("connected to the Hazelcast cluster %s", self.options.cluster_name)
         self._tripped = False
-        self._absences_logged.clear()
+        self._reasons_logged = None
         self._session = session
         self.counts.connections += 1
         self.counts.set_away(away=False)
@@ -235,10 +235,11 @@ class HazelcastConnection:
         return f"no member of a Hazelcast cluster named {self.options.cluster_name} lets us in at {where}"
 
     def _log_absence(self) -> None:
-        absence = self.absence()
-        if absence not in self._absences_logged:
-            _log.warning("%s; trying on", absence)
-        self._absences_logged.add(absence)
+        """Log the absence once, and again if another reason for it becomes known."""
+        reasons = REFUSALS.reasons(self.options.members, uses_tls=self.options.tls is not None)
+        if self._reasons_logged is None or reasons - self._reasons_logged:
+            _log.warning("%s; trying on", self.absence())
+        self._reasons_logged = reasons | (self._reasons_logged or frozenset())
 
 
 async def _stop(client: HazelcastClient, starting: asyncio.Task[None]) -> None:

@@ -4,7 +4,12 @@ import logging
 import ssl
 from collections.abc import Sequence
 
-from hazelcast.errors import AuthenticationError, ClientNotAllowedInClusterError, TargetDisconnectedError
+from hazelcast.errors import (
+    AuthenticationError,
+    ClientNotAllowedInClusterError,
+    HazelcastClientNotActiveError,
+    TargetDisconnectedError,
+)
 
 _CLIENT_LOG = "hazelcast.internal.asyncio_connection"
 
@@ -19,7 +24,13 @@ class Refusals(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Keep what a failed attempt to connect ended with; log nothing."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and isinstance(record.args, tuple) and len(record.args) == 1:
+        # A client that is shut down in the middle of an attempt says nothing about the member.
+        if (
+            error is not None
+            and not isinstance(error, HazelcastClientNotActiveError)
+            and isinstance(record.args, tuple)
+            and len(record.args) == 1
+        ):
             target = record.args[0]
             address = getattr(target, "address", target)  # of a member, or an address
             self._errors[f"{getattr(address, 'host', address)}:{getattr(address, 'port', '')}"] = error
@@ -29,6 +40,11 @@ class Refusals(logging.Filter):
         """Forget the errors of these addresses, which are about to be tried."""
         for member in members:
             self._errors.pop(member, None)
+
+    def reasons(self, members: Sequence[str], *, uses_tls: bool) -> frozenset[str]:
+        """Return what is wrong at these addresses, as far as it is known."""
+        known = (self._errors.get(member) for member in members)
+        return frozenset(reason(error, uses_tls=uses_tls) for error in known if error is not None)
 
     def describe(self, members: Sequence[str], *, uses_tls: bool) -> str:
         """Return the addresses, each with what is wrong there as far as it is known."""
@@ -64,4 +80,5 @@ def reason(error: BaseException, *, uses_tls: bool) -> str:
         case TargetDisconnectedError() | ConnectionResetError() if not uses_tls:
             return "it ended the connection; does it expect TLS?"
         case _:
-            return (str(error) or type(error).__name__).partition("\n")[0]
+            text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            return str(text).partition("\n")[0].lower()
