@@ -12,7 +12,7 @@ from domain.core.clock import Clock
 from domain.core.errors import Unavailable
 from infra.doctor.findings import Finding, error, ok, warning
 from infra.postgres.connection import Connection, terminate
-from infra.postgres.hosts import PrimaryConnector, display_address
+from infra.postgres.hosts import PrimaryConnector, display_address, single_hosts
 from infra.postgres.migrate import DatabaseIsNewer, head, present_revision
 from infra.postgres.pool import connection_error_reason
 from infra.runtime.backends import LEASE_CONNECTIONS
@@ -27,6 +27,7 @@ OLD_TRANSACTION = timedelta(minutes=5)
 _FACTS = """
 SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS version_number,
        current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS synchronous_commit,
+       current_setting('synchronous_standby_names') AS standbys,
        current_setting('full_page_writes') AS full_page_writes, current_setting('data_checksums') AS data_checksums,
        current_setting('server_encoding') AS encoding, current_setting('transaction_read_only') AS read_only,
        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS connections,
@@ -104,6 +105,7 @@ async def check_database(
         _version(facts),
         schema,
         *_durability(facts),
+        *_copies(facts, dsn),
         _writable(facts),
         _encoding(facts),
         _connections(facts, settings, engine_runs=engine_runs),
@@ -151,6 +153,16 @@ def _durability(facts: "asyncpg.Record") -> Iterator[Finding]:
             "turn them on by pg_checksums --enable while the server is stopped, to notice a disk that corrupts data"
         )
         yield warning("database.data_checksums", "off", advice)
+
+
+def _copies(facts: "asyncpg.Record", dsn: str) -> Iterator[Finding]:
+    """Of an address with several hosts: whether commits wait until a second one has them."""
+    name, standbys = "database.replica", facts["standbys"]
+    if standbys:
+        yield ok(name, f"commits wait for a replica ({standbys})")
+    elif len(single_hosts(dsn)) > 1:
+        advice = "see whether a replica follows (patronictl list), and that synchronous_mode is on"
+        yield warning(name, "no commit waits for a replica: the primary's disk is the only one that has it", advice)
 
 
 def _writable(facts: "asyncpg.Record") -> Finding:
