@@ -60,18 +60,18 @@ async def test_the_replica_takes_over_with_all_that_was_acknowledged_when_the_pr
     assert await writable.primary() != old
 
 
-async def _doctor_says(pair: PatroniCluster) -> Status:
+async def _doctors_status(pair: PatroniCluster) -> Status:
     async with reached_database(pair.dsn, PATIENCE_SECONDS) as connection:
         settings = load_settings(database_url=pair.dsn)
         found = await check_database(connection, pair.dsn, settings, SystemClock(), engine_runs=False)
     return next(each.status for each in found if each.check == "database.replica")
 
 
-async def test_the_doctor_says_whether_commits_wait_for_a_replica(pair: PatroniCluster) -> None:
-    assert await _doctor_says(pair) is Status.OK
+async def test_the_doctors_status_whether_commits_wait_for_a_replica(pair: PatroniCluster) -> None:
+    assert await _doctors_status(pair) is Status.OK
     (replica,) = await pair.replicas()
     replica.kill()
-    await read_until(lambda: _doctor_says(pair), lambda status: status is Status.WARNING, "the doctor warns")
+    await read_until(lambda: _doctors_status(pair), lambda status: status is Status.WARNING, "the doctor warns")
 
 
 async def test_the_former_primary_follows_the_new_one(writable: PatroniCluster) -> None:
