@@ -17,6 +17,7 @@ BENCHES = (
     "candle_page",
     "archive",
     "hazelcast_members",
+    "archive_trades",
     "equity_history",
     "report",
     "tax_export",

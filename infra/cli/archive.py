@@ -26,6 +26,7 @@ archive_app = typer.Typer(
 )
 
 Month = Annotated[str, typer.Argument(help="The month, such as 2025-03.", show_default=False)]
+OneTable = Annotated[str | None, typer.Option("--table", help="This table alone, such as trades.")]
 OneMonth = Annotated[str | None, typer.Option("--month", help="Archive this month alone, restored before or not.")]
 
 
@@ -48,9 +49,9 @@ def verify(data_dir: DataDirectory = None) -> None:
 
 
 @archive_app.command("restore")
-def restore(month: Month, data_dir: DataDirectory = None) -> None:
+def restore(month: Month, table: OneTable = None, data_dir: DataDirectory = None) -> None:
     """Bring a month back into the database, where it stays until `r3edge archive run --month` archives it again."""
-    rows = run_command(restore_archived(command_settings(data_dir), _parse_month(month)))
+    rows = run_command(restore_archived(command_settings(data_dir), _parse_month(month), table))
     print(f"{month}: {rows:,} rows are in the database again")
 
 
@@ -119,7 +120,7 @@ async def check_files(settings: Settings) -> "list[FileCheck]":
         return [check async for check in verify_files(pool, storage)]
 
 
-async def restore_archived(settings: Settings, month: datetime) -> int:
+async def restore_archived(settings: Settings, month: datetime, table: str | None = None) -> int:
     """Bring a month back; return how many rows. Raises `BadArgument` if it isn't archived, and `StartupError`."""
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # other commands start without it
     from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
@@ -128,7 +129,7 @@ async def restore_archived(settings: Settings, month: datetime) -> int:
 
     async with _opened(settings) as (pool, storage):
         try:
-            return await restore_month(pool, storage, month)
+            return await restore_month(pool, storage, month, table)
         except NotArchived as error:
             raise BadArgument(str(error)) from None
         except ArchiveBusy as error:

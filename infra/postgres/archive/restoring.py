@@ -28,8 +28,9 @@ _ACQUIRE_SECONDS = 10.0
 class NotArchived(Exception):
     """No rows of a month are archived."""
 
-    def __init__(self, month: datetime) -> None:
-        super().__init__(f"{month:%Y-%m} isn't archived; r3edge archive status lists what is")
+    def __init__(self, month: datetime, table: str | None) -> None:
+        of_table = "" if table is None else f" of {table}"
+        super().__init__(f"{month:%Y-%m}{of_table} isn't archived; r3edge archive status lists what is")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ async def restore_month(pool: Pool, storage: ArchiveStorage, month: datetime, ta
         connection = Connection(driver)
         restored, batches = 0, await archived_batches(connection, month, table)
         if not batches:
-            raise NotArchived(month)
+            raise NotArchived(month, table)
         for batch in reversed(batches):  # what is there already stays, so the latest batch comes first
             await ensure_months(connection, batch.table, month, month)
             for file in await Manifest(connection).files(batch.id):

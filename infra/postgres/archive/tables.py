@@ -132,7 +132,7 @@ TRADES: Final = ArchivedTable(
     order=("at", "length(venue_trade_id)", "venue_trade_id"),
     sums=("venue_trade_id", "price", "quantity", "side"),
     file_name=market_file,
-    rows_a_file=250_000,
+    rows_a_file=100_000,
 )
 
 DEPTH_SNAPSHOTS: Final = ArchivedTable(

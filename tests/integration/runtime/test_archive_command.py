@@ -56,6 +56,8 @@ async def test_months_are_archived_verified_and_restored_by_hand(
     assert run_lines(RunResult((), (), (Failure("candles", JANUARY, "why"),))) == ["failed   candles  2024-01: why"]
     with pytest.raises(BadArgument, match="2023-12 isn't archived"):
         await restore_archived(settings, datetime(2023, 12, 1, tzinfo=UTC))
+    with pytest.raises(BadArgument, match="2024-01 of trades isn't archived"):
+        await restore_archived(settings, JANUARY, "trades")
 
 
 async def test_the_status_counts_the_users_who_are_still_to_be_erased_from_the_archive(
