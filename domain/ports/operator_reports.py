@@ -33,7 +33,7 @@ class OperatorReportReads(Protocol):
         ...
 
     async def latency(self, start: datetime, end: datetime, one_of: int) -> OrderLatency:
-        """Return how long one of so many of these orders took, by chance."""
+        """Return how long one of so many of these orders took, by chance, but for those whose events are archived."""
         ...
 
     async def errors(self, start: datetime, end: datetime) -> ErrorCounts:

@@ -44,7 +44,9 @@ class FailedJobCount:
     )
 )
 class OrderLatency:
-    orders: int = strawberry.field(description="How many orders the figures are of.")
+    orders: int = strawberry.field(
+        description="How many orders the figures are of: none whose events are in the archive."
+    )
     median: float | None = strawberry.field(description="The time within which half of the orders were taken.")
     p90: float | None = strawberry.field(description="The time within which 90 of 100 orders were taken.")
     p99: float | None = strawberry.field(description="The time within which 99 of 100 orders were taken.")
