@@ -53,6 +53,8 @@ ACTIVITY_LINES: Mapping[str, str] = {
     "userPasswordReset": "password_reset_by_operator",
     "userTwoFactorReset": "two_factor_reset_by_operator",
     "userSignOut": "user_signed_out",
+    "engineNodeDrain": "node_drained",
+    "engineNodeResume": "node_resumed",
     "userTradingStop": "user_trading_stopped",
     "userDataExport": "data_export_requested",
     "passwordResetRequest": "password_reset_requested",
