@@ -1,11 +1,13 @@
 """What drills take for a stall, for lost and for repeated, and what their table and picture show of it."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.faults.drills.catalogue import DRILLS
 from tests.faults.drills.followed_log import FollowedLog
+from tests.faults.drills.load import Load
 from tests.faults.drills.picture import chart
 from tests.faults.drills.results import streak, summary
 from tests.faults.drills.stalls import Kind, Stalls
@@ -54,6 +56,12 @@ def test_who_has_had_too_few_successes_is_named() -> None:
     assert stalls.without(3) == ["login by bob"]
     assert stalls.without(2, since=2) == ["login by bob"]
     assert stalls.without(3, since=2) == ["order placed by ann", "login by bob"]
+
+
+async def test_a_load_counts_everybody_as_without_success_before_it_has_begun() -> None:
+    users = [SimpleNamespace(account=name, start_cursor="c0") for name in ("ann", "bob")]
+    load = Load(SimpleNamespace(clients=list), users)
+    assert len(load.stalls.without(1)) == 2 * len(Kind) - 1  # one of them signs in
 
 
 def event(number: int) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class Load:
         self._sign_in_clients = itertools.cycle([Client(url, answer_seconds=_SIGN_IN_SECONDS) for url in urls])
         self._violations: Violations = []
         self._stopping = asyncio.Event()
+        # All at once: a drill waits for the first successes before it breaks anything.
+        self.stalls.expect(Kind.LOGIN, traders[0].account)
+        for trader in traders:
+            for kind in (Kind.ORDER, Kind.FILL, Kind.FRAME, Kind.QUERY):
+                self.stalls.expect(kind, trader.account)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -98,7 +103,6 @@ class Load:
     # ---- requests
 
     async def _keep(self, work: Callable[[Trader], Coroutine[Any, Any, bool]], kind: Kind, trader: Trader) -> None:
-        self.stalls.expect(kind, trader.account)
         while not self._stopping.is_set():
             try:
                 is_done = await work(trader)
@@ -145,7 +149,6 @@ class Load:
             if (event["state"] or {}).get("status") == "FILLED":
                 self.stalls.note(Kind.FILL, trader.account)
 
-        self.stalls.expect(Kind.FILL, trader.account)
         await self._follow(trader, EVENTS, lambda: {"after": log.cursor}, take)
 
     async def _follow_depth(self, trader: Trader) -> None:
@@ -153,7 +156,6 @@ class Load:
             if event.get("state", "LIVE") == "LIVE":
                 self.stalls.note(Kind.FRAME, trader.account)
 
-        self.stalls.expect(Kind.FRAME, trader.account)
         await self._follow(trader, DEPTH, lambda: {"m": MARKET}, take)
 
     async def _follow(
