@@ -11,6 +11,7 @@ from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.daemon_thread import in_daemon_thread
 from infra.doctor.archive import check_archive, check_archived_files
+from infra.doctor.backups import check_backups
 from infra.doctor.bounded import bounded, run_checks
 from infra.doctor.data_directory import check_data_directory
 from infra.doctor.database import NoDatabase, check_database, reached_database
@@ -53,6 +54,7 @@ async def examine(limit_seconds: float, **options: Any) -> list[Finding]:  # noq
         "cache": partial(check_cache, settings, limit_seconds * _SHARE),
         "sandbox": partial(check_sandboxes, settings, limit_seconds * _SHARE),
         "traces": partial(check_traces, settings, limit_seconds * _SHARE),
+        "backups": partial(in_daemon_thread, partial(check_backups, settings, SystemClock())),
         "archive": partial(check_archive, settings, limit_seconds * _SHARE),
         "mail": partial(check_mail, settings, limit_seconds * _SHARE),
     }
