@@ -11,7 +11,7 @@ STORED = timedelta(minutes=1)
 
 def past_until(end: datetime, now: datetime) -> datetime | None:
     """Return by when a period that ends at `end` had been stored; None if that isn't over at `now`."""
-    return end + STORED if end + STORED <= now else None
+    return end + STORED if end <= now - STORED else None  # the end may be that of all time
 
 
 def read_by(database: Database, past: datetime | None) -> AbstractAsyncContextManager[UnitOfWork]:
