@@ -85,6 +85,11 @@ PROXIED_NETWORK = """\
 """
 """In the place of `<network>`: clients are told another address, that of a proxy."""
 
+SPLIT_NETWORK = PROXIED_NETWORK.replace(
+    "{port}</port>", "{port}</port>\n      <public-address>127.0.0.1:{link_port}</public-address>"
+).replace("      <public-address>127.0.0.1:{public_port}</public-address>\n", "")
+"""In the place of `<network>`: members are told the address of a link to each other, and clients their own."""
+
 
 class Member:
     """One member, a cluster of its own unless `peers` are named; `address` stays the same over restarts."""
@@ -104,6 +109,7 @@ class Member:
         Filled in are `{port}`, `{cluster_name}`, `{members}` (the ports of `peers`, among them its own), and `more`.
         """
         self._port = free_port() if port is None else port
+        self._client_port = more.get("client_port", self._port)
         members = ",".join(f"127.0.0.1:{peer}" for peer in peers or [self._port])
         filled = {"cluster_name": cluster_name, "port": self._port, "members": members, "size": len(peers) or 1} | more
         self._log = folder / "member.log"
@@ -120,7 +126,8 @@ class Member:
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._port}"
+        """Where clients connect to it."""
+        return f"127.0.0.1:{self._client_port}"
 
     @property
     def is_running(self) -> bool:

@@ -1,9 +1,11 @@
 """Two nodes on a cluster of three members with the shipped configuration, some of which die, freeze or restart."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +13,13 @@ from domain.ports.unit_of_work import Database
 from infra.hazelcast.options import HazelcastOptions, HazelcastRouting
 from tests.integration.cache_bus.test_hazelcast_deployed import deployed
 from tests.support.cluster_load import Load, LoadedNode, is_used_again
-from tests.support.hazelcast import Member, cluster_of, start_all
+from tests.support.hazelcast import SPLIT_NETWORK, Member, cluster_of, start_all
 from tests.support.link import Link, linked
+from tests.support.ports import free_port
 from tests.support.waiting import eventually, read_until
 
 HEARTBEAT_SECONDS = 4.0
+SPLIT = re.sub(r"  <network>.*</network>\n", lambda _: SPLIT_NETWORK, deployed(), flags=re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +46,9 @@ async def loaded(database: Database, members: list[Member], link: Link | None = 
             stack.push_async_callback(node.close)
         load = Load(nodes[0], nodes[1], database)
         await stack.enter_async_context(load.running())
-        await whole(load)
+        await whole(load, len(members))
         yield load
-        await whole(load)
+        await whole(load, len(members))
         assert load.wrong == []
 
 
@@ -115,3 +119,38 @@ async def test_nothing_is_wrong_while_one_of_two_nodes_is_cut_off(
         link.heal()
         await whole(load)
         assert load.losses > losses, "who listens isn't told to read the log"
+
+
+@pytest.fixture
+async def split_pair(tmp_path: Path) -> AsyncIterator[tuple[list[Member], list[Link]]]:
+    """Two members, and the lines between them; clients reach each member by another way."""
+    async with AsyncExitStack() as stack:
+        ports = [free_port(), free_port()]
+        links = [await stack.enter_async_context(linked(port)) for port in ports]
+        members = []
+        for number, (port, link) in enumerate(zip(ports, links, strict=True)):
+            (tmp_path / str(number)).mkdir()
+            more = {"client_port": free_port(), "link_port": link.port}
+            peers = [each.port for each in links]
+            members.append(Member(tmp_path / str(number), SPLIT, "r3edge", port=port, peers=peers, **more))
+            stack.callback(members[-1].kill)
+        await asyncio.to_thread(start_all, members)
+        yield members, links
+
+
+async def test_nothing_is_wrong_while_a_cluster_is_split_and_after_its_halves_have_merged(
+    split_pair: tuple[list[Member], list[Link]], database: Database
+) -> None:
+    members, links = split_pair
+    async with loaded(database, members) as load:
+        sessions = [await node.connection.session() for node in (load.here, load.there)]
+        for link in links:
+            link.cut()
+        await eventually(
+            lambda: all(session.closed.is_set() or session.known_members == 1 for session in sessions),
+            "each node knows of one half",
+        )
+        await some_work(load)
+        for link in links:
+            link.heal()
+        await whole(load, members=2)
