@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from domain.model.archive import Batch
     from domain.ports.archive import ArchiveStorage
     from infra.postgres.archive.archiver import RunResult
+    from infra.postgres.archive.giving_up import LostFile
     from infra.postgres.archive.restoring import FileCheck
     from infra.postgres.pool import Pool
 
@@ -27,6 +28,10 @@ archive_app = typer.Typer(
 
 Month = Annotated[str, typer.Argument(help="The month, such as 2025-03.", show_default=False)]
 OneTable = Annotated[str | None, typer.Option("--table", help="This table alone, such as trades.")]
+LostName = Annotated[
+    str, typer.Argument(metavar="FILE", help="The name of the file, as verify and errors have it.", show_default=False)
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 OneMonth = Annotated[str | None, typer.Option("--month", help="Archive this month alone, restored before or not.")]
 
 
@@ -55,11 +60,20 @@ def restore(month: Month, table: OneTable = None, data_dir: DataDirectory = None
     print(f"{month}: {rows:,} rows are in the database again")
 
 
+@archive_app.command("give-up")
+def give_up(file: LostName, yes: Yes = False, data_dir: DataDirectory = None) -> None:
+    """Give up a file that is absent or damaged for good: queries answer without its rows, which are lost."""
+    lost = run_command(give_up_lost(command_settings(data_dir), file, ask=not yes))
+    print(f"given up: {lost_line(lost)}")
+
+
 @archive_app.command("status")
 def status(data_dir: DataDirectory = None) -> None:
-    """Print which months are archived, and how far."""
-    batches, pending = run_command(read_status(command_settings(data_dir)))
-    print("\n".join(batch_line(batch) for batch in batches) or "nothing is archived")
+    """Print which months are archived, and how far, and which files were given up."""
+    settings = command_settings(data_dir)
+    batches, pending = run_command(read_status(settings))
+    lines = [*map(batch_line, batches), *(f"given up  {lost_line(each)}" for each in run_command(read_lost(settings)))]
+    print("\n".join(lines) or "nothing is archived")
     if pending:
         print(f"events of {pending:,} erased users are still in the archive: a run erases them, or a worker in an hour")
 
@@ -89,6 +103,13 @@ def batch_line(batch: "Batch") -> str:
         f"{batch.table:<16}  {batch.month:%Y-%m}  {batch.state.value:<10} {batch.rows:>14,} rows  "
         f"{batch.files:>6,} files  {batch.size_bytes / 1e6:>10,.1f} MB  {rows}"
     )
+
+
+def lost_line(lost: "LostFile") -> str:
+    """Return a line about a lost file: what it had, and why it is lost."""
+    when = "" if lost.given_up_at is None else f"{lost.given_up_at:%Y-%m-%d}  "
+    period = f"{lost.first:%Y-%m-%d %H:%M} to {lost.last:%Y-%m-%d %H:%M} UTC"
+    return f"{when}{lost.rows:,} rows ({lost.table}) of {lost.part}, {period}: {lost.reason}"
 
 
 async def run_archive(settings: Settings, month: datetime | None) -> "RunResult":
@@ -134,6 +155,35 @@ async def restore_archived(settings: Settings, month: datetime, table: str | Non
             raise BadArgument(str(error)) from None
         except ArchiveBusy as error:
             raise StartupError(str(error)) from None
+
+
+async def give_up_lost(settings: Settings, name: str, *, ask: bool) -> "LostFile":
+    """Give up a file, after a question; raises `BadArgument` if it isn't lost, and `StartupError`."""
+    from infra.cli.arguments import BadArgument  # noqa: PLC0415  # other commands start without it
+    from infra.postgres.archive.giving_up import NotLost, give_up_file  # noqa: PLC0415  # as above
+    from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
+    from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
+
+    def confirm(lost: "LostFile") -> None:
+        if ask:
+            typer.confirm(f"Give up {lost_line(lost)}\nThey are then lost for good?", abort=True)
+
+    async with _opened(settings) as (pool, storage):
+        try:
+            return await give_up_file(pool, storage, name, confirm)
+        except NotLost as error:
+            raise BadArgument(str(error)) from None
+        except ArchiveBusy as error:
+            raise StartupError(str(error)) from None
+
+
+async def read_lost(settings: Settings) -> "list[LostFile]":
+    """Return the files that were given up; raises `StartupError`."""
+    from infra.postgres.archive.giving_up import lost_files  # noqa: PLC0415  # other commands start without it
+    from infra.postgres.connection import Connection  # noqa: PLC0415  # as above
+
+    async with _opened(settings) as (pool, _), pool.acquire() as driver:
+        return await lost_files(Connection(driver))
 
 
 async def read_status(settings: Settings) -> "tuple[list[Batch], int]":

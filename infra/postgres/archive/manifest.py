@@ -31,7 +31,10 @@ WHERE id = $1 AND state = 'WRITING' RETURNING id"""
 _FILES = "SELECT market, name, rows, size_bytes, sha256, first, last, sums FROM archive_files"
 _LISTED = "FROM archive_batches WHERE ($1::text IS NULL OR source = $1) AND state = ANY($2)"
 _READABLE = f"{_FILES} WHERE batch_id IN (SELECT id {_LISTED}) ORDER BY batch_id, name"
-_VERSION = f"SELECT sum(hashtextextended(concat_ws(' ', id, verified_at), 0))::text {_LISTED}"
+# Files that were given up are no longer listed, though their batch is.
+_VERSION = f"""
+SELECT sum(hashtextextended(concat_ws(' ', id, verified_at), 0))::text
+    || ' ' || (SELECT count(*) FROM archive_lost_files)::text {_LISTED}"""
 _LAST_DROPPED = """
 SELECT name FROM archive_files WHERE batch_id = (
     SELECT id FROM archive_batches WHERE ($1::text IS NULL OR source = $1) AND state = 'DROPPED' AND rows > 0

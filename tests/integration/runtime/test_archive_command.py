@@ -1,5 +1,6 @@
 """`r3edge archive` at the command line, and what needs the archive to be set."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,17 @@ from pydantic import SecretStr, ValidationError
 
 from domain.model.archive import BatchState, boundary
 from infra.archive_storage.folder import FolderStorage
-from infra.cli.archive import check_files, check_lines, read_status, restore_archived, run_archive, run_lines
+from infra.cli.archive import (
+    check_files,
+    check_lines,
+    give_up_lost,
+    lost_line,
+    read_lost,
+    read_status,
+    restore_archived,
+    run_archive,
+    run_lines,
+)
 from infra.cli.arguments import BadArgument
 from infra.clock import SystemClock
 from infra.postgres.archive.archiver import Failure, RunResult
@@ -76,6 +87,26 @@ async def test_the_status_counts_the_users_who_are_still_to_be_erased_from_the_a
     (tmp_path / "away").rename(tmp_path / name)
     assert not (await run_archive(settings, None)).failed
     assert (await read_status(settings))[1] == 0
+
+
+async def test_a_lost_file_is_given_up_by_hand(
+    settings: Settings, database: PostgresDatabase, pool: Pool, tmp_path: Path
+) -> None:
+    await store_history(database)
+    await archiver(pool, FolderStorage(tmp_path)).run(APRIL)
+    checked = await check_files(settings)
+    name = checked[0].file.name
+    with pytest.raises(BadArgument, match="as it was written"):
+        await give_up_lost(settings, name, ask=False)
+    await asyncio.to_thread((tmp_path / name).unlink)
+    given_up = lost_line(await give_up_lost(settings, name, ask=False))
+    assert given_up.startswith(
+        f"{checked[0].file.rows:,} rows (candles) of {checked[0].file.part}, 2024-01-01 00:00 to"
+    )
+    (lost,) = await read_lost(settings)
+    assert [batch.files for batch in (await read_status(settings))[0]] == [1, 2, 2]
+    assert lost_line(lost).endswith(given_up)
+    assert len(await check_files(settings)) == 5
 
 
 async def test_what_has_not_ended_is_not_archived(settings: Settings) -> None:

@@ -1,0 +1,82 @@
+"""Gives up archived files that are lost for good, so that queries answer without what they had."""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from domain.model.archive import BatchState
+from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
+from infra.postgres.archive.lock import locked_archive
+from infra.postgres.connection import Connection
+from infra.postgres.pool import Pool
+
+log = logging.getLogger(__name__)
+
+_FIND: Final = """
+SELECT name, source, market, file.rows, sha256, first, last, state
+FROM archive_files AS file JOIN archive_batches AS batch ON batch.id = batch_id WHERE name = $1"""
+_MOVE: Final = """
+WITH gone AS (DELETE FROM archive_files WHERE name = $1 RETURNING name, batch_id, market, rows, sha256, first, last)
+INSERT INTO archive_lost_files (name, source, market, rows, sha256, first, last, reason)
+SELECT gone.name, source, gone.market, gone.rows, sha256, first, last, $2
+FROM gone JOIN archive_batches AS batch ON batch.id = batch_id"""
+_LOST: Final = (
+    "SELECT name, source, market, rows, first, last, reason, given_up_at FROM archive_lost_files ORDER BY name"
+)
+
+
+class NotLost(Exception):
+    """A file can't be given up: it isn't one, it is as it was written, or its rows are in the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostFile:
+    """A file whose rows are lost, from `first` to `last`; `given_up_at` is None until somebody has decided so."""
+
+    name: str
+    table: str
+    part: str
+    rows: int
+    first: datetime
+    last: datetime
+    reason: str
+    given_up_at: datetime | None = None
+
+
+async def give_up_file(pool: Pool, storage: ArchiveStorage, name: str, confirm: Callable[[LostFile], None]) -> LostFile:
+    """Take a file that is absent or damaged from the manifest, for good; `confirm` may raise to leave all as it is.
+
+    Raises `NotLost`, `ArchiveBusy`, and `Unavailable` if the archive isn't reached: then nothing is known to be lost.
+    """
+    async with locked_archive(pool) as driver:
+        connection = Connection(driver)
+        row = await connection.fetchrow(_FIND, name)
+        if row is None:
+            raise NotLost(f"{name} is no file of the archive; r3edge archive verify names those that are wrong")
+        if row["state"] not in {BatchState.DROPPED, BatchState.RESTORED}:
+            raise NotLost(f"the rows of {name} are in the database still; r3edge archive run writes them again")
+        reason = await _damage(storage, name, row["sha256"])
+        lost = LostFile(name, row["source"], row["market"], row["rows"], row["first"], row["last"], reason)
+        confirm(lost)
+        await connection.execute(_MOVE, name, reason)
+        log.error("an archived file was given up as lost: %s, %d rows of %s: %s", name, lost.rows, lost.part, reason)
+        return lost
+
+
+async def lost_files(connection: Connection) -> list[LostFile]:
+    """Return the files that were given up, by their names."""
+    return [LostFile(*row) for row in await connection.fetch(_LOST)]
+
+
+async def _damage(storage: ArchiveStorage, name: str, sha256: str) -> str:
+    """Return what is wrong with a file; raises `NotLost` if nothing is."""
+    try:
+        content = await storage.read(name)
+    except ArchiveUnreadable as error:
+        return error.message
+    if hashlib.sha256(content).hexdigest() == sha256:
+        raise NotLost(f"{name} is there, and as it was written")
+    return f"{name} isn't what was written"
