@@ -1,35 +1,29 @@
 """The settings: defaults that need nothing, then a TOML file, the environment (`R3EDGE_*`) and the command line."""
 
-import difflib
 import os
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE
 from infra.archive_settings import ArchiveSettings
-from infra.hazelcast.options import HazelcastCredentials, HazelcastOptions, HazelcastRouting, HazelcastTls
-from infra.mail_server import SmtpServer, SmtpTls, mail_address
+from infra.hazelcast.settings import HazelcastSettings
+from infra.mail_settings import MailSettings
 from infra.oidc.settings import OidcProvider
-from infra.secret_files import SUFFIX, BadSecretFile, SecretFilesSource
+from infra.secret_files import SecretFilesSource
 from infra.setting_types import (
     HIGHEST_PORT,
     CommaList,
     DatabaseUrl,
-    ExistingFile,
     HostNames,
-    MailSender,
-    Members,
     Networks,
     OidcProviders,
     Origins,
@@ -43,8 +37,6 @@ from infra.setting_types import (
 )
 
 SANDBOX = "sandbox"
-_PROVIDED_SECRETS = Path("/run/secrets")
-"""Where containers get files of secrets: their mode is the engine's, and nobody else is in there."""
 
 
 class Role(StrEnum):
@@ -70,15 +62,7 @@ class RegistrationMode(StrEnum):
     CLOSED = "closed"
 
 
-class BadSettings(Exception):
-    """One line for each invalid setting: its name, the error, and what it may be."""
-
-    def __init__(self, errors: list[str]) -> None:
-        self.errors = errors
-        super().__init__("\n".join(errors))
-
-
-class Settings(ArchiveSettings):
+class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
     """All settings; in the environment each is `R3EDGE_` and its name in capitals."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
@@ -108,30 +92,6 @@ class Settings(ArchiveSettings):
         pattern=r"^[/~.]",
         description="a folder on another disk, such as /mnt/r3edge-backups, for r3edge backup and the log of the "
         "embedded PostgreSQL; without it there are no backups",
-    )
-    hazelcast_members: Members = Field((), description="host:port,…; without it cache and bus live in this process")
-    hazelcast_cluster: str = Field("r3edge", description="the name of the Hazelcast cluster")
-    hazelcast_routing: HazelcastRouting = Field(
-        HazelcastRouting.ALL,
-        description="all (each member is connected to, at the address that it tells) or single (one of those named)",
-    )
-    hazelcast_tls: bool = Field(default=False, description="whether the members speak TLS: true or false")
-    hazelcast_ca: ExistingFile | None = Field(
-        None, description="a file (PEM) of the authorities of the members' certificates; without it the system's"
-    )
-    hazelcast_certificate: ExistingFile | None = Field(
-        None, description="a file (PEM) with the certificate that this node shows the members"
-    )
-    hazelcast_key: ExistingFile | None = Field(
-        None, description="a file (PEM) with that certificate's key, unless both are in one"
-    )
-    hazelcast_verify_names: bool = Field(
-        default=True, description="whether the members' certificates must name their addresses: true or false"
-    )
-    hazelcast_user: str | None = Field(None, description="the user as whom nodes sign in at enterprise members")
-    hazelcast_password: SecretStr | None = Field(None, description="that user's password")
-    hazelcast_token: SecretStr | None = Field(
-        None, description="a token with which nodes sign in at enterprise members, in the place of a user"
     )
     venues: VenueIds = Field((), description="ids of ccxt venues beside the sandbox, such as binance,kraken")
     sandbox_url: str | None = Field(
@@ -234,24 +194,6 @@ class Settings(ArchiveSettings):
         ge=0,
         description="answers of queries of at least so many bytes are compressed for clients that take it; 0 none",
     )
-    smtp_host: str | None = Field(
-        None, description="the mail server; without it no mail is sent, and what needs mail is refused"
-    )
-    smtp_port: int = Field(587, ge=1, le=HIGHEST_PORT, description="the mail server's port, 1 to 65535")
-    smtp_tls: SmtpTls = Field(
-        SmtpTls.STARTTLS, description="starttls, tls (from the connection's beginning, mostly port 465) or none"
-    )
-    smtp_user: str | None = Field(None, description="the user at the mail server; without it nobody signs in there")
-    smtp_password: SecretStr | None = Field(None, description="that user's password")
-    mail_sender: MailSender | None = Field(
-        None, description="whom mails are from, such as r3edge <noreply@example.com>; with a mail server it must be set"
-    )
-    app_url: str | None = Field(
-        None,
-        pattern=r"^https?://[^\s#]+$",
-        description="the web page that links in mails open, such as https://app.example.com/account; without it mails "
-        "have codes alone",
-    )
     webhook_networks: Networks = Field(
         (),
         description="networks of one's own that users' notification webhooks may call, by http:// too, such as "
@@ -288,34 +230,6 @@ class Settings(ArchiveSettings):
         return None if self.mirror is None else f"{SANDBOX}-{self.mirror}"
 
     @property
-    def smtp_server(self) -> SmtpServer | None:
-        """The mail server; None if no mail is sent."""
-        if self.smtp_host is None:
-            return None
-        assert self.mail_sender is not None, "settings with a mail server have a sender"
-        password = None if self.smtp_password is None else self.smtp_password.get_secret_value()
-        sender = mail_address(self.mail_sender)
-        return SmtpServer(self.smtp_host, self.smtp_port, self.smtp_tls, self.smtp_user, password, sender)
-
-    @property
-    def hazelcast_options(self) -> HazelcastOptions | None:
-        """The Hazelcast cluster; None if cache and bus live in this process."""
-        if not self.hazelcast_members:
-            return None
-        tls = HazelcastTls(
-            self.hazelcast_ca, self.hazelcast_certificate, self.hazelcast_key, self.hazelcast_verify_names
-        )
-        secrets = (self.hazelcast_password, self.hazelcast_token)
-        password, token = (None if secret is None else secret.get_secret_value() for secret in secrets)
-        return HazelcastOptions(
-            self.hazelcast_members,
-            self.hazelcast_cluster,
-            routing=self.hazelcast_routing,
-            tls=tls if self.hazelcast_tls else None,
-            credentials=HazelcastCredentials(self.hazelcast_user, password, token),
-        )
-
-    @property
     def earlier_keys(self) -> tuple[bytes, ...]:
         """The previous secret keys as bytes."""
         return tuple(decode_secret_key(key.get_secret_value()) for key in self.previous_secret_keys)
@@ -340,7 +254,6 @@ class Settings(ArchiveSettings):
             raise ValueError(
                 "R3EDGE_REPLICA_DATABASE_URL needs R3EDGE_DATABASE_URL: the embedded database has no replica"
             )
-        self._check_hazelcast()
         if self.mirror is None and (self.mirror_markets or self.mirror_url or self.mirror_sandbox_url):
             raise ValueError("R3EDGE_MIRROR must name the venue that R3EDGE_MIRROR_MARKETS and its like are about")
         if (self.mirror_sandbox_url is None) != (self.mirror_sandbox_token is None):
@@ -348,37 +261,11 @@ class Settings(ArchiveSettings):
                 "R3EDGE_MIRROR_SANDBOX_URL and R3EDGE_MIRROR_SANDBOX_TOKEN belong together; the token stands in the "
                 "file admin-token of the mirror's folder"
             )
-        self._check_mail()
         if self.oidc_providers and self.public_url is None:
             raise ValueError("R3EDGE_OIDC_PROVIDERS needs R3EDGE_PUBLIC_URL, to which providers send browsers back")
         if self.default_market.partition(":")[0] not in {SANDBOX, *self.venues, self.mirror_venue}:
             raise ValueError("R3EDGE_DEFAULT_MARKET must be on the sandbox, the mirror, or one of R3EDGE_VENUES")
         return self
-
-    def _check_hazelcast(self) -> None:
-        if (self.hazelcast_ca or self.hazelcast_certificate) and not self.hazelcast_tls:
-            raise ValueError("R3EDGE_HAZELCAST_CA and R3EDGE_HAZELCAST_CERTIFICATE need R3EDGE_HAZELCAST_TLS=true")
-        if self.hazelcast_key and not self.hazelcast_certificate:
-            raise ValueError("R3EDGE_HAZELCAST_KEY needs R3EDGE_HAZELCAST_CERTIFICATE, whose key it is")
-        if (self.hazelcast_user is None) != (self.hazelcast_password is None):
-            raise ValueError("R3EDGE_HAZELCAST_USER and R3EDGE_HAZELCAST_PASSWORD belong together")
-        if (self.hazelcast_password or self.hazelcast_token) and not self.hazelcast_tls:
-            raise ValueError(
-                "R3EDGE_HAZELCAST_PASSWORD and R3EDGE_HAZELCAST_TOKEN aren't sent over a connection that anybody can "
-                "read: set R3EDGE_HAZELCAST_TLS=true"
-            )
-
-    def _check_mail(self) -> None:
-        if self.smtp_host is not None and self.mail_sender is None:
-            raise ValueError("R3EDGE_SMTP_HOST needs R3EDGE_MAIL_SENDER, such as r3edge <noreply@example.com>")
-        if self.smtp_host is None and (self.smtp_user or self.smtp_password):
-            raise ValueError("R3EDGE_SMTP_USER and R3EDGE_SMTP_PASSWORD need R3EDGE_SMTP_HOST")
-        if (self.smtp_user is None) != (self.smtp_password is None):
-            raise ValueError("R3EDGE_SMTP_USER and R3EDGE_SMTP_PASSWORD belong together")
-        if self.smtp_password is not None and self.smtp_tls is SmtpTls.NONE:
-            raise ValueError(
-                "R3EDGE_SMTP_PASSWORD isn't sent over a connection that anybody can read: set R3EDGE_SMTP_TLS"
-            )
 
     @classmethod
     def settings_customise_sources(
@@ -397,72 +284,7 @@ class Settings(ArchiveSettings):
         return (init_settings, env_settings, files, *toml)
 
 
-def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401  # the command line's options, checked by pydantic
-    """Return the settings, those of `overrides` that are not None above all; raises `BadSettings`."""
-    _check_environment()
-    return settings_in_spite_of_unknown(**overrides)
-
-
-def settings_in_spite_of_unknown(**overrides: Any) -> Settings:  # noqa: ANN401  # as above
-    """Return the settings as `load_settings` does, whatever else stands in the environment; raises `BadSettings`."""
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        raise BadSettings([_describe(details) for details in error.errors()]) from None
-    except BadSecretFile as error:
-        raise BadSettings(str(error).splitlines()) from None
-    except (SettingsError, OSError, ValueError) as error:
-        raise BadSettings([f"R3EDGE_CONFIG: {error}"]) from None
-
-
 def is_secret(name: str) -> bool:
     """Return whether a setting by that name holds what nobody else may know."""
     field = Settings.model_fields.get(name.lower())
     return field is not None and any(kind in str(field.annotation) for kind in ("SecretStr", OidcProvider.__name__))
-
-
-def secret_files() -> list[Path]:
-    """Return the files of secrets that the environment names, without those that a container's engine provides."""
-    named = (os.environ.get(variable) for variable in _file_variables())
-    paths = [Path(name) for name in named if name]
-    return [path for path in paths if not path.is_relative_to(_PROVIDED_SECRETS)]
-
-
-def _file_variables() -> set[str]:
-    return {f"R3EDGE_{name.upper()}{SUFFIX}" for name in filter(is_secret, Settings.model_fields)}
-
-
-def unknown_variables() -> list[str]:
-    """Return a sentence for each variable of the environment that looks like a setting, and is none."""
-    known = sorted(
-        {f"R3EDGE_{name.upper()}" for name in Settings.model_fields} | {"R3EDGE_CONFIG", "R3EDGE_REQUIRE_ALL"}
-    )
-    files = _file_variables()
-    return [
-        f"{name} is not a setting; {_nearest(name, known)}"
-        for name in sorted(os.environ)
-        if name.startswith("R3EDGE_") and name not in known and name not in files
-    ]
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    own = {setting.removeprefix("R3EDGE_"): setting for setting in known}
-    near = difflib.get_close_matches(name.removeprefix("R3EDGE_"), own, 1, cutoff=0.75)
-    return f"did you mean {own[near[0]]}?" if near else f"there are {', '.join(known)}"
-
-
-def _check_environment() -> None:
-    if unknown := unknown_variables():
-        raise BadSettings(unknown)
-    file = os.environ.get("R3EDGE_CONFIG")
-    if file and not Path(file).is_file():
-        raise BadSettings([f"R3EDGE_CONFIG: there is no file {file}"])
-
-
-def _describe(details: Any) -> str:  # noqa: ANN401  # pydantic's ErrorDetails
-    name = str(details["loc"][0]) if details["loc"] else ""
-    message = str(details["msg"]).removeprefix("Value error, ")
-    if name not in Settings.model_fields:
-        return message if not name else f"{name} is not a setting; {_nearest(name, sorted(Settings.model_fields))}"
-    return f"R3EDGE_{name.upper()}: {message}. It may be: {Settings.model_fields[name].description}"

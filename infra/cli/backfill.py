@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.options import DataDirectory, run_command
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 
 def backfill(

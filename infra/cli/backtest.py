@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.backtest_options import BacktestOptions, with_backtest_options
 from infra.cli.options import run_command
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 
 @with_backtest_options

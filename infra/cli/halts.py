@@ -7,7 +7,8 @@ from uuid import UUID
 import typer
 
 from infra.cli.options import DataDirectory, command_settings, log_warnings_alone, run_command
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 
 if TYPE_CHECKING:
     from domain.ports.unit_of_work import UnitOfWork

@@ -7,7 +7,7 @@ import typer
 
 from infra.cli.exit_codes import FAILED
 from infra.cli.options import DataDirectory, run_command
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 import_app = typer.Typer(help="Data out of files.", no_args_is_help=True, rich_markup_mode=None)
 

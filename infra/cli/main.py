@@ -28,7 +28,7 @@ from infra.cli.sandbox import sandbox
 from infra.cli.serve import serve
 from infra.cli.strategies import strategy_app
 from infra.cli.users import user_app
-from infra.settings import BadSettings
+from infra.settings_loading import BadSettings
 
 
 class _Commands(TyperGroup):

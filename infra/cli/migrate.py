@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from infra.cli.options import DataDirectory, run_command
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 
 Wait = Annotated[float, typer.Option(min=0, help="Seconds that a database of your own may take until it answers (0).")]
 

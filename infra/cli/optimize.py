@@ -6,7 +6,7 @@ import typer
 
 from infra.cli.backtest_options import BacktestOptions, with_backtest_options
 from infra.cli.options import run_command
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 _OBJECTIVES = "net_profit, sharpe, sortino, calmar or profit_factor."
 

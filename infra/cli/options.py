@@ -10,7 +10,8 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import typer
 
 from infra.cli.exit_codes import FAILED, INTERRUPTED, USAGE_ERROR
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 
 DataDirectory = Annotated[Path | None, typer.Option(help="Where the embedded parts keep their data (r3edge-data).")]
 Replay = Annotated[list[Path] | None, typer.Option(help="A recorded Binance stream that sets the sandbox's prices.")]

@@ -11,7 +11,7 @@ from infra.cli.arguments import BadArgument
 from infra.cli.options import DataDirectory, log_warnings_alone, run_command
 from infra.cli.report_schedules import schedule_app
 from infra.cli.strategies import UserEmail
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 if TYPE_CHECKING:
     from infra.cli.report_files import WrittenReport

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.options import DataDirectory, Mirror, Replay, Seed
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on (127.0.0.1).")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on (8000); 0 takes any free one.")]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from infra.cli.options import DataDirectory, log_warnings_alone, run_command
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from infra.strategy_files.formats import DocumentFormat
 
 strategy_app = typer.Typer(help="Strategies out of files and into files.", no_args_is_help=True, rich_markup_mode=None)

@@ -11,7 +11,8 @@ from infra.doctor.findings import Finding, error, ok, skipped, warning
 from infra.runtime.data_dir import KEY_FILE
 from infra.sandbox.state.state_folder import TOKEN_FILE
 from infra.setting_types import decode_secret_key
-from infra.settings import Settings, is_secret, secret_files
+from infra.settings import Settings, is_secret
+from infra.settings_loading import secret_files
 
 LEAST_FREE_BYTES = 1 << 30
 FEW_FREE_BYTES = 5 << 30

@@ -27,7 +27,8 @@ from infra.runtime.data_dir import holder, known_secret_key
 from infra.runtime.sandbox_process import SandboxAddress
 from infra.runtime.venues import SANDBOX, venues
 from infra.security import AesVault
-from infra.settings import BadSettings, Settings, load_settings, settings_in_spite_of_unknown
+from infra.settings import Settings
+from infra.settings_loading import BadSettings, load_settings, settings_in_spite_of_unknown
 from infra.venues.registry import Venues
 
 _SHARE = 0.4

@@ -9,7 +9,7 @@ from infra.clock import SystemClock
 from infra.doctor.database import check_database, reached_database
 from infra.doctor.findings import Status
 from infra.postgres.hosts import PrimaryConnector
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from tests.support.patroni import PatroniCluster
 from tests.support.waiting import PATIENCE_SECONDS, read_until
 

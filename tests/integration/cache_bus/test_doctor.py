@@ -1,6 +1,6 @@
 from infra.doctor.findings import Status
 from infra.doctor.services import check_cache
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from tests.support.hazelcast import Member
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="

@@ -17,7 +17,8 @@ from infra.hazelcast.bus import HazelcastBus
 from infra.hazelcast.cache import HazelcastCache
 from infra.hazelcast.client import HazelcastConnection
 from infra.hazelcast.options import HazelcastOptions
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from tests.integration.cache_bus.conftest import UNHURRIED_SECONDS, RealClock
 from tests.support.certificates import self_signed, server_context
 from tests.support.hazelcast import PROXIED_NETWORK, SEAL, TEMPLATE, Member, start_all

@@ -17,7 +17,7 @@ from infra.cli.main import app
 from infra.cli.progress import show_progress
 from infra.postgres.bulk_candles import OnConflict
 from infra.postgres.pool import Pool
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from tests.support.candle_files import csv, row
 
 BACKFILL = ("backfill", "sandbox", "BTC/USDT", "--from", "2026-01-01", "--timeframe")

@@ -13,7 +13,8 @@ from infra.doctor.doctor import examine
 from infra.doctor.findings import Finding, Status
 from infra.postgres.migrate import head
 from infra.runtime.data_dir import DataDir, holder
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from tests.support.clocks import ManualClock
 from tests.support.postgres import copy_migrated_cluster, execute
 from tests.support.silent_server import silent_server

@@ -2,7 +2,8 @@ from typing import Any
 
 from infra.doctor.findings import Finding, Status
 from infra.doctor.services import check_cache, check_mail, check_sandboxes, check_traces
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from tests.support.mail_server import open_mail_server
 from tests.support.sandbox import SandboxProcess
 from tests.support.silent_server import silent_server

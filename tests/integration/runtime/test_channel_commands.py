@@ -16,7 +16,8 @@ from domain.notifications.channels import ChannelChanges
 from infra.cli.arguments import BadArgument
 from infra.cli.channel_actions import ChannelCommands
 from infra.postgres.database import PostgresDatabase
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from tests.support.mail_server import open_mail_server
 from tests.support.notifying import Notifying, open_notifying
 from tests.support.receiver import LOOPBACK

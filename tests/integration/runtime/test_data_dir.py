@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.runtime.data_dir import KEY_FILE, DataDir, DataDirInUse, DataDirUnusable
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 HOLD = """
 import sys, threading

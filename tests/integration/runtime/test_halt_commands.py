@@ -18,7 +18,7 @@ from infra.postgres.bulk_candles import acquired_connection
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from resolvers.ids import encode_id
 from tests.support.trading import World, stored_world
 

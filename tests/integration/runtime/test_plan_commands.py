@@ -12,7 +12,8 @@ from infra.cli.plans import archive_plan, change_plan, plan_lines, read_plans, r
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from tests.support.clocks import ManualClock
 from tests.support.users import stored_user
 

@@ -13,14 +13,14 @@ from structlog.testing import capture_logs
 from infra.runtime import sandbox_process as sandbox_child
 from infra.runtime.sandbox_process import SandboxChild, SandboxDidNotStart, sandbox_program
 from infra.sandbox.state.state_folder import TOKEN_FILE, StateFolder
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
 from infra.runtime.sandbox_process import SandboxChild, sandbox_program
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 async def main():
     child = SandboxChild(Path(sys.argv[1]), sandbox_program(load_settings(seed=1)))

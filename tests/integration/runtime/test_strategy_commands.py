@@ -14,7 +14,8 @@ from infra.cli.main import app
 from infra.cli.strategy_store import ImportRequest, exported_strategy, exported_template, store_strategy
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.postgres.database import PostgresDatabase
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from infra.strategy_files.strategy_file import StrategyFile
 from resolvers.ids import encode_id
 from tests.support.users import stored_user

@@ -19,7 +19,8 @@ from infra.cli.transfer_actions import TransferCommands
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
-from infra.settings import Settings, load_settings
+from infra.settings import Settings
+from infra.settings_loading import load_settings
 from resolvers.ids import encode_id
 from tests.support.trading import NOW, World, new_id, stored_world
 

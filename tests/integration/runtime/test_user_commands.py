@@ -17,7 +17,7 @@ from infra.cli.users import InvitedRole, invite_user
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool, create_pool
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from tests.support.clocks import ManualClock
 from tests.support.users import stored_user
 

@@ -5,7 +5,7 @@ import pytest
 from infra.doctor import data_directory
 from infra.doctor.data_directory import check_data_directory
 from infra.doctor.findings import Finding, Status
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 
 
 def found(folder: Path, check: str) -> Finding:

@@ -7,7 +7,8 @@ from pydantic import SecretStr
 
 from infra.doctor.findings import error, ok
 from infra.doctor.redaction import HIDDEN, without_secrets
-from infra.settings import Settings, is_secret, load_settings
+from infra.settings import Settings, is_secret
+from infra.settings_loading import load_settings
 
 SECRETS = sorted(name for name in Settings.model_fields if is_secret(name))
 

@@ -9,7 +9,7 @@ import pytest
 from infra.doctor.findings import Finding, Status
 from infra.doctor.web import check_descriptors, check_encryption, check_listening, readiness
 from infra.runtime.data_dir import DataDir
-from infra.settings import load_settings
+from infra.settings_loading import load_settings
 from tests.support.ports import free_port
 
 

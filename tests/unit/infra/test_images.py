@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from infra.settings import is_secret, load_settings
+from infra.settings import is_secret
+from infra.settings_loading import load_settings
 
 ROOT = Path(__file__).parents[3]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())

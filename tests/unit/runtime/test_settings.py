@@ -8,7 +8,8 @@ from pydantic import SecretStr
 from infra.hazelcast.options import HazelcastRouting
 from infra.mail_server import SmtpTls
 from infra.oidc.settings import OidcProvider
-from infra.settings import BadSettings, LogFormat, RegistrationMode, Role, Settings, is_secret, load_settings
+from infra.settings import LogFormat, RegistrationMode, Role, Settings, is_secret
+from infra.settings_loading import BadSettings, load_settings
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 SECRET = "hunter2-is-no-key"
@@ -102,6 +103,8 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "retention_months_by_table": ("candles:24", ("candles:24",)),
         "archive_cache_mb": ("10", 10),
         "archive_s3_path_style": ("false", False),
+        "replica_database_url": ("postgresql://u:p@db2/r3edge", None),
+        "replica_max_lag_seconds": ("30", 30.0),
         "backups": ("/mnt/backups", "/mnt/backups"),
         "retention_months": ("24", 24),
         "smtp_host": ("mail.example.com", "mail.example.com"),
