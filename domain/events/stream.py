@@ -10,7 +10,14 @@ from domain.core.errors import FaultCode, RequestFault, Unavailable
 from domain.core.wakeup import Wakeup
 from domain.events.follower_counts import FollowerCounts
 from domain.events.log_watch import LogWatch
-from domain.model.events import EventCursor, UserEvent, decode_event_cursor, encode_event_cursor, events_topic
+from domain.model.events import (
+    EventCursor,
+    UserEvent,
+    decode_event_cursor,
+    encode_event_cursor,
+    events_topic,
+    is_next_sequence,
+)
 from domain.ports.bus import BusSubscription, MessageBus
 from domain.ports.unit_of_work import Database
 
@@ -165,7 +172,7 @@ class EventSubscription:
             return
         if was_up_to_date:
             self._counts.observe(events, self._clock.now())
-        if not self._orders_only and events[0].sequence != self._sequence + 1:
+        if not self._orders_only and not is_next_sequence(events[0].sequence, self._sequence):
             raise _cursor_too_old(EventCursor(self._user_id, events[-1].sequence, events[-1].at))
         self._sequence, self._at = events[-1].sequence, events[-1].at
         self._pending.extend(events)

@@ -1,12 +1,13 @@
 """The user's event log: one append-only sequence per user of everything that happened to what is theirs.
 
-Sequence numbers are contiguous per user and assigned in the transaction of what happened. The bus only notifies that
-the log has grown.
+Sequence numbers are contiguous per user and assigned in the transaction of what happened; only where a database was
+restored to an earlier moment do they go on a round number later. The bus only notifies that the log has grown.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from domain.core.clock import from_milliseconds, to_milliseconds
@@ -19,6 +20,12 @@ from domain.model.reports import Report
 from domain.model.trading import Account, Position, Signal, TradingSession
 from domain.model.trading_state import Halt
 from domain.model.users import Activity
+
+SEQUENCES_SKIPPED: Final = 1_000_000_000
+"""By how much a log goes on later in a restored database: more events than a user can have had since the moment.
+
+A cursor from the forgotten time lies in between, and is refused.
+"""
 
 
 class UserEventKind(StrEnum):
@@ -74,6 +81,11 @@ class UserEvent:
     kind: UserEventKind
     subject: Subject | None
     message: str | None
+
+
+def is_next_sequence(sequence: int, previous: int) -> bool:
+    """Return whether no event is missing between the two: one follows the other, or the database was restored there."""
+    return sequence > previous and (sequence - previous - 1) % SEQUENCES_SKIPPED == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
-from domain.model.events import UserEvent
+from domain.model.events import UserEvent, is_next_sequence
 from domain.ports.archive import ArchiveUnreadable
 from domain.ports.unit_of_work import Reads
 from infra.postgres.archive.events.archived_events import ArchivedEvents, user_event
@@ -85,4 +85,4 @@ async def _merged(
 def _is_contiguous(after: int, events: Sequence[UserEvent]) -> bool:
     """Return whether these are events with nothing between `after` and them, and nothing between them."""
     numbers = [after, *(event.sequence for event in events)]
-    return bool(events) and all(number + 1 == following for number, following in pairwise(numbers))
+    return bool(events) and all(is_next_sequence(following, number) for number, following in pairwise(numbers))

@@ -77,7 +77,7 @@ def events_of(user_id: UUID, number: int) -> list[NewEvent]:
 async def store_logs(database: PostgresDatabase, pool: Pool, users: int = 3) -> Logs:
     """Store users and their events."""
     async with pool.acquire() as driver:
-        await ensure_months(Connection(driver), "user_events", JANUARY, MARCH)
+        await ensure_months(Connection(driver), "user_events", JANUARY, APRIL)
     ids, orders = [], {}
     for number in range(users):
         user = await stored_user(database)

@@ -4,12 +4,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.model.events import SEQUENCES_SKIPPED
 from domain.model.markets import MarketSymbol
 from domain.ports.restores import RestoreMark
 from infra.postgres.repositories.base import Repository
 
-SEQUENCES_SKIPPED: Final = 1_000_000_000
-"""More events than a user can have had after the moment; a cursor from then lies in the gap, and is refused."""
 EPOCHS_SKIPPED: Final = 1_000_000
 """More holders than a lease can have had after the moment."""
 

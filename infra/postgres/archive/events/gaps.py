@@ -1,35 +1,48 @@
-"""Looks for events that are missing before a month is archived: each user's numbers must follow one another."""
+"""Looks for events that are missing before a month is archived: each user's numbers must follow one another.
 
-from collections.abc import Iterable
+What is looked at is bounded by the events that are there, never by the numbers between them: a database that was
+restored goes on a billion numbers later, which `domain.model.events.is_next_sequence` knows.
+"""
+
 from typing import Final
 from uuid import UUID
 
+from domain.model.events import SEQUENCES_SKIPPED, is_next_sequence
 from infra.postgres.archive.events.archived_events import ArchivedEvents
 from infra.postgres.archive.events.parts import EventParts
 from infra.postgres.connection import Connection
 
-_MOST: Final = 10_000
+_PAGE: Final = 10_000
 # Of erased users, the events of orders alone are left. What a month of the clocks' other side has is looked up later.
 _GAPS: Final = """
 SELECT numbered.user_id, previous, sequence FROM (
     SELECT user_id, sequence, lag(sequence) OVER (PARTITION BY user_id ORDER BY sequence) AS previous FROM {}
 ) AS numbered JOIN users ON users.id = numbered.user_id AND erased_at IS NULL
-WHERE sequence > 1 AND previous IS DISTINCT FROM sequence - 1 AND NOT (previous IS NULL AND EXISTS (
+WHERE sequence > 1 AND (previous IS NULL OR (sequence - previous - 1) % $1 <> 0)
+AND NOT (previous IS NULL AND EXISTS (
     SELECT FROM user_events AS other WHERE other.user_id = numbered.user_id AND other.sequence = numbered.sequence - 1))
 ORDER BY numbered.user_id, sequence"""
-_STORED: Final = "SELECT sequence FROM user_events WHERE user_id = $1 AND sequence > $2 AND sequence < $3 LIMIT $4"
-_HAS_OLDER: Final = """
-SELECT EXISTS (SELECT FROM user_events WHERE user_id = $1 AND sequence < $2)
-OR EXISTS (SELECT FROM archived_event_parts WHERE user_id = $1 AND first_sequence < $2)"""
+# An event that is known to be before another, as near to it as is known without reading files; else NULL.
+_BEFORE: Final = """
+SELECT greatest(
+    (SELECT max(sequence) FROM user_events WHERE user_id = $1 AND sequence < $2),
+    (SELECT max(CASE WHEN last_sequence < $2 THEN last_sequence ELSE first_sequence END)
+     FROM archived_event_parts WHERE user_id = $1 AND first_sequence < $2))"""
+_STORED_GAPS: Final = """
+SELECT previous, sequence FROM (
+    SELECT sequence, lag(sequence) OVER (ORDER BY sequence) AS previous FROM (
+        SELECT sequence FROM user_events WHERE user_id = $1 AND sequence > $2 AND sequence < $3
+        UNION ALL VALUES ($2::bigint), ($3::bigint)
+    ) AS known
+) AS numbered WHERE (sequence - previous - 1) % $4 <> 0 ORDER BY sequence"""
 
 
 class EventsMissing(Exception):
-    """Events of a user are neither in the database nor in the archive."""
+    """Events of a user, from `first` to `last`, are neither in the database nor in the archive."""
 
-    def __init__(self, user_id: UUID, sequences: list[int]) -> None:
+    def __init__(self, user_id: UUID, first: int, last: int) -> None:
         super().__init__(
-            f"the events {sequences[0]} to {sequences[-1]} of the user {user_id} are missing; nothing of this month is "
-            "archived"
+            f"the events {first} to {last} of the user {user_id} are missing; nothing of this month is archived"
         )
 
 
@@ -39,19 +52,24 @@ async def require_no_gaps(connection: Connection, archive: ArchivedEvents, parti
     At the turn of a month they are in two partitions in turns if clocks differ, so that those of others are looked at.
     A log may begin later than with its first event: older months may have been deleted by hand.
     """
-    for user_id, previous, sequence in await connection.fetch(_GAPS.format(partition)):
-        if previous is None and not await connection.fetchval(_HAS_OLDER, user_id, sequence):
+    for user_id, previous, sequence in await connection.fetch(_GAPS.format(partition), SEQUENCES_SKIPPED):
+        before = await connection.fetchval(_BEFORE, user_id, sequence) if previous is None else previous
+        if before is None:
             continue
-        after = sequence - 2 if previous is None else previous
-        expected = range(after + 1, sequence)
-        stored = [row["sequence"] for row in await connection.fetch(_STORED, user_id, after, sequence, _MOST)]
-        if missing := _without(expected, stored):
-            parts = await EventParts(connection).of_user(user_id, after, None)
-            archived = await archive.page(user_id, parts, after, min(len(expected), _MOST))
-            if missing := _without(missing, (row.sequence for row in archived)):
-                raise EventsMissing(user_id, missing)
+        for gap in await connection.fetch(_STORED_GAPS, user_id, before, sequence, SEQUENCES_SKIPPED):
+            await _require_archived(connection, archive, user_id, gap["previous"], gap["sequence"])
 
 
-def _without(expected: Iterable[int], found: Iterable[int]) -> list[int]:
-    known = set(found)
-    return [sequence for sequence in expected if sequence not in known]
+async def _require_archived(
+    connection: Connection, archive: ArchivedEvents, user_id: UUID, known: int, end: int
+) -> None:
+    """Raise `EventsMissing` unless the archive has all events between two of which nothing between is stored."""
+    while known < end:
+        limit = min(end - known, _PAGE)
+        parts = await EventParts(connection).of_user(user_id, known, None)
+        page = [row.sequence for row in await archive.page(user_id, parts, known, limit)]
+        found = [sequence for sequence in page if sequence < end]
+        for sequence in found if len(found) == limit else [*found, end]:
+            if not is_next_sequence(sequence, known):
+                raise EventsMissing(user_id, known + 1, sequence - 1)
+            known = sequence
