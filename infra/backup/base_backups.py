@@ -61,7 +61,7 @@ def keep_newest(folder: BackupFolder, count: int) -> int:
     for backup in old:
         folder.remove(backup)
     if newest:
-        remove_before(folder.wal, min(backup.first_segment for backup in newest))
+        remove_before(folder.wal, [backup.first_segment for backup in newest])
     return len(old)
 
 
@@ -72,7 +72,8 @@ async def verify_backups(folder: BackupFolder) -> list[str]:
         found = await asyncio.to_thread(manifest_errors, folder.of(backup.name) / CLUSTER)
         errors += [f"{backup.name}: {error}" for error in found]
     if backups:
-        errors += await asyncio.to_thread(wal_errors, folder.wal, backups[0].first_segment)
+        firsts = [backup.first_segment for backup in backups]
+        errors += await asyncio.to_thread(wal_errors, folder.wal, firsts)
     return errors
 
 
