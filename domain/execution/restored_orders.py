@@ -4,7 +4,7 @@ The venue has them under the engine's client order ids. They become orders of th
 so that its positions are those that it has.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -51,13 +51,14 @@ class RestoredOrders:
         restored_to = self._context.restored_to
         if restored_to is None:
             return
-        since = self._context.to_venue_time(restored_to) - _MARGIN
         resting = await self._context.venue.open_orders()
+        since = self._context.to_venue_time(restored_to) - _MARGIN  # whose clock is known from the first answer
         fills = await self._fills(resting, since)
+        causes = await self._causes()
         adopted = [
-            await self._adopt(report, since)
+            await self._adopt(report, since, causes)
             for report in (*resting, *await self._traded(fills))
-            if not await self._is_known(report.client_order_id)
+            if not _is_older(report, since) and not await self._is_known(report.client_order_id)
         ]
         await self._doubt_those_at_venue(since)
         for fill in fills:
@@ -128,13 +129,16 @@ class RestoredOrders:
                 return True
             return await reading.orders.is_followed(account.venue, name)
 
-    async def _adopt(self, report: OrderReport, since: datetime) -> Order:
-        """Store an order as one whose outcome isn't known."""
+    async def _causes(self) -> "_Causes":
+        """Return what orders can have been for; no fill is counted while orders are adopted."""
         account_id = self._context.account.id
         async with self._context.database.read_only() as reading:
             intents = await reading.protection.list_open_intents(account_id)
-            positions = await reading.positions.list_open(account_id)
-        order = self._order(report, _owner(report, intents, positions))
+            return _Causes(_owners(intents), await reading.positions.list_open(account_id))
+
+    async def _adopt(self, report: OrderReport, since: datetime, causes: "_Causes") -> Order:
+        """Store an order as one whose outcome isn't known."""
+        order = self._order(report, causes.owner(report))
         reason = "it was placed after the moment to which the database was restored, as the venue shows"
         doubt = doubt_unsent(order, self._context.clock.now(), reason, since)
         async with self._context.fenced_transaction() as transaction:
@@ -189,25 +193,43 @@ class RestoredOrders:
         await self._context.alerts.raise_alert(f"restored:{restored_to.isoformat()}", message)
 
 
-def _owner(report: OrderReport, intents: Sequence[PositionIntent], positions: Sequence[Position]) -> _Owner:
-    """Return what an order was for: by its id if it is of a known intent to close, or else by what it can have closed.
+@dataclass(frozen=True, slots=True)
+class _Causes:
+    """What orders can have been for: known intents to close, by the ids of their orders, and open positions."""
 
-    An id is a hash of its cause, so a known cause is recognised. An intent from after the moment isn't known: its order
-    is taken for one that closes the only position of a trading session that it can have closed.
-    """
-    for intent in intents:
-        ids = (
-            client_order_id(intent.account_id, "intent", str(intent.id), intent.role, intent.tries + number)
-            for number in range(_TRIES)
+    intents: Mapping[str, _Owner]
+    positions: Sequence[Position]
+
+    def owner(self, report: OrderReport) -> _Owner:
+        """Return what an order was for: by its id if it is of a known intent, or else by what it can have closed.
+
+        An intent from after the moment isn't known: its order is taken for one that closes the only position of a
+        trading session that it can have closed.
+        """
+        if (owner := self.intents.get(report.client_order_id)) is not None:
+            return owner
+        closed = [position for position in self.positions if _closes(report, position)]
+        exact = [position for position in closed if abs(position.quantity) == report.quantity]
+        candidates = exact if len(exact) == 1 else closed
+        if len(candidates) == 1 and candidates[0].trading_session_id is not None:
+            return _Owner(OrderRole.CLOSE, candidates[0].trading_session_id)
+        return _Owner()
+
+
+def _owners(intents: Iterable[PositionIntent]) -> dict[str, _Owner]:
+    """Return the owner of each order that the intents may have made since: an id is a hash of its cause."""
+    return {
+        client_order_id(intent.account_id, "intent", str(intent.id), intent.role, intent.tries + number): _Owner(
+            intent.role, intent.trading_session_id
         )
-        if report.client_order_id in ids:
-            return _Owner(intent.role, intent.trading_session_id)
-    closed = [position for position in positions if _closes(report, position)]
-    exact = [position for position in closed if abs(position.quantity) == report.quantity]
-    candidates = exact if len(exact) == 1 else closed
-    if len(candidates) == 1 and candidates[0].trading_session_id is not None:
-        return _Owner(OrderRole.CLOSE, candidates[0].trading_session_id)
-    return _Owner()
+        for intent in intents
+        for number in range(_TRIES)
+    }
+
+
+def _is_older(report: OrderReport, since: datetime) -> bool:
+    """Return whether an order is from before the moment: the database has all of ours, so it is a stranger's."""
+    return report.at is not None and report.at < since
 
 
 def _closes(report: OrderReport, position: Position) -> bool:

@@ -114,6 +114,19 @@ async def test_a_strangers_order_is_still_cancelled_after_a_restore(
     await eventually(lambda: venue.orders["web_1"].status is OrderStatus.CANCELED, "the order is cancelled")
 
 
+async def test_an_engines_order_from_before_the_moment_that_is_not_known_is_another_installations(
+    harness: OrderHarness, venue: ScriptedVenue
+) -> None:
+    name = "r3-" + "a" * 32
+    venue.receive(an_order(client_order_id=name, market=BTC))
+    venue.orders[name] = replace(venue.orders[name], at=datetime.now(UTC) - timedelta(hours=1))
+    await _restore(harness)
+    await harness.start()
+    assert (await harness.until((await harness.place()).id, "FILLED")).client_order_id in venue.received
+    found = await _of_client_id(harness, name)
+    assert found is None or found.role is OrderRole.FOREIGN
+
+
 async def test_an_order_that_was_not_sent_by_the_moment_and_was_sent_after_it_is_not_sent_twice(
     harness: OrderHarness, forgotten: OrderHarness, venue: ScriptedVenue
 ) -> None:
