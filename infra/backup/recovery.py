@@ -19,6 +19,8 @@ from infra.postgres.server.server_user import ServerUser, own, server_user
 
 RECOVERY_SECONDS: Final = 6 * 3_600.0
 _POLL_SECONDS: Final = 0.1
+UNFINISHED: Final = "restore-unfinished"
+"""Beside the database from before it is replaced until it is marked as restored; it names the one that was replaced."""
 _TOO_SHORT: Final = "before configured recovery target was reached"
 _LAST_COMMIT: Final = "SELECT pg_last_xact_replay_timestamp()"
 
@@ -40,11 +42,23 @@ class Recovered:
 async def put_back(folder: BackupFolder, backup: Backup, data_dir: Path) -> tuple[Path | None, tuple[str, ...]]:
     """Put a backup in the place of the database in the data directory, and bring back sandboxes that are missing.
 
-    The present database is stopped and kept beside it; returns where, and which sandboxes were brought back.
+    The present database is stopped and kept beside it; returns where, and which sandboxes were brought back. Nothing
+    else starts the database before `finish`; after a restore that was interrupted the database before that is returned.
     """
     postgres = data_dir / "postgres"
     await EmbeddedPostgres(postgres).stop()  # an engine that was killed may have left it running
     return await asyncio.to_thread(_put_back, folder.of(backup.name), postgres)
+
+
+def finish(data_dir: Path) -> None:
+    """Let the restored database be used: it is marked as restored."""
+    (data_dir / "postgres" / UNFINISHED).unlink(missing_ok=True)
+
+
+def refuse_unfinished(data_dir: Path) -> None:
+    """Raise `BackupsUnusable` if a restore was interrupted: the database is missing, or not marked as restored."""
+    if (data_dir / "postgres" / UNFINISHED).exists():
+        raise BackupsUnusable(f"a restore of the database in {data_dir} was interrupted: repeat r3edge backup restore")
 
 
 async def recover(
@@ -119,13 +133,23 @@ def _put_back(backup: Path, postgres: Path) -> tuple[Path | None, tuple[str, ...
     if user is not None:
         _give(postgres, user)
         _give(fresh, user)
-    replaced = None
-    if data.exists():
-        replaced = postgres / f"{DATA_FOLDER}.before-{now:%Y%m%dT%H%M%SZ}"
-        data.rename(replaced)
-    fresh.rename(data)
+    replaced = _replace(data, fresh, postgres / f"{DATA_FOLDER}.before-{now:%Y%m%dT%H%M%S.%f}Z")
     shutil.copy2(backup / PASSWORD_FILE, postgres / PASSWORD_FILE)
     return replaced, tuple(_missing_sandboxes(backup / "sandboxes", postgres.parent))
+
+
+def _replace(data: Path, fresh: Path, before: Path) -> Path | None:
+    """Put `fresh` in the place of `data`, which becomes `before`; return the database whose log may be younger."""
+    unfinished = data.parent / UNFINISHED
+    named = unfinished.read_text() if unfinished.exists() else ""
+    replaced = before if data.exists() else None
+    if named and (data.parent / named).exists():
+        replaced = data.parent / named
+    unfinished.write_text("" if replaced is None else replaced.name)
+    if data.exists():
+        data.rename(before)
+    fresh.rename(data)
+    return replaced
 
 
 def _missing_sandboxes(backup: Path, data_dir: Path) -> list[str]:

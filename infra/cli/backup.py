@@ -143,7 +143,7 @@ async def check_backups(settings: Settings) -> list[str]:
 
 async def restore_database(settings: Settings, to: str | None, name: str | None) -> "tuple[Recovered, RestoreMark]":
     """Restore the embedded database and mark it; raises `BackupsUnusable`, `BadArgument` and `DataDirInUse`."""
-    from infra.backup.recovery import Recovered, put_back, recover  # noqa: PLC0415  # other commands start without it
+    from infra.backup.recovery import Recovered, finish, put_back, recover  # noqa: PLC0415  # other commands start without it
     from infra.clock import SystemClock  # noqa: PLC0415  # as above
     from infra.postgres.migrate import migrate  # noqa: PLC0415  # as above
     from infra.postgres.pool import close_pool, create_pool  # noqa: PLC0415  # as above
@@ -164,6 +164,7 @@ async def restore_database(settings: Settings, to: str | None, name: str | None)
             pool = await create_pool(server.dsn, init_size=1, max_size=2)
             mark = await _mark(pool, restored_to)
             await close_pool(pool)
+            finish(held.folder)
         finally:
             await server.stop()
     finally:

@@ -15,6 +15,7 @@ from domain.ports.bus import MessageBus
 from domain.ports.cache import Cache
 from infra.archive_storage.activity import ArchiveActivity
 from infra.backup.folder import BackupFolder
+from infra.backup.recovery import refuse_unfinished
 from infra.backup.wal import archive_settings, prepare_wal_folder
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
@@ -74,13 +75,17 @@ class Backends:
 
 @asynccontextmanager
 async def database(settings: Settings, data_dir: DataDir | None) -> AsyncGenerator[str]:
-    """Give the DSN of the settings' database; the embedded one is started, and stopped at the end."""
+    """Give the DSN of the settings' database; the embedded one is started, and stopped at the end.
+
+    Raises `BackupsUnusable` if it is half restored.
+    """
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()
         await wait_for_database(dsn)
         yield dsn
         return
     assert data_dir is not None
+    refuse_unfinished(data_dir.folder)
     server = EmbeddedPostgres(data_dir.folder / "postgres", backup_settings(settings, data_dir.folder / "postgres"))
     try:
         await server.start()

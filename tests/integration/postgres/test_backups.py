@@ -10,10 +10,13 @@ import pytest
 
 from infra.backup.base_backups import create_backup, keep_newest, verify_backups
 from infra.backup.folder import Backup, BackupFolder, BackupsUnusable
-from infra.backup.recovery import put_back, recover
+from infra.backup.recovery import finish, put_back, recover, refuse_unfinished
 from infra.backup.wal import archive_settings, prepare_wal_folder, segment_name
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.postgres.server.server_user import server_user
+from infra.runtime.backends import database
+from infra.runtime.data_dir import DataDir
+from infra.settings import Settings
 from tests.support.postgres import copy_migrated_cluster
 from tests.support.waiting import eventually
 
@@ -56,6 +59,7 @@ class Installation:
         lost, _ = await put_back(self.folder, start[0], self.data_dir)
         recovered, restored_to = await recover(self.folder, start, self.data_dir, moment, lost)
         self.folder.note_restore(restored_to, datetime.now(UTC))
+        finish(self.data_dir)
         await recovered.stop()
         await self.server.start()
         return restored_to
@@ -113,6 +117,26 @@ async def test_a_moment_that_the_backups_do_not_reach_is_refused(installation: I
     late = datetime.now(UTC) + timedelta(days=1)
     with pytest.raises(BackupsUnusable, match="the log ends before"):
         await recover(installation.folder, (backup, timeline), installation.data_dir, late, None)
+
+
+async def test_an_interrupted_restore_keeps_the_engine_from_starting_and_loses_nothing_when_repeated(
+    installation: Installation,
+) -> None:
+    await installation.back_up()
+    await installation.server.stop()
+    backup, _ = installation.folder.to_restore(None)
+    lost, _ = await put_back(installation.folder, backup, installation.data_dir)
+    held = DataDir.hold(installation.data_dir)
+    try:
+        with pytest.raises(BackupsUnusable, match="was interrupted: repeat r3edge backup restore"):
+            async with database(Settings(data_dir=installation.data_dir), held):
+                pass
+        # It is the database before the first attempt that has the youngest log.
+        assert (await put_back(installation.folder, backup, installation.data_dir))[0] == lost
+        finish(installation.data_dir)
+        refuse_unfinished(installation.data_dir)
+    finally:
+        held.release()
 
 
 async def test_old_backups_and_their_log_are_deleted_and_the_kept_ones_are_whole(installation: Installation) -> None:
