@@ -18,11 +18,20 @@ log = logging.getLogger(__name__)
 _FIND: Final = """
 SELECT name, source, market, file.rows, sha256, first, last, state
 FROM archive_files AS file JOIN archive_batches AS batch ON batch.id = batch_id WHERE name = $1"""
-_MOVE: Final = """
-WITH gone AS (DELETE FROM archive_files WHERE name = $1 RETURNING name, batch_id, market, rows, sha256, first, last)
+_ADD_LOST: Final = """
 INSERT INTO archive_lost_files (name, source, market, rows, sha256, first, last, reason)
-SELECT gone.name, source, gone.market, gone.rows, sha256, first, last, $2
-FROM gone JOIN archive_batches AS batch ON batch.id = batch_id"""
+SELECT name, source, market, file.rows, sha256, first, last, $2
+FROM archive_files AS file JOIN archive_batches AS batch ON batch.id = batch_id WHERE name = $1"""
+_ADD_LOST_PARTS: Final = """
+INSERT INTO lost_event_parts (name, user_id, first_sequence, last_sequence)
+SELECT name, user_id, first_sequence, last_sequence FROM archived_event_parts WHERE name = $1"""
+# What is left of a damaged file of users is deleted by the next run: no erasure would reach it any longer.
+_DELETE_LATER: Final = """
+INSERT INTO archive_deletions (folder) SELECT regexp_replace($1, '/[^/]*$', '')
+WHERE EXISTS (SELECT FROM lost_event_parts WHERE name = $1) ON CONFLICT DO NOTHING"""
+_REMOVE: Final = """
+WITH gone AS (DELETE FROM archive_files WHERE name = $1 RETURNING batch_id, rows)
+UPDATE archive_batches SET rows = archive_batches.rows - gone.rows FROM gone WHERE id = batch_id"""
 _LOST: Final = (
     "SELECT name, source, market, rows, first, last, reason, given_up_at FROM archive_lost_files ORDER BY name"
 )
@@ -61,7 +70,11 @@ async def give_up_file(pool: Pool, storage: ArchiveStorage, name: str, confirm: 
         reason = await _damage(storage, name, row["sha256"])
         lost = LostFile(name, row["source"], row["market"], row["rows"], row["first"], row["last"], reason)
         confirm(lost)
-        await connection.execute(_MOVE, name, reason)
+        async with connection.in_transaction():
+            await connection.execute(_ADD_LOST, name, reason)
+            await connection.execute(_ADD_LOST_PARTS, name)
+            await connection.execute(_DELETE_LATER, name)
+            await connection.execute(_REMOVE, name)
         log.error("an archived file was given up as lost: %s, %d rows of %s: %s", name, lost.rows, lost.part, reason)
         return lost
 

@@ -36,10 +36,8 @@ _VERSION = f"""
 SELECT sum(hashtextextended(concat_ws(' ', id, verified_at), 0))::text
     || ' ' || (SELECT count(*) FROM archive_lost_files)::text {_LISTED}"""
 _LAST_DROPPED = """
-SELECT name FROM archive_files WHERE batch_id = (
-    SELECT id FROM archive_batches WHERE ($1::text IS NULL OR source = $1) AND state = 'DROPPED' AND rows > 0
-    ORDER BY id DESC LIMIT 1
-) ORDER BY name LIMIT 1"""
+SELECT name FROM archive_files JOIN archive_batches AS batch ON batch.id = batch_id
+WHERE ($1::text IS NULL OR source = $1) AND state = 'DROPPED' ORDER BY batch_id DESC, name LIMIT 1"""
 _BATCHES = """
 SELECT id, source, month, state, coalesce(batch.rows, 0), begun_at, verified_at, dropped_at, files, size_bytes
 FROM archive_batches AS batch

@@ -109,6 +109,7 @@ NOT_EXPORTED: Final = {
     "data_export_pieces": "archives of such data",
     "data_exports": "archives of such data",
     "email_codes": "hashes of secrets",
+    "lost_event_parts": "which rows of user_events were in files of the archive that are lost",
     "recovery_codes": "hashes of secrets",
     "report_file_pieces": "files made of the user's reports",
     "report_files": "files made of the user's reports",

@@ -35,6 +35,9 @@ SELECT previous, sequence FROM (
         UNION ALL VALUES ($2::bigint), ($3::bigint)
     ) AS known
 ) AS numbered WHERE (sequence - previous - 1) % $4 <> 0 ORDER BY sequence"""
+_LOST: Final = """
+SELECT first_sequence, last_sequence FROM lost_event_parts WHERE user_id = $1 AND last_sequence > $2
+ORDER BY first_sequence"""
 
 
 class EventsMissing(Exception):
@@ -63,13 +66,21 @@ async def require_no_gaps(connection: Connection, archive: ArchivedEvents, parti
 async def _require_archived(
     connection: Connection, archive: ArchivedEvents, user_id: UUID, known: int, end: int
 ) -> None:
-    """Raise `EventsMissing` unless the archive has all events between two of which nothing between is stored."""
+    """Raise `EventsMissing` unless the archive has, or had, all events between two with nothing stored between them."""
     while known < end:
         limit = min(end - known, _PAGE)
         parts = await EventParts(connection).of_user(user_id, known, None)
         page = [row.sequence for row in await archive.page(user_id, parts, known, limit)]
         found = [sequence for sequence in page if sequence < end]
         for sequence in found if len(found) == limit else [*found, end]:
-            if not is_next_sequence(sequence, known):
+            if not is_next_sequence(sequence, known) and not await _was_given_up(connection, user_id, known, sequence):
                 raise EventsMissing(user_id, known + 1, sequence - 1)
             known = sequence
+
+
+async def _was_given_up(connection: Connection, user_id: UUID, known: int, end: int) -> bool:
+    """Return whether all that is missing between two events was in files that were given up as lost."""
+    for first, last in await connection.fetch(_LOST, user_id, known):
+        if first <= known + 1 or is_next_sequence(first, known):
+            known = max(known, last)
+    return known >= end or is_next_sequence(end, known)
