@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.core.background import BackgroundTasks, cancel_and_wait
 from domain.core.backoff import Backoff
@@ -15,6 +15,7 @@ from domain.events.leases import RELEASED_TOPIC, LeaseHandle, acquire_lease
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector
+from domain.market_data.stand_in_feeds import NodePublisher, StandInFeeds
 from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED, MARKETS_DEMAND
 from domain.market_data.trade_feed import FeedOutputs
@@ -63,6 +64,9 @@ class FeedManager:
         self.writer = MarketDataWriter(database)
         self._backfill = Backfill(sources, database, self.writer, clock)
         self._outputs = FeedOutputs(bus, cache, self.writer, self._backfill)
+        own = replace(self._outputs, bus=NodePublisher(bus))
+        after = self._timings.stand_in_after
+        self._stand_ins = StandInFeeds(bus, clock, lambda market: self._new_collector(market, own), after)
         self._known: set[MarketSymbol] = set()
         self._requested_at: dict[MarketSymbol, float] = {}
         self._in_use: frozenset[MarketSymbol] = frozenset()
@@ -77,6 +81,11 @@ class FeedManager:
     def running(self) -> frozenset[MarketSymbol]:
         """The markets that this node collects."""
         return frozenset(self._running)
+
+    @property
+    def stand_ins(self) -> frozenset[MarketSymbol]:
+        """The markets that this node collects for itself alone, while it hears nothing of their collector."""
+        return self._stand_ins.running
 
     @property
     def collectors(self) -> dict[MarketSymbol, Collector]:
@@ -106,6 +115,7 @@ class FeedManager:
         for subscription in self._subscriptions:
             await subscription.close()
         await self._tasks.close()
+        await self._stand_ins.close()
         await self._stop_all(tuple(self._running))
         await self._bus.publish(RELEASED_TOPIC, LEASE_KIND.encode())
         await self.writer.flush()
@@ -196,7 +206,9 @@ class FeedManager:
         await self._stop_all(ended)
         for market in sorted(needed - self._running.keys()):
             await self._start(market)
-        return bool(needed - self._running.keys())
+        missing = needed - self._running.keys()
+        await self._stand_ins.manage(missing & (self._requested_at.keys() | self._always))
+        return bool(missing)
 
     async def _needed_markets(self) -> frozenset[MarketSymbol]:
         now = self._clock.monotonic()
@@ -215,11 +227,14 @@ class FeedManager:
         )
         if lease is None:
             return
-        source = self._sources[market.venue]
-        collector = Collector(market, source, self._outputs, self._clock, self._ids, self._timings)
+        await self._stand_ins.stop(market)
+        collector = self._new_collector(market, self._outputs)
         task = asyncio.create_task(collector.run(), name=f"feed:{market}")
         self._running[market] = _Running(lease, collector, task)
         log.info("collecting %s", market)
+
+    def _new_collector(self, market: MarketSymbol, outputs: FeedOutputs) -> Collector:
+        return Collector(market, self._sources[market.venue], outputs, self._clock, self._ids, self._timings)
 
     async def _stop_all(self, markets: Sequence[MarketSymbol]) -> None:
         """Stop feeds concurrently: each unsubscribes from its venue, and the leases of the others must be renewed."""

@@ -44,6 +44,9 @@ class FeedTimings:
     retry_every: float = 0.5
     """How soon a feed that another node holds is tried for again: its lease may lapse, as after a crash."""
 
+    stand_in_after: float = 3.0
+    """How long messages must have been away until a node collects for itself what another node collects."""
+
     in_use_every: float = 5.0
     """How often it is read in which markets something is traded."""
 

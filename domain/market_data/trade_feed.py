@@ -21,7 +21,7 @@ from domain.market_data.topics import candles_topic, trades_topic
 from domain.market_data.trade_sequencer import TradeSequencer
 from domain.market_data.writer import MarketDataWriter
 from domain.model.markets import Candle, FeedState, MarketSymbol, Timeframe, Trade
-from domain.ports.bus import MessageBus
+from domain.ports.bus import Publisher
 from domain.ports.cache import Cache
 from domain.ports.market_data import MarketDataSource, VenueGap, VenueUnreachable
 
@@ -44,7 +44,7 @@ SLEW_RATE = 0.1
 class FeedOutputs:
     """The destinations of a feed's data."""
 
-    bus: MessageBus
+    bus: Publisher
     cache: Cache
     writer: MarketDataWriter
     backfill: Backfill

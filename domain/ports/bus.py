@@ -13,7 +13,15 @@ class BusSubscription(Protocol):
         ...
 
 
-class MessageBus(Protocol):
+class Publisher(Protocol):
+    """Delivers messages by topic."""
+
+    async def publish(self, topic: str, message: bytes) -> None:
+        """Deliver `message` to the listeners of `topic`; never raises for a failure of what carries it."""
+        ...
+
+
+class MessageBus(Publisher, Protocol):
     """Delivers messages by topic to every listener on every node, in the order in which each publisher sent them.
 
     A message may be lost when a connection breaks. Then `on_loss` is called, at least once after listening works again,
@@ -21,11 +29,20 @@ class MessageBus(Protocol):
     topics were lost. Listeners on the publisher's own node lose nothing.
     """
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether messages reach other nodes, and theirs this one, as far as is known."""
+        ...
+
     async def publish(self, topic: str, message: bytes) -> None:
         """Deliver `message` to every listener of `topic`; never raises for a failure of the bus itself.
 
         Listeners on this node have been called when this returns; other nodes get the message later.
         """
+        ...
+
+    def publish_here(self, topic: str, message: bytes) -> None:
+        """Deliver `message` to every listener of `topic` on this node, and to no other node."""
         ...
 
     async def subscribe(

@@ -56,12 +56,16 @@ class EmbeddedBus:
         self._subscriptions: dict[str, dict[EmbeddedSubscription, None]] = {}
 
     @property
+    def is_connected(self) -> bool:
+        return True
+
+    @property
     def topics(self) -> frozenset[str]:
         """The topics that have a listener."""
         return frozenset(self._subscriptions)
 
     async def publish(self, topic: str, message: bytes) -> None:
-        self.dispatch(topic, message)
+        self.publish_here(topic, message)
 
     async def subscribe(
         self, topic: str, on_message: Callable[[bytes], None], on_loss: Callable[[], None] | None = None
@@ -75,7 +79,7 @@ class EmbeddedBus:
         for subscription in self._all():
             await subscription.close()
 
-    def dispatch(self, topic: str, message: bytes) -> None:
+    def publish_here(self, topic: str, message: bytes) -> None:
         """Deliver `message` to every listener of `topic`, in the order of their subscription."""
         for subscription in tuple(self._subscriptions.get(topic, ())):
             subscription.deliver(message)

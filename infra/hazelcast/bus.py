@@ -65,9 +65,18 @@ class HazelcastBus:
         self._writers: dict[str, ShardWriter] = {}
         self._readers: dict[str, ShardReader] = {}
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether a member answers, as far as is known."""
+        return self.connection.connected
+
+    def publish_here(self, topic: str, message: bytes) -> None:
+        """Hand `message` to every present listener of `topic` on this node alone."""
+        self._local.publish_here(topic, message)
+
     async def publish(self, topic: str, message: bytes) -> None:
         """Hand `message` to every present listener of `topic` on this node, and send it to the other nodes."""
-        self._local.dispatch(topic, message)
+        self._local.publish_here(topic, message)
         shard = shard_for(topic)
         frame = Frame(self._sender, topic, message, number=next(self._numbers[shard]), sent_ms=self._now_ms())
         self._writer(shard).send(self._sealed(shard, frame))
@@ -164,7 +173,7 @@ class HazelcastBus:
         if frame.is_loss:
             self._notify_loss(frame.topic, "reported")
         else:
-            self._local.dispatch(frame.topic, frame.message)
+            self._local.publish_here(frame.topic, frame.message)
 
     def _notify_loss(self, shard: str, reason: str) -> None:
         self.connection.counts.losses[reason] += 1
