@@ -22,7 +22,7 @@ from domain.model.trading_state import Halt
 from domain.model.users import Activity
 
 SEQUENCES_SKIPPED: Final = 1_000_000_000
-"""By how much a log goes on later in a restored database: more events than a user can have had since the moment.
+"""A log goes on this, or a multiple, later in a restored database: more events than a user can have had since.
 
 A cursor from the forgotten time lies in between, and is refused.
 """

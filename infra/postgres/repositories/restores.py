@@ -1,6 +1,6 @@
 """Databases that were restored to an earlier moment, in PostgreSQL."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -11,13 +11,16 @@ from infra.postgres.repositories.base import Repository
 
 EPOCHS_SKIPPED: Final = 1_000_000
 """More holders than a lease can have had after the moment."""
+_FIRST_MINUTE: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 _MARK_ACCOUNTS: Final = """
 INSERT INTO restored_accounts (account_id, restored_to)
 SELECT id, $1 FROM accounts WHERE archived_at IS NULL
 ON CONFLICT (account_id) DO UPDATE SET restored_to = least(restored_accounts.restored_to, excluded.restored_to)"""
 _END_LEASES: Final = "UPDATE leases SET epoch = epoch + $1, expires_at = '-infinity'"
-_SKIP_SEQUENCES: Final = "UPDATE user_event_heads SET sequence = sequence + $1 RETURNING user_id"
+# To what no earlier restore of the same backup has used: each minute has its own numbers. Never backwards.
+_SKIP_SEQUENCES: Final = """
+UPDATE user_event_heads SET sequence = sequence + $1 * greatest(1, $2 - sequence / $1) RETURNING user_id"""
 # After the heads have been moved: what had waited was perhaps sent after the moment.
 _SKIP_NOTIFICATIONS: Final = """
 UPDATE notification_channels AS channel
@@ -45,7 +48,8 @@ class PostgresRestores(Repository):
         accounts = await self._execute(_MARK_ACCOUNTS, restored_to)
         await self._execute(_END_LEASES, EPOCHS_SKIPPED)
         await self._execute("DELETE FROM node_reports")
-        heads = await self._connection.fetch(_SKIP_SEQUENCES, SEQUENCES_SKIPPED)
+        minutes = (now - _FIRST_MINUTE) // timedelta(minutes=1)
+        heads = await self._connection.fetch(_SKIP_SEQUENCES, SEQUENCES_SKIPPED, minutes)
         skipped = await self._execute(_SKIP_NOTIFICATIONS, now) + await self._execute(_SKIP_MAILS, now)
         logins = await self._execute(_END_LOGINS, now)
         await self._execute(_END_CODES, now)

@@ -1,6 +1,6 @@
 """Logs of a database that was restored go on a billion numbers later: they are archived and read like all others."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from domain.trading.halts import HaltService
 from infra.archive_storage.folder import FolderStorage
 from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.archive.restoring import restore_month
+from infra.postgres.archive.restoring import restore_month, verify_files
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
@@ -90,6 +90,22 @@ async def test_events_missing_before_a_jump_are_found_and_named(
     result = await archiver(pool, storage).run(APRIL + 30 * DAY)
     assert [failure.month for failure in result.failed] == [APRIL]
     assert f"events 26 to {SEQUENCES_SKIPPED + 27} of" in result.failed[0].error
+
+
+async def test_numbers_of_a_restore_in_the_far_future_are_archived(
+    database: PostgresDatabase, user_id: UUID, pool: Pool, storage: FolderStorage
+) -> None:
+    async with database.transaction() as transaction:
+        await transaction.restores.mark(APRIL, datetime(2060, 1, 1, tzinfo=UTC))
+    await add(database, user_id, APRIL + DAY, 1_000)
+    before = await whole_log(database, user_id, 2_000)
+    assert sum(event.sequence for event in before) > 2**63
+
+    result = await archiver(pool, storage, rows_a_file=2_000).run(APRIL + 30 * DAY)
+
+    assert result.failed == ()
+    assert await whole_log(reader(pool, storage), user_id, 600) == before
+    assert all([check.error is None async for check in verify_files(pool, storage)])
 
 
 @pytest.mark.parametrize("archived", [JANUARY, APRIL, APRIL + 30 * DAY])

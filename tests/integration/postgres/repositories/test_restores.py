@@ -1,12 +1,13 @@
 """What is marked in a database that was restored to an earlier moment."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.core.errors import FaultCode, RequestFault
 from domain.events.stream import EventLogReader
-from domain.model.events import EventCursor, NewEvent, UserEventKind, encode_event_cursor
+from domain.model.events import SEQUENCES_SKIPPED, EventCursor, NewEvent, UserEventKind, encode_event_cursor
 from domain.model.markets import MarketSymbol
 from domain.ports.leases import StaleLease
 from infra.clock import SystemClock
@@ -19,6 +20,10 @@ from tests.support.trading import World, stored_user, stored_world
 
 NOW = datetime.now(UTC)
 MOMENT = NOW - timedelta(hours=1)
+
+
+class _Lost(Exception):
+    """What was done after a restore is lost by the next one."""
 
 
 async def _append(database: PostgresDatabase, world: World, count: int) -> None:
@@ -66,6 +71,24 @@ async def test_a_cursor_from_the_forgotten_time_is_refused_by_a_clear_error(
     events = reader.follow(head, orders_only=False)
     assert (await anext(events)).sequence == head.sequence + 1
     await events.aclose()
+
+
+async def test_a_backup_that_is_restored_twice_uses_no_sequence_twice(database: PostgresDatabase, world: World) -> None:
+    await _append(database, world, 2)
+    first = 0
+    with suppress(_Lost):
+        async with database.transaction() as transaction:
+            await transaction.restores.mark(MOMENT, NOW)
+            first, _ = await transaction.events.head(world.user.id)
+            raise _Lost
+    async with database.transaction() as transaction:
+        await transaction.restores.mark(MOMENT, NOW + timedelta(hours=1))
+        second, _ = await transaction.events.head(world.user.id)
+        assert (second - first) % SEQUENCES_SKIPPED == 0
+        assert second > first > 2
+        await transaction.restores.mark(MOMENT, NOW - timedelta(days=9_000))
+        third, _ = await transaction.events.head(world.user.id)
+    assert third == second + SEQUENCES_SKIPPED
 
 
 async def test_nobody_from_before_holds_a_lease(database: PostgresDatabase, world: World) -> None:
