@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode, urlsplit
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -240,7 +240,8 @@ def _hosts(dsn: str) -> list[tuple[str, str]]:
     """Return each host with its port; the query names them where the address itself doesn't."""
     parts = urlsplit(dsn)
     query = parse_qs(parts.query)
-    listed = (parts.netloc.rpartition("@")[2] or query.get("host", ["localhost"])[0]).split(",")
+    # In the address itself the folder of a socket is written `%2Fvar%2Frun`, as libpq wants it.
+    listed = (unquote(parts.netloc.rpartition("@")[2]) or query.get("host", ["localhost"])[0]).split(",")
     ports = query.get("port", [_DEFAULT_PORT])[0].split(",")
     if len(ports) != len(listed):
         ports = ports[:1] * len(listed)

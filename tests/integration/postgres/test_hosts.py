@@ -32,6 +32,7 @@ OWN = ("", 0)
         ("postgresql://u@h1,h2/d?port=7", ["//u@/d?port=7&host=h1", "//u@/d?port=7&host=h2"]),
         ("postgresql:///d?host=/a,/b&port=1,2", ["/d?host=%2Fa&port=1", "/d?host=%2Fb&port=2"]),
         ("postgresql://u@[::1]:5,h/d", ["//u@/d?host=%5B%3A%3A1%5D&port=5", "//u@/d?host=h&port=5432"]),
+        ("postgresql://u@%2Fa,h:2/d", ["//u@/d?host=%2Fa&port=5432", "//u@/d?host=h&port=2"]),
         ("postgresql://u@h/d?sslmode=require", ["//u@h/d?sslmode=require"]),
     ],
 )
