@@ -16,7 +16,8 @@ from schema.orders.types import Fill
 @strawberry.type(description="An event in the user's event log.")
 class UserEvent:
     sequence: Sequence = strawberry.field(
-        description="The position of the event in the user's log. It counts from 1, without gaps."
+        description="The position of the event in the user's log. It counts from 1, without gaps; if the engine's "
+        "database was restored from a backup, it goes on after a multiple of 1,000,000,000, and nothing is missing."
     )
     at: datetime = strawberry.field(description="When the event happened.")
     kind: domain.UserEventKind = strawberry.field(description="What the event is about.")
