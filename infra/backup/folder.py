@@ -33,10 +33,14 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The stretch of time after `restored_to` that a restore, made `at` that time, has undone."""
+    """The stretch of time after `restored_to` that a restore, made `at` that time, has undone.
+
+    `timeline` is the one that the restore has begun: what is written from then on is in its log.
+    """
 
     restored_to: datetime
     at: datetime
+    timeline: int | None = None
 
     def has(self, moment: datetime) -> bool:
         """Return whether a moment is in it."""
@@ -85,9 +89,9 @@ class BackupFolder:
         file = self.path / RESTORES
         return msgspec.json.decode(file.read_bytes(), type=list[Undone]) if file.exists() else []
 
-    def note_restore(self, restored_to: datetime, at: datetime) -> None:
+    def note_restore(self, restored_to: datetime, at: datetime, timeline: int) -> None:
         """Note that what happened between the two moments is undone: backups of it don't lead to what comes later."""
-        text = msgspec.json.encode([*self.undone(), Undone(restored_to, at)])
+        text = msgspec.json.encode([*self.undone(), Undone(restored_to, at, timeline)])
         unfinished = self.path / f"{RESTORES}.new"
         unfinished.write_bytes(text)
         unfinished.replace(self.path / RESTORES)
@@ -95,7 +99,8 @@ class BackupFolder:
     def to_restore(self, moment: datetime | None) -> tuple[Backup, str]:
         """Return the backup from which that moment is reached soonest, and the timeline to follow; None is the end.
 
-        A moment that a restore has undone is on the timeline of the backups before it. Raises `BackupsUnusable`.
+        A moment that a restore has undone is on the timeline that the restore before it has begun, if there was one, or
+        on that of the backups. Raises `BackupsUnusable`.
         """
         backups, undone = self.backups(), self.undone()
         if not backups:
@@ -111,7 +116,10 @@ class BackupFolder:
         if not before:
             first = f"{backups[0].ended_at:%Y-%m-%d %H:%M:%S} UTC"
             raise BackupsUnusable(f"the oldest backup is of {first}; no earlier moment can be restored")
-        return before[-1], "current" if within else "latest"
+        if moment is None or not within:
+            return before[-1], "latest"
+        begun = [stretch.timeline for stretch in undone if stretch.at <= moment]
+        return before[-1], str(begun[-1]) if begun and begun[-1] is not None else "current"
 
 
 def size_bytes(folder: Path) -> int:

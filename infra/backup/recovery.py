@@ -13,6 +13,7 @@ import asyncpg
 
 from infra.backup.folder import CLUSTER, Backup, BackupFolder, BackupsUnusable
 from infra.backup.wal import archive_settings, newest_segment, restore_command
+from infra.postgres.hosts import TIMELINE
 from infra.postgres.server.embedded import DATA_FOLDER, PASSWORD_FILE, EmbeddedPostgres
 from infra.postgres.server.installation import EmbeddedPostgresError
 from infra.postgres.server.server_user import ServerUser, own, server_user
@@ -80,6 +81,16 @@ async def recover(
         ) from None
     server, _ = await _replay(folder, start, data_dir, None, lost)
     return server, moment
+
+
+async def timeline_of(dsn: str) -> int:
+    """Return the timeline that the recovered server writes."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        timeline: int = await connection.fetchval(TIMELINE)
+    finally:
+        await connection.close()
+    return timeline
 
 
 async def _replay(

@@ -143,7 +143,7 @@ async def check_backups(settings: Settings) -> list[str]:
 
 async def restore_database(settings: Settings, to: str | None, name: str | None) -> "tuple[Recovered, RestoreMark]":
     """Restore the embedded database and mark it; raises `BackupsUnusable`, `BadArgument` and `DataDirInUse`."""
-    from infra.backup.recovery import Recovered, finish, put_back, recover  # noqa: PLC0415  # other commands start without it
+    from infra.backup.recovery import Recovered, finish, put_back, recover, timeline_of  # noqa: PLC0415  # other commands start without it
     from infra.clock import SystemClock  # noqa: PLC0415  # as above
     from infra.postgres.migrate import migrate  # noqa: PLC0415  # as above
     from infra.postgres.pool import close_pool, create_pool  # noqa: PLC0415  # as above
@@ -159,7 +159,7 @@ async def restore_database(settings: Settings, to: str | None, name: str | None)
         replaced, sandboxes = await put_back(folder, start[0], held.folder)
         server, restored_to = await recover(folder, start, held.folder, moment, replaced)
         try:
-            folder.note_restore(restored_to, SystemClock().now())
+            folder.note_restore(restored_to, SystemClock().now(), await timeline_of(server.dsn))
             await migrate(server.dsn)
             pool = await create_pool(server.dsn, init_size=1, max_size=2)
             mark = await _mark(pool, restored_to)

@@ -20,7 +20,7 @@ PATIENCE_SECONDS: Final = 0.5
 """How long other hosts are waited for once one has answered, and the last primary before others are asked too."""
 SURVEY_SECONDS: Final = 5.0
 """For so long the primary that was found is taken for the primary; then a new connection asks all hosts again."""
-_TIMELINE = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
+TIMELINE: Final = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
 """The timeline that is written. Each promotion begins a higher one; what the last checkpoint says is late."""
 _DEFAULT_PORT = "5432"
 _WRITABLE = frozenset({"read-write", "primary"})
@@ -96,7 +96,7 @@ class PrimaryConnector:
         return attempt
 
     async def _timeline_of(self, connection: Session, host: str) -> int:
-        timeline: int = await connection.fetchval(_TIMELINE)
+        timeline: int = await connection.fetchval(TIMELINE)
         if timeline < self._timeline:
             raise FormerPrimary(display_address(host), timeline, self._timeline)
         return timeline

@@ -10,7 +10,7 @@ import pytest
 
 from infra.backup.base_backups import create_backup, keep_newest, verify_backups
 from infra.backup.folder import Backup, BackupFolder, BackupsUnusable
-from infra.backup.recovery import finish, put_back, recover, refuse_unfinished
+from infra.backup.recovery import finish, put_back, recover, refuse_unfinished, timeline_of
 from infra.backup.wal import archive_settings, prepare_wal_folder, segment_name
 from infra.postgres.server.embedded import EmbeddedPostgres
 from infra.postgres.server.server_user import server_user
@@ -58,7 +58,7 @@ class Installation:
         start = self.folder.to_restore(moment)
         lost, _ = await put_back(self.folder, start[0], self.data_dir)
         recovered, restored_to = await recover(self.folder, start, self.data_dir, moment, lost)
-        self.folder.note_restore(restored_to, datetime.now(UTC))
+        self.folder.note_restore(restored_to, datetime.now(UTC), await timeline_of(recovered.dsn))
         finish(self.data_dir)
         await recovered.stop()
         await self.server.start()
@@ -94,6 +94,8 @@ async def test_the_database_is_restored_to_any_moment_after_its_first_backup_and
     assert await installation.numbers() == [1, 2, 6]
     await installation.restore(fourth)  # which that restore has undone
     assert await installation.numbers() == [1, 2, 3, 4]
+    await installation.restore(sixth)  # which that one has undone, of a history that has no backup of its own
+    assert await installation.numbers() == [1, 2, 6]
     assert await verify_backups(installation.folder) == []
 
 
