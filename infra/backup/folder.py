@@ -1,5 +1,6 @@
 """The folder of backups: `base/NAME` for each backup, and `wal` for the segments since the oldest."""
 
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,9 +76,12 @@ class BackupFolder:
         return unfinished
 
     def complete(self, unfinished: Path, backup: Backup) -> None:
-        """Make an unfinished backup count."""
+        """Make an unfinished backup count; it survives a power failure, since older ones may be deleted now."""
         (unfinished / RECORD).write_bytes(msgspec.json.encode(backup))
+        _make_durable(unfinished / RECORD)
+        _make_durable(unfinished)
         unfinished.rename(self.of(backup.name))
+        _make_durable(self._base)
 
     def remove(self, backup: Backup) -> None:
         """Delete a backup; one that is half deleted doesn't count any more."""
@@ -94,6 +98,7 @@ class BackupFolder:
         text = msgspec.json.encode([*self.undone(), Undone(restored_to, at, timeline)])
         unfinished = self.path / f"{RESTORES}.new"
         unfinished.write_bytes(text)
+        _make_durable(unfinished)
         unfinished.replace(self.path / RESTORES)
 
     def to_restore(self, moment: datetime | None) -> tuple[Backup, str]:
@@ -120,6 +125,14 @@ class BackupFolder:
             return before[-1], "latest"
         begun = [stretch.timeline for stretch in undone if stretch.at <= moment]
         return before[-1], str(begun[-1]) if begun and begun[-1] is not None else "current"
+
+
+def _make_durable(path: Path) -> None:
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def size_bytes(folder: Path) -> int:
