@@ -115,7 +115,7 @@ class MarketHistory:
     def _past_of(self, page: TimeKeysetPage, length: timedelta) -> datetime | None:
         """Return by when all of a page had been stored in the usual way; None if it reaches the present."""
         end = min((at for at in (page.end, page.before) if at is not None), default=None)
-        return None if end is None else past_until(end + length, self._clock.now())
+        return None if end is None else past_until(end, self._clock.now(), length)
 
     def _closed_until(self, market: MarketSymbol, timeframe: Timeframe) -> datetime:
         """Return the time before which candles must have opened to be stored by now."""

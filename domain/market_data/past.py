@@ -9,9 +9,10 @@ STORED = timedelta(minutes=1)
 """Within which time after its end what happens in a market is stored, if nothing hinders it."""
 
 
-def past_until(end: datetime, now: datetime) -> datetime | None:
-    """Return by when a period that ends at `end` had been stored; None if that isn't over at `now`."""
-    return end + STORED if end <= now - STORED else None  # the end may be that of all time
+def past_until(end: datetime, now: datetime, length: timedelta = timedelta()) -> datetime | None:
+    """Return by when what begins before `end`, and lasts for `length`, had been stored; None if that isn't over."""
+    lasting = length + STORED
+    return end + lasting if end <= now - lasting else None  # the end may be that of all time
 
 
 def read_by(database: Database, past: datetime | None) -> AbstractAsyncContextManager[UnitOfWork]:
