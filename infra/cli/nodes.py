@@ -56,8 +56,7 @@ def drain(
     """Have a node give its work to the others, for example before it is stopped. It runs on until then, or `resume`."""
     settings = command_settings(data_dir)
     node = run_command(request_drain(settings, name, force=force, wait_seconds=wait))
-    held = sum(node.leases.values()) + node.running_jobs
-    print(f"{node.report.name} {'is drained' if not held and wait else 'drains'}")
+    print(f"{node.report.name} {'is drained' if is_drained(node) else 'drains'}")
 
 
 @node_app.command()
@@ -86,10 +85,15 @@ async def request_drain(
             return await service.resume(Administrator(), full_name)
         node = await service.drain(Administrator(), full_name, force=force)
         deadline = time.monotonic() + wait_seconds
-        while (node.leases or node.running_jobs) and time.monotonic() < deadline:
+        while not is_drained(node) and time.monotonic() < deadline:
             await asyncio.sleep(_POLL_SECONDS)
             node = next((each for each in await _read(database) if each.report.name == full_name), node)
         return node
+
+
+def is_drained(node: "NodeState") -> bool:
+    """Return whether a node has learned that it is to drain, and has nothing left; before, it may take work again."""
+    return node.report.is_draining and not node.leases and not node.running_jobs
 
 
 def find_node(nodes: "Sequence[NodeState]", name: str) -> "NodeState":

@@ -1,5 +1,6 @@
 """Which work of a node no other could take, and which node a name names."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from domain.administration.nodes import roles_without_others
 from domain.model.node_reports import NodeReport, NodeState
 from infra.cli.arguments import BadArgument
-from infra.cli.nodes import find_node
+from infra.cli.nodes import find_node, is_drained
 
 NOW = datetime.now(UTC)
 
@@ -33,6 +34,15 @@ def test_other_nodes_may_take_its_roles_together() -> None:
 ])  # fmt: skip
 def test_a_node_that_is_lost_waits_drains_or_has_other_roles_takes_nothing(other: NodeState) -> None:
     assert "trader" in roles_without_others([node("a", "web", "trader"), other], "a")
+
+
+def test_a_node_is_drained_once_it_knows_of_it_and_has_nothing_left() -> None:
+    asked = replace(node("a", "web"), is_drain_requested=True)
+    assert not is_drained(asked)
+    draining = replace(node("a", "web", is_draining=True), is_drain_requested=True)
+    assert is_drained(draining)
+    assert not is_drained(replace(draining, leases={"account": 1}))
+    assert not is_drained(replace(draining, running_jobs=1))
 
 
 def test_a_node_is_named_by_its_name_or_by_what_no_other_name_begins_with() -> None:
