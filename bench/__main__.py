@@ -16,6 +16,7 @@ BENCHES = (
     "candle_import",
     "candle_page",
     "archive",
+    "archive_trades",
     "hazelcast_members",
     "archive_trades",
     "equity_history",
@@ -29,6 +30,7 @@ BENCHES = (
     "risk_checks",
     "alert_rules",
     "webhook_deliveries",
+    "scale",
     "book_latency",
     "ingest",
 )

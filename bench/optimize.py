@@ -137,7 +137,7 @@ async def _by_nodes(local: LocalSearch, trials: int, days: int) -> _Run:
             databases[0],
             world,
             definition=DEFINITION,
-            market=local.plan.market,
+            market=local.candles[0].market,
             timeframe=Timeframe.M5,
             period_start=START,
             period_end=START + timedelta(days=days),

@@ -44,9 +44,12 @@ async def exchange(folder: Path) -> AsyncGenerator[SandboxProcess]:
 
 
 @asynccontextmanager
-async def engine(folder: Path, sandbox: SandboxProcess | None = None) -> AsyncGenerator[Engine]:
-    """Run the engine until the end of the block, on `sandbox` where one is given; it is ready when the block begins."""
-    settings = {"R3EDGE_LOG_LEVEL": "warning", "R3EDGE_REGISTRATIONS_PER_HOUR": "1000000"}
+async def engine(folder: Path, sandbox: SandboxProcess | None = None, **changes: str) -> AsyncGenerator[Engine]:
+    """Run the engine until the end of the block, on `sandbox` where one is given; it is ready when the block begins.
+
+    `changes` are further settings by their variables.
+    """
+    settings = {"R3EDGE_LOG_LEVEL": "warning", "R3EDGE_REGISTRATIONS_PER_HOUR": "1000000", **changes}
     if sandbox is not None:
         settings |= {"R3EDGE_SANDBOX_URL": sandbox.url, "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token}
     started = time.perf_counter()

@@ -130,6 +130,11 @@ class Member:
         return f"127.0.0.1:{self._client_port}"
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None, "the member doesn't run"
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None
 
