@@ -32,13 +32,10 @@ from tests.support.archived_market_data import (
     trade_pages,
     trades_of,
 )
+from tests.support.interrupting import Interrupted, interrupt_at
 from tests.support.trading import BTC, ETH
 
 HOUR = timedelta(hours=1)
-
-
-class Interrupted(Exception):
-    """Ends a run in the middle."""
 
 
 class Counting(FolderStorage):
@@ -115,10 +112,10 @@ async def test_a_run_that_is_interrupted_loses_and_doubles_nothing(
     expected = await market_answers(reader(pool, storage))
     if step is Step.CLEANED:
         with pytest.raises(Interrupted):
-            await _run(pool, storage, on_step=_interrupt_at(Step.FILE_WRITTEN, 1))
+            await _run(pool, storage, on_step=interrupt_at(Step.FILE_WRITTEN, 1))
     for time in (1,) if step is Step.CLEANED else (2, 3):  # of the second table, as one month more is done each time
         with pytest.raises(Interrupted):
-            await _run(pool, storage, on_step=_interrupt_at(step, time))
+            await _run(pool, storage, on_step=interrupt_at(step, time))
         assert await market_answers(reader(pool, storage)) == expected
     await _run(pool, storage)
     assert await market_answers(reader(pool, storage)) == expected
@@ -296,15 +293,3 @@ async def test_all_pages_of_a_stretch_are_the_same_in_both_directions(
 
 def files_in(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.parquet"))
-
-
-def _interrupt_at(step: Step, time: int) -> Any:
-    times = 0
-
-    def interrupt(reached: Step) -> None:
-        nonlocal times
-        times += reached is step
-        if reached is step and times == time:
-            raise Interrupted
-
-    return interrupt

@@ -36,11 +36,8 @@ from tests.support.archive import (
     reader,
     store_history,
 )
+from tests.support.interrupting import Interrupted, interrupt_at
 from tests.support.trading import BTC, ETH
-
-
-class Interrupted(Exception):
-    """Ends a run in the middle."""
 
 
 @pytest.fixture
@@ -117,10 +114,10 @@ async def test_a_run_that_is_interrupted_loses_and_doubles_nothing(
     expected = await answers(reader(pool, storage))
     if step is Step.CLEANED:
         with pytest.raises(Interrupted):
-            await archiver(pool, storage, on_step=_interrupt_at(Step.FILE_WRITTEN, 1)).run(APRIL)
+            await archiver(pool, storage, on_step=interrupt_at(Step.FILE_WRITTEN, 1)).run(APRIL)
     for time in (1, 2):
         with pytest.raises(Interrupted):
-            await archiver(pool, storage, on_step=_interrupt_at(step, 1 if step is Step.CLEANED else time)).run(APRIL)
+            await archiver(pool, storage, on_step=interrupt_at(step, 1 if step is Step.CLEANED else time)).run(APRIL)
         assert await answers(reader(pool, storage)) == expected
     await archiver(pool, storage).run(APRIL)
     assert await answers(reader(pool, storage)) == expected
@@ -153,7 +150,7 @@ async def test_files_that_nobody_finished_are_deleted(
     stored: PostgresDatabase, pool: Pool, storage: FolderStorage, tmp_path: Path
 ) -> None:
     with pytest.raises(Interrupted):
-        await archiver(pool, storage, on_step=_interrupt_at(Step.FILE_WRITTEN, 2)).run(APRIL)
+        await archiver(pool, storage, on_step=interrupt_at(Step.FILE_WRITTEN, 2)).run(APRIL)
     left = set(_files(tmp_path))
     assert len(left) == 2
     await archiver(pool, storage).run(APRIL)
@@ -382,18 +379,6 @@ async def test_a_number_that_fits_into_no_file_keeps_its_month_in_the_database(
     assert [failure.month for failure in result.failed] == [FEBRUARY]
     assert [batch.month for batch in result.dropped] == [JANUARY, MARCH]
     assert await answers(reader(pool, storage)) == expected
-
-
-def _interrupt_at(step: Step, time: int):  # type: ignore[no-untyped-def]  # noqa: ANN202  # a callback
-    times = 0
-
-    def interrupt(reached: Step) -> None:
-        nonlocal times
-        times += reached is step
-        if reached is step and times == time:
-            raise Interrupted
-
-    return interrupt
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,6 +1,5 @@
 """Users' events in files: nothing is lost or doubled whatever is dropped when, and everybody reads on."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,26 +35,10 @@ from tests.support.event_archive import (
     whole_log,
 )
 from tests.support.events import alert
+from tests.support.interrupting import Interrupted, interrupt_at
 from tests.support.users import stored_user
 
 HOUR = timedelta(hours=1)
-
-
-class Interrupted(Exception):
-    """A run ended in the middle."""
-
-
-def interrupt_at(last: Step, times: int = 1) -> Callable[[object], None]:
-    """Return what ends a run after a step, when it has come to it so often."""
-    left = times
-
-    def on_step(step: object) -> None:
-        nonlocal left
-        left -= step is last
-        if step is last and not left:
-            raise Interrupted
-
-    return on_step
 
 
 @pytest.fixture
