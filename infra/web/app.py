@@ -45,6 +45,9 @@ EXPOSED_HEADERS: Final = (
 PREFLIGHT_SECONDS: Final = 7_200
 """How long a browser may cache a preflight answer: the maximum of Chromium."""
 
+_DOCUMENT_PARAMETERS: Final = frozenset({"query", "documentId", "extensions"})
+"""Parameters of a URL that say what to execute."""
+
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 Readiness = Callable[[], Awaitable[Sequence[str]]]
 """Returns what is still missing, in words; empty when the node is ready to serve."""
@@ -69,7 +72,7 @@ class GraphQLEndpoint:
         return (
             self._dependencies.settings.graphiql
             and request.method == "GET"
-            and "query" not in request.query_params
+            and not _DOCUMENT_PARAMETERS.intersection(request.query_params)
             and prefers_html(request.headers.get("accept"))
         )
 

@@ -14,6 +14,17 @@ class RequestErrors(Exception):
         super().__init__("; ".join(error.message for error in errors))
 
 
+class PersistedQueryNotFound(RequestErrors):
+    """No document has the hash that a client sent by Apollo's protocol: it has to send the document too.
+
+    Apollo's server answers this, and nothing else that can't be executed, with 200, which some of its clients rely on.
+    """
+
+    def __init__(self) -> None:
+        code = {"code": "PERSISTED_QUERY_NOT_FOUND"}
+        super().__init__([GraphQLError("PersistedQueryNotFound", extensions=code)])
+
+
 def errors_from_fault(fault: RequestFault) -> RequestErrors:
     """Return a fault as errors of the whole operation, without a path."""
     return RequestErrors([GraphQLError(fault.message, original_error=fault)])

@@ -18,6 +18,15 @@ class WebMetrics:
             "r3edge_graphql_operation_seconds", "Time to execute queries and mutations.", ["type"], registry=registry
         )
         self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
+        self.persisted = Counter(
+            "r3edge_persisted_documents",
+            "Operations asked for by the identifier of a document.",
+            ["result"],
+            registry=registry,
+        )
+        self.known_documents = Gauge(
+            "r3edge_known_documents", "Documents that the operator has added.", registry=registry
+        )
         self.rejected = Counter(
             "r3edge_connections_rejected", "Connections ended before they were served.", ["reason"], registry=registry
         )

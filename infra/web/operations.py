@@ -16,7 +16,9 @@ from domain.users.request_rates import RequestRate, RequestRates, limit_of_addre
 from domain.users.subscription_places import NoPlaceLeft, SubscriptionPlaces
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
+from infra.web.documents.identifiers import DocumentId
 from infra.web.documents.limits import complexity_error
+from infra.web.documents.persisted import PersistedDocuments
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.errors import RequestErrors
 from infra.web.execution import Executor, Payload, build_executor, execute, open_source
@@ -62,25 +64,36 @@ class Operations:
         self._rates = rates
         self._places = places
         self._documents = Documents(self._schema, settings)
+        self.persisted = PersistedDocuments(settings, metrics)
         self._mutations: set[asyncio.Task[Payload]] = set()
         self.fair_use = FairUse(settings)
         self.rooms = Rooms(settings.queued_events_per_subscriber, settings.max_rooms, metrics)
 
-    async def prepare(self, query: str, operation_name: str | None, client: str = "") -> PreparedOperation:
+    async def prepare(
+        self,
+        query: str | None,
+        operation_name: str | None,
+        client: str = "",
+        document_id: DocumentId | None = None,
+    ) -> PreparedOperation:
         """Return the requested operation; raise RequestErrors if it can't be executed.
 
-        One that can't be counts for the address of the `client`, who isn't known yet.
+        One that can't be counts for the address of the `client`, who isn't known yet. Without `query` its document is
+        the persisted one with that identifier; with both the document is kept under it, once it is known to be valid.
         """
         try:
-            if self._documents.is_cached(query):
-                prepared = self._documents.prepare(query, operation_name)
+            text = self.persisted.find(query, document_id)
+            if self._documents.is_cached(text):
+                prepared = self._documents.prepare(text, operation_name)
             else:
                 async with self.fair_use.loop.turn(client):
-                    prepared = self._documents.prepare(query, operation_name)
+                    prepared = self._documents.prepare(text, operation_name)
         except RequestErrors:
             if self._rates is not None:
                 await self._rates.take(limit_of_address(client, self._settings.requests_per_minute_per_address))
             raise
+        if query is not None and document_id is not None:
+            self.persisted.register(document_id, query, client)
         OperationLogEntry.current().set_operation(prepared)
         return prepared
 

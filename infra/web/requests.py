@@ -4,12 +4,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from graphql import GraphQLError
 from starlette.datastructures import QueryParams
 
 from domain.core.errors import FaultCode, RequestFault
+from infra.web.documents.identifiers import DocumentId
 from infra.web.encoding import InvalidJson, decode_json
-from infra.web.errors import RequestErrors
 
 _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -18,9 +17,12 @@ _UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
 class GraphQLRequest:
     """The parameters of GraphQL over HTTP, which the WebSocket's `subscribe` has too."""
 
-    query: str
+    query: str | None
+    """The document; None if only its identifier was sent."""
+
     variables: dict[str, Any] | None
     operation_name: str | None
+    document_id: DocumentId | None = None
 
 
 def parse_body(body: bytes) -> GraphQLRequest:
@@ -46,18 +48,14 @@ def parse_query_string(params: QueryParams) -> GraphQLRequest:
 
 
 def parse_parameters(values: object) -> GraphQLRequest:
-    """Return the request that is in a JSON value; raise RequestFault (INVALID) if it isn't valid.
-
-    Raises RequestErrors for the hash of a persisted query without its document.
-    """
+    """Return the request that is in a JSON value; raise RequestFault (INVALID) if it isn't valid."""
     if isinstance(values, list):
         raise RequestFault(FaultCode.INVALID, "Batches are not served; send one operation a request.")
     if not isinstance(values, dict):
         raise RequestFault(FaultCode.INVALID, "A request is a JSON object with `query`.")
     query, variables, name = values.get("query"), values.get("variables"), values.get("operationName")
-    if query is None and _is_persisted_query(values.get("extensions")):
-        raise RequestErrors([_persisted_queries_unsupported()])
-    if not isinstance(query, str) or not query.strip():
+    document_id = _document_id(values)
+    if not isinstance(query, str | None) or not (document_id if query is None else query.strip()):
         raise RequestFault(FaultCode.INVALID, "`query` must be a string with a GraphQL document.")
     if not isinstance(variables, dict | None):
         raise RequestFault(FaultCode.INVALID, "`variables` must be a JSON object or null.")
@@ -67,19 +65,27 @@ def parse_parameters(values: object) -> GraphQLRequest:
         raise RequestFault(FaultCode.INVALID, "`extensions` must be a JSON object or null.")
     if _has_unstorable_text(variables):
         raise RequestFault(FaultCode.INVALID, "`variables` hold text with a NUL character or half a surrogate pair.")
-    return GraphQLRequest(query, variables, name or None)
+    return GraphQLRequest(query, variables, name or None, document_id)
 
 
-def _is_persisted_query(extensions: object) -> bool:
-    return isinstance(extensions, dict) and isinstance(extensions.get("persistedQuery"), dict)
+def _document_id(values: dict[str, object]) -> DocumentId | None:
+    """Return the identifier of a persisted document, in the form of GraphQL over HTTP or in Apollo's.
 
-
-def _persisted_queries_unsupported() -> GraphQLError:
-    """Return the error on which clients send the document itself, now and from then on.
-
-    Source: https://www.apollographql.com/docs/apollo-server/performance/apq
+    https://github.com/graphql/graphql-over-http/blob/main/spec/Appendix%20A%20--%20Persisted%20Documents.md
+    https://www.apollographql.com/docs/apollo-server/performance/apq
     """
-    return GraphQLError("PersistedQueryNotSupported", extensions={"code": "PERSISTED_QUERY_NOT_SUPPORTED"})
+    given, extensions = values.get("documentId"), values.get("extensions")
+    if given is not None:
+        if not isinstance(given, str) or not given:
+            raise RequestFault(FaultCode.INVALID, "`documentId` must be a string, such as sha256: and 64 hex digits.")
+        return DocumentId.parse(given)
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    if persisted is None:
+        return None
+    given = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    if not isinstance(given, str) or not given or persisted.get("version") != 1:
+        raise RequestFault(FaultCode.INVALID, "`persistedQuery` must be an object with `version` 1 and `sha256Hash`.")
+    return DocumentId.parse(given, is_automatic=True)
 
 
 def _has_unstorable_text(value: object) -> bool:

@@ -10,6 +10,12 @@ class WebSettings:
     introspection: bool = True
     suggestions: bool = True
     graphiql: bool = True
+    known_documents_only: bool = False
+    """Whether only documents run that the operator has added."""
+
+    automatic_documents_bytes: int = 4 * 1024 * 1024
+    """Of all documents that clients have had kept by Apollo's protocol, together."""
+
     allowed_origins: tuple[str, ...] = ()
     """Origins such as `https://app.example` whose pages may call from a browser; `*` allows all."""
 

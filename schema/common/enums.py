@@ -32,8 +32,9 @@ describe_enum(
         "can't be reached now; the same request may succeed later), CURSOR_TOO_OLD (the events after the cursor no "
         "longer exist), SLOW_READER (the stream ended because "
         "the client read too slowly), OPERATION_TOO_COMPLEX (the document exceeds a limit), "
-        "PERSISTED_QUERY_NOT_SUPPORTED (send the whole document) and INTERNAL (the engine failed; its log has the "
-        "details under `errorId`). INVALID and NOT_FOUND are also codes of top-level errors: for a document, an "
+        "PERSISTED_QUERY_NOT_FOUND (send the document with its hash), PERSISTED_QUERY_NOT_IN_LIST (this engine runs "
+        "only documents that its operator has added) and INTERNAL (the engine failed; its log has the details under "
+        "`errorId`). INVALID and NOT_FOUND are also codes of top-level errors: for a document, an "
         "argument of a query or a subscription, or a cursor that is not valid."
     ),
     {

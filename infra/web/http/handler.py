@@ -10,7 +10,7 @@ from domain.users.request_rates import RequestRate, RequestRateExceeded
 from infra.web.context import ConnectionInfo, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import encode_json
-from infra.web.errors import RequestErrors, errors_from_fault, public_errors
+from infra.web.errors import PersistedQueryNotFound, RequestErrors, errors_from_fault, public_errors
 from infra.web.execution import Payload
 from infra.web.http.compression import compress_response
 from infra.web.http.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
@@ -49,7 +49,8 @@ class GraphQLHttpHandler:
             return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, fault_headers(fault))
         except RequestErrors as errors:
             self._dependencies.metrics.refused.inc()
-            return _response({"errors": public_errors(errors)}, media_type)
+            is_apollos_miss = isinstance(errors, PersistedQueryNotFound) and media_type != EVENT_STREAM
+            return _response({"errors": public_errors(errors)}, media_type, 200 if is_apollos_miss else None)
         except ClientDisconnect:
             return Response(status_code=400)
         except Exception as error:  # noqa: BLE001  # nothing internal leaks, wherever it comes from
@@ -59,7 +60,9 @@ class GraphQLHttpHandler:
     async def _execute(self, http: Request, request: GraphQLRequest, media_type: str) -> ASGIApp:
         connection = ConnectionInfo.from_scope(http.scope)
         operations, metrics = self._dependencies.operations, self._dependencies.metrics
-        prepared = await operations.prepare(request.query, request.operation_name, connection.network)
+        prepared = await operations.prepare(
+            request.query, request.operation_name, connection.network, request.document_id
+        )
         if http.method == "GET" and prepared.type is OperationType.MUTATION:
             raise HttpError(405, "GET answers queries only; use POST.", {"allow": "POST"})
         if prepared.is_subscription and media_type != EVENT_STREAM:

@@ -54,15 +54,15 @@ class WebSocketOperation:
 
     async def _answer(self, network: str, make_context: Callable[[], Awaitable[OperationContext]]) -> None:
         try:
-            operations = self._dependencies.operations
-            prepared = await operations.prepare(self._request.query, self._request.operation_name, network)
+            operations, request = self._dependencies.operations, self._request
+            prepared = await operations.prepare(request.query, request.operation_name, network, request.document_id)
             self._dependencies.metrics.operations.labels(prepared.type.value, "websocket").inc()
             context = await make_context()
             rate = await operations.admit(prepared, context)
             if prepared.is_subscription:
                 await self._stream(prepared, context)
             else:
-                payload = await operations.execute(prepared, self._request.variables, context, rate)
+                payload = await operations.execute(prepared, request.variables, context, rate)
                 await self._send_next(encode_json(payload))
             await self._finish({"id": self._id, "type": "complete"})
         except ConnectionClosed:

@@ -258,19 +258,6 @@ async def test_a_compressed_body_is_rejected_with_what_would_be_right(backend: D
         assert (response.status_code, response.headers["accept-encoding"]) == (415, "identity")
 
 
-@pytest.mark.parametrize("accept", ["application/json", RESPONSE_JSON])
-async def test_the_hash_of_a_persisted_query_makes_the_client_send_the_query(backend: DemoBackend, accept: str) -> None:
-    extensions = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
-    error = {"message": "PersistedQueryNotSupported", "extensions": {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}}
-    async with serving(demo_app(backend)) as served, served.client() as client:
-        posted = await served.post({"operationName": "Me", "extensions": extensions}, accept=accept)
-        params = {"extensions": json.dumps(extensions)}
-        got = await client.get("/graphql", params=params, headers={"accept": accept})
-        assert [answer.json()["errors"] for answer in (posted, got)] == [[error], [error]]
-        both = await served.post({"query": "{ me }", "extensions": extensions}, accept=accept)
-        assert both.json()["data"] == {"me": None}
-
-
 @pytest.mark.parametrize(
     ("query", "message"),
     [

@@ -148,7 +148,7 @@ async def test_breaking_the_protocol_after_the_acknowledgement_closes(
         ({"query": "subscription {" + " ".join(f"a{n}: depth {{ sequence }}" for n in range(16)) + "}"},
          "OPERATION_TOO_COMPLEX"),
         ({"query": "{ " + "hello " * 1_000 + "}"}, "INVALID"),
-        ({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "x"}}}, "PERSISTED_QUERY_NOT_SUPPORTED"),
+        ({"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "x"}}}, "PERSISTED_QUERY_NOT_FOUND"),
     ],
 )  # fmt: skip
 async def test_an_operation_that_cannot_run_is_answered_with_error_and_the_socket_lives(
