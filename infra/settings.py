@@ -214,6 +214,11 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
     )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
+    known_documents_only: bool = Field(
+        default=False,
+        description="whether only documents run that r3edge documents add has stored, and no free queries: true or "
+        "false",
+    )
     field_suggestions: bool | None = Field(
         None, description="whether mistakes suggest names: true or false; without it as introspection"
     )

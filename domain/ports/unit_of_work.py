@@ -31,6 +31,7 @@ from domain.ports.operator_reports import OperatorReportReads
 from domain.ports.optimizations import OptimizationRepository
 from domain.ports.orders import OrderRepository
 from domain.ports.overview import OverviewRepository
+from domain.ports.persisted_documents import PersistedDocumentRepository
 from domain.ports.personal_data import DataExports, PersonalData
 from domain.ports.plans import PlanRepository
 from domain.ports.positions import PositionRepository
@@ -248,6 +249,11 @@ class UnitOfWork(Protocol):
     @property
     def monitoring(self) -> MonitoringRepository:
         """Figures over all users, for those who watch the engine."""
+        ...
+
+    @property
+    def persisted_documents(self) -> PersistedDocumentRepository:
+        """The documents that clients ask for by identifiers, and that the operator added."""
         ...
 
     @property

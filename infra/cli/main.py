@@ -15,6 +15,7 @@ from infra.cli.backtest import backtest
 from infra.cli.backup import backup_app
 from infra.cli.channels import channel_app
 from infra.cli.doctor import doctor
+from infra.cli.documents import documents_app
 from infra.cli.exit_codes import INTERRUPTED, USAGE_ERROR
 from infra.cli.halts import halt, resume
 from infra.cli.import_candles import import_app
@@ -56,6 +57,7 @@ for name, commands in {
     "account": account_app,
     "alert": alert_app,
     "channel": channel_app,
+    "documents": documents_app,
     "node": node_app,
     "plan": plan_app,
     "report": report_app,

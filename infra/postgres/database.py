@@ -48,6 +48,7 @@ from infra.postgres.repositories.optimizations import PostgresOptimizations
 from infra.postgres.repositories.order_updates import write_rows, write_with_events
 from infra.postgres.repositories.orders import PostgresOrders
 from infra.postgres.repositories.overview import PostgresOverview
+from infra.postgres.repositories.persisted_documents import PostgresPersistedDocuments
 from infra.postgres.repositories.personal_data import PostgresPersonalData
 from infra.postgres.repositories.plans import PostgresPlans
 from infra.postgres.repositories.positions import PostgresPositions
@@ -238,6 +239,10 @@ class PostgresTransaction:
     @cached_property
     def monitoring(self) -> PostgresMonitoring:
         return PostgresMonitoring(self._connection)
+
+    @cached_property
+    def persisted_documents(self) -> PostgresPersistedDocuments:
+        return PostgresPersistedDocuments(self._connection)
 
     @cached_property
     def restores(self) -> PostgresRestores:

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 
 import structlog
 import uvloop
@@ -27,6 +27,7 @@ from infra.runtime.backends import Backends, database, open_backends
 from infra.runtime.container import Container, build_container, build_services
 from infra.runtime.credential_watcher import close_revoked_connections
 from infra.runtime.data_dir import DataDir
+from infra.runtime.document_watcher import following_known_documents
 from infra.runtime.errors import STARTUP_ERRORS, StartupError
 from infra.runtime.loop_monitor import LoopMonitor
 from infra.runtime.metrics import build_registry
@@ -180,6 +181,7 @@ async def _listen(settings: Settings, container: Container, name: str, work: Nod
         reporting_node(
             container, settings, name, engine_info.started_at, work, app.state.connections, loop_monitor
         ) as draining,
+        _known_documents(settings, container, app),
     ):
         server = _Server(app, ServerConfig(app, web_settings(settings), settings.host, settings.port))
         server.startup_lines, server.roles = _startup_lines(settings), ",".join(settings.roles)
@@ -238,6 +240,12 @@ def _app(
     )
 
 
+def _known_documents(settings: Settings, container: Container, app: Starlette) -> AbstractAsyncContextManager[None]:
+    if Role.WEB not in settings.roles:
+        return nullcontext()
+    return following_known_documents(container.backends.database, app.state.operations.persisted)
+
+
 def _download_routes(settings: Settings, services: Services) -> list[BaseRoute]:
     rates, per_minute = services.rates, settings.requests_per_minute_per_address
     return [
@@ -259,6 +267,7 @@ def web_settings(settings: Settings) -> WebSettings:
         introspection=settings.introspection,
         suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
         graphiql=settings.graphiql,
+        known_documents_only=settings.known_documents_only,
         gzip_min_bytes=settings.gzip_min_bytes,
         allowed_origins=settings.allowed_origins,
         allowed_hosts=(*settings.allowed_hosts, settings.host),

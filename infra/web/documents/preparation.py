@@ -123,13 +123,14 @@ class Documents:
 
     def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
         """Return the requested operation; raise RequestErrors if there is none that can be executed."""
-        document = self._cache.get(query) or self._load(query)
+        document = self._cache.get(query) or self.load(query)
         operation = get_operation_ast(document.node, operation_name)
         if operation is None:
             raise RequestErrors([_no_operation(operation_name)])
         return PreparedOperation(document, operation, operation_name, self._is_shared(operation, document.fragments))
 
-    def _load(self, query: str) -> Document:
+    def load(self, query: str) -> Document:
+        """Return the document of a text that isn't in the cache; raise RequestErrors if it isn't valid."""
         node = self._parse(query)
         if errors := check_limits(node, self._settings):
             raise RequestErrors(errors)

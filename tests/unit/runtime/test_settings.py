@@ -120,6 +120,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "graphiql": ("false", False),
         "introspection": ("false", False),
         "field_suggestions": ("true", True),
+        "known_documents_only": ("true", True),
         "cancel_foreign_orders": ("true", True),
         "log_format": ("json", LogFormat.JSON),
         "log_level": ("debug", "debug"),
