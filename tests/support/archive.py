@@ -16,6 +16,7 @@ from infra.postgres.archive.archives import Archives
 from infra.postgres.candle_series import PostgresBars
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
+from tests.support.postgres import patient_database
 from tests.support.trading import BTC, ETH
 
 JANUARY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -72,7 +73,7 @@ def reader(pool: Pool, storage: Any) -> Reader:
     """Return a reader that reads the manifest each time."""
     archives = Archives.of(storage, monotonic=_Hours())
     return Reader(
-        PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archives=archives), PostgresBars(pool, archives.candles)
+        patient_database(pool, EmbeddedBus(), SystemClock(), archives=archives), PostgresBars(pool, archives.candles)
     )
 
 

@@ -17,6 +17,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.events import an_order
+from tests.support.postgres import patient_database
 from tests.support.users import stored_user
 
 JANUARY = datetime(2024, 1, 1, tzinfo=UTC)
@@ -41,7 +42,7 @@ class Hours:
 
 def reader(pool: Pool, storage: Any) -> PostgresDatabase:
     """Return a database with an archive of which it asks each time what it has."""
-    return PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archives=Archives.of(storage, Hours()))
+    return patient_database(pool, EmbeddedBus(), SystemClock(), archives=Archives.of(storage, Hours()))
 
 
 def archiver(pool: Pool, storage: Any, **options: Any) -> EventArchiver:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from infra.archive_storage.folder import FolderStorage
 from infra.postgres.archive.archiver import Step
-from infra.postgres.pool import create_pool
 from tests.support.archive import APRIL, archiver
+from tests.support.postgres import patient_pool
 
 
 async def _run(dsn: str, folder: str, last: Step) -> None:
@@ -17,7 +17,7 @@ async def _run(dsn: str, folder: str, last: Step) -> None:
         if step is last:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    pool = await create_pool(dsn, init_size=1)
+    pool = await patient_pool(dsn)
     await archiver(pool, FolderStorage(Path(folder)), on_step=die_at).run(APRIL)
 
 

@@ -27,10 +27,10 @@ from domain.ports.leases import Lease
 from domain.rules.order_request import OrderRequest
 from infra.clock import TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import AdjustableClock
 from tests.support.orders import BTC, a_book, a_market
+from tests.support.postgres import patient_database
 from tests.support.trading import new_account, new_user
 from tests.support.waiting import PATIENCE_SECONDS, eventually, read_until
 
@@ -151,7 +151,7 @@ class OrderHarness:
     def __init__(self, pool: Pool, venue: ExecutionClient, user: User, account: Account, markets: FixedMarkets) -> None:
         self.clock, self.ids, self.bus = AdjustableClock(), TimeOrderedIds(), EmbeddedBus()
         self.pool = pool
-        self.database = PostgresDatabase(pool, self.bus, self.clock)
+        self.database = patient_database(pool, self.bus, self.clock)
         self.notifier = OrderNotifier(self.bus)
         self.venue, self.user, self.account, self.markets = venue, user, account, markets
         self.timings = FAST_TIMINGS

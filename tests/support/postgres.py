@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from domain.core.clock import Clock
+from domain.ports.bus import MessageBus
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
+from infra.postgres.archive.archives import Archives
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.migrate import migrate
@@ -144,10 +147,28 @@ async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str
     await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
+async def patient_pool(dsn: str, *, init_size: int = 1, max_size: int = 20) -> Pool:
+    """Return a pool that outlasts the seconds for which a shared machine may stand still."""
+    return await create_pool(
+        dsn,
+        init_size=init_size,
+        max_size=max_size,
+        connect_timeout_seconds=PATIENCE_SECONDS,
+        command_timeout_seconds=PATIENCE_SECONDS,
+    )
+
+
+def patient_database(
+    pool: Pool, bus: MessageBus, clock: Clock, *, archives: Archives | None = None
+) -> PostgresDatabase:
+    """Return a database that waits for a connection as long as `patient_pool` does."""
+    return PostgresDatabase(pool, bus, clock, archives=archives, acquire_timeout_seconds=PATIENCE_SECONDS)
+
+
 @pytest.fixture
 async def pool(database_dsn: str) -> AsyncIterator[Pool]:
     """A pool on a new database."""
-    pool = await create_pool(database_dsn, init_size=1)
+    pool = await patient_pool(database_dsn)
     yield pool
     await pool.close()
 
@@ -156,7 +177,7 @@ async def pool(database_dsn: str) -> AsyncIterator[Pool]:
 async def database(pool: Pool) -> AsyncIterator[PostgresDatabase]:
     """A `PostgresDatabase` on a new database, with a bus of its own."""
     bus = EmbeddedBus()
-    database = PostgresDatabase(pool, bus, SystemClock())
+    database = patient_database(pool, bus, SystemClock())
     yield database
     await database.close()
     await bus.close()

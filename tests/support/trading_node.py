@@ -53,6 +53,7 @@ from infra.postgres.pool import Pool
 from infra.security import AesVault
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
+from tests.support.postgres import patient_database
 from tests.support.trading import BTC, new_session, new_strategy, new_user, new_version
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 from tests.support.whole_fills import WholeFills
@@ -185,7 +186,7 @@ class TradingNode:
     ) -> None:
         self.pool = pool
         self.clock, self.ids, self.bus = SystemClock(), TimeOrderedIds(), EmbeddedBus()
-        self.database = PostgresDatabase(pool, self.bus, self.clock)
+        self.database = patient_database(pool, self.bus, self.clock)
         self.lease_seconds = lease_seconds
         self.lease_database = lease_database or self.database
         settings = VenueSettings("sandbox", "binance", sandbox_url, live=False)
@@ -460,7 +461,7 @@ async def trading_node(
     lease_seconds: float = _LEASE_SECONDS,
 ) -> AsyncIterator[TradingNode]:
     """Run a node with one user inside the block."""
-    lease_database = None if lease_pool is None else PostgresDatabase(lease_pool, EmbeddedBus(), SystemClock())
+    lease_database = None if lease_pool is None else patient_database(lease_pool, EmbeddedBus(), SystemClock())
     node = TradingNode(pool, sandbox_url, sandbox_token, lease_database=lease_database, lease_seconds=lease_seconds)
     async with node.database.transaction() as transaction:
         await transaction.users.add(node.user, "argon2id")

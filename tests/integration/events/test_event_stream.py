@@ -23,6 +23,7 @@ from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
 from tests.support.events import alert, an_order
+from tests.support.postgres import patient_database
 from tests.support.users import stored_user
 
 WRITERS, EVENTS, READERS = 10, 50, 6
@@ -59,7 +60,7 @@ async def bus() -> AsyncIterator[EmbeddedBus]:
 
 @pytest.fixture
 async def database(pool: Pool, bus: EmbeddedBus) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(pool, bus, SystemClock())
+    database = patient_database(pool, bus, SystemClock())
     yield database
     await database.close()
 
@@ -148,7 +149,7 @@ async def test_what_happens_between_the_head_and_the_first_reading_is_not_missed
 
 async def test_a_notification_wakes_a_stream_and_so_does_a_loss_on_the_bus(pool: Pool) -> None:
     bus = MutedBus()
-    database = PostgresDatabase(pool, bus, SystemClock())
+    database = patient_database(pool, bus, SystemClock())
     user = await stored_user(database)
     async with following(EventLogReader(database, bus, SystemClock(), NEVER), user, None) as stream:
         waiting = asyncio.create_task(take(stream, 1))

@@ -15,6 +15,7 @@ from infra.clock import SystemClock
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.integration.events.test_event_stream import UnresponsiveBus, alert, append, following, take
+from tests.support.postgres import patient_database
 from tests.support.statements import Statements
 from tests.support.users import stored_user
 from tests.support.waiting import eventually
@@ -25,7 +26,7 @@ STREAMS = 12
 
 @pytest.fixture
 async def database(pool: Pool) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(pool, UnresponsiveBus(), SystemClock())
+    database = patient_database(pool, UnresponsiveBus(), SystemClock())
     yield database
     await database.close()
 

@@ -17,13 +17,12 @@ from domain.model.trading import Position
 from domain.ports.market_data import VenueUnreachable
 from domain.trading.halts import ENGINE, HaltService
 from infra.postgres.connection import Connection
-from infra.postgres.pool import create_pool
 from infra.postgres.repositories.strategies import PostgresStrategies
 from infra.postgres.repositories.trading_sessions import PostgresTradingSessions
 from infra.postgres.server.embedded import EmbeddedPostgres
 from tests.support.order_harness import OrderHarness, open_order_harness_for
 from tests.support.orders import BTC, an_order
-from tests.support.postgres import execute, with_database
+from tests.support.postgres import execute, patient_pool, with_database
 from tests.support.scripted_venue import ScriptedVenue
 from tests.support.trading import new_session, new_strategy, new_version
 from tests.support.waiting import eventually, read_until
@@ -36,7 +35,7 @@ async def forgotten(
     """The same account on the same venue, in another database: the one that will be lost."""
     statement = f"CREATE DATABASE lost TEMPLATE {migrated_template} STRATEGY FILE_COPY"
     await execute(postgres_server.dsn, statement)
-    pool = await create_pool(with_database(postgres_server.dsn, "lost"), init_size=1)
+    pool = await patient_pool(with_database(postgres_server.dsn, "lost"))
     async with open_order_harness_for(pool, venue, harness.user, harness.account) as lost:
         async with lost.database.transaction() as transaction:
             await transaction.users.add(harness.user, "argon2id")

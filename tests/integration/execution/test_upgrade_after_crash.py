@@ -22,11 +22,11 @@ from domain.reports.request import ReportRequest
 from domain.reports.service import ReportService
 from infra.clock import SystemClock
 from infra.postgres.migrate import migrate, upgrade
-from infra.postgres.pool import create_pool
 from infra.venues.config import VenueSettings
 from infra.venues.registry import Venues
 from tests.support.order_harness import FAST_TIMINGS, FixedMarkets, OrderHarness, open_order_harness_for
 from tests.support.orders import BTC, a_book
+from tests.support.postgres import patient_pool
 from tests.support.reporting import report_worker
 from tests.support.sandbox import SandboxProcess, running_sandbox
 from tests.support.scripted_venue import ScriptedVenue
@@ -110,7 +110,7 @@ async def upgraded(
     """The account under this version, whose executor isn't started yet."""
     await migrate(dsn)
     async with (
-        await create_pool(dsn, init_size=1) as pool,
+        await patient_pool(dsn) as pool,
         open_order_harness_for(pool, venue, old.user, old.account, markets) as harness,
     ):
         harness.timings = replace(FAST_TIMINGS, checkpoint_interval=agreement)

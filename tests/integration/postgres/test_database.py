@@ -9,9 +9,9 @@ from domain.core.errors import Unavailable
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase, PostgresTransaction
-from infra.postgres.pool import Pool, create_pool
+from infra.postgres.pool import Pool
 from tests.support.moved_clock import needs_database_timeouts
-from tests.support.postgres import execute, somebody_waits_for_a_lock
+from tests.support.postgres import execute, patient_database, patient_pool, somebody_waits_for_a_lock
 from tests.support.users import a_user, stored_user
 
 OTHERS = """
@@ -156,8 +156,8 @@ async def _change_and_swallow(database: PostgresDatabase, user_id: UUID) -> None
 
 
 async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(database_dsn: str) -> None:
-    async with await create_pool(database_dsn, init_size=1, max_size=3) as pool:
-        database = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
+    async with await patient_pool(database_dsn, max_size=3) as pool:
+        database = patient_database(pool, EmbeddedBus(), SystemClock())
         user = await stored_user(database)
 
         async def change() -> None:
@@ -177,7 +177,7 @@ async def test_a_cancelled_transaction_is_rolled_back_and_frees_its_connection(d
 
 
 async def test_a_caller_that_gets_no_connection_in_time_gets_unavailable(database_dsn: str) -> None:
-    async with await create_pool(database_dsn, init_size=1, max_size=1) as pool:
+    async with await patient_pool(database_dsn, max_size=1) as pool:
         database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), acquire_timeout_seconds=0.05)
         async with database.read_only():
             with pytest.raises(Unavailable):
@@ -188,8 +188,8 @@ async def test_a_caller_that_gets_no_connection_in_time_gets_unavailable(databas
 
 
 async def test_a_closed_pool_is_unavailable(database_dsn: str) -> None:
-    pool = await create_pool(database_dsn, init_size=1)
-    database = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
+    pool = await patient_pool(database_dsn)
+    database = patient_database(pool, EmbeddedBus(), SystemClock())
     await pool.close()
     with pytest.raises(Unavailable):
         async with database.transaction():

@@ -13,7 +13,7 @@ from infra.postgres.database import PostgresDatabase
 from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
 from tests.support.events import alert, an_order, every_subject
-from tests.support.postgres import FIXED_MONTH
+from tests.support.postgres import FIXED_MONTH, patient_database
 from tests.support.users import stored_user
 
 
@@ -164,7 +164,7 @@ async def test_a_cursor_with_a_time_reads_no_old_partition(database: PostgresDat
 
 async def test_listeners_are_notified_after_the_commit_and_of_nothing_that_failed(pool: Pool) -> None:
     bus = EmbeddedBus()
-    database = PostgresDatabase(pool, bus, SystemClock())
+    database = patient_database(pool, bus, SystemClock())
     user, stranger = await stored_user(database), await stored_user(database)
     received: list[asyncio.Task[list[UserEvent]]] = []
     strangers: list[bytes] = []

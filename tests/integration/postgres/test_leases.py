@@ -9,7 +9,7 @@ from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
-from tests.support.postgres import somebody_waits_for_a_lock
+from tests.support.postgres import patient_database, somebody_waits_for_a_lock
 from tests.support.statements import Statements
 from tests.support.waiting import eventually
 
@@ -190,7 +190,7 @@ async def test_the_leases_of_a_node_are_renewed_by_one_statement_while_transacti
     pool: Pool, count: int
 ) -> None:
     clock = ManualClock()
-    database = PostgresDatabase(pool, EmbeddedBus(), clock)
+    database = patient_database(pool, EmbeddedBus(), clock)
     handles = await acquire_leases(database, clock, "account", [str(number) for number in range(count)], "node-1")
     assert len(handles) == count
     renewer = LeaseRenewer(database)
@@ -217,7 +217,7 @@ def _renewed_at(handle: LeaseHandle) -> float:
 
 async def test_a_lease_that_another_node_tries_to_acquire_is_renewed_by_itself_and_a_lost_one_not(pool: Pool) -> None:
     clock = ManualClock()
-    database = PostgresDatabase(pool, EmbeddedBus(), clock)
+    database = patient_database(pool, EmbeddedBus(), clock)
     handles = await acquire_leases(database, clock, "account", ["0", "1", "2"], "node-1")
     renewer = LeaseRenewer(database)
     for handle in handles.values():

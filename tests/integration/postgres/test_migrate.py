@@ -11,9 +11,10 @@ from domain.model.plans import STANDARD_PLAN
 from infra.postgres.connection import Connection
 from infra.postgres.migrate import MigrationFailed, head, is_up_to_date, migrate, present_revision, upgrade
 from infra.postgres.partitions import ensure_months
-from infra.postgres.pool import Pool, create_pool
+from infra.postgres.pool import Pool
 from infra.postgres.repositories.jobs import PostgresJobs
 from infra.postgres.repositories.users import PostgresUsers
+from tests.support.postgres import patient_pool
 
 
 async def test_an_empty_database_gets_every_revision_once_and_the_partitions_that_the_first_events_need(
@@ -39,7 +40,7 @@ async def test_two_nodes_that_migrate_at_once_apply_each_revision_once(empty_dat
 
 
 async def test_a_database_is_known_to_be_behind_or_at_the_head(empty_database_dsn: str, pool: Pool) -> None:
-    async with await create_pool(empty_database_dsn) as empty:
+    async with await patient_pool(empty_database_dsn) as empty:
         assert not await is_up_to_date(empty)
     assert await is_up_to_date(pool)
 

@@ -21,6 +21,7 @@ from infra.postgres.pool import Pool
 from infra.runtime.archive import archive_hourly, archive_once, archive_storage, boundaries, open_archives
 from infra.settings import Settings
 from tests.support.archive import JANUARY, history, store_history
+from tests.support.postgres import patient_database
 from tests.support.s3_server import BUCKET, running_s3
 from tests.support.trading import BTC
 from tests.support.waiting import eventually
@@ -104,7 +105,7 @@ async def test_what_a_node_has_read_of_s3_is_read_again_without_it(
 async def _first_page(pool: Pool, settings: Settings) -> list[Candle]:
     """Return what a node that has just started answers."""
     archives = await open_archives(settings, pool)
-    reading_database = PostgresDatabase(pool, EmbeddedBus(), SystemClock(), archives=archives)
+    reading_database = patient_database(pool, EmbeddedBus(), SystemClock(), archives=archives)
     async with reading_database.read_only() as reading:
         return [*await reading.market_data.candles(BTC, Timeframe.H1, TimeKeysetPage(10))]
 

@@ -16,10 +16,10 @@ from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.bulk_candles import acquired_connection
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from infra.settings_loading import load_settings
 from resolvers.ids import encode_id
+from tests.support.postgres import patient_database
 from tests.support.trading import World, stored_world
 
 CLOCK: Clock = SystemClock()
@@ -40,7 +40,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_dsn: str)
 
 @pytest.mark.parametrize("scope", Scope)
 async def test_anything_is_halted_and_resumed_as_by_an_operator(pool: Pool, scope: Scope) -> None:
-    database = PostgresDatabase(pool, EmbeddedBus(), CLOCK)
+    database = patient_database(pool, EmbeddedBus(), CLOCK)
     async with acquired_connection(pool) as driver:
         world = await stored_world(Connection(driver))
     request = HaltRequest(cancel_orders=False, reduce_only=True, reason="the venue is down")

@@ -10,11 +10,11 @@ from domain.model.plans import Entitlement, PlanChangeStatus
 from infra.cli.arguments import BadArgument
 from infra.cli.plans import archive_plan, change_plan, plan_lines, read_plans, read_user_plan, store_plan
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from infra.settings import Settings
 from infra.settings_loading import load_settings
 from tests.support.clocks import ManualClock
+from tests.support.postgres import patient_database
 from tests.support.users import stored_user
 
 
@@ -24,7 +24,7 @@ def settings(tmp_path: Path, database_dsn: str) -> Settings:
 
 
 async def test_a_plan_is_made_given_listed_and_archived(pool: Pool, settings: Settings) -> None:
-    await stored_user(PostgresDatabase(pool, EmbeddedBus(), ManualClock()), email="ada@example.com")
+    await stored_user(patient_database(pool, EmbeddedBus(), ManualClock()), email="ada@example.com")
     plan = await store_plan(settings, "pro", ["maxMarkets=7", "backtest_candles_per_day=1000"], is_new=True)
     assert (plan.max_markets, plan.backtest_candles_per_day, plan.max_api_keys) == (7, 1_000, 100)
     await store_plan(settings, "pro", ["backtestCandlesPerDay=none"], is_new=False, make_default=True)

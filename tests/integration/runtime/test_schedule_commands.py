@@ -13,10 +13,10 @@ from infra.cli.schedule_store import delete_schedule, read_schedules, store_sche
 from infra.clock import SystemClock
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.connection import Connection
-from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from infra.settings import Settings
 from resolvers.ids import encode_id
+from tests.support.postgres import patient_database
 from tests.support.trading import NOW, World, new_id, stored_world
 
 WEEKLY = Recurrence(ReportCadence.WEEKLY, 7, weekday=Weekday.MONDAY)
@@ -61,7 +61,7 @@ async def test_what_is_wrong_is_said(settings: Settings, world: World) -> None:
 
 async def test_a_channel_is_named_by_a_name_that_no_other_has(settings: Settings, world: World, pool: Pool) -> None:
     user, ids = str(world.user.email), [new_id(), new_id()]
-    async with PostgresDatabase(pool, EmbeddedBus(), SystemClock()).transaction() as transaction:
+    async with patient_database(pool, EmbeddedBus(), SystemClock()).transaction() as transaction:
         for id_ in ids:
             await transaction.channels.add(
                 NotificationChannel(

@@ -16,9 +16,10 @@ from infra.cli.main import app
 from infra.cli.users import InvitedRole, invite_user
 from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
-from infra.postgres.pool import Pool, create_pool
+from infra.postgres.pool import Pool
 from infra.settings_loading import load_settings
 from tests.support.clocks import ManualClock
+from tests.support.postgres import patient_database, patient_pool
 from tests.support.users import stored_user
 
 CLOCK = ManualClock()
@@ -54,9 +55,9 @@ def seeded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, database_dsn: str) -
 
 def with_database(dsn: str, work: Callable[[PostgresDatabase], Awaitable[T]]) -> T:
     async def main() -> T:
-        pool = await create_pool(dsn, init_size=1, max_size=2)
+        pool = await patient_pool(dsn, max_size=2)
         try:
-            database = PostgresDatabase(pool, EmbeddedBus(), CLOCK)
+            database = patient_database(pool, EmbeddedBus(), CLOCK)
             result = await work(database)
             await database.close()
             return result

@@ -20,7 +20,7 @@ from domain.trading.dependencies import TradingTimings
 from domain.trading.halts import HaltRequest
 from domain.trading.position_closer import PositionCloser
 from infra.embedded.bus import EmbeddedBus
-from infra.postgres.database import PostgresDatabase
+from tests.support.postgres import patient_database
 from tests.support.trading import BTC
 from tests.support.trading_node import TradingNode, cents, strategy
 from tests.support.waiting import read_until
@@ -231,7 +231,7 @@ async def test_an_intent_of_which_the_node_was_not_notified_is_carried_out_at_th
     await node.restart(timings=TradingTimings(scan_interval=3600.0, rest_interval=0.2))
     account = await node.account()
     await bought(node, account)
-    node.database = PostgresDatabase(node.pool, EmbeddedBus(), node.clock)  # its notifications reach nobody
+    node.database = patient_database(node.pool, EmbeddedBus(), node.clock)  # its notifications reach nobody
     (position,) = await open_positions(node, account)
     await add_failed_close(node, position, failures=0, next_try_in=timedelta(0))
     await until_flat(node, account)

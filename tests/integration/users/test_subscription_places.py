@@ -15,13 +15,14 @@ from infra.embedded.bus import EmbeddedBus
 from infra.postgres.database import PostgresDatabase
 from infra.postgres.pool import Pool
 from tests.support.clocks import ManualClock
+from tests.support.postgres import patient_database
 from tests.support.users import stored_user
 from tests.support.waiting import read_until
 
 
 @pytest.fixture
 async def database(pool: Pool) -> AsyncIterator[PostgresDatabase]:
-    database = PostgresDatabase(pool, EmbeddedBus(), ManualClock())
+    database = patient_database(pool, EmbeddedBus(), ManualClock())
     yield database
     await database.close()
 

@@ -29,6 +29,7 @@ from infra.web.billing_hook import BILLING_PATH, MAX_EVENT_BYTES, BillingHookRou
 from resolvers.ids import encode_id
 from tests.support.clocks import AdjustableClock
 from tests.support.demo_schema import DemoBackend, demo_app
+from tests.support.postgres import patient_database
 from tests.support.serving import Served, serving
 from tests.support.users import stored_user
 
@@ -100,7 +101,7 @@ class Billing:
 @pytest.fixture
 async def billing(pool: Pool, backend: DemoBackend) -> AsyncIterator[Billing]:
     clock = AdjustableClock()
-    database = PostgresDatabase(pool, EmbeddedBus(), clock)
+    database = patient_database(pool, EmbeddedBus(), clock)
     user = await stored_user(database, email=EMAIL)
     rates = RequestRates(EmbeddedCache(clock), clock)
     service = BillingService(database, clock, TimeOrderedIds(), verifies_emails=False)

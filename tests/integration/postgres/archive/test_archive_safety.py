@@ -31,6 +31,7 @@ from tests.support.archive import (
     store_history,
 )
 from tests.support.moved_clock import needs_database_timeouts
+from tests.support.postgres import patient_database
 from tests.support.trading import BTC
 
 HOUR = timedelta(hours=1)
@@ -90,7 +91,7 @@ async def test_a_database_that_was_given_no_archive_refuses_rather_than_lack_can
     stored: PostgresDatabase, pool: Pool, storage: Counting
 ) -> None:
     await archiver(pool, storage).run(APRIL)
-    forgotten = PostgresDatabase(pool, EmbeddedBus(), SystemClock())
+    forgotten = patient_database(pool, EmbeddedBus(), SystemClock())
     async with forgotten.read_only() as reading:
         with pytest.raises(Unavailable, match="R3EDGE_ARCHIVE"):
             await reading.market_data.candles(BTC, Timeframe.H1, TimeKeysetPage(10))
