@@ -147,11 +147,11 @@ async def database_dsn(postgres_server: EmbeddedPostgres, migrated_template: str
     await execute(postgres_server.dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-async def patient_pool(dsn: str, *, init_size: int = 1, max_size: int = 20) -> Pool:
+async def patient_pool(dsn: str, *, max_size: int = 20) -> Pool:
     """Return a pool that outlasts the seconds for which a shared machine may stand still."""
     return await create_pool(
         dsn,
-        init_size=init_size,
+        init_size=1,
         max_size=max_size,
         connect_timeout_seconds=PATIENCE_SECONDS,
         command_timeout_seconds=PATIENCE_SECONDS,
