@@ -23,6 +23,7 @@ BENCHES = (
     "report",
     "tax_export",
     "compression",
+    "edge",
     "volume_profile",
     "indicators",
     "backtest",

@@ -65,21 +65,22 @@ class Client:
 
     async def place_limit(self, side: str, price: str, quantity: str) -> str:
         """Place a limit order, which must be OPEN in the answer; return its id."""
-        order = await self._place_limit(side, price, quantity)
+        order = await self.place_limit_at_once(side, price, quantity)
         if order["status"] != "OPEN":
             raise RuntimeError(f"the order is {order['status']}")
         return str(order["id"])
 
     async def place_limit_patiently(self, side: str, price: str, quantity: str) -> None:
         """Place a limit order, and return once it is OPEN, also if that takes longer than the answer does."""
-        order = await self._place_limit(side, price, quantity)
+        order = await self.place_limit_at_once(side, price, quantity)
         order_id = order["id"]
         while order["status"] in {"PENDING", "SUBMITTED"}:
             order = await self.run(ORDER, id=order_id)
         if order["status"] != "OPEN":
             raise RuntimeError(f"the order is {order['status']}")
 
-    async def _place_limit(self, side: str, price: str, quantity: str) -> Any:
+    async def place_limit_at_once(self, side: str, price: str, quantity: str) -> Any:
+        """Place a limit order, whatever becomes of it; return what the answer has of it."""
         return (
             await self.change(
                 PLACE,

@@ -44,10 +44,12 @@ async def exchange(folder: Path) -> AsyncGenerator[SandboxProcess]:
 
 
 @asynccontextmanager
-async def engine(folder: Path, sandbox: SandboxProcess | None = None, **changes: str) -> AsyncGenerator[Engine]:
+async def engine(
+    folder: Path, sandbox: SandboxProcess | None = None, *, log: Path | None = None, **changes: str
+) -> AsyncGenerator[Engine]:
     """Run the engine until the end of the block, on `sandbox` where one is given; it is ready when the block begins.
 
-    `changes` are further settings by their variables.
+    `changes` are further settings by their variables; its messages go to the file `log` where one is given.
     """
     settings = {"R3EDGE_LOG_LEVEL": "warning", "R3EDGE_REGISTRATIONS_PER_HOUR": "1000000", **changes}
     if sandbox is not None:
@@ -58,6 +60,7 @@ async def engine(folder: Path, sandbox: SandboxProcess | None = None, **changes:
         cwd=ROOT,
         env=_clean_environment() | settings,
         stdout=asyncio.subprocess.PIPE,
+        stderr=await asyncio.to_thread(log.open, "wb") if log is not None else None,
         start_new_session=True,
     )
     try:
