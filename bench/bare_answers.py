@@ -47,7 +47,7 @@ async def typename(request: Request) -> Response:
 
 
 async def depth(request: Request) -> Response:
-    """Answer with a book of 20 levels a side, written anew each time."""
+    """Answer with a book of 20 levels a side, written again each time."""
     await request.json()
     side = [{"price": str(price), "quantity": str(quantity)} for price, quantity in SIDE]
     book = {"data": {"market": {"depth": {"bids": side, "asks": side}}}}

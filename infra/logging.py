@@ -3,14 +3,17 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
+from typing import cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from domain.core.tracing import trace_id
+from infra.log_lines import LineHandler, LineLog, LineOutput
 from infra.settings import LogFormat
 
 _QUIET = ("uvicorn", "asyncio", "hazelcast", "ccxt", "alembic", "websockets")
@@ -70,24 +73,34 @@ def configure_logging(level: str, form: LogFormat) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LineHandler(sys.stderr)
+    rendering = [_in_order, *_rendering(form)]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,
-                _in_order,
-                *_rendering(form),
+                *rendering,
             ],
         )
     )
+    is_text = form is LogFormat.CONSOLE and not sys.stderr.isatty()
+    LineLog.output = LineOutput(handler, partial(_render, rendering), is_text)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("uvicorn.error").addFilter(_PeerErrorFilter())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _render(processors: Sequence[structlog.typing.Processor], line: EventDict) -> str:
+    """Return the text of a line that doesn't come through logging."""
+    rendered: structlog.typing.ProcessorReturnValue = line
+    for processor in processors:
+        rendered = processor(None, "info", cast("EventDict", rendered))
+    return str(rendered)
 
 
 def _rendering(form: LogFormat) -> list[structlog.typing.Processor]:

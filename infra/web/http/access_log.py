@@ -5,12 +5,12 @@ import time
 from contextlib import AbstractContextManager
 from uuid import uuid4
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain.core.tracing import Attribute, Span, no_span, within
+from domain.core.tracing import Attribute, Span, no_span, trace_id, within
 from domain.core.tracing import span as new_span
+from infra.log_lines import LineLog
 from infra.logging import request_lines
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
@@ -20,7 +20,7 @@ from resolvers.reports import REPORT_PATH
 from resolvers.taxes import TAX_PATH
 from resolvers.trading import WEBHOOK_PATH
 
-log = structlog.stdlib.get_logger("r3edge.access")
+log = LineLog("r3edge.access")
 
 REQUEST_ID_HEADER = "x-request-id"
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
@@ -68,15 +68,17 @@ class AccessLogMiddleware:
         if scope["type"] == "http":
             self._metrics.requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
         if path not in _QUIET:
-            log.info(
-                scope["type"],
-                request_id=scope["state"]["request_id"],
-                method=method,
-                route=route,
-                status=status,
-                milliseconds=round(seconds * 1000, 2),
+            fields: dict[str, object] = {
+                "request_id": scope["state"]["request_id"],
+                "method": method,
+                "route": route,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
                 **entry.fields(),
-            )
+            }
+            if (trace := trace_id()) is not None:
+                fields["trace_id"] = trace
+            log.info(scope["type"], fields)
 
 
 def _request_id(headers: Headers) -> str:
