@@ -36,7 +36,7 @@ class WebMetrics:
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
         self.subscribers = Gauge("r3edge_room_members", "Subscribers of all rooms.", registry=registry)
         self.executions = Counter("r3edge_room_executions", "Executions of a shared selection.", registry=registry)
-        self.frames = Counter("r3edge_room_frames", "Events queued for subscribers of rooms.", registry=registry)
+        self.frames = Counter("r3edge_room_frames", "Events for subscribers of rooms.", registry=registry)
         self.overflows = Counter(
             "r3edge_room_overflows", "Times the queue of a slow subscriber was full.", registry=registry
         )

@@ -27,6 +27,7 @@ from infra.web.metrics import WebMetrics
 from infra.web.operation_log import MAX_ROOT_FIELDS, OperationLogEntry
 from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.room import MakeExecutor
+from infra.web.rooms.subscriber import Subscriber
 from infra.web.settings import WebSettings
 from infra.web.subscriptions import EventRenderer, GraphQLRoomExecutor, PrivateStream
 from schema.common.engine_schema import EngineSchema
@@ -149,8 +150,8 @@ class Operations:
     @asynccontextmanager
     async def subscribe(
         self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
-    ) -> AsyncGenerator["AsyncIterator[str]"]:
-        """Give the payloads of a subscription as JSON texts; raise RequestErrors if it can't be executed.
+    ) -> AsyncGenerator[PrivateStream | Subscriber]:
+        """Give the payloads of a subscription; raise RequestErrors if it can't be executed.
 
         RequestErrors may also come from the iterator, when the stream ends with errors.
         """

@@ -55,7 +55,7 @@ class GraphQLRoomExecutor:
 
 
 class PrivateStream:
-    """The payloads of one subscriber's own stream; the next event is requested when the last payload was taken."""
+    """One subscriber's own stream of JSON texts; the next event is requested when the last payload was taken."""
 
     def __init__(self, source: AsyncIterable[object], renderer: EventRenderer) -> None:
         self._source = source

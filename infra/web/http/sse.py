@@ -212,7 +212,8 @@ class SseResponse:
                 self._is_private, self._cursor_taken = True, private.cursor
             async for payload in payloads:
                 OperationLogEntry.current().count_payload()
-                yield _Event(_next(payload), private.cursor if private else None)
+                text = payload if isinstance(payload, str) else payload.text
+                yield _Event(_next(text), private.cursor if private else None)
 
     def _failure(self, errors: RequestErrors) -> _Event:
         """Return the errors and `complete`, which is left out if a subscription failed transiently."""

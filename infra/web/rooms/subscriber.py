@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.errors import RequestErrors, errors_from_fault
 from infra.web.metrics import WebMetrics
+from infra.web.rooms.payload import SharedPayload
 from resolvers.streams import SharedStream
 
 
@@ -24,8 +25,8 @@ class SubscribedRoom(Protocol):
         """How many events make up the present state."""
         ...
 
-    async def render(self, event: object) -> str:
-        """Return the payload of an event as JSON text."""
+    async def render(self, event: object) -> SharedPayload:
+        """Return the payload of an event."""
         ...
 
     def remove(self, subscriber: "Subscriber") -> None:
@@ -33,20 +34,29 @@ class SubscribedRoom(Protocol):
         ...
 
 
+TryWrite = Callable[[SharedPayload], bool]
+"""Writes a payload to a transport at once; returns False if it has no room for it at present."""
+
+
 class Subscriber:
-    """An async iterator of payloads (JSON texts) over a bounded queue of events."""
+    """An async iterator of payloads over a bounded queue of events.
+
+    While its reader waits for the next payload, all earlier ones are in the transport. So an event may then be written
+    there at once, if the reader has given a function that does so: no task has to be woken for it.
+    """
 
     def __init__(self, room: SubscribedRoom, queued_events: int, metrics: WebMetrics) -> None:
         self._room = room
         self._queued_events = queued_events
         self._metrics = metrics
-        self._queue: deque[tuple[object, str | None]] = deque()
+        self._queue: deque[tuple[object, SharedPayload | None]] = deque()
         self._snapshot_due = False
         self._snapshot_floor: Sequence[object] = ()
         """The snapshots that were taken last: events that they cover are not sent after them."""
         self._ended = False
         self._errors: RequestErrors | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._try_write: TryWrite | None = None
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -63,9 +73,18 @@ class Subscriber:
         self._snapshot_due = True
         self._wake()
 
-    def enqueue(self, event: object, payload: str) -> None:
-        """Append an event; if the queue is full, the source decides what becomes of the queued events."""
-        if self._ended or self._is_covered(event):
+    def write_directly(self, try_write: TryWrite) -> None:
+        """Let events be written at once from now on, for as long as the transport takes them."""
+        self._try_write = try_write
+
+    def deliver(self, event: object, payload: SharedPayload) -> None:
+        """Write an event at once, or else append it to the queue.
+
+        If the queue is full, the source decides what becomes of the queued events.
+        """
+        if self._ended or (self._snapshot_floor and self._is_covered(event)):
+            return
+        if self._is_waiting and self._try_write is not None and self._try_write(payload):
             return
         self._queue.append((event, payload))
         if len(self._queue) > self._max_queued:
@@ -79,13 +98,14 @@ class Subscriber:
         self._wake()
 
     def unsubscribe(self) -> None:
-        """Leave the room; nothing more is enqueued."""
+        """Leave the room; nothing more is delivered, not even an event that the room is delivering now."""
+        self._ended = True
         self._room.remove(self)
 
     def __aiter__(self) -> "Subscriber":
         return self
 
-    async def __anext__(self) -> str:
+    async def __anext__(self) -> SharedPayload:
         while True:
             if self._snapshot_due:
                 payload = await self._take_snapshot()
@@ -99,7 +119,7 @@ class Subscriber:
             else:
                 await self._wait()
 
-    async def _take_snapshot(self) -> str | None:
+    async def _take_snapshot(self) -> SharedPayload | None:
         self._snapshot_due = False
         source = self._room.source
         snapshots = source.snapshots() if source else ()
@@ -147,6 +167,11 @@ class Subscriber:
         self.end(errors_from_fault(fault))
         self._room.remove(self)
 
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether the reader waits, and has not been woken or cancelled yet."""
+        return self._waiter is not None and not self._waiter.done()
+
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
         try:
@@ -155,5 +180,5 @@ class Subscriber:
             self._waiter = None
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if self._waiter is not None and self._is_waiting:
             self._waiter.set_result(None)

@@ -13,6 +13,7 @@ from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
 from domain.core.errors import FaultCode, RequestFault
 from infra.web.connections.close_codes import CloseCode
+from infra.web.connections.direct_writes import find_direct_writer
 from infra.web.connections.registry import CLOSING_REASON
 from infra.web.context import ConnectionInfo, OperationContext, bearer_token
 from infra.web.dependencies import TransportDependencies
@@ -37,7 +38,9 @@ class WebSocketConnection:
         self._scope = scope
         self._receive = receive
         self._asgi_send = send
-        self._sender = MessageSender(send, self._settings.close_timeout_seconds, self._on_unresponsive)
+        self._sender = MessageSender(
+            send, find_direct_writer(scope), self._settings.close_timeout_seconds, self._on_unresponsive
+        )
         self._info = ConnectionInfo.from_scope(scope)
         self._credential: str | None = None
         self._initialised = False

@@ -14,6 +14,8 @@ from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors, errors_from_fault, public_errors, slow_reader_fault, to_request_errors
 from infra.web.operation_log import OperationLogEntry
 from infra.web.requests import GraphQLRequest
+from infra.web.rooms.payload import SharedPayload
+from infra.web.rooms.subscriber import Subscriber
 from infra.web.subscriptions import PrivateStream
 from infra.web.websocket.sender import ConnectionClosed, MessageSender
 
@@ -75,10 +77,23 @@ class WebSocketOperation:
         async with subscription as payloads:
             if isinstance(payloads, PrivateStream):
                 await self._send_private(payloads)
-                return
-            entry = OperationLogEntry.current()
-            async for payload in payloads:
-                await self._send_next(payload)
+            else:
+                await self._send_shared(payloads)
+
+    async def _send_shared(self, payloads: Subscriber) -> None:
+        """Send every payload: what the transport doesn't take at once when its time has come."""
+        start, entry = self._next_prefix.encode(), OperationLogEntry.current()
+
+        def try_write(payload: SharedPayload) -> bool:
+            if not self._sender.try_write(start, payload.encoded_by(_end_of_next)):
+                return False
+            entry.count_payload()
+            return True
+
+        payloads.write_directly(try_write)
+        async for payload in payloads:
+            if not try_write(payload):
+                await self._send_next(payload.text)
                 entry.count_payload()
 
     async def _send_private(self, payloads: PrivateStream) -> None:
@@ -110,6 +125,10 @@ class WebSocketOperation:
     async def _finish(self, message: dict[str, object]) -> None:
         self._deregister()
         await self._sender.send_message(message)
+
+
+def _end_of_next(payload: str) -> bytes:
+    return f"{payload}}}".encode()
 
 
 def error_message(id: str, errors: RequestErrors) -> dict[str, object]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from starlette.types import Send
 
 from infra.web.connections.close_codes import CloseCode
+from infra.web.connections.direct_writes import DirectWriter
 from infra.web.encoding import encode_json
 
 _MAX_REASON_CHARACTERS = 40  # 123 bytes at most, RFC 6455, 5.5
@@ -18,8 +19,15 @@ class ConnectionClosed(Exception):
 class MessageSender:
     """Sends on one connection; `on_unresponsive` is called if the peer doesn't even take the close in time."""
 
-    def __init__(self, send: Send, close_timeout_seconds: float, on_unresponsive: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        send: Send,
+        direct: DirectWriter | None,
+        close_timeout_seconds: float,
+        on_unresponsive: Callable[[], None],
+    ) -> None:
         self._send = send
+        self._direct = direct
         self._close_timeout_seconds = close_timeout_seconds
         self._on_unresponsive = on_unresponsive
         self.is_closed = False
@@ -37,6 +45,10 @@ class MessageSender:
         except (OSError, RuntimeError):  # what uvicorn and Starlette raise if the peer has left
             self.is_closed = True
             raise ConnectionClosed from None
+
+    def try_write(self, start: bytes, rest: bytes) -> bool:
+        """Write a message that is JSON text already, in two parts, if that needs no waiting; return whether it did."""
+        return self._direct is not None and not self.is_closed and self._direct.try_write(start, rest)
 
     async def close(self, code: CloseCode, reason: str) -> None:
         """Close the connection, unless it is closed already."""

@@ -84,7 +84,7 @@ async def rooms() -> AsyncIterator[Rooms]:
 
 async def take(subscriber: Subscriber, count: int) -> list[str]:
     async with asyncio.timeout(60):
-        return [await anext(subscriber) for _ in range(count)]
+        return [(await anext(subscriber)).text for _ in range(count)]
 
 
 async def drained(numbers: Numbers) -> None:
