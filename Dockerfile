@@ -8,6 +8,7 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY domain domain
 COPY infra infra
+COPY r3edge r3edge
 COPY resolvers resolvers
 COPY schema schema
 RUN uv sync --locked --no-dev --no-editable

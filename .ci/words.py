@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("schema", "resolvers", "domain", "infra", "tests", "bench", ".ci", "docs")
+FOLDERS = ("schema", "resolvers", "domain", "infra", "r3edge", "tests", "bench", ".ci", "docs")
 GENERATED = ("infra/web/graphiql/static", "infra/postgres/migrations/versions")
 
 BANNED = {
