@@ -34,6 +34,7 @@ BENCHES = (
     "scale",
     "book_latency",
     "ingest",
+    "fan_out",
 )
 
 
