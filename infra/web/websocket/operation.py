@@ -98,8 +98,12 @@ class WebSocketOperation:
 
     async def _send_private(self, payloads: PrivateStream) -> None:
         """Send every payload; a reader that doesn't take one in time loses the stream, but not its place in it."""
-        taken, entry = payloads.cursor, OperationLogEntry.current()
+        start, taken, entry = self._next_prefix.encode(), payloads.cursor, OperationLogEntry.current()
         async for payload in payloads:
+            if self._sender.try_write(start, _end_of_next(payload)):
+                taken = payloads.cursor
+                entry.count_payload()
+                continue
             try:
                 async with asyncio.timeout(self._dependencies.settings.send_timeout_seconds):
                     await self._send_next(payload)
