@@ -43,7 +43,7 @@ class Counted:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew."""
+        """Begin again from nothing."""
         self.frames = self.bytes = 0
         self.ages: list[float] = []
 
