@@ -2,13 +2,15 @@
 
 import asyncio
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from infra.web.connections.direct_writes import EXTENSION
 from infra.web.connections.limits import LimitedConfig, Rejection
 from infra.web.connections.write_timeout import WriteTimeout, WriteTimeoutMixin
+from infra.web.http.chunks import ChunkWriter
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -180,7 +182,13 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: "ASGI3Application") -> None:
         self._served = cycle
+        cast("dict[str, object]", cycle.scope)["extensions"] = {EXTENSION: self}
         super()._start_asgi_task(cycle, app)
+
+    def direct_writer(self) -> ChunkWriter:
+        """Return what writes to the response to the request that is being served."""
+        assert self._served is not None
+        return ChunkWriter(self._served)
 
     def on_response_complete(self) -> None:
         """Serve the next waiting request; after the last one, answer the rejection of further ones."""

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from domain.core.errors import FaultCode, RequestFault
 from domain.users.request_rates import RequestRate
 from infra.web.connections.close_codes import CloseCode
+from infra.web.connections.direct_writes import DirectWriter, find_direct_writer
 from infra.web.context import OperationContext
 from infra.web.dependencies import TransportDependencies
 from infra.web.documents.preparation import PreparedOperation
@@ -22,13 +23,15 @@ from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors, errors_from_fault, public_errors, slow_reader_fault, to_request_errors
 from infra.web.operation_log import OperationLogEntry
 from infra.web.requests import GraphQLRequest
-from infra.web.subscriptions import PrivateStream
+from infra.web.rooms.payload import SharedPayload
+from infra.web.rooms.subscriber import Subscriber, TryWrite
 
 _HEADERS: Final = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
+_START_OF_NEXT: Final = b"event: next\ndata: "
 _COMPLETE: Final = "event: complete\ndata:\n\n"
 _CONNECTION_LOST: Final = ""
 """The end of a stream that the client should open again: no `complete`, as if the connection was lost."""
@@ -78,6 +81,7 @@ class SseResponse:
         self._request = request
         self._context = context
         self._is_private = False
+        self._direct: DirectWriter | None = None
         self._cursor_taken: str | None = None
         self._writing: asyncio.Timeout | None = None
         self._end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -90,7 +94,7 @@ class SseResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the events until the operation ends, the client leaves, or the stream is closed."""
-        _ = scope
+        self._direct = find_direct_writer(scope)
         await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         listening = asyncio.create_task(self._listen(receive))
         expiry = self._register() if self._prepared.is_subscription else None
@@ -207,13 +211,29 @@ class SseResponse:
     async def _subscribe(self) -> AsyncGenerator[_Event]:
         subscription = self._dependencies.operations.subscribe(self._prepared, self._request.variables, self._context)
         async with subscription as payloads:
-            private = payloads if isinstance(payloads, PrivateStream) else None
-            if private is not None:
-                self._is_private, self._cursor_taken = True, private.cursor
+            entry = OperationLogEntry.current()
+            if isinstance(payloads, Subscriber):
+                payloads.write_directly(self._try_write(entry))
+                async for shared in payloads:
+                    entry.count_payload()
+                    yield _Event(_next(shared.text))
+                return
+            self._is_private, self._cursor_taken = True, payloads.cursor
             async for payload in payloads:
-                OperationLogEntry.current().count_payload()
-                text = payload if isinstance(payload, str) else payload.text
-                yield _Event(_next(text), private.cursor if private else None)
+                entry.count_payload()
+                yield _Event(_next(payload), payloads.cursor)
+
+    def _try_write(self, entry: OperationLogEntry) -> TryWrite:
+        """Return what writes an event of a room at once, until the stream is ended from outside."""
+
+        def try_write(payload: SharedPayload) -> bool:
+            end = payload.encoded_by(_end_of_next)
+            if self._direct is None or self._end.done() or not self._direct.try_write(_START_OF_NEXT, end):
+                return False
+            entry.count_payload()
+            return True
+
+        return try_write
 
     def _failure(self, errors: RequestErrors) -> _Event:
         """Return the errors and `complete`, which is left out if a subscription failed transiently."""
@@ -231,6 +251,10 @@ async def _cancel(task: asyncio.Future[Any] | None) -> None:
 
 def _next(payload: str) -> str:
     return f"event: next\ndata: {payload}\n\n"
+
+
+def _end_of_next(payload: str) -> bytes:
+    return f"{payload}\n\n".encode()
 
 
 def _error(fault: RequestFault) -> str:

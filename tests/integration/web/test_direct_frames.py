@@ -1,10 +1,13 @@
 """Frames of a room that are written to the transport at once: their order, and who doesn't read or has left."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -215,3 +218,87 @@ async def test_who_stops_reading_is_given_few_events_and_then_one_snapshot(backe
         while events[-1]["sequence"] < backend.depth.sequence:
             events.append(the(await client.receive()))
         assert [event["previous"] for event in events].count(None) == 1
+
+
+async def event_lines(lines: AsyncIterator[str]) -> str:
+    """Return the data of the next event of an event stream; its kind, if it has none."""
+    kind = ""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for line in lines:
+            if line.startswith("event: "):
+                kind = line.removeprefix("event: ")
+            elif line.startswith("data:") and kind:
+                return line.removeprefix("data:").strip() or kind
+    raise AssertionError("the stream has ended")
+
+
+async def test_an_event_stream_keeps_its_order_and_its_connection_serves_the_next_request(
+    served: Served, backend: DemoBackend
+) -> None:
+    headers = {"accept": "text/event-stream"}
+    async with served.client() as client:
+        async with client.stream("POST", "/graphql", json={"query": DEPTH}, headers=headers) as response:
+            await eventually(lambda: backend.depth.readers, "the room is open")
+            backend.depth.push()
+            lines, sequence = response.aiter_lines(), 0
+            for burst in range(12):
+                for _ in range(burst + 1):  # more than the socket's buffers hold, while nobody reads
+                    backend.depth.push("x" * (300_000 if burst % 3 else 10))
+                    await asyncio.sleep(0)
+                while sequence < backend.depth.sequence:
+                    event = json.loads(await event_lines(lines))["data"]["depth"]
+                    assert event["previous"] in {None, sequence}
+                    assert event["sequence"] > sequence
+                    sequence = event["sequence"]
+            backend.depth.push()
+            backend.depth.push("end")
+            assert json.loads(await event_lines(lines))["data"]["depth"]["sequence"] == sequence + 1
+            assert await event_lines(lines) == "complete"
+            backend.depth.push()
+            assert [line async for line in lines if line] == []
+        answer = await client.post("/graphql", json={"query": "{ hello }"})
+        assert answer.json()["data"] == {"hello": "hello you"}
+
+
+async def test_nothing_follows_the_hint_to_connect_again_of_a_server_that_drains(
+    served: Served, app: Starlette, backend: DemoBackend
+) -> None:
+    headers = {"accept": "text/event-stream"}
+    async with (
+        served.client() as client,
+        client.stream("POST", "/graphql", json={"query": DEPTH}, headers=headers) as response,
+    ):
+        await eventually(lambda: backend.depth.readers, "the room is open")
+        backend.depth.push()
+        lines = response.aiter_lines()
+        assert json.loads(await event_lines(lines))["data"]
+        closing = asyncio.create_task(app.state.connections.close_all())
+        while not closing.done():
+            backend.depth.push()
+            await asyncio.sleep(0)
+        backend.depth.push()
+        rest: list[str] = []
+        with suppress(httpx.RemoteProtocolError):  # the end isn't marked, so that the client connects again
+            async for line in lines:
+                rest.append(line)  # noqa: PERF401  # what came before the end counts
+        assert [line for line in rest if line][-1].startswith("retry: ")
+
+
+async def test_no_task_is_woken_for_an_event_that_a_reader_takes_at_once(backend: DemoBackend) -> None:
+    app = demo_app(backend, PATIENT)
+    async with serving(app) as served, served.socket() as client, served.client() as browser:
+        await client.init()
+        await subscribed(client, backend)
+        headers = {"accept": "text/event-stream"}
+        async with browser.stream("POST", "/graphql", json={"query": DEPTH}, headers=headers) as response:
+            lines = response.aiter_lines()
+            assert json.loads(await event_lines(lines))["data"]
+            (room,) = app.state.operations.rooms
+            await eventually(lambda: all(each._is_waiting for each in room.subscribers), "all readers wait")
+            waiters = [subscriber._waiter for subscriber in room.subscribers]
+            assert len(waiters) == 2
+            for number in range(2, 12):
+                backend.depth.push()
+                assert the(await client.receive())["sequence"] == number
+                assert json.loads(await event_lines(lines))["data"]["depth"]["sequence"] == number
+            assert [subscriber._waiter for subscriber in room.subscribers] == waiters
