@@ -302,7 +302,7 @@ async def _months(connection: Connection, table: ArchivedTable, month: datetime 
 
 
 async def _lines(driver: DriverConnection, table: ArchivedTable, partition: str, sums: PartSums) -> bytes:
-    """Return the rows of a file as CSV, in their order."""
+    """Return the rows of a file as CSV, as they lie: PostgreSQL takes longer to sort them than they take afterwards."""
     lines, arguments = BytesIO(), [sums.part]
     # Microseconds since 1970, exact up to the year 2242: as text, a time would take longer than all numbers of its row.
     columns = [
@@ -313,7 +313,7 @@ async def _lines(driver: DriverConnection, table: ArchivedTable, partition: str,
     if sums.number is not None:
         of_file += f" AND {table.time} >= $2::text::timestamptz AND {table.time} <= $3::text::timestamptz"
         arguments += [sums.first.isoformat(), sums.last.isoformat()]
-    text = f"SELECT {', '.join(columns)} FROM {partition} WHERE {of_file} ORDER BY {', '.join(table.order)}"
+    text = f"SELECT {', '.join(columns)} FROM {partition} WHERE {of_file}"
     with translate_driver_errors(driver):
         await driver.copy_from_query(text, *arguments, output=lines, format="csv", timeout=SLOW_STATEMENT_SECONDS)
     return lines.getvalue()

@@ -52,14 +52,15 @@ class TableFile:
 
 
 def parse_rows(table: ArchivedTable, lines: bytes, part: str, scales: Sequence[int]) -> pa.Table:
-    """Return a part's rows of COPY's CSV, all columns but the first; `scales` are the places of the table's `sums`.
+    """Return a part's rows, sorted, of COPY's CSV in any order, which lacks the first column.
 
+    `scales` are the decimal places of the table's `sums`.
     Times are microseconds since 1970.
     Raises `UnarchivableRow`.
     """
     places = _places(table, scales)
     try:
-        rows = _read_csv(table, lines, places)
+        rows = _sorted(table, _read_csv(table, lines, places))
         for place, column in enumerate(table.columns[1:]):
             if column.kind is Kind.LEVELS:
                 rows = rows.set_column(place, column.name, _levels(rows[column.name], places[column.name]))
@@ -159,6 +160,19 @@ def _read_csv(table: ArchivedTable, lines: bytes, places: Mapping[str, Sequence[
             column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
         ),
     )
+
+
+def _sorted(table: ArchivedTable, rows: pa.Table) -> pa.Table:
+    """Return rows in the table's order, texts by their characters, however the database would sort them."""
+    keys: list[pa.ChunkedArray] = []
+    for name in table.order:
+        column = table.column(name)
+        if column.kind is Kind.TEXT and not column.repeated:
+            keys.append(pc.utf8_length(rows[name]))
+        keys.append(rows[name])
+    names = [str(place) for place in range(len(keys))]
+    order = pc.sort_indices(pa.table(keys, names), sort_keys=[(name, "ascending") for name in names])
+    return rows.take(order)
 
 
 def _summable(kind: Kind, column: pa.ChunkedArray) -> list[pa.ChunkedArray]:

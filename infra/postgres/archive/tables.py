@@ -54,7 +54,8 @@ class ArchivedTable:
     - `columns`: all of them, in the order of the files; the first one says whose the rows are, and each of its values
       has files of its own: the market, or the user.
     - `time`: the column by which the table is partitioned.
-    - `order`: by what the rows of a file are sorted, as SQL.
+    - `order`: the columns by which the rows of a file are sorted; of ids, which aren't `repeated`, the shorter come
+      first, as those that are numbers count up.
     - `sums`: the columns that PostgreSQL adds up to compare a file with, all with decimals among them; of texts, the
       numbers of bytes; of a book's levels, first the prices and then the quantities.
     - `group`: the column of which each value is a row group, if any; `order` begins with it.
@@ -86,9 +87,13 @@ class ArchivedTable:
         """The names of the columns of exact decimals."""
         return [column.name for column in self.columns if column.kind is Kind.NUMBER]
 
+    def column(self, name: str) -> Column:
+        """Return a column by its name."""
+        return next(column for column in self.columns if column.name == name)
+
     def kind(self, name: str) -> Kind:
         """Return what a column's values are."""
-        return next(column.kind for column in self.columns if column.name == name)
+        return self.column(name).kind
 
 
 def market_file(market: str) -> str:
@@ -129,7 +134,7 @@ TRADES: Final = ArchivedTable(
         Column("side", Kind.TEXT, repeated=True),
     ),
     time="at",
-    order=("at", "length(venue_trade_id)", "venue_trade_id"),
+    order=("at", "venue_trade_id"),
     sums=("venue_trade_id", "price", "quantity", "side"),
     file_name=market_file,
     rows_a_file=100_000,
