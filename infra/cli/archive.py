@@ -36,9 +36,10 @@ OneMonth = Annotated[str | None, typer.Option("--month", help="Archive this mont
 
 
 @archive_app.command("run")
-def run(month: OneMonth = None, data_dir: DataDirectory = None) -> None:
+def run(month: OneMonth = None, table: OneTable = None, data_dir: DataDirectory = None) -> None:
     """Write old months to files, and drop rows whose files were written an hour ago or more."""
-    result = run_command(run_archive(command_settings(data_dir), None if month is None else _parse_month(month)))
+    of_month = None if month is None else _parse_month(month)
+    result = run_command(run_archive(command_settings(data_dir), of_month, table))
     print("\n".join(run_lines(result)))
     if result.failed:
         raise SystemExit(FAILED)
@@ -112,20 +113,25 @@ def lost_line(lost: "LostFile") -> str:
     return f"{when}{lost.rows:,} rows ({lost.table}) of {lost.part}, {period}: {lost.reason}"
 
 
-async def run_archive(settings: Settings, month: datetime | None) -> "RunResult":
-    """Archive the months that the settings say, or one; raises `BadArgument` and `StartupError`."""
+async def run_archive(settings: Settings, month: datetime | None, table: str | None = None) -> "RunResult":
+    """Write the months that the settings say, or one, of all tables or one; raises `BadArgument` and `StartupError`."""
     from domain.model.archive import boundary  # noqa: PLC0415  # other commands start without it
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # as above
     from infra.clock import SystemClock  # noqa: PLC0415  # as above
     from infra.postgres.archive.archivers import Archivers  # noqa: PLC0415  # as above
     from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
+    from infra.postgres.archive.tables import TABLE_NAMES  # noqa: PLC0415  # as above
     from infra.runtime.archive import boundaries  # noqa: PLC0415  # as above
     from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
 
     now = SystemClock().now()
     if month is not None and month >= boundary(now, 0):
         raise BadArgument(f"{month:%Y-%m} hasn't ended yet; a month before {now:%Y-%m} can be archived")
-    before = boundaries(settings, now) if month is None else boundary(now, 0)
+    before = boundaries(settings, now) if month is None else dict.fromkeys(TABLE_NAMES, boundary(now, 0))
+    if table is not None:
+        if table not in before:
+            raise BadArgument(f"{table!r} is no table that is archived; those are {', '.join(before)}")
+        before = {table: before[table]}
     async with _opened(settings) as (pool, storage):
         try:
             return await Archivers(pool, storage).run(before, month)

@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+MISSING = (pytest.skip.Exception, pytest.fail.Exception)
+"""What `require_or_skip` raises; neither is an `Exception`, and programs that aren't pytest print its `msg`."""
+
 
 def require_or_skip(condition: object, reason: str) -> None:
     """Skip the test for `reason` unless `condition` holds; with R3EDGE_REQUIRE_ALL=1 fail it instead."""

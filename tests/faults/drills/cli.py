@@ -27,6 +27,7 @@ from tests.faults.drills.stalls import Kind
 from tests.faults.drills.topology import Topology
 from tests.support.campaigns import keep_folder, present_commit
 from tests.support.compiled_modules import keep_compiled_modules
+from tests.support.require import MISSING
 from tests.support.run_folder import new_folder, run_folder
 
 _RUNS_A_STAGE = 20
@@ -60,8 +61,11 @@ def drill(
     folder.mkdir(parents=True, exist_ok=True)
     results = ResultFile(folder)
     keep_compiled_modules()
-    with run_folder():
-        is_violated = asyncio.run(_Campaign(folder, results, repeat).run(chosen))
+    try:
+        with run_folder():
+            is_violated = asyncio.run(_Campaign(folder, results, repeat).run(chosen))
+    except MISSING as missing:
+        raise SystemExit(f"r3edge-drill: {missing.msg}") from None
     summaries = [summary(each.name, rows) for each in chosen if (rows := results.rows(each.name))]
     _print(summaries, as_json)
     if picture is not None:
@@ -120,9 +124,9 @@ class _Campaign:
             stage = DrillStage(place / f"stage{attempt}", topology)
             try:
                 await stage.start()
-            except (Exception, AssertionError) as error:
+            except (Exception, AssertionError, *MISSING) as error:
                 await stage.close()
-                if attempt == _STARTS:
+                if attempt == _STARTS or isinstance(error, MISSING):
                     raise
                 _progress.print(f"the parts didn't start: {str(error)[-200:]}", markup=False, highlight=False)
             else:

@@ -121,6 +121,19 @@ async def test_one_month_is_archived_by_hand_however_young(settings: Settings, d
     assert [batch.month for batch in (await read_status(settings))[0]] == [FEBRUARY]
 
 
+async def test_one_table_is_archived_by_hand(settings: Settings, database: PostgresDatabase, pool: Pool) -> None:
+    await store_history(database)
+    await store_logs(database, pool)
+    with pytest.raises(BadArgument, match="'orders' is no table that is archived; those are candles, trades"):
+        await run_archive(settings, None, "orders")
+    result = await run_archive(settings, JANUARY, "user_events")
+    assert {(batch.table, batch.month) for batch in result.written} == {("user_events", JANUARY)}
+    result = await run_archive(settings, None, "candles")
+    assert [(batch.table, batch.month) for batch in result.written] == [
+        ("candles", month) for month in (JANUARY, FEBRUARY, MARCH)
+    ]
+
+
 async def test_a_month_is_not_restored_while_somebody_archives(settings: Settings, pool: Pool) -> None:
     async with locked_archive(pool):
         with pytest.raises(StartupError, match="archiving or restoring"):
