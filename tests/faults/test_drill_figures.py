@@ -1,16 +1,20 @@
 """What drills take for a stall, for lost and for repeated, and what their table and picture show of it."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.faults.drills.catalogue import DRILLS
+from tests.faults.drills.document import BEGIN, END, markdown_table, write_document
 from tests.faults.drills.followed_log import FollowedLog
 from tests.faults.drills.load import Load
 from tests.faults.drills.picture import chart
 from tests.faults.drills.results import streak, summary
 from tests.faults.drills.stalls import Kind, Stalls
+from tests.support.engine import ROOT
 
 
 class _Times:
@@ -110,6 +114,28 @@ def test_the_picture_has_a_row_a_drill_and_a_column_a_kind() -> None:
         (name, kind.value) for name in ("nothing", "web-killed") for kind in Kind
     }
     assert {value["longest"] for value in values} == {3}
+
+
+def test_the_table_of_the_document_is_that_of_its_figures() -> None:
+    document = ROOT / "docs" / "drills.md"
+    rows = json.loads(document.with_suffix(".json").read_text())
+    assert markdown_table(rows) in document.read_text()
+    assert {row["drill"] for row in rows} <= DRILLS.keys()
+
+
+def test_the_table_of_a_document_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    document = tmp_path / "drills.md"
+    document.write_text(f"before\n{BEGIN}old\n{END}after\n")
+    write_document(document, [summary("nothing", [row(seconds=2.5), row("lost")])])
+    before, table, after = document.read_text().partition(
+        markdown_table(json.loads(document.with_suffix(".json").read_text()))
+    )
+    assert (before, after) == (f"before\n{BEGIN}", f"{END}after\n")
+    assert "| `nothing` | 1 of 2 | 1 | 0 | 2.0 | 2.5, 2.5 |" in table
+    document.write_text("no marks\n")
+    with pytest.raises(ValueError, match="has no lines"):
+        write_document(document, [])
+    assert document.read_text() == "no marks\n"
 
 
 def test_every_drill_says_what_breaks() -> None:

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults.drills.catalogue import DRILLS, Drill
+from tests.faults.drills.document import write_document
 from tests.faults.drills.picture import NoRenderer, draw
 from tests.faults.drills.results import DrillSummary, ResultFile, streak, summary
 from tests.faults.drills.run import DrillResult, run_drill
@@ -49,6 +50,7 @@ def drill(
     folder: Annotated[Path, typer.Option(help="Where results and kept folders lie.")] = Path("drills"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of the table.")] = False,
     picture: Annotated[Path | None, typer.Option(help="Draw the stalls into this SVG file.")] = None,
+    document: Annotated[Path | None, typer.Option(help="Write the table into this Markdown file.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Print the names of all drills.")] = False,
 ) -> None:
     """Break parts of a working cluster, and say what was lost, what was repeated, and what stalled for how long."""
@@ -68,6 +70,8 @@ def drill(
         raise SystemExit(f"r3edge-drill: {missing.msg}") from None
     summaries = [summary(each.name, rows) for each in chosen if (rows := results.rows(each.name))]
     _print(summaries, as_json)
+    if document is not None:
+        write_document(document, summaries)
     if picture is not None:
         try:
             draw(summaries, picture)
