@@ -35,6 +35,7 @@ BENCHES = (
     "book_latency",
     "ingest",
     "fan_out",
+    "deflate",
 )
 
 

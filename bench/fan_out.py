@@ -80,7 +80,7 @@ async def measure(sizes: Sequence[int]) -> None:
         engine(folder, sandbox, R3EDGE_MAX_CONNECTIONS_PER_ADDRESS="10000") as running,
     ):
         ours = Server(running.process.pid, running.socket_url)
-        (folder / "frames").write_text("\n".join(await _record(running.socket_url)))
+        (folder / "frames").write_text("\n".join(await record(running.socket_url)))
         async with _program("bench.fan_out_broadcast", str(folder / "frames")) as process:
             theirs = Server(process.pid, f"ws://127.0.0.1:{await _line(process)}")
             for size in sizes:
@@ -124,7 +124,7 @@ async def _stall(ours: Server, size: int) -> Figure:
     return Figure(name, f"p99 {after:.0f} ms; without those {before:.0f} ms", "unchanged", after <= 1.5 * before + 1)
 
 
-async def _record(url: str) -> list[str]:
+async def record(url: str) -> list[str]:
     """Return some frames of the subscription as the engine sends them."""
     async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], compression=None) as socket:
         await socket.send('{"type":"connection_init"}')

@@ -5,11 +5,13 @@ Its argument is a file with a frame a line. It writes the port that it listens o
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import uvloop
 from websockets.asyncio.server import ServerConnection, broadcast, serve
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 CADENCE_SECONDS: Final = 0.1
@@ -30,8 +32,9 @@ async def main(frames: list[str]) -> None:
 
 
 async def _read(connection: ServerConnection) -> None:
-    async for _ in connection:
-        pass
+    with suppress(ConnectionClosed):  # readers that are done are cut off
+        async for _ in connection:
+            pass
 
 
 if __name__ == "__main__":

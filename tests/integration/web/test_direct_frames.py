@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +12,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
+from websockets.frames import CloseCode as ProtocolCloseCode
+from websockets.frames import Frame, Opcode
 
 from infra.web.connections.close_codes import CloseCode
 from infra.web.connections.direct_writes import EXTENSION
@@ -302,3 +305,25 @@ async def test_no_task_is_woken_for_an_event_that_a_reader_takes_at_once(backend
                 assert the(await client.receive())["sequence"] == number
                 assert json.loads(await event_lines(lines))["data"]["depth"]["sequence"] == number
             assert [subscriber._waiter for subscriber in room.subscribers] == waiters
+
+
+async def test_frames_are_never_deflated_even_for_clients_that_offer_it(served: Served, backend: DemoBackend) -> None:
+    async with served.socket(compression="deflate") as client:
+        assert client.ws.protocol.extensions == []
+        await client.init()
+        await subscribed(client, backend)
+        backend.depth.push("x" * 10_000)
+        assert the(await client.receive())["text"] == "x" * 10_000
+
+
+async def test_a_deflated_frame_that_nobody_agreed_on_closes_the_socket_unread(
+    served: Served, backend: DemoBackend
+) -> None:
+    bomb = zlib.compressobj(wbits=-15)
+    data = bomb.compress(bytes(50_000_000)) + bomb.flush(zlib.Z_SYNC_FLUSH)
+    async with served.socket() as client:
+        await client.init()
+        frame = bytearray(Frame(Opcode.TEXT, data).serialize(mask=True))
+        frame[0] |= 0x40  # the bit of permessage-deflate (RFC 7692, 6)
+        client.ws.transport.write(bytes(frame))
+        assert (await client.closed())[0] == ProtocolCloseCode.PROTOCOL_ERROR
