@@ -214,6 +214,11 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
     )
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
+    compiled_selections: bool = Field(
+        default=False,
+        description="whether queries that are sent again are compiled, which makes their answers cheaper: true or "
+        "false",
+    )
     known_documents_only: bool = Field(
         default=False,
         description="whether only documents run that r3edge documents add has stored, and no free queries: true or "

@@ -267,6 +267,7 @@ def web_settings(settings: Settings) -> WebSettings:
         introspection=settings.introspection,
         suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
         graphiql=settings.graphiql,
+        compiled_selections=settings.compiled_selections,
         known_documents_only=settings.known_documents_only,
         gzip_min_bytes=settings.gzip_min_bytes,
         allowed_origins=settings.allowed_origins,

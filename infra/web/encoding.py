@@ -4,6 +4,8 @@ import json
 
 import msgspec
 
+from schema.common.scalars import serialize_time
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -28,7 +30,7 @@ def encode_json(value: object) -> str:
     try:
         return _encoder.encode(value).decode()
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":"))
+        return json.dumps(value, default=serialize_time, separators=(",", ":"))
 
 
 def _reject_constant(name: str) -> object:

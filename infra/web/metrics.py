@@ -17,6 +17,9 @@ class WebMetrics:
         self.seconds = Histogram(
             "r3edge_graphql_operation_seconds", "Time to execute queries and mutations.", ["type"], registry=registry
         )
+        self.selections = Counter(
+            "r3edge_compiled_selections", "Queries by what executed them.", ["way"], registry=registry
+        )
         self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
         self.persisted = Counter(
             "r3edge_persisted_documents",

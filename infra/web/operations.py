@@ -14,6 +14,7 @@ from domain.core.errors import Unavailable
 from domain.core.tracing import span
 from domain.users.request_rates import RequestRate, RequestRates, limit_of_address, rate_fields
 from domain.users.subscription_places import NoPlaceLeft, SubscriptionPlaces
+from infra.web.compiled.plans import Plans
 from infra.web.context import ConnectionInfo, ContextFactory, OperationContext
 from infra.web.documents.cost import cost_of
 from infra.web.documents.identifiers import DocumentId
@@ -66,6 +67,7 @@ class Operations:
         self._places = places
         self._documents = Documents(self._schema, settings)
         self.persisted = PersistedDocuments(settings, metrics)
+        self._plans = Plans(schema, metrics, enabled=settings.compiled_selections)
         self._mutations: set[asyncio.Task[Payload]] = set()
         self.fair_use = FairUse(settings)
         self.rooms = Rooms(settings.queued_events_per_subscriber, settings.max_rooms, metrics)
@@ -145,7 +147,7 @@ class Operations:
             if prepared.type is OperationType.MUTATION:
                 return await self._run_shielded(executor, context.client)
             async with self.fair_use.query(context.client, cost):
-                return await execute(executor)
+                return await self._plans.execute(prepared, executor)
 
     @asynccontextmanager
     async def subscribe(

@@ -10,6 +10,9 @@ class WebSettings:
     introspection: bool = True
     suggestions: bool = True
     graphiql: bool = True
+    compiled_selections: bool = False
+    """Whether queries are executed by plans that are compiled once for each document."""
+
     known_documents_only: bool = False
     """Whether only documents run that the operator has added."""
 

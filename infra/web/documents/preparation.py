@@ -1,6 +1,7 @@
 """Parses documents, checks their limits, validates and caches them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from cachetools import LRUCache
 from graphql import (
@@ -65,6 +66,9 @@ class Document:
 
     length: int
     """How many characters the client's text has."""
+
+    compiled: dict[str | None, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What is compiled of its operations, by the name that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
