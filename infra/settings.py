@@ -231,6 +231,10 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         default=False,
         description="whether orders that the engine didn't make are cancelled at the venue: true or false",
     )
+    balance_work: bool = Field(
+        default=True,
+        description="whether accounts and feeds move to nodes that have fewer of them: true or false",
+    )
     log_format: LogFormat = Field(LogFormat.CONSOLE, description="console or json")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error")
 

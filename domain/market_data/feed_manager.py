@@ -12,6 +12,7 @@ from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import Unavailable
 from domain.core.wakeup import Wakeup
 from domain.events.leases import RELEASED_TOPIC, LeaseHandle, acquire_lease
+from domain.events.work_balance import WorkBalance
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector
@@ -52,6 +53,7 @@ class FeedManager:
         holder: str,
         always: Sequence[MarketSymbol] = (),
         timings: FeedTimings | None = None,
+        balance: WorkBalance | None = None,
     ) -> None:
         self._sources = sources
         self._database = database
@@ -61,6 +63,7 @@ class FeedManager:
         self._holder = holder
         self._always = frozenset(always)
         self._timings = timings or FeedTimings()
+        self._balance = balance
         self.writer = MarketDataWriter(database)
         self._backfill = Backfill(sources, database, self.writer, clock)
         self._outputs = FeedOutputs(bus, cache, self.writer, self._backfill)
@@ -204,8 +207,8 @@ class FeedManager:
         needed = await self._needed_markets()
         ended = [market for market, running in self._running.items() if market not in needed or running.task.done()]
         await self._stop_all(ended)
-        for market in sorted(needed - self._running.keys()):
-            await self._start(market)
+        await self._start_all(sorted(needed - self._running.keys()))
+        await self._give_back()
         missing = needed - self._running.keys()
         await self._stand_ins.manage(missing & (self._requested_at.keys() | self._always))
         return bool(missing)
@@ -221,17 +224,45 @@ class FeedManager:
         }
         return (self._always | self._in_use | self._requested_at.keys()) & self._known
 
-    async def _start(self, market: MarketSymbol) -> None:
+    async def _start_all(self, markets: Sequence[MarketSymbol]) -> None:
+        """Start those feeds that are free and this node's share."""
+        if self._balance is None:
+            for market in markets:
+                await self._start(market)
+            return
+        takeable = await self._balance.takeable([str(market) for market in markets])
+        started = 0
+        for key in takeable.keys:
+            if started < takeable.count and await self._start(MarketSymbol.parse(key)):
+                self._balance.note_taken(key)
+                started += 1
+
+    async def _give_back(self) -> None:
+        """Stop some feeds if another node has fewer."""
+        count = 0 if self._balance is None else await self._balance.count_to_give()
+        if self._balance is None or not count:
+            return
+        moved = sorted(self._running)[:count]
+        log.info("%d of %d feeds move to nodes that have fewer", len(moved), len(self._running))
+        self._balance.note_given([str(market) for market in moved])
+        # A node that has just joined may not have heard yet that they are needed.
+        for market in moved:
+            await self._bus.publish(FEED_DEMAND, str(market).encode())
+        await self._stop_all(moved)
+        await self._bus.publish(RELEASED_TOPIC, LEASE_KIND.encode())
+
+    async def _start(self, market: MarketSymbol) -> bool:
         lease = await acquire_lease(
             self._database, self._clock, LEASE_KIND, str(market), self._holder, self._timings.lease_seconds
         )
         if lease is None:
-            return
+            return False
         await self._stand_ins.stop(market)
         collector = self._new_collector(market, self._outputs)
         task = asyncio.create_task(collector.run(), name=f"feed:{market}")
         self._running[market] = _Running(lease, collector, task)
         log.info("collecting %s", market)
+        return True
 
     def _new_collector(self, market: MarketSymbol, outputs: FeedOutputs) -> Collector:
         return Collector(market, self._sources[market.venue], outputs, self._clock, self._ids, self._timings)

@@ -47,8 +47,9 @@ class NodeReport:
 
     `error_count` and `warning_count` are those since the node started. `connections` are open sockets and streams.
     `event_loop_lag_seconds` is the longest time since the report before for which something that was due had to wait,
-    `cpu_share` how much of one processor core the process used meanwhile, 1.0 being all of it. Fields that a version
-    has added have defaults, so that nodes of both versions can read each other's reports.
+    `cpu_share` how much of one processor core the process used meanwhile, 1.0 being all of it. `venues` are those of
+    its settings, and `balances_work` is whether it gives leases back of which it has more than others. Fields that a
+    version has added have defaults, so that nodes of both versions can read each other's reports.
     """
 
     name: str
@@ -65,6 +66,8 @@ class NodeReport:
     is_draining: bool = False
     event_loop_lag_seconds: float = 0.0
     cpu_share: float = 0.0
+    venues: tuple[str, ...] = ()
+    balances_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,10 @@ class LeaseRepository(Protocol):
         """End every lease of every holder, for a start that knows all earlier holders to be dead."""
         ...
 
+    async def list_held(self, kind: str, keys: Sequence[str]) -> set[str]:
+        """Return the keys of those of the leases that anybody holds."""
+        ...
+
     async def get_holder(self, kind: str, key: str) -> LeaseHolder | None:
         """Return who holds the lease; None if it is free."""
         ...

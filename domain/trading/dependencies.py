@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from domain.core.clock import Clock, IdGenerator
 from domain.events.leases import LEASE_SECONDS
+from domain.events.work_balance import WorkBalance
 from domain.execution.account_context import ExecutionDependencies, OrderTimings
 from domain.execution.notifications import OrderNotifier
 from domain.ports.accounts import Vault
@@ -55,7 +56,7 @@ class TradingDependencies:
 
     `holder` is the node's name in leases. With `cancel_foreign`, open orders at the venue that the engine didn't make
     are cancelled. `lease_database` has connections of its own, so that the leases are renewed however many transactions
-    wait for those of `database`.
+    wait for those of `database`. Without `balance` the node takes every account that is free.
     """
 
     database: Database
@@ -69,6 +70,7 @@ class TradingDependencies:
     holder: str
     lease_database: Database
     cancel_foreign: bool = False
+    balance: WorkBalance | None = None
     timings: TradingTimings = TradingTimings()
 
     @property

@@ -18,6 +18,7 @@ from domain.events.leases import (
     describe_holder,
     is_same_host,
 )
+from domain.events.work_balance import TakeableLeases
 from domain.execution.command_poller import CommandPoller
 from domain.model.trading import Account
 from domain.ports.bus import BusSubscription
@@ -137,6 +138,7 @@ class Trader:
         await self._stop_workers(ended + renewed)
         # Those that hold or trade something don't wait behind those that rest.
         await self._start_workers(sorted(accounts, key=lambda account: (account.id not in busy, account.id)))
+        await self._give_back()
 
     def _wake_workers(self, account_ids: Collection[UUID]) -> None:
         """Wake those of the accounts that this node trades."""
@@ -162,15 +164,43 @@ class Trader:
         for account in accounts:
             if account not in possible:
                 self._warn_without_venue(account)
-        keys = [str(account.id) for account in possible]
-        database, clock, seconds = dependencies.lease_database, dependencies.clock, dependencies.timings.lease_seconds
-        leases = await acquire_leases(database, clock, LEASE_KIND, keys, dependencies.holder, seconds) if keys else {}
+        leases = await self._acquire([str(account.id) for account in possible])
         for account in possible:
             lease = leases.get(str(account.id))
             if lease is None:
                 await self._log_holder(account)
             else:
                 self._start_worker(account, lease)
+
+    async def _acquire(self, keys: Sequence[str]) -> dict[str, LeaseHandle]:
+        dependencies, balance = self._dependencies, self._dependencies.balance
+        takeable = TakeableLeases(tuple(keys), len(keys)) if balance is None else await balance.takeable(keys)
+        database, clock, seconds = dependencies.lease_database, dependencies.clock, dependencies.timings.lease_seconds
+        leases: dict[str, LeaseHandle] = {}
+        left = takeable.keys
+        # Others may get the first ones at this moment: then the next are tried.
+        while left and len(leases) < takeable.count:
+            count = takeable.count - len(leases)
+            tried, left = left[:count], left[count:]
+            leases |= await acquire_leases(database, clock, LEASE_KIND, tried, dependencies.holder, seconds)
+        if balance is not None:
+            for key in leases:
+                balance.note_taken(key)
+        return leases
+
+    async def _give_back(self) -> None:
+        """Stop trading some accounts if another node has fewer, those first that hold and trade nothing."""
+        balance = self._dependencies.balance
+        count = 0 if balance is None else await balance.count_to_give()
+        if balance is None or not count:
+            return
+        async with self._dependencies.database.read_only() as reading:
+            busy = set(await reading.accounts.list_busy())
+        moved = sorted(self._running, key=lambda key: (key in busy, key))[:count]
+        log.info("%d of %d accounts move to nodes that trade fewer", len(moved), len(self._running))
+        balance.note_given([str(key) for key in moved])
+        await self._stop_workers(moved)
+        await self._dependencies.bus.publish(RELEASED_TOPIC, LEASE_KIND.encode())
 
     def _start_worker(self, account: Account, lease: LeaseHandle) -> None:
         self._held_elsewhere.discard(account.id)

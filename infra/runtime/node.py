@@ -9,10 +9,12 @@ from domain.alerts.evaluator import AlertEvaluator
 from domain.alerts.rule_book import AlertDependencies
 from domain.core.background import cancel_and_wait
 from domain.core.errors import Unavailable
+from domain.events.work_balance import WorkBalance
 from domain.jobs.handler import JobHandler
 from domain.jobs.queue_monitor import JobQueueMonitor
 from domain.jobs.runner import JobRunner, RunnerOptions
 from domain.mail.sender import MailSender
+from domain.market_data.feed_manager import LEASE_KIND as FEED_LEASE
 from domain.market_data.feed_manager import FeedManager
 from domain.market_data.history import MarketHistory
 from domain.model.markets import MarketSymbol
@@ -32,6 +34,7 @@ from domain.research.recommendation_handler import RecommendationHandler
 from domain.research.trial_runner import TrialOptions, TrialRunner
 from domain.trading.dependencies import TradingDependencies
 from domain.trading.situation_monitor import SituationMonitor
+from domain.trading.trader import LEASE_KIND as ACCOUNT_LEASE
 from domain.trading.trader import Trader
 from domain.users.mail_composer import UserMailComposer
 from infra.postgres.candle_series import PostgresBars
@@ -183,8 +186,21 @@ def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
     sources = {venue: container.venues.public(venue) for venue in container.venues.names()}
     always = [MarketSymbol.parse(settings.default_market)]
     return FeedManager(
-        sources, backends.database, backends.bus, backends.cache, backends.clock, backends.ids, name, always
+        sources,
+        backends.database,
+        backends.bus,
+        backends.cache,
+        backends.clock,
+        backends.ids,
+        name,
+        always,
+        balance=_balance(container, settings, name, FEED_LEASE, Role.COLLECTOR),
     )
+
+
+def _balance(container: Container, settings: Settings, name: str, kind: str, role: Role) -> WorkBalance:
+    backends, venues = container.backends, container.venues.names()
+    return WorkBalance(backends.database, backends.clock, kind, role.value, name, venues, is_on=settings.balance_work)
 
 
 def _trader(container: Container, settings: Settings, name: str) -> Trader:
@@ -202,6 +218,7 @@ def _trader(container: Container, settings: Settings, name: str) -> Trader:
             holder=name,
             lease_database=backends.lease_database,
             cancel_foreign=settings.cancel_foreign_orders,
+            balance=_balance(container, settings, name, ACCOUNT_LEASE, Role.TRADER),
         )
     )
 

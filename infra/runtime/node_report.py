@@ -54,6 +54,8 @@ async def reporting_node(
             is_draining=work.is_draining,
             event_loop_lag_seconds=round(loop_monitor.take_longest_lag(), 3),
             cpu_share=round(processor.take_share(), 3),
+            venues=tuple(container.venues.names()),
+            balances_work=settings.balance_work,
         )
 
     def on_message(message: bytes) -> None:

@@ -61,6 +61,7 @@ WHERE (kind, key) IN (
 _RELEASE = f"UPDATE leases SET expires_at = '-infinity' WHERE {_IS_HELD}"
 _RELEASE_ALL = "UPDATE leases SET expires_at = '-infinity' WHERE expires_at > clock_timestamp()"
 _GET_HOLDER = "SELECT holder, expires_at FROM leases WHERE kind = $1 AND key = $2 AND expires_at > clock_timestamp()"
+_LIST_HELD = "SELECT key FROM leases WHERE kind = $1 AND key = ANY($2::text[]) AND expires_at > clock_timestamp()"
 _CHECK = f"SELECT true FROM leases WHERE {_IS_HELD} {LOCK}"
 
 
@@ -98,6 +99,9 @@ class PostgresLeases(Repository):
 
     async def release_all(self) -> None:
         await self._connection.execute(_RELEASE_ALL)
+
+    async def list_held(self, kind: str, keys: Sequence[str]) -> set[str]:
+        return {row["key"] for row in await self._connection.fetch(_LIST_HELD, kind, keys)}
 
     async def get_holder(self, kind: str, key: str) -> LeaseHolder | None:
         row = await self._connection.fetchrow(_GET_HOLDER, kind, key)

@@ -122,6 +122,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "field_suggestions": ("true", True),
         "known_documents_only": ("true", True),
         "cancel_foreign_orders": ("true", True),
+        "balance_work": ("false", False),
         "log_format": ("json", LogFormat.JSON),
         "log_level": ("debug", "debug"),
     }
