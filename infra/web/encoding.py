@@ -20,18 +20,28 @@ def decode_json(text: str | bytes) -> object:
     errors that name the variable.
     """
     try:
-        return json.loads(text, parse_constant=_reject_constant)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        return _decoder.decode(text)
     except (ValueError, RecursionError):
         raise InvalidJson("not JSON") from None
 
 
 def encode_json(value: object) -> str:
     """Return `value` as compact JSON text; a lone surrogate, which UTF-8 can't hold, is written as an escape."""
+    return encode_json_bytes(value).decode()
+
+
+def encode_json_bytes(value: object) -> bytes:
+    """Return what `encode_json` does, in UTF-8."""
     try:
-        return _encoder.encode(value).decode()
+        return _encoder.encode(value)
     except UnicodeEncodeError:
-        return json.dumps(value, default=serialize_time, separators=(",", ":"))
+        return json.dumps(value, default=serialize_time, separators=(",", ":")).encode()
 
 
 def _reject_constant(name: str) -> object:
     raise InvalidJson(f"{name} is not JSON")
+
+
+_decoder = json.JSONDecoder(parse_constant=_reject_constant)

@@ -1,5 +1,7 @@
 """The metrics that the web server exports to Prometheus."""
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
@@ -20,6 +22,10 @@ class WebMetrics:
         self.selections = Counter(
             "r3edge_compiled_selections", "Queries by what executed them.", ["way"], registry=registry
         )
+        # Looking up the child of a metric costs more than counting; labels are few.
+        self.requests_of = cache(self.requests.labels)
+        self.operations_of = cache(self.operations.labels)
+        self.seconds_of = cache(self.seconds.labels)
         self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
         self.persisted = Counter(
             "r3edge_persisted_documents",

@@ -134,7 +134,7 @@ class Operations:
         except TimeoutError:
             self._raise_timeout()
         finally:
-            self._metrics.seconds.labels(prepared.type.value).observe(time.monotonic() - started)
+            self._metrics.seconds_of(prepared.type.value).observe(time.monotonic() - started)
         payload["extensions"] = {"cost": {"requested": cost, "maximum": self._settings.max_cost}}
         if rate is not None:
             payload["extensions"]["rateLimit"] = rate_fields(rate)
@@ -206,11 +206,19 @@ class Operations:
         return build_executor(self._schema, prepared, variables or {}, context, suggestions=self._settings.suggestions)
 
     def _check_cost(self, prepared: PreparedOperation, executor: Executor) -> int:
-        cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, executor.variable_values)
+        cost = self._cost(prepared, executor)
         if cost > self._settings.max_cost:
             raise RequestErrors([complexity_error("cost", self._settings.max_cost, cost)])
         OperationLogEntry.current().set_cost(cost)
         return cost
+
+    def _cost(self, prepared: PreparedOperation, executor: Executor) -> int:
+        if prepared.constant_cost is not None:
+            return prepared.constant_cost
+        cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, executor.variable_values)
+        if cost.is_constant:
+            prepared.constant_cost = cost.points
+        return cost.points
 
     @staticmethod
     def _room_key(prepared: PreparedOperation, executor: Executor) -> RoomKey:

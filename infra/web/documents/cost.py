@@ -1,6 +1,7 @@
 """The cost of an operation: one for each object that it may load, by the page sizes that it requests."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -15,8 +16,12 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
+    VariableNode,
     get_named_type,
     get_nullable_type,
     is_enum_type,
@@ -39,7 +44,10 @@ PLAIN_LIST_SIZE: Final = 10
 SIZE_ARGUMENTS: Final = ("first", "last", "points", "bins")
 """The arguments with the size of a list; an object that is computed from so many items costs that much more."""
 
-COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, "everySeconds", "levels", "interval", "period"}
+PERIOD_ARGUMENTS: Final = {"interval", "period"}
+"""The arguments with the length of the parts that a time range is divided into."""
+
+COST_ARGUMENTS: Final = {*SIZE_ARGUMENTS, *PERIOD_ARGUMENTS, "everySeconds", "levels"}
 
 NO_PAGE: Final = -1
 """The page size inside an object that is no page."""
@@ -48,15 +56,26 @@ LEVELS_PER_OBJECT: Final = 20
 """How many levels of a book cost as much as one object: they are two numbers each, and are loaded with their book."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an operation costs."""
+
+    points: int
+    is_constant: bool
+    """Whether it costs the same with all variables and at all times."""
+
+
 def cost_of(
     schema: GraphQLSchema,
     operation: OperationDefinitionNode,
     fragments: dict[str, FragmentDefinitionNode],
     variables: VariableValues,
-) -> int:
+) -> Cost:
     """Return the cost of an operation with these variables; leaves and introspection are free."""
     root = schema.get_root_type(operation.operation)
-    return _Cost(schema, fragments, variables).selections(operation.selection_set, root, NO_PAGE) if root else 0
+    cost = _Cost(schema, fragments, variables)
+    points = cost.selections(operation.selection_set, root, NO_PAGE) if root else 0
+    return Cost(points, cost.is_constant)
 
 
 class _Cost:
@@ -67,6 +86,7 @@ class _Cost:
         self._fragments = fragments
         self._variables = variables
         self._known: dict[tuple[str, int], int] = {}
+        self.is_constant = True
 
     def selections(self, node: SelectionSetNode, parent: GraphQLNamedType, page: int) -> int:
         """Return the cost of a selection on one object; `page` is how many items its lists hold, if known."""
@@ -127,10 +147,26 @@ class _Cost:
         """Return the arguments of a field that may set its size; none if they can't be read."""
         if not COST_ARGUMENTS & field.args.keys() and not _item_arguments(field):
             return {}
+        # Intervals may be counted up to now.
+        if PERIOD_ARGUMENTS & field.args.keys() or any(
+            _has_variable(argument.value) for argument in node.arguments or ()
+        ):
+            self.is_constant = False
         try:
             return get_argument_values(field, node, self._variables)
         except GraphQLError:
             return {}  # the execution reports it
+
+
+def _has_variable(value: ValueNode) -> bool:
+    match value:
+        case VariableNode():
+            return True
+        case ListValueNode():
+            return any(map(_has_variable, value.values))
+        case ObjectValueNode():
+            return any(_has_variable(part.value) for part in value.fields)
+    return False
 
 
 def _default_page(field: GraphQLField) -> int:

@@ -70,16 +70,25 @@ class Document:
     compiled: dict[str | None, Any] = field(default_factory=dict, compare=False, repr=False)
     """What is compiled of its operations, by the name that was asked for."""
 
+    operations: dict[str | None, "PreparedOperation"] = field(default_factory=dict, compare=False, repr=False)
+    """Those that were prepared, by the name with which they were requested."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True, eq=False)
 class PreparedOperation:
-    """One operation of a valid document."""
+    """One operation of a valid document, kept with it: what is the same for all its requests is found out once."""
 
     document: Document
     operation: OperationDefinitionNode
     operation_name: str | None
     shared: bool
     """Whether it is a subscription all of whose fields opted in to sharing."""
+
+    root_fields: tuple[str, ...]
+    """The names of its fields at the root."""
+
+    constant_cost: int | None = None
+    """Its cost, once known to be the same for all variables and at all times."""
 
     @property
     def type(self) -> OperationType:
@@ -95,11 +104,6 @@ class PreparedOperation:
     def name(self) -> str:
         """The operation's name, empty if it has none."""
         return self.operation.name.value if self.operation.name else ""
-
-    @property
-    def root_fields(self) -> list[str]:
-        """The names of its fields at the root."""
-        return _root_fields(self.operation.selection_set, self.document.fragments)
 
 
 class Documents:
@@ -128,10 +132,16 @@ class Documents:
     def prepare(self, query: str, operation_name: str | None) -> PreparedOperation:
         """Return the requested operation; raise RequestErrors if there is none that can be executed."""
         document = self._cache.get(query) or self.load(query)
-        operation = get_operation_ast(document.node, operation_name)
-        if operation is None:
-            raise RequestErrors([_no_operation(operation_name)])
-        return PreparedOperation(document, operation, operation_name, self._is_shared(operation, document.fragments))
+        prepared = document.operations.get(operation_name)
+        if prepared is None:
+            operation = get_operation_ast(document.node, operation_name)
+            if operation is None:
+                raise RequestErrors([_no_operation(operation_name)])
+            root_fields = tuple(_root_fields(operation.selection_set, document.fragments))
+            is_shared = self._is_shared(operation, root_fields)
+            prepared = PreparedOperation(document, operation, operation_name, is_shared, root_fields)
+            document.operations[operation_name] = prepared
+        return prepared
 
     def load(self, query: str) -> Document:
         """Return the document of a text that isn't in the cache; raise RequestErrors if it isn't valid."""
@@ -158,11 +168,10 @@ class Documents:
             self._cache[query] = document
         return document
 
-    def _is_shared(self, operation: OperationDefinitionNode, fragments: dict[str, FragmentDefinitionNode]) -> bool:
+    def _is_shared(self, operation: OperationDefinitionNode, names: tuple[str, ...]) -> bool:
         root = self._schema.subscription_type
         if operation.operation is not OperationType.SUBSCRIPTION or root is None:
             return False
-        names = _root_fields(operation.selection_set, fragments)
         return bool(names) and all(name in root.fields and is_shared(root.fields[name].extensions) for name in names)
 
 

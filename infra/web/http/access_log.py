@@ -3,7 +3,7 @@
 import re
 import time
 from contextlib import AbstractContextManager
-from uuid import uuid4
+from secrets import token_hex
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -66,7 +66,7 @@ class AccessLogMiddleware:
         route = _route(path)
         method = scope.get("method", "WEBSOCKET")
         if scope["type"] == "http":
-            self._metrics.requests.labels(method if method in _METHODS else "other", route, str(status)).inc()
+            self._metrics.requests_of(method if method in _METHODS else "other", route, str(status)).inc()
         if path not in _QUIET:
             fields: dict[str, object] = {
                 "request_id": scope["state"]["request_id"],
@@ -83,7 +83,7 @@ class AccessLogMiddleware:
 
 def _request_id(headers: Headers) -> str:
     given = headers.get(REQUEST_ID_HEADER, "")
-    return given if _VALID_ID.fullmatch(given) else uuid4().hex
+    return given if _VALID_ID.fullmatch(given) else token_hex(16)
 
 
 def _span(scope: Scope) -> AbstractContextManager[Span]:

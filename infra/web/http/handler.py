@@ -9,7 +9,7 @@ from domain.core.errors import FaultCode, RequestFault
 from domain.users.request_rates import RequestRate, RequestRateExceeded
 from infra.web.context import ConnectionInfo, bearer_token
 from infra.web.dependencies import TransportDependencies
-from infra.web.encoding import encode_json
+from infra.web.encoding import encode_json_bytes
 from infra.web.errors import PersistedQueryNotFound, RequestErrors, errors_from_fault, public_errors
 from infra.web.execution import Payload
 from infra.web.http.compression import compress_response
@@ -69,7 +69,7 @@ class GraphQLHttpHandler:
             raise HttpError(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
         context = await self._dependencies.contexts(bearer_token(http.headers.get("authorization")), connection)
         rate = await operations.admit(prepared, context)
-        metrics.operations.labels(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
+        metrics.operations_of(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
             return SseResponse(self._dependencies, prepared, request, context, rate)
         payload = await operations.execute(prepared, request.variables, context, rate)
@@ -148,7 +148,7 @@ def _response(
         status = 400 if media_type != JSON and "data" not in payload else 200
     content_type = RESPONSE_JSON if media_type == RESPONSE_JSON else JSON
     return Response(
-        encode_json(payload),
+        encode_json_bytes(payload),
         status,
         {**(headers or {}), "cache-control": "no-store", "vary": "accept"},
         f"{content_type}; charset=utf-8",

@@ -1,7 +1,7 @@
 import pytest
 from graphql import GraphQLSchema
 
-from infra.web.documents.cost import cost_of
+from infra.web.documents.cost import Cost, cost_of
 from infra.web.documents.preparation import Documents
 from infra.web.execution import build_executor
 from infra.web.settings import WebSettings
@@ -14,6 +14,10 @@ A_DAY = 'from: "2026-11-01T00:00:00Z", to: "2026-11-02T00:00:00Z"'
 
 
 def cost(query: str, schema: GraphQLSchema = GRAPHQL, **variables: object) -> int:
+    return whole_cost(query, schema, **variables).points
+
+
+def whole_cost(query: str, schema: GraphQLSchema, **variables: object) -> Cost:
     prepared = Documents(schema, WebSettings()).prepare(query, None)
     executor = build_executor(schema, prepared, variables, None)
     return cost_of(schema, prepared.operation, prepared.document.fragments, executor.variable_values)
@@ -121,3 +125,36 @@ def test_an_equity_history_costs_a_point_for_each_interval(arguments: str, point
 def test_what_is_found_among_all_trials_costs_more_than_one_object(fields: str, expected: int) -> None:
     query = f"{{ viewer {{ optimizations(first: 7) {{ nodes {{ {fields} }} }} }} }}"
     assert cost(query, ENGINE) == 2 + 7 * (1 + expected)
+
+
+SIZED_BY_A_FRAGMENT = """query ($n: Int = 7) { markets { nodes { ...F } } }
+  fragment F on Market { candles(timeframe: M1, first: $n) { nodes { open } } }"""
+MARKET = "query ($m: MarketSymbol!) { market(symbol: $m) "
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ __typename }",
+        MARKET + "{ depth(levels: L20) { bids { price } } } }",
+        MARKET + f"{{ candles(timeframe: M1, first: 1000, {A_DAY}) {{ nodes {{ open }} }} }} }}",
+        MARKET + "{ ...F } } fragment F on Market { candles(timeframe: M1) { nodes { open } } }",
+    ],
+)
+def test_a_cost_that_no_variable_changes_is_constant(query: str) -> None:
+    variables = {"m": "sandbox:BTC/USDT"} if "$m" in query else {}
+    assert whole_cost(query, ENGINE, **variables).is_constant
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("query ($n: Int = 7) { markets(first: $n) { nodes { symbol } } }", {}),
+        (SIZED_BY_A_FRAGMENT, {}),
+        ("query ($i: ID!) { nodes(ids: [$i]) { id } }", {"i": "a"}),
+        ("query ($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["a"]}),
+        ('{ node(id: "a") { ... on Account { equityHistory(interval: DAY) { points { at } } } } }', {}),
+    ],
+)
+def test_a_cost_that_a_variable_or_the_time_may_change_is_not(query: str, variables: dict[str, object]) -> None:
+    assert not whole_cost(query, ENGINE, **variables).is_constant

@@ -20,6 +20,17 @@ def test_the_same_text_is_parsed_once_and_layouts_print_the_same(documents: Docu
     assert first.document.text == other.document.text
 
 
+def test_each_operation_of_a_document_is_prepared_once_by_its_name(documents: Documents) -> None:
+    text = "query A { hello } query B { me }"
+    a, b = documents.prepare(text, "A"), documents.prepare(text, "B")
+    assert (a.name, a.root_fields, b.name, b.root_fields) == ("A", ("hello",), "B", ("me",))
+    assert documents.prepare(text, "A") is a
+    for unknown in ("C", None):
+        with pytest.raises(RequestErrors):
+            documents.prepare(text, unknown)
+    assert a.document.operations.keys() == {"A", "B"}
+
+
 def numbered(number: int, characters: int = 0) -> str:
     return f"query Q{number} {{ hello }}".ljust(characters)
 
