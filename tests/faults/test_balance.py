@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from tests.faults.test_draining import EVERY
+from tests.faults.test_lost_parts import fills_again
 from tests.faults.test_two_nodes import cluster, follow, log_is_whole, nothing_is_doubled, through
 from tests.support.trader_client import MARKET, new_trader
 from tests.support.waiting import read_until
@@ -44,6 +45,7 @@ async def test_a_node_that_joins_gets_its_share_and_no_order_is_lost(data_folder
             await read_until(shares, lambda seen: seen == ([2, 2], [1, 1]), "equal shares of accounts and feeds")
             await tickers.next()
         for trader, other, start in zip(traders, others, starts, strict=True):
+            await fills_again(other)  # an account that has just moved may not have reconciled yet
             await follow(trader, other)
             await log_is_whole(other, start)
             await nothing_is_doubled(shared, trader)
