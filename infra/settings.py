@@ -170,6 +170,9 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         le=2**31 - 1,
         description="requests a minute from one address without a token; those of users are limited by their plans",
     )
+    operation_timeout_seconds: float = Field(
+        10.0, ge=1, le=600, description="how long one operation of a client may take, 1 to 600"
+    )
     billing_secrets: SigningSecrets = Field(
         (),
         description="whsec_ and 24 to 64 bytes in base64, with commas: what the billing system signs its events with, "
