@@ -1,5 +1,6 @@
 """Keeps the leases of one kind spread evenly over the nodes: says which of them this node should take and give back."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -20,6 +21,10 @@ GIVEN_SECONDS: Final = 4.0
 """A lease that this node has given back isn't taken by it again for so long."""
 REST_SECONDS: Final = 60.0
 """How long a node gives nothing back after nobody has taken what it gave."""
+
+
+GivenCounts = Counter[str]
+"""How many leases this node has given back because others held fewer, by their kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class WorkBalance:
         venues: Collection[str],
         *,
         is_on: bool = True,
+        given: GivenCounts | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -57,6 +63,8 @@ class WorkBalance:
         self._free_since: dict[str, float] = {}
         self._given_at: dict[str, float] = {}
         self._next_look = clock.monotonic() + PAUSE_SECONDS
+        self._given = GivenCounts() if given is None else given
+        self._given[kind] += 0
 
     async def takeable(self, keys: Sequence[str]) -> TakeableLeases:
         """Return which of the leases, none of them this node's, it may take now; raises `Unavailable`."""
@@ -92,6 +100,7 @@ class WorkBalance:
         """Note that this node gives the leases back for the others."""
         now = self._clock.monotonic()
         self._given_at |= dict.fromkeys(keys, now)
+        self._given[self._kind] += len(keys)
 
     def note_taken(self, key: str) -> None:
         """Note that this node has acquired a lease; if it had given it back, nobody else wanted it."""

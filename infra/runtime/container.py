@@ -10,6 +10,7 @@ from domain.administration.nodes import NodeService
 from domain.administration.service import UserAdministration
 from domain.alerts.service import AlertService
 from domain.events.stream import EventLogReader
+from domain.events.work_balance import GivenCounts
 from domain.execution.notifications import OrderNotifier
 from domain.execution.service import OrderService
 from domain.jobs.counts import WorkCounts
@@ -97,6 +98,7 @@ class Container:
     deliveries: DeliveryCounts = field(default_factory=DeliveryCounts)
     channel_counts: ChannelCounts = field(default_factory=ChannelCounts)
     work_counts: WorkCounts = field(default_factory=WorkCounts)
+    given_counts: GivenCounts = field(default_factory=GivenCounts)
 
 
 def build_container(

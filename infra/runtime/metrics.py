@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from domain.events.follower_counts import FollowerCounts
 from infra.metrics.archive import ArchiveMetrics
+from infra.metrics.balance import BalanceMetrics
 from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics, ReplicaMetrics
@@ -51,6 +52,7 @@ def build_registry(
     MailMetrics(registry, container.deliveries)
     ChannelMetrics(registry, container.channel_counts)
     JobMetrics(registry, container.work_counts)
+    BalanceMetrics(registry, container.given_counts)
     ArchiveMetrics(registry, backends.archive_activity)
     return registry
 

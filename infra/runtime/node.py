@@ -200,7 +200,8 @@ def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
 
 def _balance(container: Container, settings: Settings, name: str, kind: str, role: Role) -> WorkBalance:
     backends, venues = container.backends, container.venues.names()
-    return WorkBalance(backends.database, backends.clock, kind, role.value, name, venues, is_on=settings.balance_work)
+    is_on, given = settings.balance_work, container.given_counts
+    return WorkBalance(backends.database, backends.clock, kind, role.value, name, venues, is_on=is_on, given=given)
 
 
 def _trader(container: Container, settings: Settings, name: str) -> Trader:

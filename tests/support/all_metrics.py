@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.metrics import MetricWrapperBase
 
 from domain.events.follower_counts import FollowerCounts
+from domain.events.work_balance import GivenCounts
 from domain.execution.order_counts import OrderCounts
 from domain.jobs.counts import WorkCounts
 from domain.mail.sender import DeliveryCounts
@@ -19,6 +20,7 @@ from infra.clock import SystemClock, TimeOrderedIds
 from infra.embedded.bus import EmbeddedBus
 from infra.embedded.cache import EmbeddedCache
 from infra.metrics.archive import ArchiveMetrics
+from infra.metrics.balance import BalanceMetrics
 from infra.metrics.bus import BusMetrics
 from infra.metrics.channels import ChannelMetrics
 from infra.metrics.database import DatabaseMetrics, ReplicaMetrics
@@ -63,6 +65,7 @@ def all_metrics() -> dict[str, MetricKind]:
     MailMetrics(registry, DeliveryCounts())
     ChannelMetrics(registry, ChannelCounts())
     JobMetrics(registry, WorkCounts())
+    BalanceMetrics(registry, GivenCounts())
     ArchiveMetrics(registry, ArchiveActivity())
     TradingMetrics(registry, OrderCounts(), TradingSituation, lambda: 0, ())
     DatabaseMetrics(registry, {})

@@ -11,6 +11,7 @@ from domain.events.work_balance import (
     GIVEN_SECONDS,
     PAUSE_SECONDS,
     REST_SECONDS,
+    GivenCounts,
     TakeableLeases,
     WorkBalance,
 )
@@ -102,10 +103,12 @@ async def test_what_nobody_takes_is_taken_by_its_giver_which_gives_nothing_for_a
     database: PostgresDatabase,
 ) -> None:
     clock = ManualClock()
-    balance = balance_of(database, clock)
+    given = GivenCounts()
+    balance = WorkBalance(database, clock, "account", "trader", "host:1", ["sandbox"], given=given)
     await hold(database, KEYS[1:])
     await report(database, REPORT, replace(REPORT, name="host:2"))
     balance.note_given(KEYS[:1])
+    assert given == {"account": 1}
     assert await balance.takeable(KEYS[:1]) == TakeableLeases()
     clock.move(PAUSE_SECONDS)
     assert await balance.count_to_give() == 0  # what was given isn't taken yet
