@@ -121,6 +121,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "graphiql": ("false", False),
         "introspection": ("false", False),
         "field_suggestions": ("true", True),
+        "compiled_selections": ("false", False),
         "known_documents_only": ("true", True),
         "cancel_foreign_orders": ("true", True),
         "balance_work": ("false", False),
