@@ -26,7 +26,7 @@ from bench.figures import ROOT, Figure, report
 from bench.parts import engine, exchange, scratch
 from bench.processes import cpu_seconds, memory_by_part
 
-SIZES: Final = (1_000,)
+SIZES: Final = (1_000, 3_000)
 ROUNDS: Final = 3
 SECONDS: Final = 5.0
 RECORDED: Final = 100

@@ -19,8 +19,17 @@ CADENCE_SECONDS: Final = 0.1
 
 async def main(frames: list[str]) -> None:
     """Broadcast for ever."""
-    subprotocol = Subprotocol("graphql-transport-ws")
-    async with serve(_read, "127.0.0.1", 0, subprotocols=[subprotocol], compression=None) as server:
+    serving = serve(
+        _read,
+        "127.0.0.1",
+        0,
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        compression=None,
+        open_timeout=None,  # it would end connections while thousands more are made on a busy machine
+        ping_interval=None,
+        backlog=4_096,  # beyond its backlog a kernel resets connections that wait to be accepted
+    )
+    async with serving as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         loop = asyncio.get_running_loop()
         due = loop.time()
