@@ -2,10 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
-import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 
@@ -13,6 +11,7 @@ from tests.support.caddy import Proxy, tls_proxy
 from tests.support.engine import running_engine
 from tests.support.graphql_client import initialise, receive
 from tests.support.ports import free_port
+from tests.support.run_folder import new_folder
 from tests.support.trader_client import MARKET
 
 REGISTER = """mutation($email: String!) {
@@ -22,9 +21,9 @@ PATIENCE = 30.0
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def proxy(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Proxy]:
+async def proxy() -> AsyncIterator[Proxy]:
     """An engine whose other node, of which the proxy also knows, is down."""
-    folder: Path = tmp_path_factory.mktemp("proxy")
+    folder = new_folder()
     settings = {"R3EDGE_TRUSTED_PROXIES": "127.0.0.1,::1", "R3EDGE_REGISTRATIONS_PER_HOUR": "1"}
     async with (
         running_engine(folder / "engine", "--seed", "7", settings=settings) as engine,
