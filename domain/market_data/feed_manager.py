@@ -16,6 +16,7 @@ from domain.events.work_balance import WorkBalance
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector
+from domain.market_data.leased_publisher import LeasedPublisher
 from domain.market_data.stand_in_feeds import NodePublisher, StandInFeeds
 from domain.market_data.timings import FeedTimings
 from domain.market_data.topics import CANDLES_DEMAND, FEED_DEMAND, MARKETS_CHANGED, MARKETS_DEMAND
@@ -258,7 +259,8 @@ class FeedManager:
         if lease is None:
             return False
         await self._stand_ins.stop(market)
-        collector = self._new_collector(market, self._outputs)
+        outputs = replace(self._outputs, bus=LeasedPublisher(self._bus, lease))
+        collector = self._new_collector(market, outputs)
         task = asyncio.create_task(collector.run(), name=f"feed:{market}")
         self._running[market] = _Running(lease, collector, task)
         log.info("collecting %s", market)
