@@ -28,7 +28,11 @@ from bench.requests import ask_for, ask_once
 from domain.model.markets import MarketSymbol
 from tests.support.sandbox import SandboxProcess
 
-MODES: dict[str, dict[str, str]] = {"engine": {}, "without access log": {"R3EDGE_LOG_LEVEL": "warning"}}
+MODES: dict[str, dict[str, str]] = {
+    "engine": {},
+    "without access log": {"R3EDGE_LOG_LEVEL": "warning"},
+    "graphql-core alone": {"R3EDGE_COMPILED_SELECTIONS": "false"},
+}
 """The settings of the engines that are compared."""
 
 ROUNDS, SECONDS, WARM_UP_SECONDS = 5, 2.0, 1.0

@@ -218,7 +218,7 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
     compiled_selections: bool = Field(
-        default=False,
+        default=True,
         description="whether queries that are sent again are compiled, which makes their answers cheaper: true or "
         "false",
     )

@@ -10,7 +10,7 @@ class WebSettings:
     introspection: bool = True
     suggestions: bool = True
     graphiql: bool = True
-    compiled_selections: bool = False
+    compiled_selections: bool = True
     """Whether queries are executed by plans that are compiled once for each document."""
 
     known_documents_only: bool = False

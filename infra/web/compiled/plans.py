@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
+
 from infra.web.compiled.calls import Unfit
 from infra.web.compiled.plan import Plan, conditions
 from infra.web.compiled.running import Run
@@ -10,6 +12,8 @@ from infra.web.documents.preparation import PreparedOperation
 from infra.web.execution import Executor, Payload, execute
 from infra.web.metrics import WebMetrics
 from schema.common.engine_schema import EngineSchema
+
+_log = structlog.get_logger(__name__)
 
 MAX_VARIANTS: Final = 8
 """How many plans one operation may have, for different values in its `@skip` and `@include`."""
@@ -87,6 +91,10 @@ class Plans:
                 plan = known.variants[values] = Plan(self._schema, executor)
         except Unfit as error:
             known.reason = str(error)
+            return None
+        except Exception:  # noqa: BLE001  # whatever it is, graphql-core can execute a valid operation
+            _log.exception("operation_not_compiled", operation=prepared.name)
+            known.reason = "defect"
             return None
         return plan
 

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import types
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from random import Random
@@ -21,11 +21,13 @@ from graphql import (
     is_non_null_type,
     is_object_type,
 )
+from graphql.execution.values import VariableValues
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from domain.model.markets import MarketSymbol
 from infra.web.compiled.plans import Plans
+from infra.web.compiled.running import Gap, Run
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors
@@ -300,3 +302,52 @@ async def test_each_value_of_a_condition_has_its_plan() -> None:
             answer = await plans.execute(prepared, _executor(prepared, {"a": a, "b": b}))
             assert list(answer["data"]) == ["x"] * (not a) + ["y"] * b
     assert _ways(metrics) == {"first": 1, "compiled": 5}
+
+
+async def test_a_field_that_fails_does_not_cancel_a_load_that_others_wait_for() -> None:
+    shared: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def wait() -> int:
+        return await shared
+
+    async def fail() -> int:
+        asyncio.get_running_loop().call_soon(shared.set_result, 1)
+        raise ValueError("made up")
+
+    run = _run_with(wait(), fail(), wait())
+    with pytest.raises(ValueError, match="made up"):
+        await run.finish()
+    assert shared.result() == 1
+
+
+async def test_a_cancelled_run_cancels_what_it_waits_for_and_leaves_nothing_unawaited() -> None:
+    begun: list[str] = []
+
+    async def wait() -> None:
+        begun.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            begun.append("ended")
+
+    running = asyncio.create_task(_run_with(wait(), wait()).finish())
+    await asyncio.sleep(0)  # its own tasks exist now, and have not begun
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert begun == []
+
+    running = asyncio.create_task(_run_with(wait(), wait()).finish())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert begun == ["begun", "begun", "ended", "ended"]
+
+
+def _run_with(*values: Coroutine[Any, Any, Any]) -> Run:
+    run = Run([], None, VariableValues({}, {}))
+    answer: dict[str, Any] = {}
+    run.gaps = [Gap(answer, str(i), lambda value, _run: value, each) for i, each in enumerate(values)]
+    return run
