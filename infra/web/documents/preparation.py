@@ -182,14 +182,19 @@ def is_shared(extensions: dict[str, object]) -> bool:
 
 
 def _root_fields(selection_set: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]) -> list[str]:
+    """Return the names of the fields, those of a fragment once however often it is spread, as the execution does."""
     names: list[str] = []
-    for selection in selection_set.selections:
+    spread: set[str] = set()
+    waiting = list(reversed(selection_set.selections))
+    while waiting:
+        selection = waiting.pop()
         if isinstance(selection, FieldNode):
             names.append(selection.name.value)
-        elif isinstance(selection, FragmentSpreadNode):
-            names += _root_fields(fragments[selection.name.value].selection_set, fragments)
         elif isinstance(selection, InlineFragmentNode):
-            names += _root_fields(selection.selection_set, fragments)
+            waiting += reversed(selection.selection_set.selections)
+        elif isinstance(selection, FragmentSpreadNode) and selection.name.value not in spread:
+            spread.add(selection.name.value)
+            waiting += reversed(fragments[selection.name.value].selection_set.selections)
     return names
 
 

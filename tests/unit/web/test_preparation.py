@@ -116,6 +116,14 @@ def test_limits_count_through_fragments(documents: Documents, query: str, limit:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("operation", ["query", "subscription"])
+def test_fragments_at_the_root_that_double_each_other_are_read_once(documents: Documents, operation: str) -> None:
+    kind, field = {"query": ("Query", "hello"), "subscription": ("Subscription", "ticker { sequence }")}[operation]
+    fragments = " ".join(f"fragment F{n} on {kind} {{ ...F{n + 1} ...F{n + 1} }}" for n in range(12))
+    text = f"{operation} {{ ...F0 }} {fragments} fragment F12 on {kind} {{ {field} }}"
+    assert documents.prepare(text, None).root_fields == (field.split()[0],)
+
+
 def test_fragments_that_double_each_other_are_measured_in_no_time(documents: Documents) -> None:
     fragments = " ".join(f"fragment F{n} on Query {{ ...F{n + 1} ...F{n + 1} }}" for n in range(60))
     with pytest.raises(RequestErrors, match="aliases"):
