@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import structlog
 
+from infra.log_lines import LineLog
+
 EngineLog = Callable[[], str]
 
 _configure = structlog.configure
@@ -31,6 +33,7 @@ def unconfigured_logging() -> Iterator[None]:
     if structlog.is_configured():
         root.handlers, root.level = handlers, level
         structlog.reset_defaults()
+        LineLog.output = None
 
 
 @pytest.fixture
