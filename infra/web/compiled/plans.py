@@ -24,7 +24,7 @@ REST: Final = 20
 
 @dataclass(slots=True)
 class CompiledOperation:
-    """What is kept of one operation with its document."""
+    """What is kept with one prepared operation."""
 
     reason: str = ""
     """What makes graphql-core execute it; empty if plans may."""
@@ -36,7 +36,7 @@ class CompiledOperation:
 
 
 class Plans:
-    """The plans of one schema's operations; those of a document are kept with it."""
+    """The plans of one schema's operations; those of an operation are kept with it."""
 
     def __init__(self, schema: EngineSchema, metrics: WebMetrics, *, enabled: bool) -> None:
         self._schema = schema
@@ -55,7 +55,7 @@ class Plans:
                 await run.finish()
         except Exception:  # noqa: BLE001  # graphql-core reports whatever it is
             self._count("repeated")
-            prepared.document.compiled[prepared.operation_name].rest = REST
+            self._known(prepared).rest = REST
             return await execute(executor)
         self._count("compiled")
         return {"data": data}
@@ -64,7 +64,7 @@ class Plans:
         """Return the plan of an operation with these variables; None if graphql-core has to execute it."""
         if not self._enabled:
             return None
-        known = prepared.document.compiled.setdefault(prepared.operation_name, CompiledOperation())
+        known = self._known(prepared)
         known.uses += 1
         if known.rest:
             known.rest -= 1
@@ -77,6 +77,13 @@ class Plans:
         if plan is None:
             self._count(known.reason)
         return plan
+
+    @staticmethod
+    def _known(prepared: PreparedOperation) -> CompiledOperation:
+        if prepared.compiled is None:
+            prepared.compiled = CompiledOperation()
+        known: CompiledOperation = prepared.compiled
+        return known
 
     def _variant(self, known: CompiledOperation, prepared: PreparedOperation, executor: Executor) -> Plan | None:
         if len(known.variants) > MAX_VARIANTS:

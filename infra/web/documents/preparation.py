@@ -67,9 +67,6 @@ class Document:
     length: int
     """How many characters the client's text has."""
 
-    compiled: dict[str | None, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What is compiled of its operations, by the name that was asked for."""
-
     operations: dict[str | None, "PreparedOperation"] = field(default_factory=dict, compare=False, repr=False)
     """Those that were prepared, by the name with which they were requested."""
 
@@ -89,6 +86,9 @@ class PreparedOperation:
 
     constant_cost: int | None = None
     """Its cost, once known to be the same for all variables and at all times."""
+
+    compiled: Any = None
+    """What `infra.web.compiled` keeps of it, which this package doesn't know; None before it is executed."""
 
     @property
     def type(self) -> OperationType:

@@ -58,7 +58,7 @@ class WebSocketOperation:
         try:
             operations, request = self._dependencies.operations, self._request
             prepared = await operations.prepare(request.query, request.operation_name, network, request.document_id)
-            self._dependencies.metrics.operations.labels(prepared.type.value, "websocket").inc()
+            self._dependencies.metrics.operations_of(prepared.type.value, "websocket").inc()
             context = await make_context()
             rate = await operations.admit(prepared, context)
             if prepared.is_subscription:
