@@ -61,10 +61,11 @@ class DrillStage:
         self._database = self._new_database()
         await self.venue.start()
         self._stack.push_async_callback(self.venue.close)
-        await self._database.start()
+        # Each close comes before its start: a start that fails, or skips, leaves open lines behind.
         self._stack.push_async_callback(self._database.close)
-        await self.hazelcast.start()
+        await self._database.start()
         self._stack.push_async_callback(self.hazelcast.close)
+        await self.hazelcast.start()
         if self.old_candles is not None:
             self._stack.push_async_callback(self.old_candles.close)
             await self.old_candles.start(self._database.dsn)
