@@ -108,7 +108,7 @@ class LineLog:
         if output is None:
             structlog.stdlib.get_logger(self._name).info(event, **fields)
             return
-        timestamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        timestamp = datetime.now(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
         line = plain_line(timestamp, event, self._name, fields) if output.is_text else None
         if line is None:
             line = output.render(

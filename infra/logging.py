@@ -3,8 +3,7 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from contextvars import ContextVar
 from functools import partial
 from typing import cast
@@ -34,16 +33,19 @@ _request_id: ContextVar[str] = ContextVar("r3edge_request", default="")
 """The current request's id; it no longer counts in tasks that outlive the request."""
 
 
-@contextmanager
-def request_lines(request_id: str) -> Iterator[None]:
-    """Add the request's id to every line logged by the block and its tasks, until the block ends."""
-    _open_requests.add(request_id)
-    token = _request_id.set(request_id)
-    try:
-        yield
-    finally:
-        _request_id.reset(token)
-        _open_requests.discard(request_id)
+class request_lines:  # noqa: N801  # it is used as a function
+    """Adds the request's id to every line logged by the block and its tasks, until the block ends."""
+
+    def __init__(self, request_id: str) -> None:
+        self._id = request_id
+
+    def __enter__(self) -> None:
+        _open_requests.add(self._id)
+        self._token = _request_id.set(self._id)
+
+    def __exit__(self, *_error: object) -> None:
+        _request_id.reset(self._token)
+        _open_requests.discard(self._id)
 
 
 class _PeerErrorFilter(logging.Filter):

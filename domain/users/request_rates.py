@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from cachetools import LRUCache
@@ -24,6 +25,7 @@ MINUTE_SECONDS: Final = 60
 COUNTER_SECONDS: Final = 2.0 * MINUTE_SECONDS
 PORTIONS: Final = 100
 REMEMBERED: Final = 100_000
+REMEMBERED_ADDRESSES: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,14 @@ def rate_fields(rate: RequestRate) -> dict[str, str | int | float]:
         "limit": rate.limit,
         "used": rate.used,
         "remaining": rate.remaining,
-        "resetsAt": rate.resets_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "resetsAt": _time_text(rate.resets_at),
     }
+
+
+@lru_cache(2)
+def _time_text(at: datetime) -> str:
+    """Return the end of a minute as text, which is that of all requests in it."""
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def limits_of(identity: Identity) -> Sequence[RequestLimit]:
@@ -92,6 +100,7 @@ def limit_of_user(user: User | ManagedUser) -> RequestLimit:
     return RequestLimit(f"user:{user.id}", plan.requests_per_minute, reason, plan.name)
 
 
+@lru_cache(REMEMBERED_ADDRESSES)
 def limit_of_address(address: str, per_minute: int) -> RequestLimit:
     """Return what the request of somebody who isn't signed in is counted by."""
     reason = f"{per_minute:,} requests a minute are accepted from one address without a token (sign in for your own)"

@@ -26,6 +26,7 @@ from infra.web.http.access_log import REQUEST_ID_HEADER, AccessLogMiddleware
 from infra.web.http.cancelled_requests import CancelledRequestMiddleware
 from infra.web.http.handler import GraphQLHttpHandler
 from infra.web.http.hosts import AllowedHosts, AllowedHostsMiddleware
+from infra.web.http.messages import HttpRequest
 from infra.web.http.negotiation import prefers_html
 from infra.web.metrics import WebMetrics
 from infra.web.metrics_endpoint import metrics_endpoint
@@ -64,14 +65,16 @@ class GraphQLEndpoint:
         if scope["type"] == "websocket":
             await WebSocketConnection(self._dependencies, scope, receive, send).serve()
             return
-        request = Request(scope, receive)
-        response: ASGIApp = graphiql_page(request) if self._is_for_page(request) else await self._http.handle(request)
+        response: ASGIApp
+        if scope["method"] == "GET" and self._is_for_page(request := Request(scope)):
+            response = graphiql_page(request)
+        else:
+            response = await self._http.handle(HttpRequest(scope, receive))
         await response(scope, receive, send)
 
     def _is_for_page(self, request: Request) -> bool:
         return (
             self._dependencies.settings.graphiql
-            and request.method == "GET"
             and not _DOCUMENT_PARAMETERS.intersection(request.query_params)
             and prefers_html(request.headers.get("accept"))
         )
@@ -111,7 +114,7 @@ def build_app(
         *_health_routes(readiness, registry, settings),
         *(routes or []),
     ]
-    app = Starlette(routes=all_routes, middleware=_middleware(settings, metrics), lifespan=run)
+    app = EngineApp(endpoint, all_routes, settings, metrics, run)
     app.state.connections = connections
     app.state.limits = ConnectionLimits(settings, metrics)
     app.state.operations = operations
@@ -122,16 +125,52 @@ def build_app(
 def build_health_app(readiness: Readiness, registry: CollectorRegistry, settings: WebSettings) -> Starlette:
     """Return the application of a node that serves no API: health and metrics only."""
     metrics = WebMetrics(registry)
-    app = Starlette(
-        routes=[*_health_routes(readiness, registry, settings)], middleware=_connection_middleware(settings, metrics)
-    )
+    routes = _health_routes(readiness, registry, settings)
+    app = Starlette(routes=[*routes], middleware=_connection_middleware(settings, metrics))
     app.state.connections = ConnectionRegistry(metrics)
     app.state.limits = ConnectionLimits(settings, metrics)
     return app
 
 
+class EngineApp(Starlette):
+    """Serves the GraphQL path itself, and leaves all others to Starlette.
+
+    Its routing, error pages and objects of requests cost more than a small query. What every request needs (its
+    address, id, log line and so on) stands before both, so that there is one way to answer.
+    """
+
+    def __init__(
+        self,
+        endpoint: "GraphQLEndpoint",
+        routes: list[BaseRoute],
+        settings: WebSettings,
+        metrics: WebMetrics,
+        lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
+    ) -> None:
+        cors = _cors(settings.allowed_origins)
+        super().__init__(routes=routes, middleware=cors, lifespan=lifespan)
+        self._endpoint = _wrapped(endpoint, cors)
+        self._connection_middleware = _connection_middleware(settings, metrics)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what serves all requests."""
+        endpoint, others = self._endpoint, super().build_middleware_stack()
+
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            is_graphql = scope["type"] != "lifespan" and scope["path"] == GRAPHQL_PATH
+            await (endpoint if is_graphql else others)(scope, receive, send)
+
+        return _wrapped(serve, self._connection_middleware)
+
+
+def _wrapped(app: ASGIApp, middleware: list[Middleware]) -> ASGIApp:
+    for each in reversed(middleware):
+        app = each.cls(app, *each.args, **each.kwargs)
+    return app
+
+
 class _GraphQLRoute(BaseRoute):
-    """Routes requests of every method, and WebSockets, to the endpoint."""
+    """Tells Starlette of the endpoint, for redirects to it."""
 
     def __init__(self, endpoint: GraphQLEndpoint) -> None:
         self._endpoint = endpoint
@@ -164,10 +203,6 @@ def _health_routes(readiness: Readiness, registry: CollectorRegistry, settings: 
 
     metrics = metrics_endpoint(registry, settings.metrics_token)
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-
-
-def _middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
-    return [*_connection_middleware(settings, metrics), *_cors(settings.allowed_origins)]
 
 
 def _connection_middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:

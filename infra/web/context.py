@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 from uuid import uuid4
 
@@ -13,6 +14,8 @@ from domain.users.request_rates import RequestLimit
 from infra.web.connections.client_address import network_of
 
 MAX_USER_AGENT_CHARACTERS: Final = 256
+_REMEMBERED: Final = 256
+"""Of how many programs the name is kept as it is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,7 @@ class ConnectionInfo:
     @property
     def user_agent(self) -> str | None:
         """The program that the client says it is, as far as it is printable."""
-        text = "".join(character for character in self.headers.get("user-agent", "") if character.isprintable())
-        return text[:MAX_USER_AGENT_CHARACTERS].strip() or None
+        return _printable(self.headers.get("user-agent", ""))
 
     @classmethod
     def from_scope(cls, scope: Scope) -> "ConnectionInfo":
@@ -44,6 +46,12 @@ class ConnectionInfo:
         client = scope.get("client")
         request_id = scope.get("state", {}).get("request_id") or uuid4().hex
         return cls(client[0] if client else "", request_id, Headers(scope=scope))
+
+
+@lru_cache(_REMEMBERED)
+def _printable(user_agent: str) -> str | None:
+    text = "".join(character for character in user_agent if character.isprintable())
+    return text[:MAX_USER_AGENT_CHARACTERS].strip() or None
 
 
 class OperationContext(Protocol):

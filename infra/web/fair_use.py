@@ -88,11 +88,9 @@ class FairUse:
         )
         self.subscriptions: Counter[str] = Counter()
 
-    @asynccontextmanager
-    async def query(self, client: str, cost: int) -> AsyncIterator[None]:
-        """Wait until the client may run one more query; raises RATE_LIMITED if too many of its queries wait."""
-        async with _turn(self.heavy_queries if cost > self._settings.heavy_cost else self.queries, client):
-            yield
+    def query(self, client: str, cost: int) -> "Turn":
+        """Return what waits until the client may run one more query; raises RATE_LIMITED if too many of them wait."""
+        return Turn(self.heavy_queries if cost > self._settings.heavy_cost else self.queries, client)
 
     @asynccontextmanager
     async def event(self, client: str, cost: int) -> AsyncIterator[None]:
@@ -143,13 +141,20 @@ def too_many_subscriptions(plan: Plan | None, used: int) -> RequestFault:
     return RequestFault(FaultCode.RATE_LIMITED, message, {"entitlement": "SUBSCRIPTIONS", **figures})
 
 
-@asynccontextmanager
-async def _turn(queue: FairQueue, client: str) -> AsyncIterator[None]:
-    await _acquire(queue, client)
-    try:
-        yield
-    finally:
-        queue.release(client)
+class Turn:
+    """Waits for a client's turn, and holds it inside the block."""
+
+    __slots__ = ("_client", "_queue")
+
+    def __init__(self, queue: FairQueue, client: str) -> None:
+        self._queue = queue
+        self._client = client
+
+    async def __aenter__(self) -> None:
+        await _acquire(self._queue, self._client)
+
+    async def __aexit__(self, *_error: object) -> None:
+        self._queue.release(self._client)
 
 
 async def _acquire(queue: FairQueue, client: str) -> None:

@@ -1,10 +1,8 @@
 """The log fields of one GraphQL operation: its client, its name and root fields, its cost and its errors."""
 
 import itertools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, Self
 
 from infra.web.context import OperationContext
 from infra.web.documents.preparation import PreparedOperation
@@ -26,18 +24,16 @@ class OperationLogEntry:
         self._payloads = 0
         self._fields: dict[str, object] = {}
 
-    @classmethod
-    @contextmanager
-    def open(cls) -> Iterator["OperationLogEntry"]:
-        """Give an entry that this task, and those that it starts, fill in inside the block."""
-        number, entry = next(_numbers), cls()
-        _open_entries[number] = entry
-        token = _number.set(number)
-        try:
-            yield entry
-        finally:
-            _number.reset(token)
-            del _open_entries[number]
+    def __enter__(self) -> Self:
+        """Be what this task, and those that it starts, fill in inside the block."""
+        self._key = next(_numbers)
+        _open_entries[self._key] = self
+        self._token = _number.set(self._key)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        _number.reset(self._token)
+        del _open_entries[self._key]
 
     @classmethod
     def current(cls) -> "OperationLogEntry":
@@ -71,9 +67,12 @@ class OperationLogEntry:
 
     def fields(self) -> dict[str, object]:
         """Return the fields of the log line."""
-        codes = ",".join(dict.fromkeys(self._codes)) or None
-        fields = {**self._fields, "payloads": self._payloads or None, "errors": codes}
-        return {name: value for name, value in fields.items() if value is not None}
+        fields = {name: value for name, value in self._fields.items() if value is not None}
+        if self._payloads:
+            fields["payloads"] = self._payloads
+        if self._codes:
+            fields["errors"] = ",".join(dict.fromkeys(self._codes))
+        return fields
 
 
 _numbers = itertools.count(1)

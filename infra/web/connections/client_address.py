@@ -1,6 +1,7 @@
 """The client's address: that of the peer, or the one that a trusted proxy names in `X-Forwarded-For`."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -8,6 +9,12 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _HEADER: Final = "x-forwarded-for"
+_MAX_CHARACTERS: Final = 128
+"""Of an address with its port, and the zone that an IPv6 one may have."""
+
+_REMEMBERED: Final = 4_096
+"""Of how many addresses it is known what they are; a client asks more than once."""
+
 _CUSTOMER_PREFIX_BITS: Final = 64
 """What a provider assigns to one customer: a client with one IPv6 address has all of its /64."""
 
@@ -20,7 +27,7 @@ class TrustedProxies:
 
     def is_trusted(self, address: str) -> bool:
         """Return whether the address belongs to a trusted proxy."""
-        parsed = _parse(address)
+        parsed = _parse(address) if self._networks else None
         return parsed is not None and any(parsed in network for network in self._networks)
 
     def client_address(self, peer: str, forwarded: Sequence[str]) -> str:
@@ -54,6 +61,7 @@ class ClientAddressMiddleware:
         await self._app(scope, receive, send)
 
 
+@lru_cache(_REMEMBERED)
 def network_of(address: str) -> str:
     """Return the key that limits are counted by: an IPv4 address, or the /64 of an IPv6 one; other text unchanged."""
     parsed = _parse(address)
@@ -70,6 +78,11 @@ def _hops_from_last(values: Sequence[str]) -> Iterator[str]:
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     """Return an address that may be written with a port, as `192.0.2.1:80` or `[2001:db8::1]:80`."""
+    return _parse_short(text) if len(text) <= _MAX_CHARACTERS else None
+
+
+@lru_cache(_REMEMBERED)
+def _parse_short(text: str) -> IPv4Address | IPv6Address | None:
     host = text.strip()
     if host.startswith("["):
         host = host[1:].partition("]")[0]

@@ -5,13 +5,13 @@ import time
 from contextlib import AbstractContextManager
 from secrets import token_hex
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.core.tracing import Attribute, Span, no_span, trace_id, within
 from domain.core.tracing import span as new_span
 from infra.log_lines import LineLog
 from infra.logging import request_lines
+from infra.web.http.messages import first_values
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
 from resolvers.data_exports import EXPORT_PATH
@@ -25,6 +25,8 @@ log = LineLog("r3edge.access")
 REQUEST_ID_HEADER = "x-request-id"
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 SERVER_ERROR = 500
+_NO_SNIFF = (b"x-content-type-options", b"nosniff")
+_OUR_HEADERS = frozenset({REQUEST_ID_HEADER.encode(), _NO_SNIFF[0]})
 _METHODS = frozenset({"GET", "POST"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 _ROUTES = _QUIET | {"/graphql", "/graphiql", "/"}
@@ -44,24 +46,25 @@ class AccessLogMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers)
+        headers = first_values(scope)
+        request_id = _request_id(_text(headers.get(b"x-request-id")) or "")
         scope.setdefault("state", {})["request_id"] = request_id
         outcome = _Outcome(send, request_id)
         started = time.monotonic()
         with (
-            within(headers.get("traceparent")),
+            within(_text(headers.get(b"traceparent"))),
             _span(scope) as span,
             request_lines(request_id),
-            OperationLogEntry.open() as entry,
+            OperationLogEntry() as entry,
         ):
             try:
                 await self._app(scope, receive, outcome.send)
             finally:
-                self._log(scope, outcome.status, time.monotonic() - started, entry)
-                _describe(span, request_id, outcome.status, entry)
+                fields = entry.fields()
+                self._log(scope, outcome.status, time.monotonic() - started, fields)
+                _describe(span, request_id, outcome.status, fields)
 
-    def _log(self, scope: Scope, status: int, seconds: float, entry: OperationLogEntry) -> None:
+    def _log(self, scope: Scope, status: int, seconds: float, operation: dict[str, object]) -> None:
         path = scope["path"]
         route = _route(path)
         method = scope.get("method", "WEBSOCKET")
@@ -74,16 +77,19 @@ class AccessLogMiddleware:
                 "route": route,
                 "status": status,
                 "milliseconds": round(seconds * 1000, 2),
-                **entry.fields(),
+                **operation,
             }
             if (trace := trace_id()) is not None:
                 fields["trace_id"] = trace
             log.info(scope["type"], fields)
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get(REQUEST_ID_HEADER, "")
+def _request_id(given: str) -> str:
     return given if _VALID_ID.fullmatch(given) else token_hex(16)
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
 
 
 def _span(scope: Scope) -> AbstractContextManager[Span]:
@@ -94,9 +100,9 @@ def _span(scope: Scope) -> AbstractContextManager[Span]:
     return new_span(f"{method} {_route(scope['path'])}")
 
 
-def _describe(span: Span, request_id: str, status: int, entry: OperationLogEntry) -> None:
+def _describe(span: Span, request_id: str, status: int, operation: dict[str, object]) -> None:
     attributes: dict[str, Attribute] = {"r3edge.request_id": request_id, "http.response.status_code": status}
-    if (codes := entry.fields().get("errors")) is not None:
+    if (codes := operation.get("errors")) is not None:
         attributes["r3edge.errors"] = str(codes)
     if status >= SERVER_ERROR:
         attributes["error"] = str(status)
@@ -116,15 +122,14 @@ class _Outcome:
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
-        self._request_id = request_id
+        self._request_id = request_id.encode()
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID_HEADER] = self._request_id
-            headers["x-content-type-options"] = "nosniff"
+            others = [header for header in message.get("headers", ()) if header[0] not in _OUR_HEADERS]
+            message["headers"] = [*others, (b"x-request-id", self._request_id), _NO_SNIFF]
         elif message["type"] == "websocket.close":
             self.status = message.get("code", 1000)
         await self._send(message)

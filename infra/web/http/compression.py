@@ -9,8 +9,7 @@ import asyncio
 import gzip
 from typing import Final
 
-from starlette.responses import Response
-
+from infra.web.http.messages import HttpResponse
 from infra.web.http.negotiation import accepts_gzip
 
 _LEVEL: Final = 5
@@ -20,17 +19,20 @@ _INLINE_BYTES: Final = 16 * 1024
 """Up to this size, which takes 0.3 ms or less, compression runs inline; above it in a thread, off the event loop."""
 
 
-async def compress_response(response: Response, accept_encoding: str | None, min_bytes: int) -> None:
+async def compress_response(response: HttpResponse, accept_encoding: str | None, min_bytes: int) -> None:
     """Compress the body if it is large enough and the client accepts gzip; `min_bytes` of 0 compresses nothing."""
     if not min_bytes:
         return
-    response.headers.add_vary_header("accept-encoding")
-    body = bytes(response.body)
+    response.headers = [_with_encoding(header) for header in response.headers]
+    body = response.body
     if len(body) < min_bytes or not accepts_gzip(accept_encoding):
         return
     response.body = await asyncio.to_thread(gzip_body, body) if len(body) > _INLINE_BYTES else gzip_body(body)
-    response.headers["content-encoding"] = "gzip"
-    response.headers["content-length"] = str(len(response.body))
+    response.headers.append((b"content-encoding", b"gzip"))
+
+
+def _with_encoding(header: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+    return (b"vary", header[1] + b", accept-encoding") if header[0] == b"vary" else header
 
 
 def gzip_body(body: bytes) -> bytes:

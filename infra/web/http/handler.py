@@ -1,8 +1,11 @@
 """GraphQL over HTTP: POST, GET for queries, and server-sent events for streams."""
 
+from functools import lru_cache
+from typing import Final
+
 from graphql import GraphQLError, OperationType
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.datastructures import QueryParams
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from domain.core.errors import FaultCode, RequestFault
@@ -13,11 +16,18 @@ from infra.web.encoding import encode_json_bytes
 from infra.web.errors import PersistedQueryNotFound, RequestErrors, errors_from_fault, public_errors
 from infra.web.execution import Payload
 from infra.web.http.compression import compress_response
+from infra.web.http.messages import HttpRequest, HttpResponse, raw_headers
 from infra.web.http.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
 from infra.web.http.sse import SseResponse
 from infra.web.requests import GraphQLRequest, parse_body, parse_query_string
 from schema.common.errors import public_error
 
+_REMEMBERED: Final = 256
+"""Of how many content types it is known whether they are JSON."""
+
+_NOT_STORED: Final = ((b"cache-control", b"no-store"), (b"vary", b"accept"))
+_JSON_HEADERS: Final = (*_NOT_STORED, (b"content-type", f"{JSON}; charset=utf-8".encode()))
+_RESPONSE_JSON_HEADERS: Final = (*_NOT_STORED, (b"content-type", f"{RESPONSE_JSON}; charset=utf-8".encode()))
 _STATUS = {FaultCode.RATE_LIMITED: 429, FaultCode.UNAVAILABLE: 503}
 
 
@@ -37,9 +47,9 @@ class GraphQLHttpHandler:
         self._dependencies = dependencies
         self._settings = dependencies.settings
 
-    async def handle(self, request: Request) -> ASGIApp:
+    async def handle(self, request: HttpRequest) -> ASGIApp:
         """Return the response; errors of every kind are reported in the shape of GraphQL."""
-        media_type = negotiate(request.headers.get("accept"))
+        media_type = negotiate(request.header(b"accept"))
         try:
             return await self._execute(request, await self._parse(request), _acceptable(media_type))
         except HttpError as error:
@@ -52,12 +62,12 @@ class GraphQLHttpHandler:
             is_apollos_miss = isinstance(errors, PersistedQueryNotFound) and media_type != EVENT_STREAM
             return _response({"errors": public_errors(errors)}, media_type, 200 if is_apollos_miss else None)
         except ClientDisconnect:
-            return Response(status_code=400)
+            return HttpResponse(b"", 400, [])
         except Exception as error:  # noqa: BLE001  # nothing internal leaks, wherever it comes from
             masked = public_error(GraphQLError("", path=["request"], original_error=error))
             return _response({"errors": [{**masked, "path": None}]}, media_type, 500)
 
-    async def _execute(self, http: Request, request: GraphQLRequest, media_type: str) -> ASGIApp:
+    async def _execute(self, http: HttpRequest, request: GraphQLRequest, media_type: str) -> ASGIApp:
         connection = ConnectionInfo.from_scope(http.scope)
         operations, metrics = self._dependencies.operations, self._dependencies.metrics
         prepared = await operations.prepare(
@@ -67,7 +77,7 @@ class GraphQLHttpHandler:
             raise HttpError(405, "GET answers queries only; use POST.", {"allow": "POST"})
         if prepared.is_subscription and media_type != EVENT_STREAM:
             raise HttpError(406, f"A subscription needs `Accept: {EVENT_STREAM}`, or the WebSocket.")
-        context = await self._dependencies.contexts(bearer_token(http.headers.get("authorization")), connection)
+        context = await self._dependencies.contexts(bearer_token(http.header(b"authorization")), connection)
         rate = await operations.admit(prepared, context)
         metrics.operations_of(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
         if media_type == EVENT_STREAM:
@@ -75,35 +85,22 @@ class GraphQLHttpHandler:
         payload = await operations.execute(prepared, request.variables, context, rate)
         response = _response(payload, media_type, headers=rate_headers(rate))
         if prepared.type is OperationType.QUERY:
-            await compress_response(response, http.headers.get("accept-encoding"), self._settings.gzip_min_bytes)
+            await compress_response(response, http.header(b"accept-encoding"), self._settings.gzip_min_bytes)
         return response
 
-    async def _parse(self, http: Request) -> GraphQLRequest:
+    async def _parse(self, http: HttpRequest) -> GraphQLRequest:
         if http.method == "GET":
-            return parse_query_string(http.query_params)
+            return parse_query_string(QueryParams(http.scope["query_string"]))
         if http.method != "POST":
             raise HttpError(405, "Use POST, or GET for queries.", {"allow": "GET, POST"})
-        content_type, _, parameters = http.headers.get("content-type", "").partition(";")
-        if content_type.strip().lower() != JSON or not _is_utf8(parameters):
+        if not _is_json(http.header(b"content-type") or ""):
             raise HttpError(415, f"Send the request as {JSON}; charset=utf-8.", {"accept-post": JSON})
-        if http.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        if (http.header(b"content-encoding") or "identity").strip().lower() not in {"", "identity"}:
             raise HttpError(415, "Send the body as it is, without a content-encoding.", {"accept-encoding": "identity"})
-        return parse_body(await self._read_body(http))
-
-    async def _read_body(self, http: Request) -> bytes:
-        length = http.headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._settings.max_body_bytes:
-            raise self._too_large()
-        body = bytearray()
-        async for chunk in http.stream():
-            body += chunk
-            if len(body) > self._settings.max_body_bytes:
-                raise self._too_large()
-        return bytes(body)
-
-    def _too_large(self) -> HttpError:
-        limit = self._settings.max_body_bytes // 1024
-        return HttpError(413, f"The body has more than {limit} KiB.")
+        body = await http.body(self._settings.max_body_bytes)
+        if body is None:
+            raise HttpError(413, f"The body has more than {self._settings.max_body_bytes // 1024} KiB.")
+        return parse_body(body)
 
 
 def _acceptable(media_type: str | None) -> str:
@@ -114,7 +111,7 @@ def _acceptable(media_type: str | None) -> str:
 
 def _fault_response(
     media_type: str | None, status: int, fault: RequestFault, headers: dict[str, str] | None = None
-) -> Response:
+) -> HttpResponse:
     return _response({"errors": public_errors(errors_from_fault(fault))}, media_type, status, headers)
 
 
@@ -138,7 +135,7 @@ def fault_headers(fault: RequestFault) -> dict[str, str]:
 
 def _response(
     payload: Payload, media_type: str | None, status: int | None = None, headers: dict[str, str] | None = None
-) -> Response:
+) -> HttpResponse:
     """Return a response whose status says whether anything was executed, except for `application/json`.
 
     Old clients, which accept that alone, expect 200. A client that accepts an event stream gets 400 too: it would take
@@ -146,13 +143,14 @@ def _response(
     """
     if status is None:
         status = 400 if media_type != JSON and "data" not in payload else 200
-    content_type = RESPONSE_JSON if media_type == RESPONSE_JSON else JSON
-    return Response(
-        encode_json_bytes(payload),
-        status,
-        {**(headers or {}), "cache-control": "no-store", "vary": "accept"},
-        f"{content_type}; charset=utf-8",
-    )
+    own = _RESPONSE_JSON_HEADERS if media_type == RESPONSE_JSON else _JSON_HEADERS
+    return HttpResponse(encode_json_bytes(payload), status, [*raw_headers(headers or {}), *own])
+
+
+@lru_cache(_REMEMBERED)
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.partition(";")
+    return media_type.strip().lower() == JSON and _is_utf8(parameters)
 
 
 def _is_utf8(parameters: str) -> bool:

@@ -4,14 +4,17 @@ import json
 import re
 import socket
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 MISDIRECTED: Final = 421
 BAD_REQUEST: Final = 400
+_REMEMBERED: Final = 256
+"""Of how many values of `Host` it is known whether they are allowed."""
+
 PROBES: Final = frozenset({"/healthz", "/readyz"})
 """Requested by orchestrators under any name; they answer nothing that isn't public."""
 
@@ -30,9 +33,10 @@ class AllowedHosts:
         self._any = "*" in named
         self._exact = own | {host for host in named if not host.startswith("*")}
         self._suffixes = (".localhost", *(host[1:] for host in named if host.startswith("*.")))
-
-    def is_allowed(self, header: str) -> bool:
+        self.is_allowed = lru_cache(_REMEMBERED)(self._check)
         """Return whether a `Host` header, perhaps with a port, is one of them."""
+
+    def _check(self, header: str) -> bool:
         matched = _HOST.fullmatch(header.strip())
         if matched is None:
             return False
@@ -49,12 +53,12 @@ class AllowedHostsMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in {"http", "websocket"} and scope["path"] not in PROBES:
-            given = Headers(scope=scope).getlist("host")
+            given = [value for name, value in scope["headers"] if name == b"host"]
             if len(given) > 1 or (not given and scope.get("http_version") != "1.0"):
                 await _reject(scope, send, BAD_REQUEST, "Send one Host header.")
                 return
-            if given and not self._hosts.is_allowed(given[0]):
-                shown = given[0][:100]
+            if given and not self._hosts.is_allowed(given[0].decode("latin-1")):
+                shown = given[0][:100].decode("latin-1")
                 message = (
                     f"This engine isn't known as {shown!r}; its operator can add the name to R3EDGE_ALLOWED_HOSTS."
                 )

@@ -1,5 +1,6 @@
 """The media type and encoding of a response, by the Accept headers (RFC 9110, 12.5) and GraphQL over HTTP."""
 
+from functools import lru_cache
 from typing import Final
 
 JSON: Final = "application/json"
@@ -7,9 +8,13 @@ RESPONSE_JSON: Final = "application/graphql-response+json"
 EVENT_STREAM: Final = "text/event-stream"
 HTML: Final = "text/html"
 
+_REMEMBERED: Final = 256
+"""Of how many values of a header it is known what they mean; clients of one program send the same."""
+
 OFFERED: Final = (RESPONSE_JSON, JSON, EVENT_STREAM)
 
 
+@lru_cache(_REMEMBERED)
 def negotiate(accept: str | None, offered: tuple[str, ...] = OFFERED) -> str | None:
     """Return the offered media type that the client prefers, or None if it accepts none of them.
 
@@ -32,6 +37,7 @@ def prefers_html(accept: str | None) -> bool:
     return HTML in types and not any(offered in types for offered in OFFERED)
 
 
+@lru_cache(_REMEMBERED)
 def accepts_gzip(accept_encoding: str | None) -> bool:
     """Return whether a client accepts gzip, and doesn't prefer plain text (RFC 9110, 12.5.3)."""
     qualities = dict(_ranges(accept_encoding or ""))

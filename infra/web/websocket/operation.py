@@ -46,7 +46,7 @@ class WebSocketOperation:
     async def run(self, connection: ConnectionInfo, make_context: Callable[[], Awaitable[OperationContext]]) -> None:
         """Run to the end, and log it."""
         started = time.monotonic()
-        with OperationLogEntry.open() as entry:
+        with OperationLogEntry() as entry:
             try:
                 await self._answer(connection.network, make_context)
             finally:

@@ -1,0 +1,69 @@
+"""An HTTP request and its response, with no more than GraphQL needs of them."""
+
+from collections.abc import Mapping
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+RawHeaders = list[tuple[bytes, bytes]]
+"""Header lines as ASGI has them: names in lower case, in their order."""
+
+
+class HttpRequest:
+    """A request; of a header that was sent more than once, the first value counts."""
+
+    __slots__ = ("_headers", "method", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.method: str = scope["method"]
+        self.scope = scope
+        self.receive = receive
+        self._headers: dict[bytes, bytes] = first_values(scope)
+
+    def header(self, name: bytes) -> str | None:
+        """Return the value of a header, whose name is in lower case; None if it wasn't sent."""
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    async def body(self, max_bytes: int) -> bytes | None:
+        """Return the body, or None as soon as it is known to be larger; raises `ClientDisconnect`."""
+        length = self._headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > max_bytes:
+            return None
+        body = b""
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            part: bytes = message.get("body", b"")
+            body = body + part if body else part
+            if len(body) > max_bytes:
+                return None
+            if not message.get("more_body"):
+                return body
+
+
+class HttpResponse:
+    """A response that is sent in one piece."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, body: bytes, status: int, headers: RawHeaders) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        length = (b"content-length", b"%d" % len(self.body))
+        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, length]})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def first_values(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers of a scope by their names."""
+    return dict(reversed(scope["headers"]))
+
+
+def raw_headers(headers: Mapping[str, str]) -> RawHeaders:
+    """Return headers as ASGI has them."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
