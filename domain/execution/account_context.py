@@ -1,10 +1,9 @@
 """The execution context of an account: what all parts of its executor share, and the only way to change its orders."""
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -15,15 +14,15 @@ from domain.core.tracing import order_span
 from domain.execution.account_book import AccountBook
 from domain.execution.alerts import AccountAlerts
 from domain.execution.commands import place_decided_order
-from domain.execution.feed_warmup import BOOK_WAIT_SECONDS
 from domain.execution.notifications import OrderNotifier
 from domain.execution.order_ages import OrderAges
 from domain.execution.order_cache import OrderCache
 from domain.execution.order_steps import Decisions, NewOrder, OrderStep, write_steps
+from domain.execution.order_timings import OrderTimings
 from domain.execution.order_update import OrderUpdate
 from domain.execution.refused_cancels import RefusedCancels
 from domain.model.markets import Market, MarketSymbol
-from domain.model.orders import Order, OrderType
+from domain.model.orders import Order
 from domain.model.trading import Account, Balance
 from domain.model.trading_state import TradingState
 from domain.ports.execution_client import ExecutionClient, NotSent
@@ -43,56 +42,6 @@ Change = Callable[[Order], Transition]
 
 
 @dataclass(frozen=True, slots=True)
-class OrderTimings:
-    """The times of the order protocol, all in seconds.
-
-    `maximum_lease_age` is the time since the lease's last renewal up to which requests are sent. An answer "no such
-    order" counts only `absence_after` the send: the venue's receive window of 2.5 s, and 2 s more. `book_wait` is how
-    long an order waits for the first book of its market. Every `checkpoint_interval` the time up to which the account
-    agrees with its venue is stored, and its balances are asked for; those of an account that doesn't trade every
-    `resting_refresh_interval`. Balances that don't cover an order are asked for again if they are older than
-    `balance_refresh_interval`, and the order waits at most `balance_wait` for them. An order that is older than its
-    `maximum_age` isn't sent. At most `maximum_requests` new orders that may add risk are sent at once. An order that
-    has been in doubt for `doubt_alert_after` raises an alert; after `doubt_limit` a trade whose order the venue doesn't
-    find no longer keeps it in doubt. Foreign orders are reported once no more were noticed for `foreign_alert_delay`,
-    at most every `foreign_alert_interval`. An order by hand waits at most `coins_wait` for coins that orders at the
-    venue keep for a protection. What waits for the price of a market raises an alert if none has come
-    for `unwatched_after`.
-    """
-
-    poll_interval: float = 0.25
-    maximum_lease_age: float = 3.0
-    absence_after: float = 4.5
-    first_query_delay: float = 0.1
-    longest_query_delay: float = 15.0
-    in_flight_delay: float = 0.02
-    unreconciled_wait: float = 5.0
-    maximum_pending_age_at_start: float = 5.0
-    maximum_market_order_age: float = 2.0
-    maximum_order_age: float = 5.0
-    maximum_requests: int = 32
-    doubt_alert_after: float = 30.0
-    doubt_limit: float = 45.0
-    foreign_alert_delay: float = 1.0
-    foreign_alert_interval: float = 60.0
-    book_wait: float = BOOK_WAIT_SECONDS
-    retry_delay: float = 0.25
-    longest_retry_delay: float = 10.0
-    checkpoint_interval: float = 60.0
-    resting_refresh_interval: float = 1_800.0
-    balance_refresh_interval: float = 0.5
-    balance_wait: float = 1.5
-    coins_wait: float = 1.5
-    unwatched_after: float = 60.0
-
-    def maximum_age(self, order: Order) -> float:
-        """Return how many seconds after it was placed the order may be sent; no limit for an exit or an amendment."""
-        if order.reduce_only or order.replaces_id is not None:
-            return math.inf
-        return self.maximum_market_order_age if order.type is OrderType.MARKET else self.maximum_order_age
-
-
-@dataclass(frozen=True, slots=True)
 class ExecutionDependencies:
     """What the executors of all accounts on a node share."""
 
@@ -101,7 +50,7 @@ class ExecutionDependencies:
     clock: Clock
     ids: IdGenerator
     notifier: OrderNotifier
-    timings: OrderTimings = OrderTimings()
+    timings: OrderTimings = field(default_factory=OrderTimings)
 
 
 class AccountContext:
@@ -145,6 +94,7 @@ class AccountContext:
         self._lease = lease
         self._lock = asyncio.Lock()
         self._uncommitted: list[OrderStep] = []
+        self._reconciled_since = float("-inf")
 
     def __repr__(self) -> str:
         return f"AccountContext(account={self.account.id}, venue={self.account.venue!r}, reconciled={self.reconciled})"
@@ -152,6 +102,17 @@ class AccountContext:
     def to_venue_time(self, at: datetime) -> datetime:
         """Return the venue's time at a moment of this node's clock, to compare with times of the venue's reports."""
         return at + (self.venue.venue_now() - self.clock.now())
+
+    def note_reconciled(self) -> None:
+        """Note that the account agrees with its venue from now on, so that new orders are sent."""
+        if not self.reconciled:
+            self.reconciled, self._reconciled_since = True, self.clock.monotonic()
+
+    def maximum_age(self, order: Order) -> float:
+        """Return how many seconds after it was placed the order may be sent: more if it had to wait for the account."""
+        has_waited = self.order_ages.placed_at(order.id) < self._reconciled_since
+        usual = self.timings.maximum_age(order)
+        return max(usual, self.timings.maximum_wait(order)) if has_waited else usual
 
     def check_lease(self) -> None:
         """Raise `NotSent` unless the lease was renewed so recently that no other node can hold it yet."""

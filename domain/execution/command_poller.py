@@ -5,8 +5,8 @@ import logging
 
 from domain.core.clock import Clock
 from domain.core.errors import Unavailable
-from domain.execution.account_context import OrderTimings
 from domain.execution.notifications import OrderNotifier
+from domain.execution.order_timings import OrderTimings
 from domain.ports.unit_of_work import Database
 
 _log = logging.getLogger(__name__)

@@ -78,10 +78,11 @@ class OrderDecider:
     async def _check(self, order: Order, now: datetime, transaction: UnitOfWork | None) -> Transition:
         """Return whether a pending order is sent, denied or too old; unchanged if it has to wait."""
         context = self._context
-        reconciled, maximum_age = context.reconciled, context.timings.maximum_age(order)
+        if self._waits_for_account(order, reconciled=context.reconciled):
+            return Transition(order)
         risk, denials = await assess(context, order, now, transaction)
-        age = context.order_ages.observe(order.id, risk.age_seconds)
-        if not (reconciled or order.reduce_only) and age < min(context.timings.unreconciled_wait, maximum_age):
+        age, maximum_age = context.order_ages.observe(order.id, risk.age_seconds), context.maximum_age(order)
+        if self._waits_for_account(order, reconciled=risk.reconciled):
             return Transition(order)
         may_wait = not (order.reduce_only or self._waits.has_waited_for_book(order.id))
         if may_wait and is_warming_up(context.markets, order.market, now, context.timings.book_wait):
@@ -95,3 +96,9 @@ class OrderDecider:
         if order.type is OrderType.TRAILING_STOP:
             return self._trailing.start(order, risk, now)
         return submit(order, now, arrival_price(order, risk.depth), context.venue.venue_now())
+
+    def _waits_for_account(self, order: Order, *, reconciled: bool) -> bool:
+        """Return whether the order is left to wait until its account is reconciled; not if its age isn't known yet."""
+        ages = self._context.order_ages
+        may_wait = order.id in ages and ages.of(order.id) < self._context.timings.maximum_wait(order)
+        return may_wait and not (reconciled or order.reduce_only)

@@ -100,7 +100,7 @@ class OrderReplacer:
         if order.expires_at is not None and order.expires_at <= now:
             return kept, expire_unsent(order, now)
         age = (await transaction.orders.ages([order.id])).get(order.id, 0.0)
-        step = next_step(replaced, order, is_too_old=age > context.timings.maximum_pending_age_at_start)
+        step = next_step(replaced, order, is_too_old=age > context.timings.maximum_amendment_age)
         if step.action is ReplacementAction.ABANDON:
             return kept, cancel_unsent(order, now, step.reason, CancelCode.NOT_REPLACED)
         if step.action is ReplacementAction.WAIT or not context.reconciled:

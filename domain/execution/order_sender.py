@@ -202,7 +202,7 @@ class OrderSender:
         if order.id in self._context.withdrawn:
             raise NotSent("its cancel was requested before its turn came")
         age = self._context.order_ages.of(order.id)
-        maximum_age = self._context.timings.maximum_age(order)
+        maximum_age = self._context.maximum_age(order)
         if age >= maximum_age:
             raise _TooOld(f"its turn came {age:.1f} s after it was due, and it may be sent within {maximum_age:g} s")
 

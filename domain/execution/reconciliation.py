@@ -142,7 +142,7 @@ class Reconciler:
             await self._context.alerts.clear(_REFUSED)
         self._context.refusal, self.has_succeeded = None, True
         if not self._requested.is_set():
-            self._context.reconciled = True
+            self._context.note_reconciled()
             await self._context.notifier.notify_executor(self._context.account.id)
 
     async def _read(self) -> _StoredState:

@@ -46,7 +46,7 @@ async def _recover_order(context: AccountContext, resolver: InDoubtResolver, ord
         await context.update(order.id, lambda current: doubt_unsent(current, now, reason, sent_at))
         resolver.enqueue(order.id)
     elif order.status is OrderStatus.PENDING and order.replaces_id is None:
-        if age_seconds > context.timings.maximum_pending_age_at_start:
+        if age_seconds > context.timings.maximum_wait(order):
             reason = "the engine was not running when the order could have been sent"
             await context.update(
                 order.id,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from domain.core.clock import Clock, IdGenerator
 from domain.events.leases import LEASE_SECONDS
 from domain.events.work_balance import WorkBalance
-from domain.execution.account_context import ExecutionDependencies, OrderTimings
+from domain.execution.account_context import ExecutionDependencies
 from domain.execution.notifications import OrderNotifier
+from domain.execution.order_timings import OrderTimings
 from domain.ports.accounts import Vault
 from domain.ports.bus import MessageBus
 from domain.ports.market_data import MarketDataProvider

@@ -10,10 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from domain.core.background import BackgroundTasks
-from domain.execution.account_context import AccountContext, ExecutionDependencies, OrderTimings
+from domain.execution.account_context import AccountContext, ExecutionDependencies
 from domain.execution.command_poller import CommandPoller
 from domain.execution.executor import AccountExecutor
 from domain.execution.notifications import OrderNotifier
+from domain.execution.order_timings import OrderTimings
 from domain.execution.service import OrderService, Predicate
 from domain.model.conversion import CurrencyGraph
 from domain.model.markets import Depth, FeedState, FeedStatus, Market, MarketSymbol, Trade
@@ -40,12 +41,13 @@ FAST_TIMINGS = OrderTimings(
     first_query_delay=0.02,
     poll_interval=0.05,
     retry_delay=0.02,
-    maximum_pending_age_at_start=60,
+    maximum_amendment_age=60,
     maximum_market_order_age=60,
     maximum_order_age=60,
     foreign_alert_delay=0.02,
     foreign_alert_interval=0.02,
-    unreconciled_wait=PATIENCE_SECONDS,
+    unreconciled_wait=60,
+    unreconciled_market_wait=60,
     balance_wait=PATIENCE_SECONDS,
 )
 """The order protocol's times: shortened if a test would only wait for them, long if they may end only by an event."""

@@ -219,8 +219,9 @@ class TradingNode:
         """
         timings = timings or TradingTimings()
         patient = replace(
-            timings.execution, maximum_market_order_age=60, maximum_order_age=60, maximum_pending_age_at_start=60,
-            unreconciled_wait=60, balance_wait=60, coins_wait=60, maximum_lease_age=self.lease_seconds / 2,
+            timings.execution, maximum_market_order_age=60, maximum_order_age=60, maximum_amendment_age=60,
+            unreconciled_wait=60, unreconciled_market_wait=60, balance_wait=60, coins_wait=60,
+            maximum_lease_age=self.lease_seconds / 2,
         )  # fmt: skip
         return Trader(
             TradingDependencies(

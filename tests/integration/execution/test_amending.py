@@ -253,7 +253,7 @@ async def test_a_crash_between_cancel_and_new_order_is_carried_through(
     await harness.until(order.id, "PARTIALLY_FILLED")
     amended = await amending_until_it_hangs(harness, venue, order)
     await harness.kill()
-    harness.timings = replace(harness.timings, maximum_pending_age_at_start=0)
+    harness.timings = replace(harness.timings, maximum_amendment_age=0)
     await harness.start()
     assert (await harness.until(amended.id, "OPEN")).quantity == D(2)
     assert ((await harness.read(order.id)).status, resting(venue)) == (CANCELED, D(2))
@@ -273,7 +273,7 @@ async def test_an_amendment_that_waited_through_a_stop_is_not_carried_out_late(h
     order = await harness.limit()
     await harness.kill()
     amended = await amend(harness, order, price=D(91))
-    harness.timings = replace(harness.timings, maximum_pending_age_at_start=0)
+    harness.timings = replace(harness.timings, maximum_amendment_age=0)
     await harness.start()
     assert (await harness.until(amended.id, "CANCELED")).cancel_code is CancelCode.NOT_REPLACED
     assert (await harness.read(order.id)).status is OPEN

@@ -141,7 +141,6 @@ async def test_the_age_of_an_order_does_not_depend_on_the_clock_of_the_node_that
 async def test_an_order_is_not_sent_late_because_the_clock_was_set_back(
     harness: OrderHarness, venue: ScriptedVenue
 ) -> None:
-    harness.timings = replace(harness.timings, maximum_pending_age_at_start=3600)
     order = await harness.place()
     await age(harness, order, "61 s")
     harness.clock.ahead = timedelta(hours=-1)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from domain.core.money import round_up
-from domain.execution.account_context import OrderTimings
+from domain.execution.order_timings import OrderTimings
 from domain.model.definitions import ExitDistance, OrderStyle, Sizing
 from domain.model.markets import Timeframe
 from domain.model.order_side import OrderSide
