@@ -119,13 +119,14 @@ class LineLog:
 
 def plain_line(timestamp: str, event: str, logger: str, fields: Mapping[str, object]) -> str | None:
     """Return the line that structlog's renderer of text makes; None if a value may need quotes or escapes."""
-    parts = []
+    parts, texts = [], []
     for name in sorted(fields):
         value = fields[name]
         if type(value) is str:
-            if not _PLAIN.fullmatch(value):
-                return None
+            texts.append(value)
         elif type(value) is not int and type(value) is not float:
             return None
         parts.append(f"{name}={value}")
+    if "" in texts or (texts and not _PLAIN.fullmatch("".join(texts))):
+        return None
     return f"{timestamp} [{'info':<{_LEVEL_WIDTH}}] {event:<{_EVENT_WIDTH}} [{logger}] {' '.join(parts)}"

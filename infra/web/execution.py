@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema
 from graphql.execution import create_source_event_stream
+from graphql.execution.values import VariableValues
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from domain.core.errors import Unavailable
@@ -16,6 +18,9 @@ from schema.common.errors import public_error
 
 Payload = dict[str, Any]
 """A response: `data`, `errors`, `extensions`."""
+
+
+_NO_VARIABLES: Final = VariableValues({}, {})
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -64,6 +69,40 @@ def build_executor(
     # The errors quote the values, which may be secret; those of the redacted values report the same without them.
     errors = build(redact_variables(schema, prepared.operation.variable_definitions, variables))
     raise RequestErrors(errors if isinstance(errors, list) else [GraphQLError("A variable has an invalid value.")])
+
+
+class Execution:
+    """One execution of a prepared operation; raises RequestErrors if any of its variables is invalid.
+
+    The executor is built where it is needed: an operation without variables may have a plan, and do without.
+    """
+
+    __slots__ = ("_build", "_executor", "context")
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        prepared: PreparedOperation,
+        variables: dict[str, Any],
+        context: object,
+        *,
+        suggestions: bool = True,
+    ) -> None:
+        self.context = context
+        self._build = partial(build_executor, schema, prepared, variables, context, suggestions=suggestions)
+        self._executor = self._build() if prepared.operation.variable_definitions else None
+
+    @property
+    def executor(self) -> Executor:
+        """What executes it by graphql-core."""
+        if self._executor is None:
+            self._executor = self._build()
+        return self._executor
+
+    @property
+    def variable_values(self) -> VariableValues:
+        """The values of its variables, coerced."""
+        return _NO_VARIABLES if self._executor is None else self._executor.variable_values
 
 
 async def execute(executor: Executor) -> Payload:

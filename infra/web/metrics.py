@@ -25,6 +25,7 @@ class WebMetrics:
         # Looking up the child of a metric costs more than counting; labels are few.
         self.requests_of = cache(self.requests.labels)
         self.operations_of = cache(self.operations.labels)
+        self.selections_of = cache(self.selections.labels)
         self.seconds_of = cache(self.seconds.labels)
         self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
         self.persisted = Counter(

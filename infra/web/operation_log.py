@@ -8,8 +8,6 @@ from infra.web.context import OperationContext
 from infra.web.documents.preparation import PreparedOperation
 from schema.common.errors import listen_to_codes
 
-MAX_NAME_CHARACTERS: Final = 64
-MAX_ROOT_FIELDS: Final = 5
 MAX_CODES: Final = 5
 
 
@@ -42,11 +40,7 @@ class OperationLogEntry:
 
     def set_operation(self, prepared: PreparedOperation) -> None:
         """Record the operation's name, type and root fields."""
-        self._fields |= {
-            "operation": prepared.name[:MAX_NAME_CHARACTERS] or None,
-            "operation_type": prepared.type.value,
-            "root_fields": ",".join(prepared.root_fields[:MAX_ROOT_FIELDS]),
-        }
+        self._fields |= prepared.log_fields
 
     def set_client(self, context: OperationContext) -> None:
         """Record the user and the kind of credential."""

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from graphql import OperationType
+from graphql.execution.values import VariableValues
 
 from domain.core.errors import Unavailable
-from domain.core.tracing import span
+from domain.core.tracing import Span, span
 from domain.users.request_rates import RequestRate, RequestRates, limit_of_address, rate_fields
 from domain.users.subscription_places import NoPlaceLeft, SubscriptionPlaces
 from infra.web.compiled.plans import Plans
@@ -22,10 +23,10 @@ from infra.web.documents.limits import complexity_error
 from infra.web.documents.persisted import PersistedDocuments
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.errors import RequestErrors
-from infra.web.execution import Executor, Payload, build_executor, execute, open_source
+from infra.web.execution import Execution, Executor, Payload, build_executor, execute, open_source
 from infra.web.fair_use import FairUse, too_many_subscriptions
 from infra.web.metrics import WebMetrics
-from infra.web.operation_log import MAX_ROOT_FIELDS, OperationLogEntry
+from infra.web.operation_log import OperationLogEntry
 from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.room import MakeExecutor
 from infra.web.rooms.subscriber import Subscriber
@@ -125,12 +126,13 @@ class Operations:
         Raises RequestErrors if it can't be executed, and Unavailable if it takes too long.
         """
         OperationLogEntry.current().set_client(context)
-        executor = self._build(prepared, variables, context)
-        cost = self._check_cost(prepared, executor)
+        suggestions = self._settings.suggestions
+        execution = Execution(self._schema, prepared, variables or {}, context, suggestions=suggestions)
+        cost = self._check_cost(prepared, execution.variable_values)
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
-                payload = await self._run(prepared, executor, context, cost)
+                payload = await self._run(prepared, execution, context, cost)
         except TimeoutError:
             self._raise_timeout()
         finally:
@@ -141,13 +143,13 @@ class Operations:
         return payload
 
     async def _run(
-        self, prepared: PreparedOperation, executor: Executor, context: OperationContext, cost: int
+        self, prepared: PreparedOperation, execution: Execution, context: OperationContext, cost: int
     ) -> Payload:
-        with span(f"graphql {prepared.type.value}", **_span_attributes(prepared)):
+        with _span(prepared):
             if prepared.type is OperationType.MUTATION:
-                return await self._run_shielded(executor, context.client)
+                return await self._run_shielded(execution.executor, context.client)
             async with self.fair_use.query(context.client, cost):
-                return await self._plans.execute(prepared, executor)
+                return await self._plans.execute(prepared, execution)
 
     @asynccontextmanager
     async def subscribe(
@@ -159,7 +161,7 @@ class Operations:
         """
         OperationLogEntry.current().set_client(context)
         executor = self._build(prepared, variables, context)
-        cost = self._check_cost(prepared, executor)
+        cost = self._check_cost(prepared, executor.variable_values)
         client, is_anonymous = context.client, context.credential_id is None
         async with self._place(context):
             if prepared.shared:
@@ -205,17 +207,17 @@ class Operations:
     ) -> Executor:
         return build_executor(self._schema, prepared, variables or {}, context, suggestions=self._settings.suggestions)
 
-    def _check_cost(self, prepared: PreparedOperation, executor: Executor) -> int:
-        cost = self._cost(prepared, executor)
+    def _check_cost(self, prepared: PreparedOperation, variables: VariableValues) -> int:
+        cost = self._cost(prepared, variables)
         if cost > self._settings.max_cost:
             raise RequestErrors([complexity_error("cost", self._settings.max_cost, cost)])
         OperationLogEntry.current().set_cost(cost)
         return cost
 
-    def _cost(self, prepared: PreparedOperation, executor: Executor) -> int:
+    def _cost(self, prepared: PreparedOperation, variables: VariableValues) -> int:
         if prepared.constant_cost is not None:
             return prepared.constant_cost
-        cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, executor.variable_values)
+        cost = cost_of(self._schema, prepared.operation, prepared.document.fragments, variables)
         if cost.is_constant:
             prepared.constant_cost = cost.points
         return cost.points
@@ -259,7 +261,7 @@ class Operations:
         raise Unavailable(f"The operation took longer than {seconds:g} s.") from None
 
 
-def _span_attributes(prepared: PreparedOperation) -> dict[str, str]:
-    """Return what a span says of an operation: names of the schema, and no document or variable."""
-    fields = ",".join(prepared.root_fields[:MAX_ROOT_FIELDS])
-    return {"graphql.operation.type": prepared.type.value, "r3edge.root_fields": fields}
+def _span(prepared: PreparedOperation) -> AbstractContextManager[Span]:
+    """Return the span of an operation, which has names of the schema, and no document or variable."""
+    kind, fields = str(prepared.log_fields["operation_type"]), str(prepared.log_fields["root_fields"])
+    return span(f"graphql {kind}", **{"graphql.operation.type": kind, "r3edge.root_fields": fields})

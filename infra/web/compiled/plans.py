@@ -9,7 +9,7 @@ from infra.web.compiled.calls import Unfit
 from infra.web.compiled.plan import Plan, conditions
 from infra.web.compiled.running import Run
 from infra.web.documents.preparation import PreparedOperation
-from infra.web.execution import Executor, Payload, execute
+from infra.web.execution import Execution, Payload, execute
 from infra.web.metrics import WebMetrics
 from schema.common.engine_schema import EngineSchema
 
@@ -43,24 +43,24 @@ class Plans:
         self._metrics = metrics
         self._enabled = enabled
 
-    async def execute(self, prepared: PreparedOperation, executor: Executor) -> Payload:
+    async def execute(self, prepared: PreparedOperation, execution: Execution) -> Payload:
         """Return the response to a query, by its plan or by graphql-core."""
-        plan = self.find(prepared, executor)
+        plan = self.find(prepared, execution)
         if plan is None:
-            return await execute(executor)
-        run = Run(plan.calls, executor.context_value, executor.variable_values)
+            return await execute(execution.executor)
+        run = Run(plan.calls, execution.context, execution.variable_values)
         try:
-            data = run.begin(plan.function, executor.root_value)
+            data = run.begin(plan.function, None)
             if run.gaps:
                 await run.finish()
         except Exception:  # noqa: BLE001  # graphql-core reports whatever it is
             self._count("repeated")
             self._known(prepared).rest = REST
-            return await execute(executor)
+            return await execute(execution.executor)
         self._count("compiled")
         return {"data": data}
 
-    def find(self, prepared: PreparedOperation, executor: Executor) -> Plan | None:
+    def find(self, prepared: PreparedOperation, execution: Execution) -> Plan | None:
         """Return the plan of an operation with these variables; None if graphql-core has to execute it."""
         if not self._enabled:
             return None
@@ -73,7 +73,7 @@ class Plans:
         if known.uses == 1 and not known.reason:  # what is asked once isn't worth compiling
             self._count("first")
             return None
-        plan = None if known.reason else self._variant(known, prepared, executor)
+        plan = None if known.reason else self._variant(known, prepared, execution)
         if plan is None:
             self._count(known.reason)
         return plan
@@ -85,17 +85,17 @@ class Plans:
         known: CompiledOperation = prepared.compiled
         return known
 
-    def _variant(self, known: CompiledOperation, prepared: PreparedOperation, executor: Executor) -> Plan | None:
+    def _variant(self, known: CompiledOperation, prepared: PreparedOperation, execution: Execution) -> Plan | None:
         if len(known.variants) > MAX_VARIANTS:
             known.reason = "conditions"
             return None
         try:
             if not known.variants:
                 known.conditions = conditions([prepared.operation, *prepared.document.fragments.values()])
-            values = tuple(executor.variable_values.coerced.get(name) for name in known.conditions)
+            values = tuple(execution.variable_values.coerced.get(name) for name in known.conditions)
             plan = known.variants.get(values)
             if plan is None:
-                plan = known.variants[values] = Plan(self._schema, executor)
+                plan = known.variants[values] = Plan(self._schema, execution.executor)
         except Unfit as error:
             known.reason = str(error)
             return None
@@ -106,4 +106,4 @@ class Plans:
         return plan
 
     def _count(self, way: str) -> None:
-        self._metrics.selections.labels(way).inc()
+        self._metrics.selections_of(way).inc()

@@ -39,6 +39,10 @@ from infra.web.settings import WebSettings
 
 MAX_VALIDATION_ERRORS = 5
 MAX_CACHED_DOCUMENTS = 512
+MAX_NAME_CHARACTERS = 64
+MAX_ROOT_FIELDS = 5
+"""How much of an operation is logged."""
+
 MAX_CACHED_CHARACTERS = 128 * 1024
 """Of all documents together: a parsed one takes some 120 bytes a character, with short names up to 300."""
 _MAX_CACHED_LENGTH = 16 * 1024
@@ -84,11 +88,22 @@ class PreparedOperation:
     root_fields: tuple[str, ...]
     """The names of its fields at the root."""
 
+    log_fields: dict[str, object] = field(init=False)
+    """Its name, type and first fields, for its log line and its span."""
+
     constant_cost: int | None = None
     """Its cost, once known to be the same for all variables and at all times."""
 
     compiled: Any = None
     """What `infra.web.compiled` keeps of it, which this package doesn't know; None before it is executed."""
+
+    def __post_init__(self) -> None:
+        """Name it."""
+        self.log_fields = {
+            "operation": self.name[:MAX_NAME_CHARACTERS] or None,
+            "operation_type": self.type.value,
+            "root_fields": ",".join(self.root_fields[:MAX_ROOT_FIELDS]),
+        }
 
     @property
     def type(self) -> OperationType:

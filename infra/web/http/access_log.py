@@ -29,6 +29,7 @@ _NO_SNIFF = (b"x-content-type-options", b"nosniff")
 _OUR_HEADERS = frozenset({REQUEST_ID_HEADER.encode(), _NO_SNIFF[0]})
 _METHODS = frozenset({"GET", "POST"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_SECRET_ROUTES = (WEBHOOK_PATH, EXPORT_PATH, REPORT_PATH, TAX_PATH, SIGN_IN_PATH)
 _ROUTES = _QUIET | {"/graphql", "/graphiql", "/"}
 
 
@@ -111,10 +112,9 @@ def _describe(span: Span, request_id: str, status: int, operation: dict[str, obj
 
 def _route(path: str) -> str:
     """Return what is logged of a path: nothing that comes after a route, since the rest of a hook's is a secret."""
-    for prefix in (WEBHOOK_PATH, EXPORT_PATH, REPORT_PATH, TAX_PATH, SIGN_IN_PATH):
-        if path.startswith(prefix):
-            return prefix
-    return path if path in _ROUTES else "other"
+    if path in _ROUTES:
+        return path
+    return next((prefix for prefix in _SECRET_ROUTES if path.startswith(prefix)), "other")
 
 
 class _Outcome:

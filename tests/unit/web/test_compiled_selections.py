@@ -31,7 +31,7 @@ from infra.web.compiled.running import Gap, Run
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors
-from infra.web.execution import Executor, build_executor, execute
+from infra.web.execution import Execution, execute
 from infra.web.metrics import WebMetrics
 from infra.web.settings import WebSettings
 from schema import build_schema
@@ -240,8 +240,8 @@ def world() -> Iterator[World]:
             yield made
 
 
-def _executor(prepared: PreparedOperation, variables: dict[str, Any] | None = None) -> Executor:
-    return build_executor(GRAPHQL, prepared, variables or {}, types.SimpleNamespace())
+def _execution(prepared: PreparedOperation, variables: dict[str, Any] | None = None) -> Execution:
+    return Execution(GRAPHQL, prepared, variables or {}, types.SimpleNamespace())
 
 
 def _ways(metrics: WebMetrics) -> dict[str, float]:
@@ -262,10 +262,10 @@ async def test_plans_answer_as_graphql_core_does(world: World, faults: float) ->
             prepared = documents.prepare(text, None)
         except RequestErrors:
             continue
-        expected = await execute(_executor(prepared))
-        await plans.execute(prepared, _executor(prepared))  # the first time nothing is compiled
+        expected = await execute(_execution(prepared).executor)
+        await plans.execute(prepared, _execution(prepared))  # the first time nothing is compiled
         before = _ways(metrics)
-        answer = await plans.execute(prepared, _executor(prepared))
+        answer = await plans.execute(prepared, _execution(prepared))
         assert encode_json(answer["data"]) == encode_json(expected["data"]), text
         assert [each.get("path") for each in answer.get("errors", ())] == [
             each.get("path") for each in expected.get("errors", ())
@@ -287,7 +287,7 @@ async def test_what_a_plan_cannot_do_is_left_to_graphql_core_and_counted(text: s
     metrics = WebMetrics(CollectorRegistry())
     plans = Plans(SCHEMA, metrics, enabled=True)
     prepared = Documents(GRAPHQL, WebSettings()).prepare(text, None)
-    answers = [await plans.execute(prepared, _executor(prepared)) for _ in range(3)]
+    answers = [await plans.execute(prepared, _execution(prepared)) for _ in range(3)]
     assert answers[0] == answers[1] == answers[2]
     assert _ways(metrics) == {"first": 1, reason: 2}
 
@@ -299,7 +299,7 @@ async def test_each_value_of_a_condition_has_its_plan() -> None:
     prepared = Documents(GRAPHQL, WebSettings()).prepare(text, None)
     for _ in range(2):
         for a, b in [(True, True), (False, True), (False, False)]:
-            answer = await plans.execute(prepared, _executor(prepared, {"a": a, "b": b}))
+            answer = await plans.execute(prepared, _execution(prepared, {"a": a, "b": b}))
             assert list(answer["data"]) == ["x"] * (not a) + ["y"] * b
     assert _ways(metrics) == {"first": 1, "compiled": 5}
 
