@@ -1,5 +1,6 @@
 """What operators see and do: users, and what becomes of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,6 +13,7 @@ from domain.core.pagination import CursorScope, Page
 from domain.core.validation import normalise_email
 from domain.market_data.past import past_until
 from domain.model.administration import ManagedUser, UserCounts, UserFilter, as_managed
+from domain.model.archive import LostFile
 from domain.model.operator_reports import OperatorReport
 from domain.model.overview import Overview
 from domain.model.trading_state import ENGINE_ID
@@ -31,6 +33,7 @@ class Administration:
 
 
 ADMINISTRATION: Final = Administration()
+_LOST_FILES_SHOWN: Final = 100
 
 
 async def administration(context: RequestContext) -> Administration:
@@ -64,6 +67,12 @@ async def overview(context: RequestContext) -> Overview:
     """Return how the engine is doing."""
     async with context.reads.read_only() as reading:
         return await read_overview(reading, context.services.clock)
+
+
+async def lost_archive_files(context: RequestContext) -> Sequence[LostFile]:
+    """Return the files of the archive that were given up last, the newest first."""
+    async with context.reads.read_only() as reading:
+        return await reading.overview.lost_files(_LOST_FILES_SHOWN)
 
 
 async def report(context: RequestContext, start: datetime | None, end: datetime | None) -> OperatorReport:

@@ -54,6 +54,23 @@ class Batch:
     dropped_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class LostFile:
+    """A file whose rows are lost, from `first` to `last`; `given_up_at` is None until somebody has decided so.
+
+    `part` is as that of an `ArchivedFile`.
+    """
+
+    name: str
+    table: str
+    part: str
+    rows: int
+    first: datetime
+    last: datetime
+    reason: str
+    given_up_at: datetime | None = None
+
+
 def boundary(now: datetime, retention_months: int) -> datetime:
     """Return the start of the oldest month that stays: the present one and `retention_months` before it do."""
     months = now.astimezone(UTC).year * 12 + now.astimezone(UTC).month - 1 - retention_months

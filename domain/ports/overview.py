@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from domain.model.archive import LostFile
 from domain.model.node_reports import NodeReport, NodeState
 from domain.model.overview import EngineFigures, FailedTradingSession
 
@@ -16,6 +17,10 @@ class OverviewRepository(Protocol):
 
     async def failed_trading_sessions(self, limit: int) -> list[FailedTradingSession]:
         """Return the newest trading sessions that failed in the last 24 hours."""
+        ...
+
+    async def lost_files(self, limit: int) -> list[LostFile]:
+        """Return the files of the archive that were given up last, the newest first."""
         ...
 
     async def save_node(self, report: NodeReport) -> bool:

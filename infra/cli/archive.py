@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
 
-    from domain.model.archive import Batch
+    from domain.model.archive import Batch, LostFile
     from domain.ports.archive import ArchiveStorage
     from infra.postgres.archive.archiver import RunResult
-    from infra.postgres.archive.giving_up import LostFile
     from infra.postgres.archive.restoring import FileCheck
     from infra.postgres.pool import Pool
 
@@ -166,8 +165,8 @@ async def restore_archived(settings: Settings, month: datetime, table: str | Non
 async def give_up_lost(settings: Settings, name: str, *, ask: bool) -> "LostFile":
     """Give up a file, after a question; raises `BadArgument` if it isn't lost, and `StartupError`."""
     from infra.cli.arguments import BadArgument  # noqa: PLC0415  # other commands start without it
-    from infra.postgres.archive.giving_up import NotLost, give_up_file  # noqa: PLC0415  # as above
     from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
+    from infra.postgres.lost_archive_files import NotLost, give_up_file  # noqa: PLC0415  # as above
     from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
 
     def confirm(lost: "LostFile") -> None:
@@ -185,8 +184,8 @@ async def give_up_lost(settings: Settings, name: str, *, ask: bool) -> "LostFile
 
 async def read_lost(settings: Settings) -> "list[LostFile]":
     """Return the files that were given up; raises `StartupError`."""
-    from infra.postgres.archive.giving_up import lost_files  # noqa: PLC0415  # other commands start without it
     from infra.postgres.connection import Connection  # noqa: PLC0415  # as above
+    from infra.postgres.lost_archive_files import lost_files  # noqa: PLC0415  # other commands start without it
 
     async with _opened(settings) as (pool, _), pool.acquire() as driver:
         return await lost_files(Connection(driver))

@@ -51,6 +51,18 @@ class AccountFigures:
         return parent.figures.alerting_accounts
 
 
+@strawberry.type(description="A file of the archive that was given up: what it had is lost.")
+class LostArchiveFile:
+    name: str = strawberry.field(description="Its name below the archive's place.")
+    table: str = strawberry.field(description="The table whose rows it had, such as `trades`.")
+    part: str = strawberry.field(description="Whose rows it had: a market, or the id of the first user.")
+    rows: int = strawberry.field(description="How many rows it had.")
+    first: datetime = strawberry.field(description="The time of its first row.")
+    last: datetime = strawberry.field(description="The time of its last row.")
+    reason: str = strawberry.field(description="What was wrong with it.")
+    given_up_at: datetime = strawberry.field(description="When it was given up.")
+
+
 @strawberry.type(description="A trading session that failed in the last 24 hours.")
 class FailedTradingSession:
     at: datetime = strawberry.field(description="When it failed.")

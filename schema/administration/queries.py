@@ -10,7 +10,7 @@ from domain.model.users import UserRole, UserStatus
 from resolvers import administration
 from resolvers.lists import TimeOrder
 from resolvers.pagination import PageArguments
-from schema.administration.overview import Overview
+from schema.administration.overview import LostArchiveFile, Overview
 from schema.administration.report import OperatorReport
 from schema.administration.types import ManagedUser, ManagedUserConnection
 from schema.common.arguments import OrderBy, connection_field
@@ -47,6 +47,14 @@ class Administration:
     @strawberry.field(graphql_type=Overview | None, description="How the engine is doing, over all users and nodes.")
     async def overview(self, info: Info) -> object:
         return await administration.overview(info.context)
+
+    @strawberry.field(
+        graphql_type=list[LostArchiveFile] | None,
+        description="The last 100 files of the archive that somebody gave up because they were absent or damaged for "
+        "good, the newest first. The users whose events they had are told by their activity.",
+    )
+    async def lost_archive_files(self, info: Info) -> object:
+        return await administration.lost_archive_files(info.context)
 
     @strawberry.field(
         graphql_type=OperatorReport | None,

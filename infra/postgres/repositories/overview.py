@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from domain.model.archive import LostFile
 from domain.model.node_reports import LOST_AFTER, NodeReport, NodeState
 from domain.model.overview import EngineFigures, FailedTradingSession
 from domain.model.trading import TradingSessionStatusCode
@@ -72,6 +73,10 @@ LEFT JOIN (
 ) AS running ON running.worker = name
 ORDER BY name
 """
+_LOST_FILES: Final = """
+SELECT name, source, market, rows, first, last, reason, given_up_at FROM archive_lost_files
+ORDER BY given_up_at DESC, name LIMIT $1
+"""
 _FORGET: Final = f"DELETE FROM node_reports WHERE seen_at < {_LATELY}"
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -97,6 +102,9 @@ class PostgresOverview(Repository):
             )
             for row in await self._connection.fetch(_FAILED, limit)
         ]
+
+    async def lost_files(self, limit: int) -> list[LostFile]:
+        return [LostFile(*row) for row in await self._connection.fetch(_LOST_FILES, limit)]
 
     async def save_node(self, report: NodeReport) -> bool:
         is_drain_requested = await self._connection.fetchval(_SAVE, report.name, _encode(report))

@@ -134,6 +134,20 @@ async def context_of(api: Api, user: User) -> RequestContext:
     return RequestContext(api.services, identity, "127.0.0.1")
 
 
+async def test_operators_see_which_files_of_the_archive_were_given_up(api: Api) -> None:
+    query = "{ administration { lostArchiveFiles { name table part rows first last reason givenUpAt } } }"
+    assert (await api.run(query))["administration"]["lostArchiveFiles"] == []
+    await api.harness.pool.execute(
+        "INSERT INTO archive_lost_files VALUES ('trades/2024-02/x.parquet', 'trades', 'kraken:BTC/EUR', 7, 'abc', "
+        "'2024-02-01T00:00Z', '2024-02-29T12:00Z', 'it is absent', '2026-01-02T00:00Z')"
+    )
+    (lost,) = (await api.run(query))["administration"]["lostArchiveFiles"]
+    assert lost["name"] == "trades/2024-02/x.parquet"
+    assert (lost["table"], lost["part"], lost["rows"]) == ("trades", "kraken:BTC/EUR", 7)
+    assert [lost[each][:10] for each in ("first", "last", "givenUpAt")] == ["2024-02-01", "2024-02-29", "2026-01-02"]
+    assert lost["reason"] == "it is absent"
+
+
 async def test_the_overview_has_nodes_feeds_errors_and_numbers_over_all_users(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

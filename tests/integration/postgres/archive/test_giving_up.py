@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from domain.core.errors import Unavailable
+from domain.model.archive import LostFile
 from domain.model.markets import Timeframe
 from infra.archive_storage.folder import FolderStorage
-from infra.postgres.archive.giving_up import LostFile, NotLost, give_up_file, lost_files
 from infra.postgres.archive.manifest import Manifest
 from infra.postgres.connection import Connection
 from infra.postgres.database import PostgresDatabase
+from infra.postgres.lost_archive_files import NotLost, give_up_file, lost_files
 from infra.postgres.pool import Pool
 from tests.support.archive import APRIL, FEBRUARY, JANUARY, MARCH, all_pages, answers, archiver, reader, store_history
 from tests.support.ports import free_port

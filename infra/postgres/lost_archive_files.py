@@ -1,17 +1,22 @@
-"""Gives up archived files that are lost for good, so that queries answer without what they had."""
+"""Gives up archived files that are lost for good, so that queries answer without them, and notifies their users."""
 
 import hashlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
-from domain.model.archive import BatchState
+from domain.model.archive import BatchState, LostFile
+from domain.model.events import NewEvent, UserEventKind
+from domain.model.users import Activity, ActivityAuthor
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
+from infra.clock import TimeOrderedIds
 from infra.postgres.archive.lock import locked_archive
+from infra.postgres.archive.tables import USER_EVENTS
 from infra.postgres.connection import Connection
+from infra.postgres.partitions import ensure_months
 from infra.postgres.pool import Pool
+from infra.postgres.repositories.event_log import APPEND, event_params
+from infra.postgres.repositories.users import PostgresUsers
 
 log = logging.getLogger(__name__)
 
@@ -35,24 +40,14 @@ UPDATE archive_batches SET rows = archive_batches.rows - gone.rows FROM gone WHE
 _LOST: Final = (
     "SELECT name, source, market, rows, first, last, reason, given_up_at FROM archive_lost_files ORDER BY name"
 )
+_OWNERS: Final = """
+SELECT user_id, first_sequence, last_sequence FROM lost_event_parts JOIN users ON users.id = user_id
+WHERE name = $1 AND erased_at IS NULL ORDER BY user_id"""
+_ACTION: Final = "archiveGiveUp"
 
 
 class NotLost(Exception):
     """A file can't be given up: it isn't one, it is as it was written, or its rows are in the database."""
-
-
-@dataclass(frozen=True, slots=True)
-class LostFile:
-    """A file whose rows are lost, from `first` to `last`; `given_up_at` is None until somebody has decided so."""
-
-    name: str
-    table: str
-    part: str
-    rows: int
-    first: datetime
-    last: datetime
-    reason: str
-    given_up_at: datetime | None = None
 
 
 async def give_up_file(pool: Pool, storage: ArchiveStorage, name: str, confirm: Callable[[LostFile], None]) -> LostFile:
@@ -75,6 +70,7 @@ async def give_up_file(pool: Pool, storage: ArchiveStorage, name: str, confirm: 
             await connection.execute(_ADD_LOST_PARTS, name)
             await connection.execute(_DELETE_LATER, name)
             await connection.execute(_REMOVE, name)
+            await _notify_owners(connection, lost)
         log.error("an archived file was given up as lost: %s, %d rows of %s: %s", name, lost.rows, lost.part, reason)
         return lost
 
@@ -82,6 +78,27 @@ async def give_up_file(pool: Pool, storage: ArchiveStorage, name: str, confirm: 
 async def lost_files(connection: Connection) -> list[LostFile]:
     """Return the files that were given up, by their names."""
     return [LostFile(*row) for row in await connection.fetch(_LOST)]
+
+
+async def _notify_owners(connection: Connection, lost: LostFile) -> None:
+    """Record in the activity of each user who had events in the file which of them are lost, and append the event."""
+    owners = await connection.fetch(_OWNERS, lost.name)
+    if not owners:
+        return
+    ids, at = TimeOrderedIds(), await connection.fetchval("SELECT now()")
+    period = f"of {lost.first:%Y-%m-%d} to {lost.last:%Y-%m-%d}"
+    activities = [
+        Activity(
+            ids.next_id(), user_id, at, _ACTION, author=ActivityAuthor.COMMAND_LINE,
+            detail=f"Events {first} to {last}, {period}, are lost: the archive's file is absent or damaged for good.",
+        )
+        for user_id, first, last in owners
+    ]  # fmt: skip
+    for activity in activities:
+        await PostgresUsers(connection).add_activity(activity)
+    events = [NewEvent(each.user_id, at, UserEventKind.ACTIVITY, each, _ACTION) for each in activities]
+    await ensure_months(connection, USER_EVENTS, at, at)
+    await connection.execute(APPEND, *event_params(events))
 
 
 async def _damage(storage: ArchiveStorage, name: str, sha256: str) -> str:
