@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 from typing import Final, NoReturn
 from uuid import UUID
 
+from domain.alerts.event_rules import EventRules
 from domain.alerts.firings import Firing
 from domain.alerts.rule_book import AlertDependencies, RuleBook
-from domain.alerts.slow_rules import poll_equity, poll_events, poll_feeds
+from domain.alerts.slow_rules import poll_equity, poll_feeds
 from domain.alerts.wording import fired_alert, message_of
 from domain.core.background import TaskGroup
 from domain.core.errors import Unavailable
@@ -85,6 +86,7 @@ class AlertEvaluator:
 
     async def _evaluate(self, lease: LeaseHandle) -> None:
         book = RuleBook(self._dependencies)
+        events = EventRules(self._dependencies, book, lambda: _held(lease))
         changed: set[UUID] = set()
         reload = Wakeup()
 
@@ -100,11 +102,12 @@ class AlertEvaluator:
                 group.create_task(self._keep_lease(lease))
                 group.create_task(self._follow_changes(book, changed, reload))
                 group.create_task(self._commit_loop(book, lease))
-                group.create_task(self._poll_loop(book, lease, reload))
+                group.create_task(self._poll_loop(events, book, lease, reload))
         except* (Unavailable, StaleLease) as errors:
             raise errors.exceptions[0] from None
         finally:
             await subscription.close()
+            await events.close()
             await book.close()
 
     async def _keep_lease(self, lease: LeaseHandle) -> None:
@@ -172,11 +175,11 @@ class AlertEvaluator:
             if firing.rule.repeat is AlertRepeat.ONCE or firing.rule.id not in stored:
                 book.discard(firing.watched)
 
-    async def _poll_loop(self, book: RuleBook, lease: LeaseHandle, reload: Wakeup) -> None:
+    async def _poll_loop(self, events: EventRules, book: RuleBook, lease: LeaseHandle, reload: Wakeup) -> None:
         clock, equity_at = self._dependencies.clock, float("-inf")
         while True:
             try:
-                await self._poll_events(book, lease, reload)
+                await self._poll_events(events, book, reload)
                 await self._report_held_back(book, lease)
                 poll_feeds(self._dependencies.feed, book, clock.now())
                 if clock.monotonic() - equity_at >= self._options.equity_seconds:
@@ -187,9 +190,9 @@ class AlertEvaluator:
                 log.warning("alert rules wait for the database: %s", error.message)
             await asyncio.sleep(self._options.poll_seconds)
 
-    async def _poll_events(self, book: RuleBook, lease: LeaseHandle, reload: Wakeup) -> None:
+    async def _poll_events(self, events: EventRules, book: RuleBook, reload: Wakeup) -> None:
         try:
-            await poll_events(self._dependencies, book, lambda: _held(lease))
+            await events.poll()
         except Unavailable:
             # What is stored says whether a commit that wasn't answered was made.
             book.forget_readers_of_events()

@@ -32,7 +32,9 @@ class EvaluatorOptions:
     """How often rules are looked at that nothing wakes, and how many firings are committed at once.
 
     A user gets `alerts_per_minute` of rules that repeat. Of a user's log so many events are taken in one transaction
-    that at most `event_matches` times a rule is compared with an event.
+    that at most `event_matches` times a rule is compared with an event. A poll waits for logs for `reading_seconds` and
+    leaves those that take longer to a later one. A log is read again `archive_pause_seconds` after the archive that has
+    a part of it could not be reached.
     """
 
     claim_seconds: float = 2.0
@@ -42,6 +44,8 @@ class EvaluatorOptions:
     at_once: int = 500
     alerts_per_minute: int = ALERTS_PER_MINUTE
     event_matches: int = 5_000
+    reading_seconds: float = 0.5
+    archive_pause_seconds: float = 30.0
 
 
 @dataclass(slots=True)

@@ -5,14 +5,18 @@ from typing import Protocol
 from domain.core.errors import Unavailable
 
 
-class ArchiveUnreadable(Unavailable):
+class ArchiveUnavailable(Unavailable):
+    """The archive can't be reached; the database can be."""
+
+
+class ArchiveUnreadable(ArchiveUnavailable):
     """A file of the archive is absent or isn't what was written."""
 
 
 class ArchiveStorage(Protocol):
     """Keeps files by their names, such as `candles/2025-01/20260301T040506789012/kraken/BTC_EUR.parquet`.
 
-    All methods raise `Unavailable`.
+    All methods raise `ArchiveUnavailable`.
     """
 
     async def write(self, name: str, content: bytes) -> None:

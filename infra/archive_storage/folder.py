@@ -6,8 +6,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from domain.core.errors import Unavailable
-from domain.ports.archive import ArchiveUnreadable
+from domain.ports.archive import ArchiveUnavailable, ArchiveUnreadable
 
 
 class FolderStorage:
@@ -42,7 +41,7 @@ class FolderStorage:
         except OSError as error:
             with suppress(OSError):
                 unfinished.unlink()
-            raise Unavailable(f"The archive can't be written: {path}: {error.strerror}.") from error
+            raise ArchiveUnavailable(f"The archive can't be written: {path}: {error.strerror}.") from error
 
     def _sync_folders(self, folder: Path) -> None:
         """Make the file's name durable, and those of the folders that lead to it."""
@@ -61,7 +60,7 @@ class FolderStorage:
         except FileNotFoundError:
             raise ArchiveUnreadable(f"The archive has no file {name} in {self._folder}.") from None
         except OSError as error:
-            raise Unavailable(f"The archive can't be read: {self._folder / name}: {error.strerror}.") from error
+            raise ArchiveUnavailable(f"The archive can't be read: {self._folder / name}: {error.strerror}.") from error
 
     def _delete(self, path: Path) -> None:
         try:
@@ -69,4 +68,4 @@ class FolderStorage:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise Unavailable(f"The archive's {path} can't be deleted: {error.strerror}.") from error
+            raise ArchiveUnavailable(f"The archive's {path} can't be deleted: {error.strerror}.") from error

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from domain.core.errors import Unavailable
-from domain.ports.archive import ArchiveUnreadable
+from domain.ports.archive import ArchiveUnavailable, ArchiveUnreadable
 from infra.archive_storage.s3_errors import NO_SUCH_KEY, code_of, reason_of
 from infra.s3_address import S3Address
 
@@ -125,9 +124,11 @@ class S3Storage:
             self._opened = _opened(self._access, self._patience)
         return self._opened
 
-    def _unavailable(self, what: str, name: str, error: Exception) -> Unavailable:
+    def _unavailable(self, what: str, name: str, error: Exception) -> ArchiveUnavailable:
         where = self._access.endpoint or "Amazon S3"
-        return Unavailable(f"The archive {what}: {name} in {self._access.address} at {where}: {reason_of(error)}.")
+        return ArchiveUnavailable(
+            f"The archive {what}: {name} in {self._access.address} at {where}: {reason_of(error)}."
+        )
 
 
 def _opened(access: S3Access, patience: S3Patience) -> "S3Store":

@@ -13,9 +13,9 @@ import pytest
 
 from domain.alerts import evaluator
 from domain.alerts.evaluator import LEASE, RULES_TOPIC, AlertEvaluator
+from domain.alerts.event_rules import EventRules
 from domain.alerts.rule_book import AlertDependencies, EvaluatorOptions, RuleBook
 from domain.alerts.service import AlertChanges, AlertRequest, AlertService, ConditionRequest
-from domain.alerts.slow_rules import poll_events
 from domain.core.background import BackgroundTasks
 from domain.core.errors import ErrorCode, InputError, InputErrors, Unavailable
 from domain.events.leases import LeaseHandle, acquire_lease
@@ -425,9 +425,10 @@ async def test_many_rules_on_many_events_are_taken_in_small_transactions(alertin
     assert lease is not None
     book = RuleBook(dependencies)
     book.replace(rules)
+    rules_on_events = EventRules(dependencies, book, lambda: _held(lease))
     count = polls = 0
     while count < 10:
-        await poll_events(dependencies, book, lambda: _held(lease))
+        await rules_on_events.poll()
         before, count, polls = count, len(await alerting.read_alerts()), polls + 1
         assert count - before <= 4
         assert polls < 20
