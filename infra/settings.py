@@ -170,6 +170,13 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         le=2**31 - 1,
         description="requests a minute from one address without a token; those of users are limited by their plans",
     )
+    messages_per_second_per_address: int = Field(
+        2_000,
+        ge=10,
+        le=2**31 - 1,
+        description="messages a second that are read from the WebSockets of one address, a large one counted by its "
+        "KiB; the rest is read later",
+    )
     operation_timeout_seconds: float = Field(
         10.0, ge=1, le=600, description="how long one operation of a client may take, 1 to 600"
     )

@@ -277,6 +277,7 @@ def web_settings(settings: Settings) -> WebSettings:
         max_connections=settings.max_connections,
         requests_per_minute_per_address=settings.requests_per_minute_per_address,
         max_connections_per_address=settings.max_connections_per_address,
+        messages_per_second_per_address=settings.messages_per_second_per_address,
         operation_timeout_seconds=settings.operation_timeout_seconds,
     )
 

@@ -43,6 +43,11 @@ class WebMetrics:
         self.sockets = Gauge(
             "r3edge_websocket_connections", "Open WebSocket connections and event streams.", registry=registry
         )
+        self.socket_waits = Counter(
+            "r3edge_websocket_waits",
+            "Times a WebSocket was read later since its address had sent too much.",
+            registry=registry,
+        )
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
         self.subscribers = Gauge("r3edge_room_members", "Subscribers of all rooms.", registry=registry)
         self.executions = Counter("r3edge_room_executions", "Executions of a shared selection.", registry=registry)

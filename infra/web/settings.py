@@ -65,6 +65,9 @@ class WebSettings:
     max_cost: int = 5_000
     max_body_bytes: int = 128 * 1024
     max_message_bytes: int = 64 * 1024
+    messages_per_second_per_address: int = 2_000
+    """Frames that are read from the WebSockets of one address; each KiB counts as one more. The rest is read later."""
+
     max_operations_per_connection: int = 100
     max_rooms: int = 10_000
     max_rooms_per_anonymous: int = 50

@@ -3,7 +3,7 @@
 import resource
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from infra.web.connections.client_address import TrustedProxies, network_of
+from infra.web.connections.message_rates import AddressRate, MessageRates
 from infra.web.metrics import WebMetrics
 from infra.web.settings import WebSettings
 
@@ -48,6 +49,9 @@ class ConnectionLimits:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._metrics = metrics
         self._monotonic = monotonic
+        self._message_rates = MessageRates(
+            settings.messages_per_second_per_address, metrics.socket_waits.inc, monotonic
+        )
         self._open: Counter[str] = Counter()
         self.open_connections = 0
         """How many connections are counted at present."""
@@ -75,6 +79,10 @@ class ConnectionLimits:
         self._open[network] -= 1
         if not self._open[network]:
             del self._open[network]
+
+    def message_rate(self, peer: str, forwarded: Sequence[str]) -> AddressRate:
+        """Return the rate at which messages are read from the client of a connection, who may be behind a proxy."""
+        return self._message_rates.of(network_of(self._proxies.client_address(peer, forwarded)))
 
     def count_rejection(self, reason: Rejection) -> None:
         """Count a connection that is ended early."""

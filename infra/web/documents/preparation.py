@@ -27,6 +27,7 @@ from graphql.validation import (
     ValuesOfCorrectTypeRule,
     specified_rules,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 from graphql.validation.rules.max_introspection_depth_rule import MaxIntrospectionDepthRule
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
@@ -45,6 +46,10 @@ MAX_ROOT_FIELDS = 5
 
 MAX_CACHED_CHARACTERS = 128 * 1024
 """Of all documents together: a parsed one takes some 120 bytes a character, with short names up to 300."""
+MAX_OVERLAP_COMPARISONS = 50_000
+"""After so many comparisons of fields with the same name a document is refused; each takes some microseconds."""
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = MAX_OVERLAP_COMPARISONS  # the library's way to set it
+
 _MAX_CACHED_LENGTH = 16 * 1024
 _MIN_CACHED_SIZE = MAX_CACHED_CHARACTERS // MAX_CACHED_DOCUMENTS
 """How many characters a shorter document counts for, which bounds the number of documents."""

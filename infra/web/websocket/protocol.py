@@ -1,7 +1,7 @@
 """Uvicorn's WebSocket protocol with limits on what a peer can make it buffer, and a way to write frames at once."""
 
 from asyncio.transports import BaseTransport
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -11,18 +11,27 @@ from websockets.protocol import State
 from infra.web.connections.close_codes import CloseCode
 from infra.web.connections.direct_writes import EXTENSION
 from infra.web.connections.limits import LimitedConfig, Rejection
+from infra.web.connections.message_rates import AddressRate
 from infra.web.connections.write_timeout import WriteTimeout, WriteTimeoutMixin
 
 _MAX_FRAGMENTS: Final = 1_024
 """How many frames one message may consist of; empty frames don't count towards its size."""
 
+_PIECE_BYTES: Final = 512
+"""How much the parser gets at once: a step of the event loop must not handle thousands of tiny frames."""
+
+_FRAMES_A_STEP: Final = 16
+
 _FINAL_TEXT: Final = 0x81
 _MAX_SHORT_BYTES: Final = 125
 _MAX_MIDDLE_BYTES: Final = 2**16 - 1
 
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent
+
 
 class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
-    """Reads nothing from a peer while its write buffer is full, and aborts one that stays so."""
+    """Reads as quickly as an address may send, nothing while the peer doesn't read, and aborts one that never does."""
 
     config: LimitedConfig
 
@@ -30,6 +39,10 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         super().__init__(*args, **kwargs)
         self._limits = self.config.limits
         self._write_timeout: WriteTimeout | None = None
+        self._rate: AddressRate | None = None
+        self._unread = b""
+        self._frames = 0
+        self._is_waiting = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take over a connection that was admitted by the HTTP protocol."""
@@ -47,6 +60,8 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
+        peer = self.client[0] if self.client else ""
+        self._rate = self._limits.message_rate(peer, event.headers.get_all("x-forwarded-for"))
         if not self.close_sent:  # else the handshake was refused
             cast("dict[str, object]", self.scope["extensions"])[EXTENSION] = self
 
@@ -65,11 +80,59 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         self.transport.write(b"".join((_text_head(len(start) + len(rest)), start, rest)))
         return True
 
+    # ---- received data
+
     def data_received(self, data: bytes) -> None:
-        """Handle the data; nothing more is read from a peer that pings and doesn't read the pongs."""
-        super().data_received(data)
-        if not self.writable.is_set() and not self.transport.is_closing():
+        """Hand on the data a piece at a time, as quickly as the client's address may send."""
+        self._unread += data
+        if not self._is_waiting:
+            self._read_on()
+
+    async def receive(self) -> "ASGIReceiveEvent":
+        """Return the next message; what was received already is read before anything else is."""
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self._read_later()
+        return message
+
+    def _read_on(self) -> None:
+        """Read for one step; nothing is read from a peer that pings and doesn't read the pongs."""
+        self._is_waiting = False
+        self._frames = 0
+        while self._unread and self._frames < _FRAMES_A_STEP and self._is_ready() and self._may_read():
+            piece, self._unread = self._unread[:_PIECE_BYTES], self._unread[_PIECE_BYTES:]
+            frames = self._frames
+            super().data_received(piece)
+            if self._rate is not None:
+                self._rate.spend(self._frames - frames, len(piece))
+        self._read_later()
+
+    def handle_events(self) -> None:
+        self._frames += len(self.conn.events)
+        super().handle_events()
+
+    def _is_ready(self) -> bool:
+        """Return whether the application has taken all messages, and the peer what it was sent."""
+        return not self.read_paused and self.writable.is_set() and not self.transport.is_closing()
+
+    def _may_read(self) -> bool:
+        return self._rate is None or self._rate.may_read()
+
+    def _read_later(self) -> None:
+        """Go on with what was received, or let more be received, as soon as that may be."""
+        if self.transport.is_closing():
+            self._unread = b""
+        elif not self._unread:
+            if self._is_ready():
+                self.transport.resume_reading()
+            elif not self.writable.is_set():
+                self.transport.pause_reading()
+        else:
             self.transport.pause_reading()
+            if self._rate is not None and self._is_ready() and not self._is_waiting:
+                self._is_waiting = True
+                self._rate.wait(self._read_on)
 
     def handle_cont(self, event: Frame) -> None:
         if self.close_sent:
@@ -82,8 +145,7 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if not self.read_paused and not self.transport.is_closing():
-            self.transport.resume_reading()
+        self._read_later()
 
 
 def _text_head(size: int) -> bytes:

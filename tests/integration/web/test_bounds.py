@@ -17,7 +17,12 @@ from tests.support.raw_http import HANDSHAKE, peer_of, post_bytes, status_of, st
 from tests.support.serving import Served, serving
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-QUICK = WebSettings(head_timeout_seconds=0.5, body_timeout_seconds=0.5, write_timeout_seconds=0.2)
+QUICK = WebSettings(
+    head_timeout_seconds=0.5,
+    body_timeout_seconds=0.5,
+    write_timeout_seconds=0.2,
+    messages_per_second_per_address=1_000_000,
+)
 HELLO = b'{"query": "{ hello }"}'
 
 
