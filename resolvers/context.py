@@ -85,7 +85,7 @@ class RequestContext:
         self.__dict__.pop("lists", None)
         self.__dict__.pop("node_loaders", None)
 
-    @property
+    @cached_property
     def client(self) -> str:
         """For whom limits are counted: the user, or the address of a caller who isn't signed in."""
         return f"user:{self.identity.user.id}" if self.identity else self.address
@@ -107,7 +107,7 @@ class RequestContext:
             return None
         return "login_session" if self.identity.is_login_session else "api_key"
 
-    @property
+    @cached_property
     def principal_id(self) -> str | None:
         """The id of the user, for the log, independent of what the credential may do."""
         return str(self.identity.user.id) if self.identity else None

@@ -2,11 +2,16 @@
 
 import base64
 import binascii
+from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 _MAX_ID_CHARACTERS = 256
+_REMEMBERED: Final = 4_096
+"""Of so many objects the ids are kept: a page names the same few again and again."""
 
 
+@lru_cache(_REMEMBERED, typed=True)
 def encode_id(type_name: str, key: object) -> str:
     """Return the opaque global id of an object."""
     return base64.urlsafe_b64encode(f"{type_name}:{key}".encode()).rstrip(b"=").decode()

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -97,8 +98,16 @@ class ListLoader(Generic[T, F]):
     def __init__(self, reads: OperationReads, repository: Callable[[Lists], ListRepository[T, F]]) -> None:
         self._reads = reads
         self._repository = repository
-        self.pages: DataLoader[tuple[OwnedList[F], KeysetPage], list[T]] = DataLoader(self._load_pages)
-        self.counts: DataLoader[OwnedList[F], int | None] = DataLoader(self._load_counts)
+
+    @cached_property
+    def pages(self) -> DataLoader[tuple[OwnedList[F], KeysetPage], list[T]]:
+        """Pages of the lists."""
+        return DataLoader(self._load_pages)
+
+    @cached_property
+    def counts(self) -> DataLoader[OwnedList[F], int | None]:
+        """How many items the lists have."""
+        return DataLoader(self._load_counts)
 
     async def _load_pages(self, requests: list[tuple[OwnedList[F], KeysetPage]]) -> list[list[T]]:
         async with self._reads.read_only() as reading:
@@ -194,8 +203,8 @@ async def _page(
     )
     make_keyset_page = request.keyset_page if dated_by is None else request.dated_keyset_page
     items = await loader.pages.load((owned_list, make_keyset_page(oldest_first=oldest_first)))
-    page = build_page(request, items, dated_by or (lambda item: id_key(item.id)))
-    return replace(page, count=lambda: loader.counts.load(owned_list))
+    key_of = dated_by or (lambda item: id_key(item.id))
+    return build_page(request, items, key_of, lambda: loader.counts.load(owned_list))
 
 
 def _closed_key(position: Position) -> Key:

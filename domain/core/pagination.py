@@ -221,7 +221,12 @@ def page_request(
     )
 
 
-def build_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:
+def build_page(
+    request: PageRequest,
+    rows: Sequence[T],
+    key_of: Callable[[T], Key],
+    count: Callable[[], Awaitable[int | None]] | None = None,
+) -> Page[T]:
     """Return the page of `rows`, which were fetched with one of the request's keyset pages.
 
     A cursor is at an item of the list, so there is at least that one beyond it. Rows are in the list's own order in
@@ -234,12 +239,13 @@ def build_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Ke
     else:
         rows = rows[: request.limit]
         has_next, has_previous = more or request.before is not None, request.after is not None
-    return Page(tuple(rows), lambda row: encode_cursor(request.scope, key_of(row)), has_next, has_previous)
+    return Page(tuple(rows), lambda row: encode_cursor(request.scope, key_of(row)), has_next, has_previous, count)
 
 
 def slice_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Key]) -> Page[T]:
     """Return the page of a list that is wholly in memory, by the keys of its rows."""
-    keys = [key_of(row) for row in rows]
+    has_cursor = request.after is not None or request.before is not None
+    keys = [key_of(row) for row in rows] if has_cursor else []
     start = _index(keys, request.after) + 1 if request.after is not None else 0
     end = _index(keys, request.before) if request.before is not None else len(rows)
     between = rows[start:end]
@@ -248,7 +254,7 @@ def slice_page(request: PageRequest, rows: Sequence[T], key_of: Callable[[T], Ke
     async def count() -> int:
         return len(rows)
 
-    return replace(build_page(request, fetched, key_of), count=count)
+    return build_page(request, fetched, key_of, count)
 
 
 def id_key(id: UUID) -> Key:

@@ -302,6 +302,8 @@ async def _known(
 
     An item alone is not enough: the first book of a feed comes before the word that the feed is live.
     """
+    if (found := read()) is not None:
+        return found
     with opened as queue, suppress(TimeoutError):
         async with asyncio.timeout(timeout_seconds):
             while (found := read()) is None:

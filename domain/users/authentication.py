@@ -1,6 +1,8 @@
 """Authentication: finds the identity of a bearer credential, and revokes credentials."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -20,6 +22,8 @@ REMEMBER_SECONDS = 60.0
 
 TOUCH_EVERY = timedelta(minutes=1)
 MAXIMUM_CREDENTIAL_LENGTH = 256
+REMEMBERED_IDENTITIES: Final = 1_024
+"""Of how many entries of the cache it is known what they say; who asks again soon has the same."""
 
 
 class _CachedIdentity(msgspec.Struct, frozen=True, array_like=True):
@@ -117,6 +121,7 @@ def _cache_key(digest: bytes) -> str:
     return f"by-hash:{digest.hex()}"
 
 
+@lru_cache(REMEMBERED_IDENTITIES)
 def _unpack(packed: bytes | None) -> _CachedIdentity | None:
     """Return what another node has cached; None if there is nothing, or if its version writes something else."""
     try:

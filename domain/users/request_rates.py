@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
+from uuid import UUID
 
 from cachetools import LRUCache
 
@@ -25,7 +26,7 @@ MINUTE_SECONDS: Final = 60
 COUNTER_SECONDS: Final = 2.0 * MINUTE_SECONDS
 PORTIONS: Final = 100
 REMEMBERED: Final = 100_000
-REMEMBERED_ADDRESSES: Final = 4_096
+REMEMBERED_CLIENTS: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,19 @@ def limits_of(identity: Identity) -> Sequence[RequestLimit]:
 
 def limit_of_user(user: User | ManagedUser) -> RequestLimit:
     """Return what all requests of a user are counted by."""
-    plan = user.plan
+    return _limit_of_plan(user.id, user.plan.name, user.plan.requests_per_minute)
+
+
+@lru_cache(REMEMBERED_CLIENTS)
+def _limit_of_plan(user_id: UUID, plan: str, per_minute: int) -> RequestLimit:
     reason = (
-        f"Your plan {plan.name} allows {plan.requests_per_minute:,} requests a minute (the operator of this engine can "
-        "give you another plan)"
+        f"Your plan {plan} allows {per_minute:,} requests a minute (the operator of this engine can give you another "
+        "plan)"
     )
-    return RequestLimit(f"user:{user.id}", plan.requests_per_minute, reason, plan.name)
+    return RequestLimit(f"user:{user_id}", per_minute, reason, plan)
 
 
-@lru_cache(REMEMBERED_ADDRESSES)
+@lru_cache(REMEMBERED_CLIENTS)
 def limit_of_address(address: str, per_minute: int) -> RequestLimit:
     """Return what the request of somebody who isn't signed in is counted by."""
     reason = f"{per_minute:,} requests a minute are accepted from one address without a token (sign in for your own)"
