@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from domain.core.clock import Clock, IdGenerator
-from domain.core.errors import ErrorCode, InputError
+from domain.core.errors import ErrorCode, InputError, Unavailable
 from domain.model.node_reports import NodeState, NodeStatus
 from domain.ports.bus import MessageBus
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -23,6 +23,16 @@ def roles_without_others(nodes: Sequence[NodeState], name: str) -> list[str]:
     others = {role for node in ready if node.status is NodeStatus.READY for role in node.report.roles}
     (drained,) = (node for node in nodes if node.report.name == name)
     return [role for role in drained.report.roles if role not in others]
+
+
+async def has_successor(database: Database, name: str, role: str) -> bool:
+    """Return whether another node is ready for the node's work of a role; also if that can't be read, or isn't its."""
+    try:
+        async with database.read_only() as reading:
+            nodes = await reading.overview.nodes()
+    except Unavailable:
+        return True
+    return all(node.report.name != name for node in nodes) or role not in roles_without_others(nodes, name)
 
 
 class NodeService:

@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from domain.administration.nodes import has_successor
 from domain.market_data.hub import MarketDataHub
 from domain.model.users import Device
 from domain.users.subscription_places import SubscriptionPlaces
@@ -196,7 +197,8 @@ async def _listen(settings: Settings, container: Container, name: str, work: Nod
         await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
         if server.started:
             log.info("engine_stopping")
-            if settings.hazelcast_members:  # one node alone answers what it is asked before it stops working
+            # A node that nobody trades after answers what it was asked before it stops working, as one alone does.
+            if settings.hazelcast_members and await has_successor(backends.database, name, Role.TRADER):
                 await draining.stop()
         server.should_exit = True
         await serving

@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from tests.e2e.test_bad_sockets import closing_code
-from tests.faults.test_lost_parts import fills_again
+from tests.faults.test_lost_parts import Answers, fills_again, keep_placing
 from tests.faults.test_two_nodes import cluster, follow, log_is_whole, nothing_is_doubled, through
 from tests.support.engine import Engine, run_program
 from tests.support.graphql_client import Client
 from tests.support.http_client import http_client
-from tests.support.trader_client import ORDER_EVENTS, new_trader
-from tests.support.waiting import read_until
+from tests.support.trader_client import ORDER_EVENTS, TraderClient, new_trader
+from tests.support.waiting import eventually, read_until
 
 EVERY = "web,collector,trader,worker"
 DRAIN = """mutation($name: String!) { engineNodeDrain(name: $name, input: {reason: "an update"}) {
@@ -42,6 +42,17 @@ async def _all_is_held_by(connection: asyncpg.Connection, name: str, expected: s
     started = time.monotonic()
     await read_until(lambda: _held(connection, name), lambda held: expected <= held, f"{name} has what the other had")
     print(f"handed over {len(expected)} leases in {time.monotonic() - started:.2f} s")  # noqa: T201  # a measurement
+
+
+async def _is_stopped_as_the_last_node(node: Engine, trader: TraderClient, connection: asyncpg.Connection) -> None:
+    """Stop a node under orders: each that it has taken is decided about, since nobody would do so afterwards."""
+    stop, answers = asyncio.Event(), Answers()
+    placing = [asyncio.create_task(keep_placing(trader, stop, answers)) for _ in range(20)]
+    await eventually(lambda: sum(map(bool, answers.values())) > 20, "orders flow")
+    await node.terminate()
+    stop.set()
+    await asyncio.gather(*placing)
+    assert await connection.fetchval("SELECT count(*) FROM orders WHERE status = 'PENDING'") == 0
 
 
 @pytest.mark.timeout(240)
@@ -95,4 +106,5 @@ async def test_a_drained_node_hands_its_work_over_and_works_again_when_asked(
         assert await _names(other.client) == [second_name]
         await log_is_whole(other, start)
         await nothing_is_doubled(shared, other)
+        await _is_stopped_as_the_last_node(second, other, connection)
         await connection.close()

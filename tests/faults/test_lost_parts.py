@@ -34,7 +34,7 @@ AFTER_FEES = Decimal("0.999")
 Answers = dict[str, dict[str, Any] | None]
 
 
-async def _keep_placing(trader: TraderClient, stop: asyncio.Event, answers: Answers) -> None:
+async def keep_placing(trader: TraderClient, stop: asyncio.Event, answers: Answers) -> None:
     """Place one order after another; keep the answer to each key, None where there was none."""
     while not stop.is_set():
         order = trader.order(quantity="0.001")
@@ -87,7 +87,7 @@ async def test_the_sandbox_is_killed_under_orders_and_comes_back(data_folder: Pa
         trader, stop, answers = await new_trader(engine.client()), asyncio.Event(), Answers()
         async with trader.client.subscribed(DEPTH, m=MARKET) as depth:
             await depth.until(lambda event: "sequence" in event, "a book")
-            placing = asyncio.create_task(_keep_placing(trader, stop, answers))
+            placing = asyncio.create_task(keep_placing(trader, stop, answers))
             for _ in range(3):
                 await _more_answers(answers)
                 (sandbox,) = engine.children("infra.sandbox")
@@ -108,7 +108,7 @@ async def test_the_sandbox_is_killed_under_orders_and_comes_back(data_folder: Pa
 async def test_postgresql_is_killed_under_orders_and_comes_back(data_folder: Path) -> None:
     async with running_engine(data_folder / "data", "--seed", "6") as engine:
         trader, stop, answers = await new_trader(engine.client()), asyncio.Event(), Answers()
-        placing = asyncio.create_task(_keep_placing(trader, stop, answers))
+        placing = asyncio.create_task(keep_placing(trader, stop, answers))
         for _ in range(2):
             await _more_answers(answers)
             first = engine.postmaster()
@@ -131,7 +131,7 @@ async def test_sigterm_in_the_middle_of_orders_ends_cleanly_and_loses_none(data_
         stop = asyncio.Event()
         async with traders[0].client.subscribed(ORDER_EVENTS) as events:
             answers = [Answers() for _ in traders]
-            work = [_keep_placing(trader, stop, given) for trader, given in zip(traders, answers, strict=True)]
+            work = [keep_placing(trader, stop, given) for trader, given in zip(traders, answers, strict=True)]
             placing = [asyncio.create_task(request) for request in work]
             await events.until(lambda event: event["order"]["status"] == "FILLED", "orders flow")
             await engine.terminate()
