@@ -44,6 +44,12 @@ def public_errors(errors: RequestErrors) -> list[GraphQLFormattedError]:
     return [public_error(error) for error in errors.errors]
 
 
+def reason_of(errors: list[GraphQLFormattedError]) -> str:
+    """Return the code of the first error, by which refused requests are counted."""
+    code = errors[0].get("extensions", {}).get("code") if errors else None
+    return str(code or FaultCode.INVALID)
+
+
 def slow_reader_fault(cursor: str | None) -> RequestFault:
     """Return the fault of a reader whose stream was ended; it can resume after `cursor`, if there is one."""
     extensions: dict[str, str | int | float] = {"cursor": cursor} if cursor else {}

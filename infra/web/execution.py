@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable, Awaitable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ from infra.web.documents.preparation import PreparedOperation
 from infra.web.documents.redaction import redact_variables
 from infra.web.errors import RequestErrors
 from schema.common.errors import public_error
+
+AT_ONCE: Final = nullcontext()
+"""In the place of a turn of the event loop, for what is short."""
 
 Payload = dict[str, Any]
 """A response: `data`, `errors`, `extensions`."""
@@ -105,9 +109,10 @@ class Execution:
         return _NO_VARIABLES if self._executor is None else self._executor.variable_values
 
 
-async def execute(executor: Executor) -> Payload:
-    """Return the response to a query or mutation."""
-    result = executor.execute_operation()
+async def execute(executor: Executor, turn: AbstractAsyncContextManager[None] = AT_ONCE) -> Payload:
+    """Return the response to a query or mutation; what needn't be awaited is executed within `turn`."""
+    async with turn:
+        result = executor.execute_operation()
     if executor.is_awaitable(result):
         result = await result
     return to_payload(result)

@@ -37,6 +37,11 @@ class LoopShare:
         self._debt = 0.0
         self._ended = monotonic()
 
+    @property
+    def waiting(self) -> int:
+        """How many pieces wait for their turn."""
+        return self._queue.waiting
+
     @asynccontextmanager
     async def turn(self, client: str, *, unbounded: bool = False) -> AsyncIterator[None]:
         """Wait for a turn and hold it inside the block, in which nothing should be awaited.

@@ -27,7 +27,12 @@ class WebMetrics:
         self.operations_of = cache(self.operations.labels)
         self.selections_of = cache(self.selections.labels)
         self.seconds_of = cache(self.seconds.labels)
-        self.refused = Counter("r3edge_graphql_refused", "Operations refused before execution.", registry=registry)
+        self.refused = Counter(
+            "r3edge_graphql_refused",
+            "Requests that were not executed, or whose stream failed.",
+            ["reason"],
+            registry=registry,
+        )
         self.persisted = Counter(
             "r3edge_persisted_documents",
             "Operations asked for by the identifier of a document.",

@@ -3,15 +3,16 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, NoReturn
 from uuid import UUID
 
 from graphql import OperationType
 from graphql.execution.values import VariableValues
 
-from domain.core.errors import Unavailable
+from domain.core.errors import RequestFault, Unavailable
 from domain.core.tracing import Span, span
 from domain.users.request_rates import RequestRate, RequestRates, limit_of_address, rate_fields
 from domain.users.subscription_places import NoPlaceLeft, SubscriptionPlaces
@@ -23,16 +24,22 @@ from infra.web.documents.limits import complexity_error
 from infra.web.documents.persisted import PersistedDocuments
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.errors import RequestErrors
-from infra.web.execution import Execution, Executor, Payload, build_executor, execute, open_source
+from infra.web.execution import AT_ONCE, Execution, Executor, Payload, build_executor, execute, open_source
 from infra.web.fair_use import FairUse, too_many_subscriptions
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
+from infra.web.requests import has_many_values
 from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.room import MakeExecutor
 from infra.web.rooms.subscriber import Subscriber
 from infra.web.settings import WebSettings
 from infra.web.subscriptions import EventRenderer, GraphQLRoomExecutor, PrivateStream
 from schema.common.engine_schema import EngineSchema
+
+_SHORT_DOCUMENT: Final = 4 * 1024
+_FEW_VALUES: Final = 200
+"""With a document of so many characters and so many values in its variables an operation begins without a turn."""
+
 
 STOPPING: Final = frozenset(
     {
@@ -92,14 +99,18 @@ class Operations:
             else:
                 async with self.fair_use.loop.turn(client):
                     prepared = self._documents.prepare(text, operation_name)
-        except RequestErrors:
-            if self._rates is not None:
-                await self._rates.take(limit_of_address(client, self._settings.requests_per_minute_per_address))
+        except (RequestErrors, RequestFault):
+            await self.count_unreadable(client)
             raise
         if query is not None and document_id is not None:
             self.persisted.register(document_id, query, client)
         OperationLogEntry.current().set_operation(prepared)
         return prepared
+
+    async def count_unreadable(self, client: str) -> None:
+        """Count a request that can't be read for the address of a client; raises `RequestRateExceeded`."""
+        if self._rates is not None:
+            await self._rates.take(limit_of_address(client, self._settings.requests_per_minute_per_address))
 
     async def admit(self, prepared: PreparedOperation, context: OperationContext) -> RequestRate | None:
         """Count a request, and return the rate of which least remains; raises `RequestRateExceeded`.
@@ -126,9 +137,10 @@ class Operations:
         Raises RequestErrors if it can't be executed, and Unavailable if it takes too long.
         """
         OperationLogEntry.current().set_client(context)
-        suggestions = self._settings.suggestions
-        execution = Execution(self._schema, prepared, variables or {}, context, suggestions=suggestions)
-        cost = self._check_cost(prepared, execution.variable_values)
+        async with self._turn_to_begin(prepared, variables, context.client):
+            suggestions = self._settings.suggestions
+            execution = Execution(self._schema, prepared, variables or {}, context, suggestions=suggestions)
+            cost = self._check_cost(prepared, execution.variable_values)
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._settings.operation_timeout_seconds):
@@ -149,7 +161,7 @@ class Operations:
             if prepared.type is OperationType.MUTATION:
                 return await self._run_shielded(execution.executor, context.client)
             async with self.fair_use.query(context.client, cost):
-                return await self._plans.execute(prepared, execution)
+                return await self._plans.execute(prepared, execution, partial(self.fair_use.loop.turn, context.client))
 
     @asynccontextmanager
     async def subscribe(
@@ -160,8 +172,9 @@ class Operations:
         RequestErrors may also come from the iterator, when the stream ends with errors.
         """
         OperationLogEntry.current().set_client(context)
-        executor = self._build(prepared, variables, context)
-        cost = self._check_cost(prepared, executor.variable_values)
+        async with self._turn_to_begin(prepared, variables, context.client):
+            executor = self._build(prepared, variables, context)
+            cost = self._check_cost(prepared, executor.variable_values)
         client, is_anonymous = context.client, context.credential_id is None
         async with self._place(context):
             if prepared.shared:
@@ -206,6 +219,14 @@ class Operations:
         self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
     ) -> Executor:
         return build_executor(self._schema, prepared, variables or {}, context, suggestions=self._settings.suggestions)
+
+    def _turn_to_begin(
+        self, prepared: PreparedOperation, variables: dict[str, Any] | None, client: str
+    ) -> AbstractAsyncContextManager[None]:
+        """Return a turn of the event loop for reading variables and counting the cost, where that may take long."""
+        if prepared.document.length <= _SHORT_DOCUMENT and not has_many_values(variables, _FEW_VALUES):
+            return AT_ONCE
+        return self.fair_use.loop.turn(client)
 
     def _check_cost(self, prepared: PreparedOperation, variables: VariableValues) -> int:
         cost = self._cost(prepared, variables)

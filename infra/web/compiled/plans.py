@@ -1,5 +1,7 @@
 """Finds or makes the plan of an operation, and says which operations go to graphql-core."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -9,7 +11,7 @@ from infra.web.compiled.calls import Unfit
 from infra.web.compiled.plan import Plan, conditions
 from infra.web.compiled.running import Run
 from infra.web.documents.preparation import PreparedOperation
-from infra.web.execution import Execution, Payload, execute
+from infra.web.execution import AT_ONCE, Execution, Payload, execute
 from infra.web.metrics import WebMetrics
 from schema.common.engine_schema import EngineSchema
 
@@ -20,6 +22,10 @@ MAX_VARIANTS: Final = 8
 
 REST: Final = 20
 """So many executions of an operation are left to graphql-core after one that had to be repeated."""
+
+_INTROSPECTION: Final = frozenset({"__schema", "__type"})
+
+Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
 @dataclass(slots=True)
@@ -34,6 +40,10 @@ class CompiledOperation:
     conditions: tuple[str, ...] = ()
     variants: dict[tuple[Any, ...], Plan] = field(default_factory=dict)
 
+    def values(self, execution: Execution) -> tuple[Any, ...]:
+        """Return the values in its `@skip` and `@include`."""
+        return tuple(execution.variable_values.coerced.get(name) for name in self.conditions)
+
 
 class Plans:
     """The plans of one schema's operations; those of an operation are kept with it."""
@@ -43,11 +53,17 @@ class Plans:
         self._metrics = metrics
         self._enabled = enabled
 
-    async def execute(self, prepared: PreparedOperation, execution: Execution) -> Payload:
-        """Return the response to a query, by its plan or by graphql-core."""
-        plan = self.find(prepared, execution)
+    async def execute(self, prepared: PreparedOperation, execution: Execution, turn: Turn = nullcontext) -> Payload:
+        """Return the response to a query, by its plan or by graphql-core.
+
+        A plan is made, and the schema is read, within a `turn` of the event loop: either may take tens of milliseconds.
+        """
+        async with turn() if self._must_compile(prepared, execution) else AT_ONCE:
+            plan = self.find(prepared, execution)
         if plan is None:
-            return await execute(execution.executor)
+            return await execute(
+                execution.executor, AT_ONCE if _INTROSPECTION.isdisjoint(prepared.root_fields) else turn()
+            )
         run = Run(plan.calls, execution.context, execution.variable_values)
         try:
             data = run.begin(plan.function, None)
@@ -78,6 +94,12 @@ class Plans:
             self._count(known.reason)
         return plan
 
+    def _must_compile(self, prepared: PreparedOperation, execution: Execution) -> bool:
+        known: CompiledOperation | None = prepared.compiled
+        if not self._enabled or known is None or known.reason or known.rest:
+            return False
+        return not known.variants or known.values(execution) not in known.variants
+
     @staticmethod
     def _known(prepared: PreparedOperation) -> CompiledOperation:
         if prepared.compiled is None:
@@ -92,7 +114,7 @@ class Plans:
         try:
             if not known.variants:
                 known.conditions = conditions([prepared.operation, *prepared.document.fragments.values()])
-            values = tuple(execution.variable_values.coerced.get(name) for name in known.conditions)
+            values = known.values(execution)
             plan = known.variants.get(values)
             if plan is None:
                 plan = known.variants[values] = Plan(self._schema, execution.executor)

@@ -13,7 +13,7 @@ from domain.users.request_rates import RequestRate, RequestRateExceeded
 from infra.web.context import ConnectionInfo, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import encode_json_bytes
-from infra.web.errors import PersistedQueryNotFound, RequestErrors, errors_from_fault, public_errors
+from infra.web.errors import PersistedQueryNotFound, RequestErrors, errors_from_fault, public_errors, reason_of
 from infra.web.execution import Payload
 from infra.web.http.compression import compress_response
 from infra.web.http.messages import HttpRequest, HttpResponse, raw_headers
@@ -24,6 +24,9 @@ from schema.common.errors import public_error
 
 _REMEMBERED: Final = 256
 """Of how many content types it is known whether they are JSON."""
+
+_SMALL_BODY_BYTES: Final = 8 * 1024
+"""What is read at once; a larger body is read in the turn of its address, since it may take milliseconds."""
 
 _NOT_STORED: Final = ((b"cache-control", b"no-store"), (b"vary", b"accept"))
 _JSON_HEADERS: Final = (*_NOT_STORED, (b"content-type", f"{JSON}; charset=utf-8".encode()))
@@ -51,24 +54,33 @@ class GraphQLHttpHandler:
         """Return the response; errors of every kind are reported in the shape of GraphQL."""
         media_type = negotiate(request.header(b"accept"))
         try:
-            return await self._execute(request, await self._parse(request), _acceptable(media_type))
+            connection = ConnectionInfo.from_scope(request.scope)
+            return await self._execute(request, *await self._read(request, media_type, connection), connection)
         except HttpError as error:
             fault = RequestFault(FaultCode.INVALID, str(error))
-            return _fault_response(media_type, error.status, fault, error.headers)
+            return self._refusal(errors_from_fault(fault), media_type, error.status, error.headers)
         except RequestFault as fault:
-            return _fault_response(media_type, _STATUS.get(fault.code, 400), fault, fault_headers(fault))
+            status = _STATUS.get(fault.code, 400)
+            return self._refusal(errors_from_fault(fault), media_type, status, fault_headers(fault))
         except RequestErrors as errors:
-            self._dependencies.metrics.refused.inc()
             is_apollos_miss = isinstance(errors, PersistedQueryNotFound) and media_type != EVENT_STREAM
-            return _response({"errors": public_errors(errors)}, media_type, 200 if is_apollos_miss else None)
+            return self._refusal(errors, media_type, 200 if is_apollos_miss else None)
         except ClientDisconnect:
             return HttpResponse(b"", 400, [])
         except Exception as error:  # noqa: BLE001  # nothing internal leaks, wherever it comes from
             masked = public_error(GraphQLError("", path=["request"], original_error=error))
             return _response({"errors": [{**masked, "path": None}]}, media_type, 500)
 
-    async def _execute(self, http: HttpRequest, request: GraphQLRequest, media_type: str) -> ASGIApp:
-        connection = ConnectionInfo.from_scope(http.scope)
+    def _refusal(
+        self, errors: RequestErrors, media_type: str | None, status: int | None, headers: dict[str, str] | None = None
+    ) -> HttpResponse:
+        public = public_errors(errors)
+        self._dependencies.metrics.refused.labels(reason_of(public)).inc()
+        return _response({"errors": public}, media_type, status, headers)
+
+    async def _execute(
+        self, http: HttpRequest, request: GraphQLRequest, media_type: str, connection: ConnectionInfo
+    ) -> ASGIApp:
         operations, metrics = self._dependencies.operations, self._dependencies.metrics
         prepared = await operations.prepare(
             request.query, request.operation_name, connection.network, request.document_id
@@ -88,7 +100,17 @@ class GraphQLHttpHandler:
             await compress_response(response, http.header(b"accept-encoding"), self._settings.gzip_min_bytes)
         return response
 
-    async def _parse(self, http: HttpRequest) -> GraphQLRequest:
+    async def _read(
+        self, http: HttpRequest, media_type: str | None, connection: ConnectionInfo
+    ) -> tuple[GraphQLRequest, str]:
+        """Return the request and the media type of its answer; one that can't be served counts for the address."""
+        try:
+            return await self._parse(http, connection.network), _acceptable(media_type)
+        except (HttpError, RequestFault):
+            await self._dependencies.operations.count_unreadable(connection.network)
+            raise
+
+    async def _parse(self, http: HttpRequest, network: str) -> GraphQLRequest:
         if http.method == "GET":
             return parse_query_string(QueryParams(http.scope["query_string"]))
         if http.method != "POST":
@@ -100,19 +122,16 @@ class GraphQLHttpHandler:
         body = await http.body(self._settings.max_body_bytes)
         if body is None:
             raise HttpError(413, f"The body has more than {self._settings.max_body_bytes // 1024} KiB.")
-        return parse_body(body)
+        if len(body) <= _SMALL_BODY_BYTES:
+            return parse_body(body)
+        async with self._dependencies.operations.fair_use.loop.turn(network):
+            return parse_body(body)
 
 
 def _acceptable(media_type: str | None) -> str:
     if media_type is None:
         raise HttpError(406, f"Accept {RESPONSE_JSON}, {JSON} or {EVENT_STREAM}.")
     return media_type
-
-
-def _fault_response(
-    media_type: str | None, status: int, fault: RequestFault, headers: dict[str, str] | None = None
-) -> HttpResponse:
-    return _response({"errors": public_errors(errors_from_fault(fault))}, media_type, status, headers)
 
 
 def rate_headers(rate: RequestRate | None) -> dict[str, str]:

@@ -18,7 +18,7 @@ from infra.web.connections.registry import CLOSING_REASON
 from infra.web.context import ConnectionInfo, OperationContext, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import InvalidJson, decode_json
-from infra.web.errors import RequestErrors, to_request_errors
+from infra.web.errors import RequestErrors, public_errors, reason_of, to_request_errors
 from infra.web.requests import GraphQLRequest, parse_parameters
 from infra.web.websocket.connection_tasks import ConnectionTasks
 from infra.web.websocket.operation import WebSocketOperation, error_message
@@ -174,12 +174,22 @@ class WebSocketConnection:
             await self.close(CloseCode.DUPLICATE_OPERATION, "Subscriber already exists")
             return
         try:
-            self._check_operation_count()
-            request = parse_parameters(payload)
+            request = await self._read_request(payload)
         except (RequestFault, RequestErrors) as error:
-            await self._sender.send_message(error_message(id, to_request_errors(error)))
+            errors = public_errors(to_request_errors(error))
+            self._dependencies.metrics.refused.labels(reason_of(errors)).inc()
+            await self._sender.send_message(error_message(id, errors))
             return
         self._operations[id] = asyncio.create_task(self._run_operation(id, request), name="operation")
+
+    async def _read_request(self, payload: dict[str, object]) -> GraphQLRequest:
+        """Return the request; one that can't be read, or is one too many, counts for the address."""
+        try:
+            self._check_operation_count()
+            return parse_parameters(payload)
+        except (RequestFault, RequestErrors):
+            await self._dependencies.operations.count_unreadable(self._info.network)
+            raise
 
     def _check_operation_count(self) -> None:
         limit = self._settings.max_operations_per_connection

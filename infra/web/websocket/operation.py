@@ -5,13 +5,21 @@ import time
 from collections.abc import Awaitable, Callable
 
 import structlog
+from graphql import GraphQLFormattedError
 
 from infra.web.connections.close_codes import CloseCode
 from infra.web.context import ConnectionInfo, OperationContext
 from infra.web.dependencies import TransportDependencies
 from infra.web.documents.preparation import PreparedOperation
 from infra.web.encoding import encode_json
-from infra.web.errors import RequestErrors, errors_from_fault, public_errors, slow_reader_fault, to_request_errors
+from infra.web.errors import (
+    RequestErrors,
+    errors_from_fault,
+    public_errors,
+    reason_of,
+    slow_reader_fault,
+    to_request_errors,
+)
 from infra.web.operation_log import OperationLogEntry
 from infra.web.requests import GraphQLRequest
 from infra.web.rooms.payload import SharedPayload
@@ -117,10 +125,11 @@ class WebSocketOperation:
         await self._sender.send_text(self._next_prefix + payload + "}")
 
     async def _fail(self, errors: RequestErrors) -> None:
-        self._dependencies.metrics.refused.inc()
+        public = public_errors(errors)
+        self._dependencies.metrics.refused.labels(reason_of(public)).inc()
         try:
             async with asyncio.timeout(self._dependencies.settings.close_timeout_seconds):
-                await self._finish(error_message(self._id, errors))
+                await self._finish(error_message(self._id, public))
         except TimeoutError:
             await self._sender.close(CloseCode.TRY_AGAIN_LATER, "Reader too slow")
         except ConnectionClosed:
@@ -135,6 +144,6 @@ def _end_of_next(payload: str) -> bytes:
     return f"{payload}}}".encode()
 
 
-def error_message(id: str, errors: RequestErrors) -> dict[str, object]:
+def error_message(id: str, errors: list[GraphQLFormattedError]) -> dict[str, object]:
     """Return the message that ends an operation with errors."""
-    return {"id": id, "type": "error", "payload": public_errors(errors)}
+    return {"id": id, "type": "error", "payload": errors}

@@ -232,3 +232,40 @@ async def test_too_many_pieces_of_one_client_are_refused_with_a_code_and_unbound
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(outcomes[1], RateLimited)
     assert [outcomes[0], *outcomes[2:]] == ["done"] * 4
+
+
+SMALL = {"query": "{ hello }"}
+LONG = {
+    "a large body": {"query": "{ hello }", "variables": {"text": "a" * 20_000}},
+    "many values in variables": {"query": "{ hello }", "variables": {"numbers": [0] * 1_000}},
+    "a long document": {"query": f"{{ hello }} # {'a' * 5_000}"},
+    "introspection": {"query": "{ __schema { types { name } } }"},
+    "a document that is compiled": {"query": "query Again { hello }"},
+}
+
+
+@pytest.mark.parametrize("what", LONG)
+async def test_what_may_take_long_waits_for_its_turn_while_others_are_answered(backend: DemoBackend, what: str) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
+        for body in (SMALL, SMALL, LONG[what]):  # what is new is read in turn as well
+            assert "data" in (await client.post("/graphql", json=body)).json()
+        loop = served.app.state.operations.fair_use.loop
+        async with loop.turn("somebody else"):
+            long = asyncio.create_task(client.post("/graphql", json=LONG[what]))
+            await eventually(lambda: loop.waiting == 1, "it waits for its turn")
+            assert "data" in (await client.post("/graphql", json=SMALL)).json()
+            assert not long.done()
+        assert "data" in (await long).json()
+
+
+async def test_variables_of_too_many_values_are_refused_however_they_are_nested(backend: DemoBackend) -> None:
+    async with serving(demo_app(backend)) as served, served.client() as client:
+        for variables in ({"a": [0] * 5_001}, {"a": [[0] * 1_000] * 6}, {"a": [{"b": 0}] * 2_501}):
+            answer = await client.post("/graphql", json={"query": "{ hello }", "variables": variables})
+            assert answer.json()["errors"][0]["extensions"] == {
+                "code": "INVALID",
+                "limit": "variables",
+                "maximum": 5_000,
+            }
+        full = {"a": [0] * 4_999}
+        assert "data" in (await client.post("/graphql", json={"query": "{ hello }", "variables": full})).json()

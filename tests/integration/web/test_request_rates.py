@@ -1,6 +1,7 @@
 """Requests are counted at every door: POST, GET, event streams and WebSockets."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -81,6 +82,62 @@ async def test_strangers_are_counted_by_their_address_and_so_is_what_can_not_be_
         assert [(await served.post({"query": QUERY})).status_code for _ in range(MOST)] == [200, 200, 200, 429]
         assert (await served.post({"query": "{ nonsense"})).status_code == 429
         assert (await served.post({"query": QUERY}, token="good")).status_code == 200
+
+
+JSON = {"content-type": "application/json"}
+UNREADABLE: dict[str, dict[str, Any]] = {
+    "no JSON": {"content": b"{", "headers": JSON},
+    "a batch": {"json": [{"query": QUERY}]},
+    "variables that are no object": {"json": {"query": QUERY, "variables": 1}},
+    "another content type": {"content": b"a", "headers": {"content-type": "text/plain"}},
+    "a body that is compressed": {"content": b"a", "headers": {**JSON, "content-encoding": "gzip"}},
+    "a body that is too large": {"content": b" " * 200_000, "headers": JSON},
+    "an answer in a strange format": {"json": {"query": QUERY}, "headers": {"accept": "text/csv"}},
+    "a document that is not known": {"json": {"documentId": "nobody-s"}},
+    "an identifier that is none": {"json": {"documentId": 1}},
+    "a hash that isn't the document's": {
+        "json": {"query": QUERY, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
+    },
+}
+
+
+async def test_whatever_can_not_be_read_counts_for_its_address_and_delays_no_user(
+    backend: DemoBackend, clock: ManualClock
+) -> None:
+    backend.plan = replace(STANDARD_PLAN, requests_per_minute=1_000)
+    settings = WebSettings(requests_per_minute_per_address=MOST)
+    app = demo_app(backend, settings, rates=RequestRates(EmbeddedCache(clock), clock))
+    async with serving(app) as served, served.client() as client:
+        for what, request in UNREADABLE.items():
+            clock.move(60)
+            answers = [(await client.post("/graphql", **request)).status_code for _ in range(MOST + 1)]
+            assert answers[-1] == 429, what
+            assert 429 not in answers[:-1], what
+            assert (await served.post({"query": QUERY})).status_code == 429, what
+            assert (await served.post({"query": QUERY}, token="good")).status_code == 200, what
+
+
+async def test_messages_that_can_not_be_read_count_for_their_address(backend: DemoBackend, clock: ManualClock) -> None:
+    async with serving(app_of(backend, clock)) as served, served.socket() as socket:
+        await socket.init()
+        codes = []
+        for _ in range(MOST + 1):
+            await socket.send(type="subscribe", id="1", payload={"query": 1})
+            codes.append((await socket.receive())["payload"][0]["extensions"]["code"])
+        assert codes == ["INVALID"] * MOST + ["RATE_LIMITED"]
+
+
+async def test_refused_requests_are_counted_by_their_code(backend: DemoBackend, clock: ManualClock) -> None:
+    app = app_of(backend, clock)
+    async with serving(app) as served, served.socket() as socket:
+        for body in ({"query": 1}, {"query": "{ nonsense }"}, {"documentId": "a"}, {"query": QUERY}, {"query": QUERY}):
+            await served.post(body)
+        await socket.init("good")
+        await socket.subscribe("{ nonsense }")
+        await socket.receive()
+    read = app.state.metrics.registry.get_sample_value
+    reasons = ("INVALID", "PERSISTED_QUERY_NOT_FOUND", "RATE_LIMITED")
+    assert [read("r3edge_graphql_refused_total", {"reason": reason}) for reason in reasons] == [2, 1, 2]
 
 
 async def test_one_subscription_too_many_is_refused_with_the_plan_s_figures(
