@@ -1,5 +1,7 @@
 """The port of the place where archived files are kept."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from domain.core.errors import Unavailable
@@ -11,6 +13,15 @@ class ArchiveUnavailable(Unavailable):
 
 class ArchiveUnreadable(ArchiveUnavailable):
     """A file of the archive is absent or isn't what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as the archive lists it; `written_at` is by the archive's clock."""
+
+    name: str
+    size_bytes: int
+    written_at: datetime
 
 
 class ArchiveStorage(Protocol):
@@ -25,6 +36,14 @@ class ArchiveStorage(Protocol):
 
     async def read(self, name: str) -> bytes:
         """Return a file's content; raises `ArchiveUnreadable` if there is none of that name."""
+        ...
+
+    async def list_files(self, folder: str) -> list[StoredFile]:
+        """Return all files whose names begin with `folder` and a slash, unfinished ones too; there may be none."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete a file; there may be none of that name."""
         ...
 
     async def delete_folder(self, folder: str) -> None:

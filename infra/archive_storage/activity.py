@@ -1,13 +1,14 @@
 """What a node has done with the archive: files read and written, how runs ended, and what was there after the last."""
 
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from domain.core.errors import Unavailable
 from domain.core.metrics import LatencyHistogram
-from domain.ports.archive import ArchiveStorage
+from domain.ports.archive import ArchiveStorage, StoredFile
 
 _SECONDS: Final = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60)
 
@@ -74,9 +75,18 @@ class CountedStorage:
         self._activity.read_bytes += len(content)
         return content
 
+    async def list_files(self, folder: str) -> list[StoredFile]:
+        return await self._storage.list_files(folder)
+
+    async def delete(self, name: str) -> None:
+        await self._counted(self._storage.delete(name))
+
     async def delete_folder(self, folder: str) -> None:
+        await self._counted(self._storage.delete_folder(folder))
+
+    async def _counted(self, deleting: Awaitable[None]) -> None:
         try:
-            await self._storage.delete_folder(folder)
+            await deleting
         except Unavailable:
             self._activity.failures["delete"] += 1
             raise

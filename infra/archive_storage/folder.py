@@ -4,9 +4,11 @@ import asyncio
 import os
 import shutil
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from stat import S_ISREG
 
-from domain.ports.archive import ArchiveUnavailable, ArchiveUnreadable
+from domain.ports.archive import ArchiveUnavailable, ArchiveUnreadable, StoredFile
 
 
 class FolderStorage:
@@ -23,6 +25,12 @@ class FolderStorage:
 
     async def read(self, name: str) -> bytes:
         return await asyncio.to_thread(self._read, name)
+
+    async def list_files(self, folder: str) -> list[StoredFile]:
+        return await asyncio.to_thread(self._list, folder)
+
+    async def delete(self, name: str) -> None:
+        await asyncio.to_thread(self._delete_file, self._folder / name)
 
     async def delete_folder(self, folder: str) -> None:
         await asyncio.to_thread(self._delete, self._folder / folder)
@@ -61,6 +69,25 @@ class FolderStorage:
             raise ArchiveUnreadable(f"The archive has no file {name} in {self._folder}.") from None
         except OSError as error:
             raise ArchiveUnavailable(f"The archive can't be read: {self._folder / name}: {error.strerror}.") from error
+
+    def _list(self, folder: str) -> list[StoredFile]:
+        files: list[StoredFile] = []
+        try:
+            for path in (self._folder / folder).rglob("*"):
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    status = path.stat()
+                    if S_ISREG(status.st_mode):
+                        written_at = datetime.fromtimestamp(status.st_mtime, UTC)
+                        files.append(StoredFile(str(path.relative_to(self._folder)), status.st_size, written_at))
+        except OSError as error:
+            raise ArchiveUnavailable(f"The archive can't be listed: {self._folder}: {error.strerror}.") from error
+        return files
+
+    def _delete_file(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise ArchiveUnavailable(f"The archive's {path} can't be deleted: {error.strerror}.") from error
 
     def _delete(self, path: Path) -> None:
         try:

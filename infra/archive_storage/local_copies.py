@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final
 
 from domain.model.archive import ArchivedFile
-from domain.ports.archive import ArchiveStorage
+from domain.ports.archive import ArchiveStorage, StoredFile
 from infra.archive_storage.activity import ArchiveActivity
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,12 @@ class LocalCopies:
 
     async def read(self, name: str) -> bytes:
         return await self._storage.read(name)
+
+    async def list_files(self, folder: str) -> list[StoredFile]:
+        return await self._storage.list_files(folder)
+
+    async def delete(self, name: str) -> None:
+        await self._storage.delete(name)
 
     async def delete_folder(self, folder: str) -> None:
         await self._storage.delete_folder(folder)

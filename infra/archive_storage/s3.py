@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from domain.ports.archive import ArchiveUnavailable, ArchiveUnreadable
+from domain.ports.archive import ArchiveUnavailable, ArchiveUnreadable, StoredFile
 from infra.archive_storage.s3_errors import NO_SUCH_KEY, code_of, reason_of
 from infra.s3_address import S3Address
 
@@ -74,6 +74,12 @@ class S3Storage:
     async def read(self, name: str) -> bytes:
         return await self._run(self._read, name)
 
+    async def list_files(self, folder: str) -> list[StoredFile]:
+        return await self._run(self._list, folder)
+
+    async def delete(self, name: str) -> None:
+        await self._run(self._delete_files, name, [name])
+
     async def delete_folder(self, folder: str) -> None:
         await self._run(self._delete, folder)
 
@@ -107,17 +113,29 @@ class S3Storage:
                 raise ArchiveUnreadable(f"The archive has no file {name} in {self._access.address}.") from None
             raise self._unavailable("can't be read", name, error) from None
 
-    def _delete(self, folder: str) -> None:
+    def _list(self, folder: str) -> list[StoredFile]:
         import obstore  # noqa: PLC0415  # as above
         from obstore.exceptions import BaseError  # noqa: PLC0415  # as above
 
         try:
-            store = self._store()
-            names = [found["path"] for page in obstore.list(store, folder, chunk_size=_NAMES_A_PAGE) for found in page]
-            if names:
-                obstore.delete(store, names)
+            pages = obstore.list(self._store(), folder, chunk_size=_NAMES_A_PAGE)
+            return [StoredFile(each["path"], each["size"], each["last_modified"]) for page in pages for each in page]
         except (BaseError, OSError) as error:
-            raise self._unavailable("can't be deleted", folder, error) from None
+            raise self._unavailable("can't be listed", folder, error) from None
+
+    def _delete(self, folder: str) -> None:
+        names = [file.name for file in self._list(folder)]
+        if names:
+            self._delete_files(folder, names)
+
+    def _delete_files(self, what: str, names: Sequence[str]) -> None:
+        import obstore  # noqa: PLC0415  # as above
+        from obstore.exceptions import BaseError  # noqa: PLC0415  # as above
+
+        try:
+            obstore.delete(self._store(), list(names))
+        except (BaseError, OSError) as error:
+            raise self._unavailable("can't be deleted", what, error) from None
 
     def _store(self) -> "S3Store":
         if self._opened is None:

@@ -1,6 +1,6 @@
 """`r3edge archive`: market data of old months in files: move them there, check them, and bring them back."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from domain.model.archive import Batch, LostFile
-    from domain.ports.archive import ArchiveStorage
+    from domain.ports.archive import ArchiveStorage, StoredFile
     from infra.postgres.archive.archiver import RunResult
     from infra.postgres.archive.restoring import FileCheck
     from infra.postgres.pool import Pool
@@ -30,6 +30,7 @@ OneTable = Annotated[str | None, typer.Option("--table", help="This table alone,
 LostName = Annotated[
     str, typer.Argument(metavar="FILE", help="The name of the file, as verify and errors have it.", show_default=False)
 ]
+Days = Annotated[int, typer.Option("--older-than-days", min=1, help="Only files written so many days ago or more.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 OneMonth = Annotated[str | None, typer.Option("--month", help="Archive this month alone, restored before or not.")]
 
@@ -47,8 +48,9 @@ def run(month: OneMonth = None, table: OneTable = None, data_dir: DataDirectory 
 @archive_app.command("verify")
 def verify(data_dir: DataDirectory = None) -> None:
     """Read all files, and compare them with what the database knows of them: hash, rows and sums."""
-    checked = run_command(check_files(command_settings(data_dir)))
-    print("\n".join(check_lines(checked)))
+    settings = command_settings(data_dir)
+    checked = run_command(check_files(settings))
+    print("\n".join([*check_lines(checked), *orphan_lines(run_command(read_orphans(settings)))]))
     if any(check.error is not None for check in checked):
         raise SystemExit(FAILED)
 
@@ -65,6 +67,13 @@ def give_up(file: LostName, yes: Yes = False, data_dir: DataDirectory = None) ->
     """Give up a file that is absent or damaged for good: queries answer without its rows, which are lost."""
     lost = run_command(give_up_lost(command_settings(data_dir), file, ask=not yes))
     print(f"given up: {lost_line(lost)}")
+
+
+@archive_app.command("sweep")
+def sweep(older_than_days: Days = 30, yes: Yes = False, data_dir: DataDirectory = None) -> None:
+    """Delete the files in the archive that the database doesn't name, if they were written long ago."""
+    swept = run_command(delete_orphans(command_settings(data_dir), older_than_days, ask=not yes))
+    print(f"deleted: {_files_of(swept)}" if swept else f"there is none older than {older_than_days} days")
 
 
 @archive_app.command("status")
@@ -94,6 +103,14 @@ def check_lines(checked: "Sequence[FileCheck]") -> list[str]:
     rows = sum(check.file.rows for check in checked)
     verdict = f"{len(wrong):,} are wrong" if wrong else "all are as written"
     return [*wrong, f"{len(checked):,} files with {rows:,} rows: {verdict}"]
+
+
+def orphan_lines(orphans: "Sequence[StoredFile]") -> list[str]:
+    """Return a line about the files that nothing names, if there are any."""
+    if not orphans:
+        return []
+    what = "that the database doesn't name; r3edge archive sweep deletes those written long ago"
+    return [f"{_files_of(orphans)} {what}, the first is {orphans[0].name}"]
 
 
 def batch_line(batch: "Batch") -> str:
@@ -182,6 +199,35 @@ async def give_up_lost(settings: Settings, name: str, *, ask: bool) -> "LostFile
             raise StartupError(str(error)) from None
 
 
+async def read_orphans(settings: Settings) -> "list[StoredFile]":
+    """Return the files that the database doesn't name; raises `StartupError`."""
+    from infra.postgres.archive.orphans import find_orphans  # noqa: PLC0415  # other commands start without it
+
+    async with _opened(settings) as (pool, storage):
+        return await find_orphans(pool, storage)
+
+
+async def delete_orphans(settings: Settings, older_than_days: int, *, ask: bool) -> "list[StoredFile]":
+    """Delete the files that the database doesn't name, after a question, and return them; raises `StartupError`."""
+    from infra.clock import SystemClock  # noqa: PLC0415  # other commands start without it
+    from infra.postgres.archive.lock import ArchiveBusy  # noqa: PLC0415  # as above
+    from infra.postgres.archive.orphans import LEAST_AGE, AnotherArchive, sweep_orphans  # noqa: PLC0415  # as above
+    from infra.runtime.errors import StartupError  # noqa: PLC0415  # as above
+
+    def confirm(orphans: "Sequence[StoredFile]") -> None:
+        if ask:
+            print("\n".join(f"{file.written_at:%Y-%m-%d}  {file.name}" for file in orphans))
+            question = f"Delete {_files_of(orphans)}? If another database has its archive there, they may be its files"
+            typer.confirm(question, abort=True)
+
+    before = SystemClock().now() - max(timedelta(days=older_than_days), LEAST_AGE)
+    async with _opened(settings) as (pool, storage):
+        try:
+            return await sweep_orphans(pool, storage, before, confirm)
+        except (AnotherArchive, ArchiveBusy) as error:
+            raise StartupError(str(error)) from None
+
+
 async def read_lost(settings: Settings) -> "list[LostFile]":
     """Return the files that were given up; raises `StartupError`."""
     from infra.postgres.connection import Connection  # noqa: PLC0415  # as above
@@ -218,6 +264,10 @@ def _opened(settings: Settings) -> "AbstractAsyncContextManager[tuple[Pool, Arch
             yield await resources.pool(STATEMENT_SECONDS), storage
 
     return opened()
+
+
+def _files_of(files: "Sequence[StoredFile]") -> str:
+    return f"{len(files):,} files with {sum(file.size_bytes for file in files) / 1e6:,.1f} MB"
 
 
 def _parse_month(text: str) -> datetime:

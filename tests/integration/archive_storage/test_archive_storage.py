@@ -1,6 +1,7 @@
 """What archived files are kept in, a folder or S3: whole or absent, replaced, deleted by folders."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,22 @@ async def test_folders_are_deleted_with_all_in_them_and_may_be_absent(storage: A
             for name in (NAME, STRANGE):
                 with pytest.raises(ArchiveUnreadable):
                     await storage.read(name)
+
+
+async def test_files_are_listed_with_their_names_sizes_and_times_and_deleted_one_by_one(
+    storage: ArchiveStorage,
+) -> None:
+    folder = f"candles/{uuid.uuid4()}"
+    usual, strange = NAME.replace("candles", folder), STRANGE.replace("candles", folder)
+    assert await storage.list_files(folder) == []
+    for name, content in ((usual, b"one"), (strange, b"three"), (f"{folder}-another/x.parquet", b"other")):
+        await storage.write(name, content)
+    listed = await storage.list_files(folder)
+    assert {file.name: file.size_bytes for file in listed} == {usual: 3, strange: 5}
+    assert all(abs(datetime.now(UTC) - file.written_at) < timedelta(hours=1) for file in listed)
+    for _ in range(2):
+        await storage.delete(strange)
+        assert [file.name for file in await storage.list_files(folder)] == [usual]
 
 
 def test_its_text_says_where_it_is_and_no_secret(storage: ArchiveStorage, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`r3edge archive` at the command line, and what needs the archive to be set."""
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,12 @@ from infra.archive_storage.folder import FolderStorage
 from infra.cli.archive import (
     check_files,
     check_lines,
+    delete_orphans,
     give_up_lost,
     lost_line,
+    orphan_lines,
     read_lost,
+    read_orphans,
     read_status,
     restore_archived,
     run_archive,
@@ -69,6 +73,25 @@ async def test_months_are_archived_verified_and_restored_by_hand(
         await restore_archived(settings, datetime(2023, 12, 1, tzinfo=UTC))
     with pytest.raises(BadArgument, match="2024-01 of trades isn't archived"):
         await restore_archived(settings, JANUARY, "trades")
+
+
+async def test_files_that_the_database_does_not_name_are_reported_and_swept_once_they_are_old(
+    settings: Settings, database: PostgresDatabase, tmp_path: Path
+) -> None:
+    await store_history(database)
+    await run_archive(settings, None)
+    assert orphan_lines(await read_orphans(settings)) == []
+    young, old = (tmp_path / f"candles/2024-01/20200101T000000000000/{name}.parquet" for name in ("young", "old"))
+    young.parent.mkdir(parents=True)
+    for path in (young, old):
+        path.write_bytes(b"x" * 1_000_000)
+    long_ago = (SystemClock().now() - timedelta(days=40)).timestamp()
+    os.utime(old, (long_ago, long_ago))
+    (line,) = orphan_lines(await read_orphans(settings))
+    assert line.startswith("2 files with 2.0 MB that the database doesn't name; r3edge archive sweep deletes those")
+    assert [Path(file.name).stem for file in await delete_orphans(settings, 30, ask=False)] == ["old"]
+    assert [Path(file.name).stem for file in await read_orphans(settings)] == ["young"]
+    assert await delete_orphans(settings, 0, ask=False) == []
 
 
 async def test_the_status_counts_the_users_who_are_still_to_be_erased_from_the_archive(
