@@ -6,6 +6,7 @@ from typing import Final
 
 from domain.core.errors import RateLimited
 from domain.core.fair_queue import FairQueue, QueueFull
+from domain.core.presence import require_client
 from domain.ports.users import PasswordHasher
 
 NO_PASSWORD: Final = ""
@@ -23,6 +24,8 @@ RETRY_AFTER_SECONDS: Final = 3
 
 class HashQueue:
     """Hashes and verifies passwords in turn; raises `RateLimited` at once if too many are waiting.
+
+    Nothing is hashed for a client that has left before its turn (`ClientHasLeft`).
 
     Unknown clients never use the last of the hasher's threads, so that a flood of them neither delays a known client
     nor takes the whole processor.
@@ -53,6 +56,7 @@ class HashQueue:
     async def _turn(self, client: str, *, known: bool) -> AsyncIterator[None]:
         try:
             async with (self._known if known else self._unknown).turn(client):
+                require_client()
                 yield
         except QueueFull:
             raise RateLimited("Too many passwords are being checked", RETRY_AFTER_SECONDS) from None

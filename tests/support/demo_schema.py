@@ -15,6 +15,7 @@ from strawberry.types import Info
 from domain.core.errors import ErrorCode, FaultCode, RequestFault
 from domain.core.errors import InputError as DomainInputError
 from domain.core.pagination import CursorScope, Page, page_request, slice_page
+from domain.core.presence import client_has_left
 from domain.model.plans import STANDARD_PLAN, Plan
 from domain.users.request_rates import RequestLimit, RequestRates
 from infra.web.app import build_app
@@ -91,6 +92,9 @@ class DemoBackend:
     contexts: int = 0
     depth_executions: int = 0
     placed: list[Decimal] = field(default_factory=list)
+    left: list[bool] = field(default_factory=list)
+    """Of each order that was placed slowly: whether its client had left by then."""
+
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0
 
@@ -237,6 +241,7 @@ class Mutation:
     async def order_slowly(self, info: Info, price: Decimal) -> bool:
         info.context.backend.waiting += 1
         await info.context.backend.gate.wait()
+        info.context.backend.left.append(client_has_left())
         info.context.backend.placed.append(price)
         return True
 

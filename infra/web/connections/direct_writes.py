@@ -4,6 +4,7 @@ ASGI has no way to do so: its `send` must be awaited. Our protocols offer themse
 ASGI provides for; where another server doesn't, everything goes by `send`.
 """
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from starlette.types import Scope
@@ -26,8 +27,22 @@ class DirectWriterSource(Protocol):
         """Return what writes to the present request or socket, and to no later one of the connection."""
         ...
 
+    def presence(self) -> Callable[[], bool]:
+        """Return what says whether the peer of the present request or socket has left."""
+        ...
+
 
 def find_direct_writer(scope: Scope) -> DirectWriter | None:
     """Return what the server offers for this request or socket; None if it offers nothing."""
     source: DirectWriterSource | None = (scope.get("extensions") or {}).get(EXTENSION)
     return None if source is None else source.direct_writer()
+
+
+def find_presence(scope: Scope) -> Callable[[], bool]:
+    """Return what says whether the peer of this request or socket has left, as far as the server can tell."""
+    source: DirectWriterSource | None = (scope.get("extensions") or {}).get(EXTENSION)
+    return _stays if source is None else source.presence()
+
+
+def _stays() -> bool:
+    return False

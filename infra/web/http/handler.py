@@ -9,7 +9,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from domain.core.errors import FaultCode, RequestFault
+from domain.core.presence import set_client
 from domain.users.request_rates import RequestRate, RequestRateExceeded
+from infra.web.connections.direct_writes import find_presence
 from infra.web.context import ConnectionInfo, bearer_token
 from infra.web.dependencies import TransportDependencies
 from infra.web.encoding import encode_json_bytes
@@ -92,6 +94,8 @@ class GraphQLHttpHandler:
         context = await self._dependencies.contexts(bearer_token(http.header(b"authorization")), connection)
         rate = await operations.admit(prepared, context)
         metrics.operations_of(prepared.type.value, "sse" if media_type == EVENT_STREAM else "http").inc()
+        if prepared.type is OperationType.MUTATION:
+            set_client(find_presence(http.scope))
         if media_type == EVENT_STREAM:
             return SseResponse(self._dependencies, prepared, request, context, rate)
         payload = await operations.execute(prepared, request.variables, context, rate)

@@ -1,6 +1,7 @@
 """Uvicorn's HTTP protocol with limits on the size of a request and on the time in which it has to arrive."""
 
 import asyncio
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -189,6 +190,12 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         """Return what writes to the response to the request that is being served."""
         assert self._served is not None
         return ChunkWriter(self._served)
+
+    def presence(self) -> Callable[[], bool]:
+        """Return what says whether the client of the request that is being served has left."""
+        served = self._served
+        assert served is not None
+        return lambda: served.disconnected
 
     def on_response_complete(self) -> None:
         """Serve the next waiting request; after the last one, answer the rejection of further ones."""

@@ -12,8 +12,9 @@ from starlette.types import Receive, Scope, Send
 from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 
 from domain.core.errors import FaultCode, RequestFault
+from domain.core.presence import set_client
 from infra.web.connections.close_codes import CloseCode
-from infra.web.connections.direct_writes import find_direct_writer
+from infra.web.connections.direct_writes import find_direct_writer, find_presence
 from infra.web.connections.registry import CLOSING_REASON
 from infra.web.context import ConnectionInfo, OperationContext, bearer_token
 from infra.web.dependencies import TransportDependencies
@@ -53,6 +54,7 @@ class WebSocketConnection:
     async def serve(self) -> None:
         """Speak the protocol until the connection is closed, then end all of its operations."""
         self._task = asyncio.current_task()
+        set_client(find_presence(self._scope))
         if not self._is_origin_allowed():
             reason = {"code": int(CloseCode.POLICY_VIOLATION), "reason": "Origin not allowed"}
             await self._asgi_send({"type": "websocket.close", **reason})

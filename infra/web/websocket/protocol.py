@@ -1,6 +1,7 @@
 """Uvicorn's WebSocket protocol with limits on what a peer can make it buffer, and a way to write frames at once."""
 
 from asyncio.transports import BaseTransport
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -68,6 +69,10 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
     def direct_writer(self) -> Self:
         """Return itself: a socket is the last that its connection serves."""
         return self
+
+    def presence(self) -> Callable[[], bool]:
+        """Return what says whether the peer has left."""
+        return self.transport.is_closing
 
     def try_write(self, start: bytes, rest: bytes) -> bool:
         """Write a text frame, unless writing is paused, or the socket isn't or no longer open (RFC 6455, 5.2).

@@ -269,3 +269,23 @@ async def test_variables_of_too_many_values_are_refused_however_they_are_nested(
             }
         full = {"a": [0] * 4_999}
         assert "data" in (await client.post("/graphql", json={"query": "{ hello }", "variables": full})).json()
+
+
+@pytest.mark.parametrize("way", ["http", "websocket"])
+async def test_a_mutation_can_find_out_that_its_client_has_left(backend: DemoBackend, way: str) -> None:
+    mutation = "mutation { orderSlowly(price: 1) }"
+    async with serving(demo_app(backend)) as served:
+        if way == "http":
+            async with served.client() as client:
+                request = asyncio.create_task(client.post("/graphql", json={"query": mutation}))
+                await eventually(lambda: backend.waiting == 1, "it is under way")
+                request.cancel()
+        else:
+            async with served.socket() as socket:
+                await socket.init()
+                await socket.subscribe(mutation)
+                await eventually(lambda: backend.waiting == 1, "it is under way")
+        await eventually(lambda: served.app.state.limits.open_connections == 0, "the client has left")
+        backend.gate.set()
+        await eventually(lambda: backend.placed, "the mutation has ended")
+        assert backend.left == [True]
