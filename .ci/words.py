@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("schema", "resolvers", "domain", "infra", "r3edge", "tests", "bench", ".ci", "docs")
-GENERATED = ("infra/web/graphiql/static", "infra/postgres/migrations/versions")
+GENERATED = ("infra/web/console/static", "infra/web/graphiql/static", "infra/postgres/migrations/versions")
 
 BANNED = {
     **dict.fromkeys(("tell", "tells", "told", "telling"), "publish, notify, report, print"),

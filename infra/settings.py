@@ -222,6 +222,7 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         description="OpenID providers at which users sign in, as JSON: a list of objects with name, issuer, client_id "
         "and perhaps client_secret, label, scopes; R3EDGE_PUBLIC_URL must be set",
     )
+    console: bool = Field(default=True, description="whether the web console is served at /: true or false")
     graphiql: bool = Field(default=True, description="whether GraphiQL is served: true or false")
     introspection: bool = Field(default=True, description="whether the schema may be asked for: true or false")
     compiled_selections: bool = Field(

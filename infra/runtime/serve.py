@@ -269,6 +269,7 @@ def web_settings(settings: Settings) -> WebSettings:
         introspection=settings.introspection,
         suggestions=settings.introspection if settings.field_suggestions is None else settings.field_suggestions,
         graphiql=settings.graphiql,
+        console=settings.console,
         compiled_selections=settings.compiled_selections,
         known_documents_only=settings.known_documents_only,
         gzip_min_bytes=settings.gzip_min_bytes,
@@ -328,7 +329,11 @@ def _may_be_unread() -> Iterator[None]:
 def _startup_lines(settings: Settings) -> list[str]:
     if Role.WEB not in settings.roles:
         return ["r3edge-engine serves health and metrics on {}"]
-    return ["r3edge-engine listens on {}/graphql", *(["GraphiQL: {}/graphiql"] if settings.graphiql else [])]
+    pages = [
+        *(["Console: {}/"] if settings.console else []),
+        *(["GraphiQL: {}/graphiql"] if settings.graphiql else []),
+    ]
+    return ["r3edge-engine listens on {}/graphql", *pages]
 
 
 def _stop_signals() -> asyncio.Event:

@@ -1,4 +1,4 @@
-"""The ASGI application: GraphQL at `/graphql` over HTTP, SSE and WebSocket, GraphiQL, health and metrics."""
+"""The ASGI application: GraphQL at `/graphql` over HTTP, SSE and WebSocket, console, GraphiQL, health, metrics."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -19,6 +19,7 @@ from domain.users.subscription_places import SubscriptionPlaces
 from infra.web.connections.client_address import ClientAddressMiddleware, TrustedProxies
 from infra.web.connections.limits import ConnectionLimits
 from infra.web.connections.registry import ConnectionRegistry
+from infra.web.console.page import console_routes
 from infra.web.context import ContextFactory
 from infra.web.dependencies import TransportDependencies
 from infra.web.graphiql.page import graphiql_page, graphiql_routes
@@ -113,6 +114,7 @@ def build_app(
         *_pages(settings),
         *_health_routes(readiness, registry, settings),
         *(routes or []),
+        *(console_routes() if settings.console else []),
     ]
     app = EngineApp(endpoint, all_routes, settings, metrics, run)
     app.state.connections = connections
@@ -187,7 +189,8 @@ def _pages(settings: WebSettings) -> list[BaseRoute]:
     async def root(_request: Request) -> Response:
         return RedirectResponse("/graphiql")
 
-    return [Route("/", root), *graphiql_routes()] if settings.graphiql else []
+    leads_to_graphiql = settings.graphiql and not settings.console
+    return [*([Route("/", root)] if leads_to_graphiql else []), *(graphiql_routes() if settings.graphiql else [])]
 
 
 def _health_routes(readiness: Readiness, registry: CollectorRegistry, settings: WebSettings) -> list[Route]:

@@ -10,6 +10,7 @@ class WebSettings:
     introspection: bool = True
     suggestions: bool = True
     graphiql: bool = True
+    console: bool = True
     compiled_selections: bool = True
     """Whether queries are executed by plans that are compiled once for each document."""
 

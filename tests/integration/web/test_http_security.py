@@ -25,7 +25,7 @@ async def test_introspection_and_suggestions_can_be_switched_off(backend: DemoBa
 
 
 async def test_the_requests_of_graphql_cop_find_nothing(backend: DemoBackend) -> None:
-    settings = WebSettings(introspection=False, suggestions=False, graphiql=False)
+    settings = WebSettings(introspection=False, suggestions=False, graphiql=False, console=False)
     async with serving(demo_app(backend, settings)) as served, served.client() as client:
         aliases = "query cop {" + " ".join(f"alias{n}:__typename" for n in range(101)) + "}"
         assert "data" not in (await served.post({"query": aliases})).json()
@@ -48,7 +48,6 @@ async def test_the_requests_of_graphql_cop_find_nothing(backend: DemoBackend) ->
 
 async def test_graphiql_comes_from_our_own_files_under_a_strict_policy(backend: DemoBackend) -> None:
     async with serving(demo_app(backend)) as served, served.client() as client:
-        assert (await client.get("/")).headers["location"] == "/graphiql"
         for path in ("/graphiql", "/graphql"):
             page = await client.get(path, headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
             assert page.status_code == 200

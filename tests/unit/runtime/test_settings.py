@@ -119,6 +119,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "public_url": ("https://trade.example.com", "https://trade.example.com"),
         "oidc_providers": (f"[{PROVIDER}]", (OidcProvider.model_validate_json(PROVIDER),)),
         "gzip_min_bytes": ("0", 0),
+        "console": ("false", False),
         "graphiql": ("false", False),
         "introspection": ("false", False),
         "field_suggestions": ("true", True),

@@ -1,0 +1,35 @@
+import { lazy } from 'react';
+import { createBrowserRouter, Navigate, RouterProvider } from 'react-router';
+import { RequireUser, ViewerProvider } from './auth/viewer.tsx';
+import { LanguageProvider } from './i18n/text.tsx';
+import { SCREENS } from './screens/registry.ts';
+import SignIn from './screens/sign-in/SignIn.tsx';
+import NotFound from './shell/NotFound.tsx';
+import { Shell } from './shell/Shell.tsx';
+import { basePath } from './transport/address.ts';
+import { TransportProvider } from './transport/TransportProvider.tsx';
+
+const router = createBrowserRouter([
+  {
+    element: <Shell />,
+    children: [
+      { index: true, element: <Navigate to="/markets" replace /> },
+      { path: 'sign-in', element: <SignIn /> },
+      ...SCREENS.map(({ path, load, access }) => {
+        const Screen = lazy(load);
+        return { path, element: access === 'all' ? <Screen /> : <RequireUser><Screen /></RequireUser> };
+      }),
+      { path: '*', element: <NotFound /> },
+    ],
+  },
+], { basename: basePath || '/' });
+
+export function App() {
+  return (
+    <LanguageProvider>
+      <TransportProvider>
+        <ViewerProvider><RouterProvider router={router} /></ViewerProvider>
+      </TransportProvider>
+    </LanguageProvider>
+  );
+}

@@ -1,0 +1,24 @@
+/**
+ * All screens. To add one: a folder here with its component (a default export), its `messages.en.json`, `messages.fr.json`,
+ * `text.ts` and `.graphql` documents, a line below, and its name in `shell/messages.*.json`. Each is loaded when it is opened.
+ */
+import type { ComponentType } from 'react';
+import type { ShellKey } from '../shell/text.ts';
+
+export const GROUPS = ['trade', 'automate', 'review', 'manage'] as const;
+
+export interface Screen {
+  path: string;
+  load: () => Promise<{ default: ComponentType }>;
+  /** Who sees it: everybody, who is signed in, or operators. */
+  access: 'all' | 'user' | 'operator';
+  /** Where it stands in the navigation; without it, it is reached by links. */
+  nav?: { group: (typeof GROUPS)[number]; label: ShellKey };
+}
+
+export const SCREENS: Screen[] = [
+  { path: 'markets', load: () => import('./markets/Markets.tsx'), access: 'all', nav: { group: 'trade', label: 'nav.markets' } },
+  { path: 'markets/*', load: () => import('./market/Market.tsx'), access: 'all' },
+  { path: 'orders', load: () => import('./orders/Orders.tsx'), access: 'user', nav: { group: 'trade', label: 'nav.orders' } },
+  { path: 'orders/:id', load: () => import('./orders/OrderDetail.tsx'), access: 'user' },
+];
