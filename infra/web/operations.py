@@ -24,7 +24,7 @@ from infra.web.documents.limits import complexity_error
 from infra.web.documents.persisted import PersistedDocuments
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.errors import RequestErrors
-from infra.web.execution import AT_ONCE, Execution, Executor, Payload, build_executor, execute, open_source
+from infra.web.execution import AT_ONCE, Execution, Executor, Payload, execute, open_source
 from infra.web.fair_use import FairUse, too_many_subscriptions
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
@@ -138,8 +138,7 @@ class Operations:
         """
         OperationLogEntry.current().set_client(context)
         async with self._turn_to_begin(prepared, variables, context.client):
-            suggestions = self._settings.suggestions
-            execution = Execution(self._schema, prepared, variables or {}, context, suggestions=suggestions)
+            execution = self._execution(prepared, variables, context)
             cost = self._check_cost(prepared, execution.variable_values)
         started = time.monotonic()
         try:
@@ -173,23 +172,21 @@ class Operations:
         """
         OperationLogEntry.current().set_client(context)
         async with self._turn_to_begin(prepared, variables, context.client):
-            executor = self._build(prepared, variables, context)
-            cost = self._check_cost(prepared, executor.variable_values)
-        client, is_anonymous = context.client, context.credential_id is None
+            execution = self._execution(prepared, variables, context)
+            cost = self._check_cost(prepared, execution.variable_values)
         async with self._place(context):
             if prepared.shared:
-                max_rooms = (
-                    self._settings.max_rooms_per_anonymous if is_anonymous else self._settings.max_rooms_per_user
-                )
-                make_executor = self._room_executor_factory(prepared, variables, context, cost)
-                subscriber = self.rooms.join(self._room_key(prepared, executor), make_executor, client, max_rooms)
+                key = self._room_key(prepared, execution.variable_values)
+                del execution  # the room has one of its own
+                subscriber = self._join(key, context, self._room_executor_factory(prepared, variables, context, cost))
                 try:
                     yield subscriber
                 finally:
                     subscriber.unsubscribe()
             else:
+                executor = execution.executor
                 source = await open_source(executor, self._settings.operation_timeout_seconds)
-                stream = PrivateStream(source, EventRenderer(executor, self.fair_use, client, cost))
+                stream = PrivateStream(source, EventRenderer(executor, self.fair_use, context.client, cost))
                 try:
                     yield stream
                 finally:
@@ -215,10 +212,15 @@ class Operations:
         if self._mutations:
             await asyncio.wait(self._mutations, timeout=self._settings.operation_timeout_seconds)
 
-    def _build(
+    def _execution(
         self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
-    ) -> Executor:
-        return build_executor(self._schema, prepared, variables or {}, context, suggestions=self._settings.suggestions)
+    ) -> Execution:
+        return Execution(self._schema, prepared, variables or {}, context, suggestions=self._settings.suggestions)
+
+    def _join(self, key: RoomKey, context: OperationContext, make_executor: MakeExecutor) -> Subscriber:
+        settings, is_anonymous = self._settings, context.credential_id is None
+        max_rooms = settings.max_rooms_per_anonymous if is_anonymous else settings.max_rooms_per_user
+        return self.rooms.join(key, make_executor, context.client, max_rooms)
 
     def _turn_to_begin(
         self, prepared: PreparedOperation, variables: dict[str, Any] | None, client: str
@@ -244,10 +246,9 @@ class Operations:
         return cost.points
 
     @staticmethod
-    def _room_key(prepared: PreparedOperation, executor: Executor) -> RoomKey:
-        coerced = executor.variable_values.coerced
-        variables = repr([(name, coerced[name]) for name in sorted(coerced)])
-        return RoomKey(prepared.document.text, prepared.operation_name, variables)
+    def _room_key(prepared: PreparedOperation, variables: VariableValues) -> RoomKey:
+        coerced = repr([(name, variables.coerced[name]) for name in sorted(variables.coerced)])
+        return RoomKey(prepared.document.text, prepared.operation_name, coerced)
 
     def _room_executor_factory(
         self, prepared: PreparedOperation, variables: dict[str, Any] | None, opener: OperationContext, cost: int
@@ -258,7 +259,7 @@ class Operations:
             # An anonymous context: a room serves public data, and outlives the client that opened it.
             context = await self._contexts(None, ConnectionInfo("", "room", opened_by_user=opened_by_user))
             async with self.fair_use.loop.turn(f"rooms of {client}", unbounded=True):
-                executor = self._build(prepared, variables, context)
+                executor = self._execution(prepared, variables, context).executor
             # The room doesn't queue behind the other operations of its opener: it serves other clients too.
             renderer = EventRenderer(executor, self.fair_use, f"rooms of {client}", cost)
             return GraphQLRoomExecutor(executor, self._settings.operation_timeout_seconds, renderer)

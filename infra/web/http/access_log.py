@@ -51,9 +51,11 @@ class AccessLogMiddleware:
         request_id = _request_id(_text(headers.get(b"x-request-id")) or "")
         scope.setdefault("state", {})["request_id"] = request_id
         outcome = _Outcome(send, request_id)
+        parent = within(_text(headers.get(b"traceparent")))
+        del headers  # which a socket would keep for as long as it is open
         started = time.monotonic()
         with (
-            within(_text(headers.get(b"traceparent"))),
+            parent,
             _span(scope) as span,
             request_lines(request_id),
             OperationLogEntry() as entry,
