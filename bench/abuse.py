@@ -7,6 +7,7 @@ of the lowest priority, so that what is measured is what it costs the engine, as
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import AsyncGenerator
@@ -25,6 +26,7 @@ MOST_RATIO = 2.0
 PASSWORD = "correct horse battery"
 REGISTER = "mutation($e: String!, $p: String!) { userRegister(input: {email: $e, password: $p}) { token } }"
 ASK = '{ viewer { email } market(symbol: "sandbox:BTC/USDT") { depth { bids { price } } } }'
+USUAL = {"R3EDGE_MESSAGES_PER_SECOND_PER_ADDRESS": "2000"}
 LOST = ("lease lapsed", "was taken by another node", "may be traded by another node")
 
 
@@ -88,23 +90,37 @@ async def measure(running: Engine, log: Path, attacks: list[str], seconds: float
         for attack in attacks:
             await asyncio.sleep(1.0)
             quiet += (await _good_user(session, running.url, token, seconds / 2))[0]
-            lost = _lost_leases(log)
+            lost, used = _lost_leases(log), _processor_seconds(running.process.pid)
             async with _attacker(attack, running.url, seconds + 2.0):
                 (times, wrong), (longest, failed) = await asyncio.gather(
                     _good_user(session, running.url, token, seconds), _signing_in(session, running.url, seconds)
                 )
-            outcome = [longest, failed, _lost_leases(log) - lost, _resident_mib(running.process.pid)]
-            measured[attack] = (times, [wrong, *outcome])
+            busy = round((_processor_seconds(running.process.pid) - used) / (seconds + 1.0) * 100)
+            lost = _lost_leases(log) - lost
+            measured[attack] = (times, [wrong, longest, failed, lost, busy, _resident_mib(running.process.pid)])
     _report(quiet, measured)
 
 
 def _report(quiet: list[float], measured: dict[str, tuple[list[float], list[object]]]) -> None:
     base = percentile(quiet, 99)
-    rows: list[list[object]] = [["nothing", len(quiet), *_milliseconds(quiet), 1.0, *[""] * 5]]
+    rows: list[list[object]] = [["nothing", len(quiet), *_milliseconds(quiet), 1.0, *[""] * 6]]
     ratios = {attack: percentile(times, 99) / base for attack, (times, _outcome) in measured.items()}
     for attack, (times, outcome) in measured.items():
         rows.append([attack, len(times), *_milliseconds(times), ratios[attack], *outcome])
-    columns = ["attack", "asked", "p50 ms", "p99 ms", "max ms", "ratio", "errors", "login s", "no login", "lost", "MiB"]
+    columns = [
+        "attack",
+        "asked",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "ratio",
+        "errors",
+        "login s",
+        "no login",
+        "lost",
+        "CPU %",
+        "MiB",
+    ]
     worst = max(ratios, key=lambda attack: ratios[attack])
     lost = sum(int(str(outcome[3])) for _times, outcome in measured.values())
     figures = [
@@ -128,6 +144,11 @@ def _lost_leases(log: Path) -> int:
     return sum(text.count(words) for words in LOST)
 
 
+def _processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _resident_mib(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) // 1024
@@ -138,7 +159,7 @@ async def main(arguments: list[str]) -> None:
     seconds = float(arguments[0]) if arguments else SECONDS
     async with scratch() as folder:
         log = folder / "log"
-        async with engine(folder, log=log) as running:
+        async with engine(folder, log=log, **USUAL) as running:
             with contextlib.suppress(KeyboardInterrupt):
                 await measure(running, log, arguments[1:] or list(ATTACKS), seconds)
 

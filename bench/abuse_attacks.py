@@ -31,6 +31,9 @@ HANDSHAKE: Final = (
 )
 POST: Final = b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 CLIENTS: Final = 16
+ATTACKER: Final = ("127.0.0.2", 0)
+"""Another address than the good user's, who is thus not limited with the attacker."""
+
 JSON: Final = {"content-type": "application/json"}
 
 Attack = Callable[[str, float], Awaitable[None]]
@@ -47,7 +50,7 @@ async def hammer(bodies: Bodies, url: str, seconds: float) -> None:
                 async with session.post(f"{url}/graphql", data=next(each), headers=JSON) as response:
                     await response.read()
 
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=ATTACKER)) as session:
         await asyncio.gather(*(post(session) for _ in range(CLIENTS)))
 
 
@@ -105,7 +108,7 @@ async def _written(url: str, seconds: float, count: int, pieces: Callable[[], It
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
-                    reader, writer = await asyncio.open_connection(host, port)
+                    reader, writer = await asyncio.open_connection(host, port, local_addr=ATTACKER)
                     reading = asyncio.create_task(_read_all(reader))
                     try:
                         for piece in pieces():
@@ -215,7 +218,7 @@ async def sign_in(url: str, seconds: float) -> None:
                 async with session.post(f"{url}/graphql", json=body, timeout=timeout) as response:
                     await response.read()
 
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, local_addr=ATTACKER)) as session:
         await asyncio.gather(*(guess(session, None if one % 2 else 0.05) for one in range(150)))
 
 

@@ -51,7 +51,12 @@ async def engine(
 
     `changes` are further settings by their variables; its messages go to the file `log` where one is given.
     """
-    settings = {"R3EDGE_LOG_LEVEL": "warning", "R3EDGE_REGISTRATIONS_PER_HOUR": "1000000", **changes}
+    settings = {
+        "R3EDGE_LOG_LEVEL": "warning",
+        "R3EDGE_REGISTRATIONS_PER_HOUR": "1000000",
+        "R3EDGE_MESSAGES_PER_SECOND_PER_ADDRESS": "1000000",  # all clients of a bench have one address
+        **changes,
+    }
     if sandbox is not None:
         settings |= {"R3EDGE_SANDBOX_URL": sandbox.url, "R3EDGE_SANDBOX_TOKEN": sandbox.admin_token}
     started = time.perf_counter()

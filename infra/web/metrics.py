@@ -48,9 +48,9 @@ class WebMetrics:
         self.sockets = Gauge(
             "r3edge_websocket_connections", "Open WebSocket connections and event streams.", registry=registry
         )
-        self.socket_waits = Counter(
-            "r3edge_websocket_waits",
-            "Times a WebSocket was read later since its address had sent too much.",
+        self.connection_waits = Counter(
+            "r3edge_connection_waits",
+            "Times a connection was read later since its address had sent or opened too much.",
             registry=registry,
         )
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)

@@ -50,7 +50,7 @@ class ConnectionLimits:
         self._metrics = metrics
         self._monotonic = monotonic
         self._message_rates = MessageRates(
-            settings.messages_per_second_per_address, metrics.socket_waits.inc, monotonic
+            settings.messages_per_second_per_address, metrics.connection_waits.inc, monotonic
         )
         self._open: Counter[str] = Counter()
         self.open_connections = 0
@@ -79,6 +79,10 @@ class ConnectionLimits:
         self._open[network] -= 1
         if not self._open[network]:
             del self._open[network]
+
+    def connection_rate(self, peer: str) -> AddressRate | None:
+        """Return the rate at which connections of a peer are served; None for a trusted proxy."""
+        return None if self._proxies.is_trusted(peer) else self._message_rates.of(network_of(peer))
 
     def message_rate(self, peer: str, forwarded: Sequence[str]) -> AddressRate:
         """Return the rate at which messages are read from the client of a connection, who may be behind a proxy."""

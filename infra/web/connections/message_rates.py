@@ -1,4 +1,4 @@
-"""How quickly messages are read from the WebSockets of one address; sockets that have to wait take turns.
+"""How quickly one address may open connections and send by WebSockets; connections that have to wait take turns.
 
 What a peer sends beyond the rate is read later: it fills the peer's own buffers, and nothing is lost. So neither a
 flood of pings nor one of broken messages takes more of the event loop than the rate, however many sockets it uses.
@@ -14,6 +14,9 @@ from cachetools import LRUCache
 
 BYTES_PER_UNIT: Final = 1024
 """A frame counts 1, and as much again for each so many bytes."""
+
+CONNECTION_UNITS: Final = 4
+"""What a new connection counts: a handshake takes the event loop as long as some messages."""
 
 _REMEMBERED: Final = 100_000
 _BURST_SECONDS: Final = 0.25

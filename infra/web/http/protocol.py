@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from infra.web.connections.direct_writes import EXTENSION
 from infra.web.connections.limits import LimitedConfig, Rejection
+from infra.web.connections.message_rates import CONNECTION_UNITS
 from infra.web.connections.write_timeout import WriteTimeout, WriteTimeoutMixin
 from infra.web.http.chunks import ChunkWriter
 
@@ -74,6 +75,7 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         self._timed_part: _Part | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._write_timeout: WriteTimeout | None = None
+        self._waiting: bytes | None = None
 
     # ---- the connection
 
@@ -84,6 +86,12 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             self._send_rejection(Rejection.TOO_MANY_CONNECTIONS)
             return
         self._admitted_as = address
+        rate = self._limits.connection_rate(address)
+        if rate is not None:
+            rate.spend(CONNECTION_UNITS, 0)
+            if not rate.may_read():  # many come at once: the first data of each would be read in one step of the loop
+                self._waiting = b""
+                rate.wait(self._stop_waiting)
         seconds = self._settings.write_timeout_seconds
         self._write_timeout = WriteTimeout(self.loop, transport, seconds, self._on_unresponsive)
         self._restart_timer()
@@ -107,6 +115,10 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, a piece at a time."""
+        if self._waiting is not None:
+            self._waiting += data
+            self.transport.pause_reading()
+            return
         if self._rejection is not None:
             self._discard(len(data))
             return
@@ -115,6 +127,13 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             if not self._feed(data[start : start + _PIECE_BYTES] if len(data) > _PIECE_BYTES else data):
                 return
         self._restart_timer()
+
+    def _stop_waiting(self) -> None:
+        data, self._waiting = self._waiting, None
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
+            if data:
+                self.data_received(data)
 
     def _feed(self, piece: bytes) -> bool:
         """Parse one piece; return False if the parser gets no more."""

@@ -34,7 +34,7 @@ async def socket_of(served: Served) -> AsyncIterator[Peer]:
 
 
 def waits(served: Served) -> float:
-    return served.app.state.metrics.registry.get_sample_value("r3edge_websocket_waits_total") or 0.0
+    return served.app.state.metrics.registry.get_sample_value("r3edge_connection_waits_total") or 0.0
 
 
 @pytest.mark.parametrize("what", FLOODS)
@@ -101,3 +101,28 @@ async def test_behind_a_trusted_proxy_the_clients_address_is_counted(backend: De
             await asyncio.gather(*(socket.send(type="ping") for _ in range(3)))
             assert (await socket.receive())["type"] == "pong"
             assert waits(served) >= 1
+
+
+async def test_connections_that_come_at_once_are_served_in_turn_and_all_of_them(backend: DemoBackend) -> None:
+    app = demo_app(backend, SLOW)
+    async with serving(app, SLOW) as served:
+
+        async def ask() -> dict[str, object]:
+            async with served.client() as client:
+                answer: dict[str, object] = (await client.post("/graphql", json={"query": "{ hello }"})).json()["data"]
+                return answer
+
+        assert await asyncio.gather(*(ask() for _ in range(12))) == [{"hello": "hello you"}] * 12
+        assert waits(served) >= 8
+
+
+async def test_a_connection_that_closes_while_it_waits_is_counted_no_more(backend: DemoBackend) -> None:
+    app = demo_app(backend, SLOW)
+    async with serving(app, SLOW) as served:
+        app.state.limits.connection_rate("127.0.0.1").spend(50, 0)
+        async with peer_of(served) as peer:
+            await peer.send(b"GET /healthz HTTP/1.1\r\n")
+            await eventually(lambda: app.state.limits.open_connections == 1, "it is counted")
+        await eventually(lambda: app.state.limits.open_connections == 0, "it has left")
+        async with served.client() as client:
+            assert (await client.get("/healthz")).status_code == 200
