@@ -27,6 +27,8 @@ from tests.support.venues import BTC
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 MILLISECOND = timedelta(milliseconds=1)
+MINUTE = timedelta(minutes=1)
+SHORT = timedelta(seconds=1)
 LEFT_AT_LEAST = timedelta(seconds=15)
 """How long the venue's minute still lasts for a test that must not see it end by itself."""
 
@@ -47,7 +49,12 @@ class Collecting:
         return [candle for candle in self.published if candle.timeframe is Timeframe.M1]
 
     async def makes_candles(self) -> None:
-        """Wait until candles are made of trades, which may be from the next minute on."""
+        """Let the venue's next minute begin, and wait until candles are made of trades, if only from there on."""
+        left = MINUTE - (await self._venue_time() - from_milliseconds(0)) % MINUTE
+        if left > SHORT:
+            self.drift_ms += (left - SHORT) // MILLISECOND
+            await self.sandbox.inject_faults(driftMs=self.drift_ms)
+            self.venues.connection("sandbox").clock.invalidate()
         await eventually(lambda: self.collector.makes_candles, "candles are made of trades", 60 + PATIENCE_SECONDS)
 
     async def leap(self, **faults: int) -> Candle:

@@ -1,5 +1,6 @@
 """The database is restored to an earlier moment; the venue has what the account did after that."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -191,9 +192,10 @@ async def test_a_key_repeated_before_the_account_has_asked_its_venue_sends_nothi
     await _restore(harness)
     venue.unreachable = True
     await harness.start_unreconciled()
-    again = await harness.place("key")
+    placing = asyncio.create_task(harness.place("key"))
+    await read_until(lambda: _of_client_id(harness, lost.client_order_id), bool, "it is stored again")
     venue.unreachable = False
-    await harness.until(again.id, "FILLED")
+    await harness.until((await placing).id, "FILLED")
     assert venue.received == [lost.client_order_id]
 
 
