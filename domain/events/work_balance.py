@@ -50,7 +50,6 @@ class WorkBalance:
         holder: str,
         venues: Collection[str],
         *,
-        is_on: bool = True,
         given: GivenCounts | None = None,
     ) -> None:
         self._database = database
@@ -59,7 +58,6 @@ class WorkBalance:
         self._role = role
         self._holder = holder
         self._venues = frozenset(venues)
-        self._is_on = is_on
         self._free_since: dict[str, float] = {}
         self._given_at: dict[str, float] = {}
         self._next_look = clock.monotonic() + PAUSE_SECONDS
@@ -68,8 +66,8 @@ class WorkBalance:
 
     async def takeable(self, keys: Sequence[str]) -> TakeableLeases:
         """Return which of the leases, none of them this node's, it may take now; raises `Unavailable`."""
-        if not self._is_on or not keys:
-            return TakeableLeases(tuple(keys), len(keys))
+        if not keys:
+            return TakeableLeases()
         async with self._database.read_only() as reading:
             taken = await reading.leases.list_held(self._kind, keys)
             free = [key for key in keys if key not in taken]
@@ -85,7 +83,7 @@ class WorkBalance:
     async def count_to_give(self) -> int:
         """Return how many leases this node should give back now, mostly none; raises `Unavailable`."""
         now = self._clock.monotonic()
-        if not self._is_on or now < self._next_look:
+        if now < self._next_look:
             return 0
         self._next_look = now + PAUSE_SECONDS
         async with self._database.read_only() as reading:

@@ -58,6 +58,8 @@ class Collector:
         self._snapshot = Interval(clock, timings.snapshot_every)
         self._cached = Interval(clock, timings.cache_every)
         self._status = Interval(clock, timings.status_every)
+        self._started_at = clock.monotonic()
+        self._has_failed = False
 
     @property
     def status(self) -> FeedStatus:
@@ -123,6 +125,7 @@ class Collector:
             except Unavailable as error:
                 reason = f"the database is away: {error.message}"
             on_lost()
+            self._has_failed = True
             delay = retry.failed(reason, retry_after)
             await self._publish_status()
             await asyncio.sleep(delay)
@@ -178,9 +181,17 @@ class Collector:
         await self._out.bus.publish(ticker_topic(self.market), message)
         await self._out.cache.put(CacheSpace.TICKER, str(self.market), message, self._timings.cache_seconds)
 
+    @property
+    def _is_starting(self) -> bool:
+        """Whether the first book may still come at once: where a feed has moved here, its readers needn't notice."""
+        has_time = self._clock.monotonic() - self._started_at < self._timings.first_book_wait
+        return has_time and self._published_status is None and not self._has_failed
+
     async def _publish_status(self) -> None:
         """Publish the status if it has changed, and now and then for those who came later."""
         status = self._health.status
+        if status.state is not FeedState.LIVE and self._is_starting:
+            return
         if status != self._published_status or self._status.is_due():
             self._published_status = status
             await self._out.bus.publish(status_topic(self.market), codec.encode_status(status))

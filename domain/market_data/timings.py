@@ -13,6 +13,9 @@ class FeedTimings:
     stale_after: float = 10.0
     """How old the newest book of a live feed may be."""
 
+    first_book_wait: float = 2.0
+    """How long a feed that was just started, perhaps in the place of another node's, says nothing without a book."""
+
     forming_every: float = 0.25
     tick_every: float = 0.1
     status_every: float = 2.0

@@ -198,10 +198,12 @@ def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
     )
 
 
-def _balance(container: Container, settings: Settings, name: str, kind: str, role: Role) -> WorkBalance:
+def _balance(container: Container, settings: Settings, name: str, kind: str, role: Role) -> WorkBalance | None:
+    """Return what spreads the leases of a kind over the nodes; None if this node keeps all that it gets."""
     backends, venues = container.backends, container.venues.names()
-    is_on, given = settings.balance_work, container.given_counts
-    return WorkBalance(backends.database, backends.clock, kind, role.value, name, venues, is_on=is_on, given=given)
+    if not settings.balance_work:
+        return None
+    return WorkBalance(backends.database, backends.clock, kind, role.value, name, venues, given=container.given_counts)
 
 
 def _trader(container: Container, settings: Settings, name: str) -> Trader:

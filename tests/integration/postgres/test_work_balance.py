@@ -36,10 +36,8 @@ async def hold(database: PostgresDatabase, keys: list[str], holder: str = "host:
     await acquire_leases(database, ManualClock(), "account", keys, holder, 60.0)
 
 
-def balance_of(
-    database: PostgresDatabase, clock: ManualClock, name: str = "host:1", *, is_on: bool = True
-) -> WorkBalance:
-    balance = WorkBalance(database, clock, "account", "trader", name, ["sandbox"], is_on=is_on)
+def balance_of(database: PostgresDatabase, clock: ManualClock, name: str = "host:1") -> WorkBalance:
+    balance = WorkBalance(database, clock, "account", "trader", name, ["sandbox"])
     clock.move(PAUSE_SECONDS)
     return balance
 
@@ -121,11 +119,3 @@ async def test_what_nobody_takes_is_taken_by_its_giver_which_gives_nothing_for_a
     assert await balance.count_to_give() == 0
     clock.move(REST_SECONDS)
     assert await balance.count_to_give() == len(KEYS) / 2
-
-
-async def test_a_balance_that_is_off_takes_all_and_gives_nothing(database: PostgresDatabase) -> None:
-    await hold(database, KEYS)
-    await report(database, REPORT, replace(REPORT, name="host:2"))
-    balance = balance_of(database, ManualClock(), is_on=False)
-    assert await balance.count_to_give() == 0
-    assert await balance.takeable(["x"]) == TakeableLeases(("x",), 1)

@@ -49,6 +49,9 @@ class StreamingVenue:
         self.answers = asyncio.Event()
         self.answers.set()
         self.refuses = False
+        self.first_book = asyncio.Event()
+        self.first_book.set()
+        self.has_books = True
         self.streams = 0
         self.trade_requests = 0
         self.time_requests = 0
@@ -61,6 +64,9 @@ class StreamingVenue:
 
     async def depth(self, market: MarketSymbol) -> AsyncIterator[Depth]:
         bids, asks = ((PriceLevel(Decimal(price), ONE),) for price in (99, 101))
+        await self.first_book.wait()
+        if not self.has_books:
+            raise VenueUnreachable("no answer")
         yield Depth(market, "", 1, bids, asks, None, self._clock.now())
         while (sequence := await self.books.get()) is not None:
             yield Depth(market, "", sequence, bids, asks, None, self._clock.now())
@@ -119,9 +125,12 @@ class Feed:
 
 
 @asynccontextmanager
-async def feed(*traded: Trade, timings: FeedTimings = TIMINGS) -> AsyncIterator[Feed]:
+async def feed(*traded: Trade, timings: FeedTimings = TIMINGS, is_waited_for: bool = False) -> AsyncIterator[Feed]:
+    """Run a feed that is known to make candles; its first book comes when the test says so if it `is_waited_for`."""
     clock, bus = ManualClock(START), EmbeddedBus()
     venue, writer = StreamingVenue(list(traded), clock), SlowWriter()
+    if is_waited_for:
+        venue.first_book.clear()
     backfill = Backfill({"sandbox": venue}, None, writer, clock)  # type: ignore[arg-type,dict-item]
     outputs = FeedOutputs(bus, EmbeddedCache(clock), writer, backfill)
     collector = Collector(MARKET, venue, outputs, clock, TimeOrderedIds(), timings)  # type: ignore[arg-type]
@@ -265,3 +274,26 @@ async def test_after_silence_a_feed_is_live_once_its_trades_are_known_too_and_no
         await eventually(lambda: running.states[-1] is FeedState.LIVE, "the feed is live again")
         assert running.states == [FeedState.STALE, FeedState.RECONNECTING, FeedState.LIVE]
         assert "4" in running.trades
+
+
+async def test_a_feed_that_has_just_moved_here_is_not_said_to_reconnect_if_its_book_comes_soon() -> None:
+    async with feed(is_waited_for=True) as running:
+        running.clock.move(1)
+        running.venue.first_book.set()
+        await eventually(lambda: running.states, "its state is published")
+        assert running.states == [FeedState.LIVE]
+
+
+async def test_a_feed_whose_first_book_does_not_come_says_so_after_a_moment() -> None:
+    async with feed(is_waited_for=True) as running:
+        running.clock.move(2)
+        await eventually(lambda: running.states == [FeedState.RECONNECTING], "it has no book")
+        running.venue.first_book.set()
+        await eventually(lambda: running.states[-1] is FeedState.LIVE, "it has one")
+
+
+async def test_a_feed_that_can_not_be_followed_says_so_at_once() -> None:
+    async with feed(is_waited_for=True) as running:
+        running.venue.has_books = False
+        running.venue.first_book.set()
+        await eventually(lambda: running.states == [FeedState.RECONNECTING], "the venue is away")
