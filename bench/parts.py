@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from ctypes import CDLL
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.support.sandbox import SandboxProcess, running_sandbox
 
 ENGINE = Path(sys.executable).with_name("r3edge")
 START_SECONDS = 60.0
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass
@@ -67,6 +70,7 @@ async def engine(
         stdout=asyncio.subprocess.PIPE,
         stderr=await asyncio.to_thread(log.open, "wb") if log is not None else None,
         start_new_session=True,
+        preexec_fn=_end_with_parent,
     )
     try:
         running = Engine(process, await _address(process), time.perf_counter() - started)
@@ -93,9 +97,18 @@ async def database(folder: Path) -> AsyncGenerator[str]:
 
 @asynccontextmanager
 async def scratch() -> AsyncGenerator[Path]:
-    """Give a folder that is removed at the end."""
+    """Give a folder that is removed at the end, also if SIGTERM ends the bench."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     with tempfile.TemporaryDirectory(prefix="r3edge-bench-") as folder:
         yield Path(folder)
+
+
+def _end_with_parent() -> None:
+    """Have a child end in order when its parent has been killed, which can't end it any more."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _clean_environment() -> dict[str, str]:
