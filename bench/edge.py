@@ -29,9 +29,10 @@ from domain.model.markets import MarketSymbol
 from tests.support.sandbox import SandboxProcess
 
 MODES: dict[str, dict[str, str]] = {
-    "engine": {},
-    "without access log": {"R3EDGE_LOG_LEVEL": "warning"},
-    "graphql-core alone": {"R3EDGE_COMPILED_SELECTIONS": "false"},
+    "shared answers": {},
+    "engine": {"R3EDGE_SHARED_ANSWERS_MEGABYTES": "0"},
+    "without access log": {"R3EDGE_LOG_LEVEL": "warning", "R3EDGE_SHARED_ANSWERS_MEGABYTES": "0"},
+    "graphql-core alone": {"R3EDGE_COMPILED_SELECTIONS": "false", "R3EDGE_SHARED_ANSWERS_MEGABYTES": "0"},
 }
 """The settings of the engines that are compared."""
 
@@ -49,7 +50,7 @@ DOCUMENTS = {
     "50 orders with market, account and fills": f"{{ viewer {{ orders(first: {ORDERS}) {{ nodes {{ id side type status "
     "quantity price market { symbol } account { id name } fills(first: 5) { nodes { price quantity } } } } } }",
 }
-TARGETS_US = dict(zip(DOCUMENTS, (40, 90, 4_500, 3_000), strict=True))
+TARGETS_US = dict(zip(DOCUMENTS, (40, 40, 80, 3_000), strict=True))
 BARE = {"{ __typename }": "/typename", "depth, 20 levels a side": "/depth"}
 
 

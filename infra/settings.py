@@ -230,6 +230,12 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         description="whether queries that are sent again are compiled, which makes their answers cheaper: true or "
         "false",
     )
+    shared_answers_megabytes: int = Field(
+        32,
+        ge=0,
+        le=4096,
+        description="how much memory holds answers of public data for others who ask the same; 0 shares none",
+    )
     known_documents_only: bool = Field(
         default=False,
         description="whether only documents run that r3edge documents add has stored, and no free queries: true or "

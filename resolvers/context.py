@@ -1,6 +1,6 @@
 """The request context: who makes the request, the services, and what one operation loads in batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from uuid import UUID
@@ -21,6 +21,7 @@ from resolvers.loaders import Loaders
 from resolvers.nodes import NodeLoader, node_loaders
 from resolvers.reads import OperationReads
 from resolvers.services import Services
+from resolvers.sources import Sources
 
 
 class RequestContext:
@@ -36,10 +37,34 @@ class RequestContext:
         device: Device | None = None,
     ) -> None:
         self.services = services
-        self.identity = identity
+        self.sources: Sources | None = None
+        self._identity = identity
         self.address = address
         self.device = device
         self._opened_by_user = opened_by_user
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who asks; an answer that depends on it is never shared."""
+        if self.sources is not None:
+            self.sources.refuse()
+        return self._identity
+
+    def note_source(self, holds: Callable[[], bool]) -> None:
+        """Note what is read for an answer that may be shared; `holds` must not keep this context."""
+        if self.sources is not None:
+            self.sources.add(holds)
+
+    def refuse_sharing(self) -> None:
+        """Have the answer made again for everybody: it isn't complete, or holds for the caller alone."""
+        if self.sources is not None:
+            self.sources.refuse()
+
+    @property
+    def sharing_scope(self) -> Hashable:
+        """What public data depends on besides the document; callers with the same scope may get the same answer."""
+        identity = self._identity
+        return self.feed_reader, None if identity is None else identity.user.plan.history_days is None
 
     @cached_property
     def reads(self) -> OperationReads:
@@ -93,7 +118,7 @@ class RequestContext:
     @property
     def feed_reader(self) -> FeedReader:
         """For whom markets are followed. A shared stream has no user, but a user may have opened it."""
-        return FeedReader.USER if self.identity or self._opened_by_user else FeedReader.ANONYMOUS
+        return FeedReader.USER if self._identity or self._opened_by_user else FeedReader.ANONYMOUS
 
     @property
     def credential_id(self) -> str | None:
@@ -124,7 +149,14 @@ class RequestContext:
 
     async def history_start(self, start: datetime | None) -> datetime | None:
         """Return from when on history may be read, at the earliest `start`; raises `HistoryLimitReached`."""
-        plan = self.plan or await self.services.plans.default_plan()
+        plans = self.services.plans
+        if self._identity is not None:
+            plan = self._identity.user.plan
+        else:
+            plan = await plans.default_plan()
+            self.note_source(lambda: plans.is_default(plan))
+        if plan.history_days is not None:  # the limit moves with the clock
+            self.refuse_sharing()
         return readable_start(plan, start, self.services.clock.now())
 
     @property

@@ -23,6 +23,7 @@ from domain.core.pagination import (
 )
 from domain.core.time import validate_time_range
 from domain.market_data.catalogue import MarketFilter
+from domain.market_data.history_versions import Series
 from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
 from domain.model.markets import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
 from domain.model.trading import AccountKind
@@ -82,7 +83,12 @@ def percent(fraction: Decimal | None) -> Decimal | None:
 
 def market(context: RequestContext, symbol: MarketSymbol) -> Market | None:
     """Return a market by its symbol."""
-    return context.services.markets.catalogue.get(symbol)
+    catalogue = context.services.markets.catalogue
+    found, version = catalogue.get(symbol), catalogue.version
+    if found is None:  # there is no end of symbols that don't exist
+        context.refuse_sharing()
+    context.note_source(lambda: catalogue.version == version)
+    return found
 
 
 def markets(
@@ -97,7 +103,10 @@ def markets(
     request = page_request(
         CursorScope(f"markets:{order.value}"), page.first, page.after, page.last, page.before, default=page.default
     )
-    found, is_reversed = context.services.markets.catalogue.find(filter), order is MarketOrder.SYMBOL_DESCENDING
+    catalogue = context.services.markets.catalogue
+    version = catalogue.version
+    context.note_source(lambda: catalogue.version == version)
+    found, is_reversed = catalogue.find(filter), order is MarketOrder.SYMBOL_DESCENDING
     rows = found[::-1] if is_reversed else found
     beyond, short_of = _symbol_in(request.after), _symbol_in(request.before)
 
@@ -129,12 +138,21 @@ def feed(context: RequestContext, market: Market) -> FeedStatus | None:
 
 async def ticker(context: RequestContext, market: Market) -> Ticker | None:
     """Return the present ticker; None if the feed doesn't start in 3 s."""
-    return await context.services.markets.ticker(market.symbol, reader=context.feed_reader)
+    hub, symbol = context.services.markets, market.symbol
+    found = await hub.ticker(symbol, reader=context.feed_reader)
+    if found is None:
+        context.refuse_sharing()
+    context.note_source(lambda: hub.latest_ticker(symbol) == found)
+    return found
 
 
 async def depth(context: RequestContext, market: Market, levels: DepthLevels) -> DepthSnapshot | None:
     """Return the present book; None if the feed doesn't start in 3 s."""
-    book = await context.services.markets.depth(market.symbol, reader=context.feed_reader)
+    hub, symbol = context.services.markets, market.symbol
+    book = await hub.depth(symbol, reader=context.feed_reader)
+    if book is None:
+        context.refuse_sharing()
+    context.note_source(lambda: hub.latest_depth(symbol) is book)
     return DepthSnapshot.of(book, levels, context.services.clock.now()) if book is not None else None
 
 
@@ -154,7 +172,10 @@ async def candles(
         start, end
     )
     keyset_page = request.time_keyset_page(start, end)
+    _note_history(context, (market.symbol, timeframe))
     rows = await context.services.market_history.candles(market.symbol, timeframe, keyset_page)
+    if not rows:  # it may have been waited for in vain
+        context.refuse_sharing()
     return build_page(request, rows, lambda candle: time_key(candle.open_time))
 
 
@@ -168,8 +189,17 @@ async def trades(
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end
     )
+    _note_history(context, (market.symbol, None))
     rows = await context.services.market_history.trades(market.symbol, request.tied_time_keyset_page(start, end))
+    if not rows:
+        context.refuse_sharing()
     return build_page(request, rows, lambda trade: (str(to_milliseconds(trade.at)), trade.venue_trade_id))
+
+
+def _note_history(context: RequestContext, series: Series) -> None:
+    versions = context.services.markets.history_versions
+    version = versions.get(series)
+    context.note_source(lambda: versions.get(series) == version)
 
 
 def depth_stream(

@@ -34,9 +34,10 @@ class MarketFilter:
 
 
 class MarketCatalogue:
-    """Every market of every venue as it is stored, without a wait."""
+    """Every market of every venue as it is stored, without a wait; `version` grows with each change."""
 
     def __init__(self, database: Database) -> None:
+        self.version = 0
         self._database = database
         self._markets: dict[MarketSymbol, Market] = {}
         self._graphs: dict[str, CurrencyGraph] = {}
@@ -69,8 +70,11 @@ class MarketCatalogue:
         """Read the stored markets; raises `Unavailable`."""
         async with self._database.read_only() as reading:
             markets = await reading.market_data.markets()
-        self._markets = {market.symbol: market for market in sorted(markets, key=lambda market: market.symbol)}
-        self._graphs = {}
+        found = {market.symbol: market for market in sorted(markets, key=lambda market: market.symbol)}
+        if found != self._markets:
+            self._markets = found
+            self._graphs = {}
+            self.version += 1
 
 
 @dataclass(frozen=True, slots=True)

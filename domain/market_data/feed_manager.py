@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,6 +16,7 @@ from domain.events.work_balance import WorkBalance
 from domain.market_data.backfill import Backfill
 from domain.market_data.codec import decode_demand
 from domain.market_data.collector import Collector
+from domain.market_data.history_versions import Series
 from domain.market_data.leased_publisher import LeasedPublisher
 from domain.market_data.stand_in_feeds import NodePublisher, StandInFeeds
 from domain.market_data.timings import FeedTimings
@@ -55,6 +56,7 @@ class FeedManager:
         always: Sequence[MarketSymbol] = (),
         timings: FeedTimings | None = None,
         balance: WorkBalance | None = None,
+        on_stored: Callable[[Iterable[Series]], None] = lambda _stored: None,
     ) -> None:
         self._sources = sources
         self._database = database
@@ -65,7 +67,7 @@ class FeedManager:
         self._always = frozenset(always)
         self._timings = timings or FeedTimings()
         self._balance = balance
-        self.writer = MarketDataWriter(database)
+        self.writer = MarketDataWriter(database, on_stored=on_stored)
         self._backfill = Backfill(sources, database, self.writer, clock)
         self._outputs = FeedOutputs(bus, cache, self.writer, self._backfill)
         own = replace(self._outputs, bus=NodePublisher(bus))

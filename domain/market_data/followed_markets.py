@@ -1,10 +1,11 @@
 """The markets that this node follows, and the requests that keep their feeds running."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 
 from domain.core.clock import Clock
+from domain.market_data.history_versions import Series
 from domain.market_data.market_state import MarketState
 from domain.market_data.timings import HubTimings
 from domain.market_data.topics import FEED_DEMAND
@@ -18,11 +19,19 @@ class FollowedMarkets:
     The collectors are requested to run the feeds of followed markets, and again until nobody follows them.
     """
 
-    def __init__(self, bus: MessageBus, clock: Clock, timings: HubTimings, on_depth: Callable[[Depth], None]) -> None:
+    def __init__(
+        self,
+        bus: MessageBus,
+        clock: Clock,
+        timings: HubTimings,
+        on_depth: Callable[[Depth], None],
+        on_stored: Callable[[Iterable[Series]], None],
+    ) -> None:
         self._bus = bus
         self._clock = clock
         self._timings = timings
         self._on_depth = on_depth
+        self._on_stored = on_stored
         self._states: dict[MarketSymbol, MarketState] = {}
         self._opening: dict[MarketSymbol, asyncio.Lock] = {}
         self._requested_at = clock.monotonic()
@@ -75,6 +84,7 @@ class FollowedMarkets:
             if state is None:
                 state = MarketState(market, self._bus, self._clock, self._timings)
                 state.on_depth = self._on_depth
+                state.on_stored = self._on_stored
                 await state.open()
                 self._states[market] = state
             return state

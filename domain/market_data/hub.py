@@ -18,6 +18,7 @@ from domain.market_data.closed_candles import ClosedCandleStream
 from domain.market_data.conflating_queue import ConflatingQueue, LatestByKey, Sink
 from domain.market_data.feed_limit import MAX_FEEDS_PER_VENUE, FeedLimit, FeedReader
 from domain.market_data.followed_markets import FollowedMarkets
+from domain.market_data.history_versions import HistoryVersions
 from domain.market_data.market_state import MarketState
 from domain.market_data.timings import HubTimings
 from domain.market_data.topics import MARKETS_CHANGED, MARKETS_DEMAND
@@ -54,7 +55,10 @@ class MarketDataHub:
         self._timings = timings or HubTimings()
         self._limit = FeedLimit(database, clock, max_feeds_per_venue)
         self.catalogue = MarketCatalogue(database)
-        self.followed = FollowedMarkets(bus, clock, self._timings, self._measure_venue_time)
+        self.history_versions = HistoryVersions()
+        self.followed = FollowedMarkets(
+            bus, clock, self._timings, self._measure_venue_time, self.history_versions.note_stored
+        )
         self._dropped_trades = 0
         self._bus = bus
         self._cache = cache
@@ -134,6 +138,11 @@ class MarketDataHub:
             return None
         state.idle_since = self._clock.monotonic()
         return state.fresh_depth
+
+    def latest_ticker(self, market: MarketSymbol) -> Ticker | None:
+        """Return the latest ticker if it is fresh, else None."""
+        state = self.followed.get(market)
+        return None if state is None else state.fresh_ticker
 
     def price_of(self, market: MarketSymbol) -> Decimal | None:
         """Return the middle of a fresh book, else the last price of a fresh ticker, else None."""

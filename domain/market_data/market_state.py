@@ -1,6 +1,6 @@
 """What a node knows of one market: the latest of everything, and the queues of those who read it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TypeVar
@@ -15,6 +15,7 @@ from domain.market_data.conflating_queue import (
     latest_per_type,
     latest_until_closed,
 )
+from domain.market_data.history_versions import Series
 from domain.market_data.timings import HubTimings
 from domain.market_data.topics import candles_topic, depth_topic, status_topic, ticker_topic, trades_topic
 from domain.model.depth import with_top_of_book
@@ -47,6 +48,7 @@ class MarketState:
             timeframe: set() for timeframe in Timeframe
         }
         self.on_depth: Callable[[Depth], None] = lambda _depth: None
+        self.on_stored: Callable[[Iterable[Series]], None] = lambda _stored: None
         self._bus = bus
         self._clock = clock
         self._timings = timings or HubTimings()
@@ -210,6 +212,7 @@ class MarketState:
     def _on_candles_message(self, message: bytes) -> None:
         for candle in codec.decode_candles(message):
             if candle.closed:
+                self.on_stored([(self.market, candle.timeframe)])
                 for queue in self.closed_candle_queues[candle.timeframe]:
                     queue.put(candle)
             else:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from domain.core.errors import Unavailable
+from domain.market_data.history_versions import Series
 from domain.model.markets import Candle, Depth, Trade
 from domain.ports.market_data import MarketDataRepository
 from domain.ports.unit_of_work import Database, UnitOfWork
@@ -26,7 +27,12 @@ class MarketDataWriter:
     The counters are rows written since the start; `dropped_rows` are those that made room while the database was away.
     """
 
-    def __init__(self, database: Database, every_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        every_seconds: float = 1.0,
+        on_stored: Callable[[Iterable[Series]], None] = lambda _stored: None,
+    ) -> None:
         self.stored_trades = 0
         self.stored_candles = 0
         self.stored_depths = 0
@@ -34,6 +40,7 @@ class MarketDataWriter:
         self.dropped_rows = 0
         self._database = database
         self._every = every_seconds
+        self._on_stored = on_stored
         self._trades: list[Trade] = []
         self._candles: list[Candle] = []
         self._depths: list[Depth] = []
@@ -64,12 +71,14 @@ class MarketDataWriter:
         """Store past closed candles now, unless they are stored already; raises `Unavailable`."""
         async with self._partitioned(candles) as market_data:
             await market_data.insert_candles(candles)
+        self._note_stored(candles)
         self.backfilled_candles += len(candles)
 
     async def correct(self, candles: Sequence[Candle]) -> None:
         """Store the venue's own closed candles now, replacing stored ones; raises `Unavailable`."""
         async with self._partitioned(candles) as market_data:
             await market_data.upsert_candles(candles)
+        self._note_stored(candles)
 
     async def flush(self) -> None:
         """Store what waits; if the database can't be reached, it goes on waiting."""
@@ -107,9 +116,14 @@ class MarketDataWriter:
             if depths:
                 await transaction.market_data.save_depth(depths)
         self._months |= created
+        self._note_stored(candles, trades)
         self.stored_trades += len(trades)
         self.stored_candles += len(candles)
         self.stored_depths += len(depths)
+
+    def _note_stored(self, candles: Sequence[Candle], trades: Sequence[Trade] = ()) -> None:
+        series: set[Series] = {(candle.market, candle.timeframe) for candle in candles}
+        self._on_stored(series | {(trade.market, None) for trade in trades})
 
     @asynccontextmanager
     async def _partitioned(self, candles: Sequence[Candle]) -> AsyncIterator[MarketDataRepository]:

@@ -67,6 +67,10 @@ class PlanService:
                 self._default = (await reading.plans.default(), now + DEFAULT_SECONDS)
         return self._default[0]
 
+    def is_default(self, plan: Plan) -> bool:
+        """Return whether `default_plan` would return this plan, without a look at the database."""
+        return self._default is not None and self._default[1] > self._clock.monotonic() and self._default[0] == plan
+
     async def require_operator(self, operator: Identity) -> None:
         """Raise `Forbidden` unless this is an operator."""
         async with self._database.read_only() as reading:

@@ -195,6 +195,7 @@ def _feeds(container: Container, settings: Settings, name: str) -> FeedManager:
         name,
         always,
         balance=_balance(container, settings, name, FEED_LEASE, Role.COLLECTOR),
+        on_stored=container.hub.history_versions.note_stored,
     )
 
 

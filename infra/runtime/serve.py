@@ -271,6 +271,7 @@ def web_settings(settings: Settings) -> WebSettings:
         graphiql=settings.graphiql,
         console=settings.console,
         compiled_selections=settings.compiled_selections,
+        shared_answers_bytes=settings.shared_answers_megabytes * 1024 * 1024,
         known_documents_only=settings.known_documents_only,
         gzip_min_bytes=settings.gzip_min_bytes,
         allowed_origins=settings.allowed_origins,

@@ -1,6 +1,6 @@
 """What the transports give to the composition root to authenticate a client, and what they read of the result."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Protocol
@@ -12,6 +12,7 @@ from starlette.types import Scope
 from domain.model.plans import Plan
 from domain.users.request_rates import RequestLimit
 from infra.web.connections.client_address import network_of
+from resolvers.sources import Sources
 
 MAX_USER_AGENT_CHARACTERS: Final = 256
 _REMEMBERED: Final = 256
@@ -56,6 +57,14 @@ def _printable(user_agent: str) -> str | None:
 
 class OperationContext(Protocol):
     """The part of the request context that the transports read."""
+
+    sources: Sources | None
+    """What collects the sources of an answer that may be shared, while it is made."""
+
+    @property
+    def sharing_scope(self) -> Hashable:
+        """What public data depends on besides the document."""
+        ...
 
     @property
     def client(self) -> str:

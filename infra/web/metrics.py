@@ -22,6 +22,12 @@ class WebMetrics:
         self.selections = Counter(
             "r3edge_compiled_selections", "Queries by what executed them.", ["way"], registry=registry
         )
+        self.shared_answers = Counter(
+            "r3edge_shared_answers", "Queries by whether a shared answer was given.", ["result"], registry=registry
+        )
+        self.shared_answer_bytes = Gauge(
+            "r3edge_shared_answer_bytes", "Bytes of the answers that are kept to be shared.", registry=registry
+        )
         # Looking up the child of a metric costs more than counting; labels are few.
         self.requests_of = cache(self.requests.labels)
         self.operations_of = cache(self.operations.labels)

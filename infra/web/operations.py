@@ -33,6 +33,7 @@ from infra.web.rooms.registry import RoomKey, Rooms
 from infra.web.rooms.room import MakeExecutor
 from infra.web.rooms.subscriber import Subscriber
 from infra.web.settings import WebSettings
+from infra.web.shared_answers import Key, SharedAnswers
 from infra.web.subscriptions import EventRenderer, GraphQLRoomExecutor, PrivateStream
 from schema.common.engine_schema import EngineSchema
 
@@ -76,6 +77,7 @@ class Operations:
         self._documents = Documents(self._schema, settings)
         self.persisted = PersistedDocuments(settings, metrics)
         self._plans = Plans(schema, metrics, enabled=settings.compiled_selections)
+        self._shared = SharedAnswers(settings.shared_answers_bytes, metrics)
         self._mutations: set[asyncio.Task[Payload]] = set()
         self.fair_use = FairUse(settings)
         self.rooms = Rooms(settings.queued_events_per_subscriber, settings.max_rooms, metrics)
@@ -137,15 +139,9 @@ class Operations:
         Raises RequestErrors if it can't be executed, and Unavailable if it takes too long.
         """
         OperationLogEntry.current().set_client(context)
-        async with self._turn_to_begin(prepared, variables, context.client):
-            execution = self._execution(prepared, variables, context)
-            cost = self._check_cost(prepared, execution.variable_values)
         started = time.monotonic()
         try:
-            async with asyncio.timeout(self._settings.operation_timeout_seconds):
-                payload = await self._run(prepared, execution, context, cost)
-        except TimeoutError:
-            self._raise_timeout()
+            payload, cost = self._find_shared(prepared, context) or await self._execute(prepared, variables, context)
         finally:
             self._metrics.seconds_of(prepared.type.value).observe(time.monotonic() - started)
         payload["extensions"] = {"cost": {"requested": cost, "maximum": self._settings.max_cost}}
@@ -153,14 +149,54 @@ class Operations:
             payload["extensions"]["rateLimit"] = rate_fields(rate)
         return payload
 
+    def _find_shared(self, prepared: PreparedOperation, context: OperationContext) -> tuple[Payload, int] | None:
+        """Return a shared answer and its cost if it can be found without a look at variables."""
+        cost = prepared.constant_cost
+        if cost is None or prepared.operation.variable_definitions:
+            return None
+        key = self._shared.key(prepared, context)
+        data = None if key is None else self._shared.find(key)
+        if data is None:
+            return None
+        OperationLogEntry.current().set_cost(cost)
+        return {"data": data}, cost
+
+    async def _execute(
+        self, prepared: PreparedOperation, variables: dict[str, Any] | None, context: OperationContext
+    ) -> tuple[Payload, int]:
+        async with self._turn_to_begin(prepared, variables, context.client):
+            execution = self._execution(prepared, variables, context)
+            cost = self._check_cost(prepared, execution.variable_values)
+        key = self._shared.key(prepared, context, execution.variable_values)
+        data = None if key is None else self._shared.find(key)
+        if data is not None:
+            return {"data": data}, cost
+        try:
+            async with asyncio.timeout(self._settings.operation_timeout_seconds):
+                return await self._run(prepared, execution, context, cost, key), cost
+        except TimeoutError:
+            self._raise_timeout()
+
     async def _run(
-        self, prepared: PreparedOperation, execution: Execution, context: OperationContext, cost: int
+        self,
+        prepared: PreparedOperation,
+        execution: Execution,
+        context: OperationContext,
+        cost: int,
+        key: Key | None,
     ) -> Payload:
         with _span(prepared):
             if prepared.type is OperationType.MUTATION:
                 return await self._run_shielded(execution.executor, context.client)
+            execute = partial(
+                self._plans.execute, prepared, execution, partial(self.fair_use.loop.turn, context.client)
+            )
+            # The turn is awaited before others may wait for this answer: they don't queue behind this client.
             async with self.fair_use.query(context.client, cost):
-                return await self._plans.execute(prepared, execution, partial(self.fair_use.loop.turn, context.client))
+                if key is None:
+                    self._shared.count_bypass()
+                    return await execute()
+                return await self._shared.answer(key, context, execute)
 
     @asynccontextmanager
     async def subscribe(

@@ -14,6 +14,9 @@ class WebSettings:
     compiled_selections: bool = True
     """Whether queries are executed by plans that are compiled once for each document."""
 
+    shared_answers_bytes: int = 32 * 1024 * 1024
+    """Of all answers to queries of public data that are kept for others who ask the same; 0 shares none."""
+
     known_documents_only: bool = False
     """Whether only documents run that the operator has added."""
 

@@ -1,6 +1,6 @@
 """Groups of arguments that a resolver receives as one value, such as those of a page, and fields that use them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -79,7 +79,12 @@ class ArgumentGroup(FieldExtension):
 
 
 def connection_field(
-    graphql_type: object, *, description: str, nested: bool = False, **groups: Callable[..., object]
+    graphql_type: object,
+    *,
+    description: str,
+    nested: bool = False,
+    metadata: Mapping[str, object] | None = None,
+    **groups: Callable[..., object],
 ) -> Any:  # noqa: ANN401  # as `strawberry.field`
     """Declare a field that returns a page of a list. Its resolver receives the page's arguments as `page`.
 
@@ -91,7 +96,7 @@ def connection_field(
         graphql_type=graphql_type,
         description=description,
         # The cost of a document is computed from the default size of the page.
-        metadata={"default_page": NESTED_PAGE} if nested else None,
+        metadata={**(metadata or {}), "default_page": NESTED_PAGE} if nested else metadata,
         extensions=[ArgumentGroup(parameter, make) for parameter, make in {"page": page, **groups}.items()],
     )
 

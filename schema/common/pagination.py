@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import strawberry
 
 from domain.core.pagination import Page
+from schema.common.public import PUBLIC
 
 NodeT = TypeVar("NodeT")
 EdgeT = TypeVar("EdgeT")
@@ -21,36 +22,41 @@ EdgeT = TypeVar("EdgeT")
 
 @strawberry.type(description="The position of a page in its list.")
 class PageInfo:
-    has_next_page: bool = strawberry.field(description="True if the list has items after this page.")
-    has_previous_page: bool = strawberry.field(description="True if the list has items before this page.")
+    has_next_page: bool = strawberry.field(metadata=PUBLIC, description="True if the list has items after this page.")
+    has_previous_page: bool = strawberry.field(
+        metadata=PUBLIC, description="True if the list has items before this page."
+    )
     start_cursor: str | None = strawberry.field(
-        description="The cursor of the first item of the page. Null if the page is empty."
+        metadata=PUBLIC, description="The cursor of the first item of the page. Null if the page is empty."
     )
     end_cursor: str | None = strawberry.field(
-        description="The cursor of the last item of the page. Null if the page is empty."
+        metadata=PUBLIC, description="The cursor of the last item of the page. Null if the page is empty."
     )
 
 
 @strawberry.type
 class Edge(Generic[NodeT]):
-    cursor: str = strawberry.field(description="The position of the item in the list. `after` and `before` accept it.")
-    node: NodeT = strawberry.field(description="The item.")
+    cursor: str = strawberry.field(
+        metadata=PUBLIC, description="The position of the item in the list. `after` and `before` accept it."
+    )
+    node: NodeT = strawberry.field(metadata=PUBLIC, description="The item.")
 
 
 @strawberry.type
 class Connection(Generic[NodeT, EdgeT]):
-    edges: list[EdgeT] = strawberry.field(description="The items of the page, with their cursors.")
-    nodes: list[NodeT] = strawberry.field(description="The items of the page.")
-    page_info: PageInfo = strawberry.field(description="The position of the page in the list.")
+    edges: list[EdgeT] = strawberry.field(metadata=PUBLIC, description="The items of the page, with their cursors.")
+    nodes: list[NodeT] = strawberry.field(metadata=PUBLIC, description="The items of the page.")
+    page_info: PageInfo = strawberry.field(metadata=PUBLIC, description="The position of the page in the list.")
 
 
 @strawberry.type
 class CountedConnection(Connection[NodeT, EdgeT]):
     @strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The number of items in the list with these filters, independent of the page. It is counted only if the "
             "field is requested. Null if it is more than 10,000."
-        )
+        ),
     )
     async def total_count(parent: strawberry.Parent[Page[object]]) -> int | None:
         return await parent.total_count()

@@ -10,14 +10,19 @@ from domain.model import depth_views as views
 from domain.model import markets as domain
 from resolvers import markets
 from schema.common.node import instance_of
+from schema.common.public import PUBLIC
 from schema.common.scalars import Sequence
 from schema.common.types import Info, lazy
 
 
 @strawberry.type(description="One price of the order book, with the quantity that rests there.")
 class PriceLevel:
-    price: Decimal = strawberry.field(description="The price, in quote currency for one unit of the base currency.")
-    quantity: Decimal = strawberry.field(description="The quantity, in base currency. In a delta, 0 removes the level.")
+    price: Decimal = strawberry.field(
+        metadata=PUBLIC, description="The price, in quote currency for one unit of the base currency."
+    )
+    quantity: Decimal = strawberry.field(
+        metadata=PUBLIC, description="The quantity, in base currency. In a delta, 0 removes the level."
+    )
 
 
 @strawberry.type(description="The best levels of an order book at one time. The best level comes first on both sides.")
@@ -25,22 +30,30 @@ class MarketDepthSnapshot:
     is_type_of = instance_of(views.DepthSnapshot)
 
     epoch: strawberry.ID = strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The id of the book's current run of updates. It changes whenever the engine starts the book again. "
             "Sequences of different epochs can't be compared."
-        )
+        ),
     )
     sequence: Sequence = strawberry.field(
-        description="The venue's id of the last update in the book. It increases within an epoch."
+        metadata=PUBLIC, description="The venue's id of the last update in the book. It increases within an epoch."
     )
-    bids: list[PriceLevel] = strawberry.field(description="The levels of buy orders, highest price first.")
-    asks: list[PriceLevel] = strawberry.field(description="The levels of sell orders, lowest price first.")
+    bids: list[PriceLevel] = strawberry.field(
+        metadata=PUBLIC, description="The levels of buy orders, highest price first."
+    )
+    asks: list[PriceLevel] = strawberry.field(
+        metadata=PUBLIC, description="The levels of sell orders, lowest price first."
+    )
     venue_time: datetime | None = strawberry.field(
-        description="When the venue made the last update, by its clock. Null if the venue doesn't report it."
+        metadata=PUBLIC,
+        description="When the venue made the last update, by its clock. Null if the venue doesn't report it.",
     )
     sent_at: datetime = strawberry.field(description="When the engine sent this event.")
 
-    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market of the order book.")
+    @strawberry.field(
+        metadata=PUBLIC, graphql_type=lazy("markets.types", "Market"), description="The market of the order book."
+    )
     def market(parent: strawberry.Parent[views.DepthSnapshot], info: Info) -> object:
         return markets.market(info.context, parent.market)
 

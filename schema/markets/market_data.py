@@ -9,35 +9,42 @@ from domain.model import markets as domain
 from domain.model.order_side import OrderSide
 from resolvers import markets
 from schema.common.pagination import connection
+from schema.common.public import PUBLIC
 from schema.common.types import Info, lazy
 
 
 @strawberry.type(description="The best prices and the last trade of a market, and its last 24 hours.")
 class Ticker:
-    at: datetime = strawberry.field(description="The time of the ticker, by the venue's clock.")
+    at: datetime = strawberry.field(metadata=PUBLIC, description="The time of the ticker, by the venue's clock.")
     bid: Decimal | None = strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The highest price at which somebody buys, in quote currency for one unit of the base currency. Null if "
             "it isn't known."
-        )
+        ),
     )
     ask: Decimal | None = strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The lowest price at which somebody sells, in quote currency for one unit of the base currency. Null if "
             "it isn't known."
-        )
+        ),
     )
     last: Decimal | None = strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The price of the last trade, in quote currency for one unit of the base currency. Null if it isn't known."
-        )
+        ),
     )
 
-    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market of the ticker.")
+    @strawberry.field(
+        metadata=PUBLIC, graphql_type=lazy("markets.types", "Market"), description="The market of the ticker."
+    )
     def market(parent: strawberry.Parent[domain.Ticker], info: Info) -> object:
         return markets.market(info.context, parent.market)
 
     @strawberry.field(
+        metadata=PUBLIC,
         name="volume24h",
         description="The volume of the last 24 hours, in base currency. Null if the venue doesn't report it.",
     )
@@ -45,6 +52,7 @@ class Ticker:
         return parent.volume_24h
 
     @strawberry.field(
+        metadata=PUBLIC,
         name="changePercent24h",
         description="The change of the price in the last 24 hours, in percent. Null if the venue doesn't report it.",
     )
@@ -52,6 +60,7 @@ class Ticker:
         return parent.change_percent_24h
 
     @strawberry.field(
+        metadata=PUBLIC,
         name="high24h",
         description=(
             "The highest price of the last 24 hours, in quote currency for one unit of the base currency. Null if the "
@@ -62,6 +71,7 @@ class Ticker:
         return parent.high_24h
 
     @strawberry.field(
+        metadata=PUBLIC,
         name="low24h",
         description=(
             "The lowest price of the last 24 hours, in quote currency for one unit of the base currency. Null if the "
@@ -72,6 +82,7 @@ class Ticker:
         return parent.low_24h
 
     @strawberry.field(
+        metadata=PUBLIC,
         name="quoteVolume24h",
         description="The volume of the last 24 hours, in quote currency. Null if the venue doesn't report it.",
     )
@@ -81,15 +92,19 @@ class Ticker:
 
 @strawberry.type(description="A trade at the venue between any two of its clients.")
 class Trade:
-    venue_trade_id: str = strawberry.field(description="The venue's id of the trade.")
-    at: datetime = strawberry.field(description="When the trade happened, by the venue's clock.")
-    price: Decimal = strawberry.field(description="The price, in quote currency for one unit of the base currency.")
-    quantity: Decimal = strawberry.field(description="The quantity, in base currency.")
+    venue_trade_id: str = strawberry.field(metadata=PUBLIC, description="The venue's id of the trade.")
+    at: datetime = strawberry.field(metadata=PUBLIC, description="When the trade happened, by the venue's clock.")
+    price: Decimal = strawberry.field(
+        metadata=PUBLIC, description="The price, in quote currency for one unit of the base currency."
+    )
+    quantity: Decimal = strawberry.field(metadata=PUBLIC, description="The quantity, in base currency.")
     side: OrderSide = strawberry.field(
-        description="The side of the taker: BUY if the order that met a resting one was a buy."
+        metadata=PUBLIC, description="The side of the taker: BUY if the order that met a resting one was a buy."
     )
 
-    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market of the trade.")
+    @strawberry.field(
+        metadata=PUBLIC, graphql_type=lazy("markets.types", "Market"), description="The market of the trade."
+    )
     def market(parent: strawberry.Parent[domain.Trade], info: Info) -> object:
         return markets.market(info.context, parent.market)
 
@@ -107,26 +122,28 @@ class TradeBatch:
 
 @strawberry.type(description="The prices and the volume of a market in one period of time.")
 class Candle:
-    timeframe: domain.Timeframe = strawberry.field(description="The length of the candle.")
-    open_time: datetime = strawberry.field(description="The start of the candle's period.")
+    timeframe: domain.Timeframe = strawberry.field(metadata=PUBLIC, description="The length of the candle.")
+    open_time: datetime = strawberry.field(metadata=PUBLIC, description="The start of the candle's period.")
     open: Decimal = strawberry.field(
-        description="The first price, in quote currency for one unit of the base currency."
+        metadata=PUBLIC, description="The first price, in quote currency for one unit of the base currency."
     )
     high: Decimal = strawberry.field(
-        description="The highest price, in quote currency for one unit of the base currency."
+        metadata=PUBLIC, description="The highest price, in quote currency for one unit of the base currency."
     )
     low: Decimal = strawberry.field(
-        description="The lowest price, in quote currency for one unit of the base currency."
+        metadata=PUBLIC, description="The lowest price, in quote currency for one unit of the base currency."
     )
     close: Decimal = strawberry.field(
-        description="The last price, in quote currency for one unit of the base currency."
+        metadata=PUBLIC, description="The last price, in quote currency for one unit of the base currency."
     )
-    volume: Decimal = strawberry.field(description="The volume, in base currency.")
+    volume: Decimal = strawberry.field(metadata=PUBLIC, description="The volume, in base currency.")
     closed: bool = strawberry.field(
-        description="True if the candle's period is over and the candle doesn't change any more."
+        metadata=PUBLIC, description="True if the candle's period is over and the candle doesn't change any more."
     )
 
-    @strawberry.field(graphql_type=lazy("markets.types", "Market"), description="The market of the candle.")
+    @strawberry.field(
+        metadata=PUBLIC, graphql_type=lazy("markets.types", "Market"), description="The market of the candle."
+    )
     def market(parent: strawberry.Parent[domain.Candle], info: Info) -> object:
         return markets.market(info.context, parent.market)
 

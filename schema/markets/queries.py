@@ -11,6 +11,7 @@ from resolvers import markets
 from resolvers.markets import MarketOrder
 from resolvers.pagination import PageArguments
 from schema.common.arguments import connection_field
+from schema.common.public import PUBLIC
 from schema.common.types import Info
 from schema.markets.arguments import MarketOrderBy, OfMarket, market_filter
 from schema.markets.types import Market, MarketConnection, Venue
@@ -22,12 +23,15 @@ class MarketQuery:
     def venues(self, info: Info) -> object:
         return markets.venues(info.context)
 
-    @strawberry.field(graphql_type=Market | None, description="The market with this symbol. Null if there is none.")
+    @strawberry.field(
+        metadata=PUBLIC, graphql_type=Market | None, description="The market with this symbol. Null if there is none."
+    )
     def market(self, info: Info, symbol: OfMarket) -> object:
         return markets.market(info.context, symbol)
 
     @connection_field(
         MarketConnection | None,
+        metadata=PUBLIC,
         description="The markets of all venues.",
         filter=market_filter,
     )

@@ -22,6 +22,7 @@ from schema.analytics.market_fields import MarketAnalyticsFields
 from schema.common.arguments import connection_field
 from schema.common.node import Node, encode_id, instance_of
 from schema.common.pagination import connection
+from schema.common.public import PUBLIC
 from schema.common.types import Info, lazy
 from schema.markets.arguments import End, MarketOrderBy, OfTimeframe, Start, market_filter
 from schema.markets.market_data import CandleConnection, Ticker, TradeConnection
@@ -151,52 +152,56 @@ class Market(Node, MarketAnalyticsFields):
     is_type_of = instance_of(domain.Market)
 
     symbol: MarketSymbol = strawberry.field(
-        description="The symbol of the market, unique in the engine, such as sandbox:BTC/USDT."
+        metadata=PUBLIC, description="The symbol of the market, unique in the engine, such as sandbox:BTC/USDT."
     )
-    base: str = strawberry.field(description="The base currency: the one that is bought and sold.")
-    quote: str = strawberry.field(description="The quote currency: the one in which prices are given.")
-    active: bool = strawberry.field(description="True if the venue trades the market now.")
+    base: str = strawberry.field(metadata=PUBLIC, description="The base currency: the one that is bought and sold.")
+    quote: str = strawberry.field(metadata=PUBLIC, description="The quote currency: the one in which prices are given.")
+    active: bool = strawberry.field(metadata=PUBLIC, description="True if the venue trades the market now.")
     price_increment: Decimal = strawberry.field(
-        description="The step of prices, in quote currency. Every price is a multiple of it."
+        metadata=PUBLIC, description="The step of prices, in quote currency. Every price is a multiple of it."
     )
     quantity_increment: Decimal = strawberry.field(
-        description="The step of quantities, in base currency. Every quantity is a multiple of it."
+        metadata=PUBLIC, description="The step of quantities, in base currency. Every quantity is a multiple of it."
     )
     minimum_notional: Decimal | None = strawberry.field(
-        description="The least value of an order, in quote currency. Null if there is no limit."
+        metadata=PUBLIC, description="The least value of an order, in quote currency. Null if there is no limit."
     )
     minimum_quantity: Decimal | None = strawberry.field(
-        description="The least quantity of an order, in base currency. Null if there is no limit."
+        metadata=PUBLIC, description="The least quantity of an order, in base currency. Null if there is no limit."
     )
     maximum_quantity: Decimal | None = strawberry.field(
-        description="The greatest quantity of an order, in base currency. Null if the venue reports no limit."
+        metadata=PUBLIC,
+        description="The greatest quantity of an order, in base currency. Null if the venue reports no limit.",
     )
     maximum_market_quantity: Decimal | None = strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The greatest quantity of a MARKET order, in base currency. Null if `maximumQuantity` applies to MARKET "
             "orders too."
-        )
+        ),
     )
 
     @strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The fee for a fill of an order that rested in the book, in percent of its value, for an account without "
             "discounts. Negative if the venue pays it. Null if the venue doesn't report it."
-        )
+        ),
     )
     def maker_fee_percent(parent: strawberry.Parent[domain.Market]) -> Decimal | None:
         return markets.percent(parent.maker_fee)
 
     @strawberry.field(
+        metadata=PUBLIC,
         description=(
             "The fee for a fill of an order that met a resting one, in percent of its value, for an account without "
             "discounts. Null if the venue doesn't report it."
-        )
+        ),
     )
     def taker_fee_percent(parent: strawberry.Parent[domain.Market]) -> Decimal | None:
         return markets.percent(parent.taker_fee)
 
-    @strawberry.field(description="An opaque id, unique among all objects.")
+    @strawberry.field(metadata=PUBLIC, description="An opaque id, unique among all objects.")
     def id(parent: strawberry.Parent[domain.Market]) -> strawberry.ID:
         return encode_id("Market", parent.symbol)
 
@@ -205,6 +210,7 @@ class Market(Node, MarketAnalyticsFields):
         return markets.venue_of(info.context, parent)
 
     @strawberry.field(
+        metadata=PUBLIC,
         graphql_type=Ticker | None,
         description="The current ticker. The feed is started if needed. Null if it has no ticker within 3 seconds.",
     )
@@ -212,6 +218,7 @@ class Market(Node, MarketAnalyticsFields):
         return await markets.ticker(info.context, parent)
 
     @strawberry.field(
+        metadata=PUBLIC,
         graphql_type=lazy("markets.depth", "MarketDepthSnapshot") | None,
         description="The current order book. The feed is started if needed. Null if it has no order book within 3 "
         "seconds.",
@@ -227,6 +234,7 @@ class Market(Node, MarketAnalyticsFields):
 
     @connection_field(
         CandleConnection | None,
+        metadata=PUBLIC,
         description=(
             "Closed candles, oldest first, at most 1,000 a page. If one of the newest 10,000 candles is missing, it "
             "is fetched from the venue and waited for up to 3 seconds. Older candles are those that were imported or "
@@ -245,6 +253,7 @@ class Market(Node, MarketAnalyticsFields):
 
     @connection_field(
         TradeConnection | None,
+        metadata=PUBLIC,
         description="The trades that the engine has collected, oldest first, at most 1,000 a page.",
     )
     async def trades(

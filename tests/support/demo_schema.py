@@ -21,6 +21,7 @@ from domain.users.request_rates import RequestLimit, RequestRates
 from infra.web.app import build_app
 from infra.web.context import ConnectionInfo
 from infra.web.settings import WebSettings
+from resolvers.sources import Sources
 from resolvers.streams import DeltaStream, LatestStream
 from schema.common.engine_schema import EngineSchema
 from schema.common.errors import InputError, UserError
@@ -114,6 +115,11 @@ class Context:
     credential_id: str | None
     credential_seconds_left: float | None
     connection: ConnectionInfo
+    sources: Sources | None = None
+
+    @property
+    def sharing_scope(self) -> str:
+        return "all"
 
     @property
     def credential_kind(self) -> str | None:

@@ -34,6 +34,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from infra.web.documents.limits import check_limits, validation_aborted_error
+from infra.web.documents.public_fields import all_public
 from infra.web.documents.redaction import RedactedValuesRule, redact_syntax_error
 from infra.web.errors import RequestErrors
 from infra.web.settings import WebSettings
@@ -95,6 +96,9 @@ class PreparedOperation:
 
     log_fields: dict[str, object] = field(init=False)
     """Its name, type and first fields, for its log line and its span."""
+
+    is_public: bool = False
+    """Whether it is a query all of whose fields are marked as public, so that its answers may be shared."""
 
     constant_cost: int | None = None
     """Its cost, once known to be the same for all variables and at all times."""
@@ -159,7 +163,8 @@ class Documents:
                 raise RequestErrors([_no_operation(operation_name)])
             root_fields = tuple(_root_fields(operation.selection_set, document.fragments))
             is_shared = self._is_shared(operation, root_fields)
-            prepared = PreparedOperation(document, operation, operation_name, is_shared, root_fields)
+            is_public = operation.operation is OperationType.QUERY and all_public(self._schema, document.node)
+            prepared = PreparedOperation(document, operation, operation_name, is_shared, root_fields, is_public)
             document.operations[operation_name] = prepared
         return prepared
 

@@ -124,6 +124,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "introspection": ("false", False),
         "field_suggestions": ("true", True),
         "compiled_selections": ("false", False),
+        "shared_answers_megabytes": ("0", 0),
         "known_documents_only": ("true", True),
         "cancel_foreign_orders": ("true", True),
         "balance_work": ("false", False),
