@@ -31,7 +31,7 @@ export function Table<Row>(props: Props<Row>) {
 
 function ShortTable<Row>({ label, columns, rows, rowKey, maxHeight }: Props<Row>) {
   return (
-    <div className="table-wrap" tabIndex={0} role="region" aria-label={label} style={{ maxHeight }}>
+    <div className="table-wrap" tabIndex={0} role="group" aria-label={label} style={{ maxHeight }}>
       <table className="table">
         <Head columns={columns} />
         <tbody>{rows.map(row => <Cells key={rowKey(row)} columns={columns} row={row} />)}</tbody>
@@ -47,7 +47,7 @@ function LongTable<Row>({ label, columns, rows, rowKey, maxHeight = 640 }: Props
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (
-    <div className="table-wrap" tabIndex={0} role="region" aria-label={label} ref={scroller} style={{ maxHeight }}>
+    <div className="table-wrap" tabIndex={0} role="group" aria-label={label} ref={scroller} style={{ maxHeight }}>
       <table className="table" aria-rowcount={rows.length + 1}>
         <Head columns={columns} />
         <tbody>

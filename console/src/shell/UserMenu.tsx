@@ -14,6 +14,7 @@ export function UserMenu() {
   const client = useClient();
   const { language, setLanguage } = useLanguage();
   const theme = useTheme();
+  const name = viewer ? initials(viewer.displayName ?? viewer.email) : '⋯';
   const signOut = async () => {
     await client.mutation(SignOutDocument, {}).toPromise();
     forgetToken();
@@ -21,13 +22,13 @@ export function UserMenu() {
   return (
     <>
       {!viewer && <Link className="button primary small" to="/sign-in">{t('signIn')}</Link>}
-      <Menu trigger={<button type="button" className="button small" aria-label={t('menu')}>{viewer ? initials(viewer.displayName ?? viewer.email) : '⋯'}</button>}>
+      <Menu trigger={<button type="button" className="button small" aria-label={`${name}: ${t('menu')}`}>{name}</button>}>
         {viewer && <MenuLabel>{viewer.email}{viewer.role === 'OPERATOR' && ` · ${t('operator')}`}</MenuLabel>}
         <MenuLabel>{t('theme')}</MenuLabel>
-        {THEMES.map(name => <MenuItem key={name} onSelect={() => setTheme(name)}>{t(`theme.${name}`)}<Mark isOn={name === theme} /></MenuItem>)}
+        {THEMES.map(choice => <MenuItem key={choice} onSelect={() => setTheme(choice)}>{t(`theme.${choice}`)}<Mark isOn={choice === theme} /></MenuItem>)}
         <MenuLabel>{t('language')}</MenuLabel>
-        {(Object.keys(LANGUAGES) as Language[]).map(name => (
-          <MenuItem key={name} onSelect={() => setLanguage(name)}><span lang={name}>{LANGUAGES[name]}</span><Mark isOn={name === language} /></MenuItem>
+        {(Object.keys(LANGUAGES) as Language[]).map(choice => (
+          <MenuItem key={choice} onSelect={() => setLanguage(choice)}><span lang={choice}>{LANGUAGES[choice]}</span><Mark isOn={choice === language} /></MenuItem>
         ))}
         {viewer && <MenuItem onSelect={() => void signOut()}>{t('signOut')}</MenuItem>}
       </Menu>

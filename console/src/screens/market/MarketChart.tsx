@@ -1,0 +1,122 @@
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useClient, useQuery } from 'urql';
+import { CandleChart, type CandleBar } from '../../charts/CandleChart.tsx';
+import { formatDecimal } from '../../format/decimal.ts';
+import { useLanguage } from '../../i18n/text.tsx';
+import { useStream } from '../../live/useStream.ts';
+import { CandlesDocument, IndicatorDocument, IndicatorsDocument, LiveCandleDocument, type CandlesQuery, type CandlesQueryVariables } from './market.generated.ts';
+import type { MarketInfo } from './Market.tsx';
+import type { OwnFill, OwnOrder } from './useMarketOrders.ts';
+import { useText } from './text.ts';
+
+type Timeframe = CandlesQueryVariables['timeframe'];
+type Page = NonNullable<NonNullable<CandlesQuery['market']>['candles']>;
+
+const PAGE = 500;
+const LABELS: Record<Timeframe, string> = { M1: '1m', M3: '3m', M5: '5m', M15: '15m', M30: '30m', H1: '1h', H2: '2h', H4: '4h', H6: '6h', H12: '12h', D1: '1d', W1: '1w' };
+/** Groups of TA-Lib whose values are prices, and so belong over the candles. */
+const OVERLAYS = new Set(['Overlap Studies', 'Price Transform']);
+const OPEN = new Set(['OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'SUBMITTED', 'IN_DOUBT']);
+
+export function MarketChart({ market, digits, orders, fills }: { market: MarketInfo; digits: number; orders: readonly OwnOrder[]; fills: readonly OwnFill[] }) {
+  const t = useText();
+  const { language } = useLanguage();
+  const { symbol } = market;
+  const [timeframe, setTimeframe] = useState<Timeframe>('M1');
+  const [indicator, setIndicator] = useState('');
+  const { candles, live, loadOlder } = useCandles(symbol, timeframe);
+  const series = useIndicator(symbol, timeframe, indicator, candles.length);
+  const lines = useMemo(() => orders.filter(({ status }) => OPEN.has(status)).flatMap(({ id, price, stopPrice, side, remainingQuantity }) => {
+    const at = price ?? stopPrice;
+    return at === null ? [] : [{ id, price: at, side, title: `${side === 'BUY' ? '▲' : '▼'} ${formatDecimal(remainingQuantity, language)}` }];
+  }), [orders, language]);
+  const marks = useMemo(() => fills.map(({ id, at, order, quantity }) => ({ id, at, side: order.side, text: formatDecimal(quantity, language) })), [fills, language]);
+  return (
+    <>
+      <div className="chart-bar">
+        <div className="tabs" role="group" aria-label={t('timeframe')}>
+          {(market.venue.timeframes ?? ['M1', 'M5', 'H1', 'D1']).map(name => (
+            <button type="button" className="tab" key={name} aria-pressed={name === timeframe} onClick={() => setTimeframe(name)}>{LABELS[name]}</button>
+          ))}
+        </div>
+        <IndicatorChoice value={indicator} onValue={setIndicator} />
+      </div>
+      <div className="chart-area">
+        <CandleChart label={t('chart', { symbol, timeframe: LABELS[timeframe] })} candles={candles} live={live} digits={digits} lines={lines} marks={marks} series={series} onReachStart={loadOlder} />
+      </div>
+    </>
+  );
+}
+
+function IndicatorChoice({ value, onValue }: { value: string; onValue: (value: string) => void }) {
+  const t = useText();
+  const [{ data }] = useQuery({ query: IndicatorsDocument });
+  const groups = useMemo(() => {
+    const found = new Map<string, { name: string; title: string }[]>();
+    for (const each of data?.indicators ?? []) found.set(each.group, [...(found.get(each.group) ?? []), each]);
+    return [...found].sort(([a], [b]) => a.localeCompare(b));
+  }, [data]);
+  return (
+    <select className="input" aria-label={t('indicator')} value={value} onChange={event => onValue(event.target.value)}>
+      <option value="">{t('indicator.none')}</option>
+      {groups.map(([group, members]) => (
+        <optgroup label={group} key={group}>{members.map(({ name, title }) => <option key={name} value={name}>{name} · {title}</option>)}</optgroup>
+      ))}
+    </select>
+  );
+}
+
+/** The newest candles, those before them as the user scrolls back, and the forming one. */
+function useCandles(symbol: string, timeframe: Timeframe) {
+  const client = useClient();
+  const [page, setPage] = useState<{ key: string; nodes: readonly CandleBar[]; before: string | null }>({ key: '', nodes: [], before: null });
+  const [live, setLive] = useState<{ key: string; candle: CandleBar } | null>(null);
+  const [isLoading, setLoading] = useState(false);
+  const [asked, setAsked] = useState(0);
+  const key = `${symbol} ${timeframe}`;
+  const load = useCallback(async (before: string | null): Promise<Page | null> => {
+    const { data } = await client.query(CandlesDocument, { symbol, timeframe, last: PAGE, before }, { requestPolicy: 'network-only' }).toPromise();
+    return data?.market?.candles ?? null;
+  }, [client, symbol, timeframe]);
+  useEffect(() => {
+    let isCurrent = true;
+    void load(null).then(found => {
+      if (isCurrent && found) setPage({ key, nodes: found.nodes, before: found.pageInfo.hasPreviousPage ? (found.pageInfo.startCursor ?? null) : null });
+    });
+    return () => { isCurrent = false; };
+  }, [load, key, asked]);
+  useStream(LiveCandleDocument, { symbol, timeframe }, ({ candles }) => {
+    setLive({ key, candle: candles });
+    if (candles.closed) setPage(known => (known.key === key ? { ...known, nodes: withClosed(known.nodes, candles) } : known));
+  }, { onInterrupted: () => setAsked(times => times + 1) }); // what closed meanwhile is read again
+  const loadOlder = () => {
+    if (isLoading || page.before === null || page.key !== key) return;
+    setLoading(true);
+    void load(page.before).then(found => {
+      if (found) setPage(known => (known.key === key ? { key, nodes: [...found.nodes, ...known.nodes], before: found.pageInfo.hasPreviousPage ? (found.pageInfo.startCursor ?? null) : null } : known));
+      setLoading(false);
+    });
+  };
+  return { candles: page.key === key ? page.nodes : NONE, live: live?.key === key ? live.candle : null, loadOlder };
+}
+
+const NONE: readonly CandleBar[] = [];
+
+/** A closed candle once, in its place; the venue's own stays where both are known. */
+function withClosed(nodes: readonly CandleBar[], closed: CandleBar): readonly CandleBar[] {
+  const last = nodes.at(-1);
+  return last && Date.parse(last.openTime) >= Date.parse(closed.openTime) ? nodes : [...nodes, closed];
+}
+
+function useIndicator(symbol: string, timeframe: Timeframe, name: string, count: number) {
+  const [{ data: catalogue }] = useQuery({ query: IndicatorsDocument });
+  const isOverlay = OVERLAYS.has(catalogue?.indicators.find(each => each.name === name)?.group ?? '');
+  const [{ data }] = useQuery({ query: IndicatorDocument, variables: { symbol, timeframe, name, last: Math.min(Math.max(count, 1), 1_000) }, pause: name === '' || count === 0 });
+  return useMemo(() => {
+    const found = name === '' ? null : data?.market?.indicator;
+    return (found?.outputs ?? []).map(output => ({
+      id: `${name} ${output.name}`, title: output.name === 'real' ? name : output.name, isOwnPane: !isOverlay,
+      points: (found?.times ?? []).map((at, index) => ({ at, value: output.values[index]?.toString() ?? null })),
+    }));
+  }, [data, name, isOverlay]);
+}

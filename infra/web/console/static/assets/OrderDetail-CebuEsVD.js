@@ -1,1 +1,0 @@
-import{j as e,b as r}from"./index-Dj1CSFmH.js";import{P as i}from"./Panel-D2gYfoma.js";import{u as o}from"./text-CF5GsoGi.js";function l(){const t=o();return e.jsx(i,{title:t("title"),children:e.jsx(r,{title:t("none.title"),children:t("none.text")})})}export{l as default};

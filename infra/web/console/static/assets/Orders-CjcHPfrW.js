@@ -1,1 +1,0 @@
-import{j as e,b as r}from"./index-Dj1CSFmH.js";import{P as o}from"./Panel-D2gYfoma.js";import{u as s}from"./text-CF5GsoGi.js";function m(){const t=s();return e.jsx(o,{title:t("title"),children:e.jsx(r,{title:t("none.title"),children:t("none.text")})})}export{m as default};

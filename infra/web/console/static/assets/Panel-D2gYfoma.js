@@ -1,1 +1,0 @@
-import{j as e}from"./index-Dj1CSFmH.js";function a({title:r,actions:s,children:d}){return e.jsxs("div",{className:"page",children:[e.jsx("title",{children:`${r} · r3edge`}),e.jsxs("header",{children:[e.jsx("h1",{children:r}),s&&e.jsx("div",{className:"row",children:s})]}),d]})}export{a as P};

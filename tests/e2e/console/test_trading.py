@@ -1,0 +1,64 @@
+"""A first visit to a first order, its life on the screen, and what is denied in words."""
+
+import re
+from uuid import uuid4
+
+from playwright.async_api import Page, expect
+
+from tests.support.browser import accessibility_violations
+
+PASSWORD = "correct horse battery"
+
+
+async def open_market_with_paper_account(page: Page) -> None:
+    await page.goto("/")
+    await page.get_by_role("link", name="BTC/USDT").click()
+    await page.get_by_role("main").get_by_role("link", name="Register").click()
+    await page.get_by_label("Email").fill(f"{uuid4().hex}@example.com")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.locator("form").get_by_role("button", name="Register").click()
+    await expect(page).to_have_url(re.compile("/markets/sandbox:BTC/USDT$"))
+    await page.get_by_role("button", name="Open a paper account").click()
+    await expect(page.get_by_text("Free: 10,000 USDT")).to_be_visible()
+
+
+async def test_a_first_visit_leads_to_a_filled_order_and_its_life(page: Page) -> None:
+    await open_market_with_paper_account(page)
+    await page.get_by_label("Quantity (BTC)").fill("0.01")
+    await page.get_by_label("Stop-loss", exact=True).fill("2")
+    await page.get_by_role("button", name="Buy BTC").click()
+    orders = page.get_by_role("region", name="Your orders here")
+    bought = orders.get_by_role("row").filter(has_text="market").filter(has_text="Buy")
+    await expect(bought.get_by_text("filled", exact=True)).to_be_visible()
+    await expect(page.get_by_role("img", name="Candles of sandbox:BTC/USDT, 1m").locator("canvas").first).to_be_visible()
+    assert await accessibility_violations(page) == []
+    await bought.get_by_role("link").click()
+    await expect(page.get_by_role("listitem").filter(has_text="Sent to the venue")).to_be_visible()
+    await expect(page.get_by_role("listitem").filter(has_text="Filled").filter(has_text="0.01 BTC at")).to_be_visible()
+    assert await accessibility_violations(page) == []
+
+
+async def test_an_order_that_rests_is_cancelled_and_one_that_is_too_large_is_denied_in_words(page: Page) -> None:
+    await open_market_with_paper_account(page)
+    await page.get_by_label("Type").select_option("LIMIT")
+    await page.get_by_label("Limit price").fill("50000")
+    await page.get_by_label("Quantity (BTC)").fill("0.01")
+    await page.get_by_role("button", name="Buy BTC").click()
+    orders = page.get_by_role("region", name="Your orders here")
+    await expect(orders.get_by_text("open", exact=True)).to_be_visible()
+    await page.get_by_label("Quantity (BTC)").fill("5")
+    await expect(page.get_by_text("More than is free: it will be denied.")).to_be_visible()
+    await page.get_by_role("button", name="Buy BTC").click()
+    await expect(page.get_by_role("alert").filter(has_text="The order needs 250000 USDT")).to_be_visible()
+    await expect(orders.get_by_text("denied", exact=True)).to_be_visible()
+    await page.get_by_role("navigation").get_by_role("link", name="Orders").click()
+    await page.get_by_role("button", name="Cancel Buy 0.01 BTC").click()
+    await expect(page.get_by_text("cancelled", exact=True)).to_be_visible()
+    await page.get_by_role("button", name="Active", exact=True).click()
+    await expect(page.get_by_text("There are no orders here")).to_be_visible()
+    assert await accessibility_violations(page) == []
+
+
+async def test_a_market_that_does_not_exist_says_so(page: Page) -> None:
+    await page.goto("/markets/sandbox:NO/SUCH")
+    await expect(page.get_by_text("There is no market sandbox:NO/SUCH")).to_be_visible()
