@@ -46,13 +46,15 @@ class Plan:
         self._executor = executor
         self._names: dict[str, Any] = {"fail": fail, "gap": Gap, "items": items, "decimal": decimal_text}
         self._lines: list[str] = []
-        self._fields = 0
+        self.fields = 0
         self.calls: list[Call] = []
         operation = executor.operation
         if operation.operation is OperationType.MUTATION:
             raise Unfit("mutation")
         root = executor.schema.get_root_type(operation.operation)
         assert root is not None
+        assert operation.loc is not None
+        self.document_length = len(operation.loc.source.body)
         variables = executor.variable_values
         collected = collect_fields(executor.schema, executor.fragments, variables, root, operation)
         name = self._selection(root, collected.grouped_field_set, [])
@@ -69,8 +71,8 @@ class Plan:
         """Write the function of a selection, and return its name."""
         name, entries, gaps = self._name(None), [], []
         for key, details in fields.items():
-            self._fields += 1
-            if self._fields > MAX_FIELDS:
+            self.fields += 1
+            if self.fields > MAX_FIELDS:
                 raise Unfit("size")
             value, gap = self._field(kind, details)
             entries.append(f"{key!r}: {value}")

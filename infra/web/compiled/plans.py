@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
+from cachetools import LRUCache
 
 from infra.web.compiled.calls import Unfit
 from infra.web.compiled.plan import Plan, conditions
@@ -20,8 +21,14 @@ _log = structlog.get_logger(__name__)
 MAX_VARIANTS: Final = 8
 """How many plans one operation may have, for different values in its `@skip` and `@include`."""
 
-REST: Final = 20
-"""So many executions of an operation are left to graphql-core after one that had to be repeated."""
+MAX_REST: Final = 20
+"""So many executions of an operation at most are left to graphql-core after several in a row had to be repeated."""
+
+MAX_HELD: Final = 50_000
+"""How many fields all plans may have together, each of which takes some 800 bytes."""
+
+_CHARACTERS_A_FIELD: Final = 5
+"""A plan keeps its document, of which so many characters take as much as a field."""
 
 _INTROSPECTION: Final = frozenset({"__schema", "__type"})
 
@@ -36,22 +43,37 @@ class CompiledOperation:
     """What makes graphql-core execute it; empty if plans may."""
 
     uses: int = 0
+    failures: int = 0
+    """How many executions in a row had to be repeated."""
+
     rest: int = 0
-    conditions: tuple[str, ...] = ()
-    variants: dict[tuple[Any, ...], Plan] = field(default_factory=dict)
+    conditions: tuple[str, ...] | None = None
+    variants: set[tuple[Any, ...]] = field(default_factory=set)
+    """The values of `conditions` that have a plan, which is made again if it isn't held any more."""
 
     def values(self, execution: Execution) -> tuple[Any, ...]:
         """Return the values in its `@skip` and `@include`."""
-        return tuple(execution.variable_values.coerced.get(name) for name in self.conditions)
+        coerced = execution.variable_values.coerced
+        return tuple(coerced.get(name) for name in self.conditions or ())
+
+    def may_have(self, values: tuple[Any, ...]) -> bool:
+        """Return whether there may be a plan for these values; for null it's an error, or where nothing asks for it."""
+        return None not in values and (values in self.variants or len(self.variants) < MAX_VARIANTS)
 
 
 class Plans:
-    """The plans of one schema's operations; those of an operation are kept with it."""
+    """The plans of one schema's operations. Which ones have any is kept with the operation, the plans are bounded."""
 
-    def __init__(self, schema: EngineSchema, metrics: WebMetrics, *, enabled: bool) -> None:
+    def __init__(self, schema: EngineSchema, metrics: WebMetrics, *, enabled: bool, max_held: int = MAX_HELD) -> None:
         self._schema = schema
         self._metrics = metrics
         self._enabled = enabled
+        self._held: LRUCache[tuple[PreparedOperation, tuple[Any, ...]], Plan] = LRUCache(max_held, getsizeof=_size)
+
+    @property
+    def size(self) -> int:
+        """How many fields all plans have, and what their documents count for."""
+        return int(self._held.currsize)
 
     async def execute(self, prepared: PreparedOperation, execution: Execution, turn: Turn = nullcontext) -> Payload:
         """Return the response to a query, by its plan or by graphql-core.
@@ -64,6 +86,7 @@ class Plans:
             return await execute(
                 execution.executor, AT_ONCE if _INTROSPECTION.isdisjoint(prepared.root_fields) else turn()
             )
+        known = self._known(prepared)
         run = Run(plan.calls, execution.context, execution.variable_values)
         try:
             data = run.begin(plan.function, None)
@@ -71,9 +94,11 @@ class Plans:
                 await run.finish()
         except Exception:  # noqa: BLE001  # graphql-core reports whatever it is
             self._count("repeated")
-            self._known(prepared).rest = REST
+            known.failures += 1
+            known.rest = min(2 ** (known.failures - 1) - 1, MAX_REST)  # one failure is no reason to leave the others
             return await execute(execution.executor)
         self._count("compiled")
+        known.failures = 0
         return {"data": data}
 
     def find(self, prepared: PreparedOperation, execution: Execution) -> Plan | None:
@@ -91,14 +116,15 @@ class Plans:
             return None
         plan = None if known.reason else self._variant(known, prepared, execution)
         if plan is None:
-            self._count(known.reason)
+            self._count(known.reason or "conditions")
         return plan
 
     def _must_compile(self, prepared: PreparedOperation, execution: Execution) -> bool:
         known: CompiledOperation | None = prepared.compiled
         if not self._enabled or known is None or known.reason or known.rest:
             return False
-        return not known.variants or known.values(execution) not in known.variants
+        values = known.values(execution)
+        return known.conditions is None or ((prepared, values) not in self._held and known.may_have(values))
 
     @staticmethod
     def _known(prepared: PreparedOperation) -> CompiledOperation:
@@ -108,16 +134,15 @@ class Plans:
         return known
 
     def _variant(self, known: CompiledOperation, prepared: PreparedOperation, execution: Execution) -> Plan | None:
-        if len(known.variants) > MAX_VARIANTS:
-            known.reason = "conditions"
-            return None
+        """Return the plan for these variables, or None: `reason` says why no variables have one, if none have."""
         try:
-            if not known.variants:
+            if known.conditions is None:
                 known.conditions = conditions([prepared.operation, *prepared.document.fragments.values()])
             values = known.values(execution)
-            plan = known.variants.get(values)
-            if plan is None:
-                plan = known.variants[values] = Plan(self._schema, execution.executor)
+            plan = self._held.get((prepared, values))
+            if plan is None and known.may_have(values):
+                plan = self._held[prepared, values] = Plan(self._schema, execution.executor)
+                known.variants.add(values)
         except Unfit as error:
             known.reason = str(error)
             return None
@@ -129,3 +154,7 @@ class Plans:
 
     def _count(self, way: str) -> None:
         self._metrics.selections_of(way).inc()
+
+
+def _size(plan: Plan) -> int:
+    return plan.fields + plan.document_length // _CHARACTERS_A_FIELD + 1

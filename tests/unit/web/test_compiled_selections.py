@@ -3,245 +3,54 @@
 import asyncio
 import os
 import types
+from collections import Counter
 from collections.abc import Coroutine, Iterator
-from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from random import Random
 from typing import Any
-from uuid import UUID
 
 import pytest
-from graphql import (
-    GraphQLField,
-    get_named_type,
-    is_abstract_type,
-    is_enum_type,
-    is_leaf_type,
-    is_list_type,
-    is_non_null_type,
-    is_object_type,
-)
 from graphql.execution.values import VariableValues
+from hypothesis import HealthCheck, Phase, event, given, note, settings
+from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from domain.model.markets import MarketSymbol
-from infra.web.compiled.plans import Plans
+from infra.web.compiled.plans import MAX_VARIANTS, Plans
 from infra.web.compiled.running import Gap, Run
 from infra.web.documents.preparation import Documents, PreparedOperation
 from infra.web.encoding import encode_json
 from infra.web.errors import RequestErrors
-from infra.web.execution import Execution, execute
+from infra.web.execution import Execution, Payload, execute
 from infra.web.metrics import WebMetrics
 from infra.web.settings import WebSettings
 from schema import build_schema
+from tests.support.made_up_objects import MadeUp
+from tests.support.random_documents import Writer
 
 SCHEMA = build_schema()
 GRAPHQL = SCHEMA.graphql_schema
-DOCUMENTS = int(os.environ.get("R3EDGE_TEST_DOCUMENTS", "150"))
-SYMBOL = "sandbox:BTC/USDT"
-LITERALS = {
-    "Int": "7",
-    "Boolean": "true",
-    "MarketSymbol": f'"{SYMBOL}"',
-    "DateTime": '"2026-01-01T00:00:00Z"',
-    "Decimal": '"1.5"',
-    "ID": '"x"',
-    "String": '"y"',
-    "Sequence": '"5"',
-    "Float": "1.5",
-}
-DECIMALS = [*map(Decimal, ("1E+3", "0.1000", "-0", "-1.50", "0E-8", "1E-10", "100", "123456.789")), 7]
-TIMES = [
-    datetime(2026, 1, 1, tzinfo=UTC),
-    datetime(1, 1, 1, 0, 0, 0, 1000, tzinfo=UTC),
-    datetime(2026, 1, 1, 5, 0, 0, 123456, tzinfo=UTC),
-    datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=5))),
-]
-TEXTS = ["", "text", 'quo"te', "\u2028é", "\ud800"]
-FAULT = object()
+DOCUMENTS = int(os.environ.get("R3EDGE_TEST_DOCUMENTS", "2000"))
+"""How many, of which the fewer half have errors thrown in."""
 
+EXPLORES = settings.get_current_profile_name() == "explore"
+PHASES = [Phase.generate, *([Phase.shrink] if EXPLORES else [])]
+"""Making a document that differs as short as can be takes minutes, more than a test may: that is for exploring."""
 
-class World:
-    """Makes objects up: each attribute has the same value whenever it is asked for."""
-
-    def __init__(self) -> None:
-        self.faults = 0.0
-        self._classes: dict[str, type] = {}
-
-    def value(self, kind: Any, seed: str) -> Any:  # one for each kind
-        random = Random(seed)
-        if is_non_null_type(kind):
-            return None if random.random() < self.faults else self._value(kind.of_type, seed, random)
-        return None if random.random() < 0.15 else self._value(kind, seed, random)
-
-    def _value(self, kind: Any, seed: str, random: Random) -> Any:
-        if is_list_type(kind):
-            return [self.value(kind.of_type, f"{seed}.{i}") for i in range(random.randrange(4))]
-        if is_abstract_type(kind):
-            return self.object(random.choice(GRAPHQL.get_possible_types(kind)), seed)
-        if not is_leaf_type(kind):
-            return self.object(kind, seed)
-        if random.random() < self.faults:
-            return FAULT
-        if is_enum_type(kind):
-            return random.choice([each.value for each in kind.values.values()])
-        choices: dict[str, list[Any]] = {
-            "Decimal": DECIMALS,
-            "DateTime": TIMES,
-            "Int": [0, -5, 10**6],
-            "Sequence": [0, 2**60],
-            "Float": [0.5, 3],
-            "Boolean": [True, False],
-            "MarketSymbol": [MarketSymbol.parse(SYMBOL)],
-        }
-        return random.choice(choices.get(kind.name, TEXTS))
-
-    def object(self, kind: Any, seed: str) -> Any:
-        if kind.name not in self._classes:
-            self._classes[kind.name] = self._class(kind)
-        made: object = object.__new__(self._classes[kind.name])
-        object.__setattr__(made, "__dict__", {"seed": seed})
-        return made
-
-    def _class(self, kind: Any) -> type:
-        """Return a class that the type's own `is_type_of` takes."""
-        cells = getattr(kind.is_type_of, "__closure__", None) or ()
-        bases = tuple(cell.cell_contents[0] for cell in cells if isinstance(cell.cell_contents, tuple))
-        fields = {field.extensions["strawberry-definition"].python_name: field.type for field in kind.fields.values()}
-
-        def attribute(made: object, name: str) -> Any:
-            if name.startswith("__") or name == "seed":
-                return object.__getattribute__(made, name)
-            seed = object.__getattribute__(made, "__dict__")["seed"]
-            if name == "id" or name not in fields:
-                return UUID(int=Random(seed).getrandbits(128))
-            if Random(f"{seed}!{name}").random() < self.faults:
-                raise ValueError("made up")
-            return self.value(fields[name], f"{seed}/{name}")
-
-        body = {"__getattribute__": attribute, "__hash__": object.__hash__, "__eq__": lambda a, b: a is b}
-        return types.new_class("Made" + kind.name, bases[:1], exec_body=lambda names: names.update(body))
-
-    def resolver(self, field: GraphQLField, name: str, *, is_async: bool) -> Any:
-        def answer(given: dict[str, Any], *parents: Any) -> Any:
-            found = [each.__dict__["seed"] for each in (*parents, *given.values()) if "seed" in _own(each)]
-            plain = sorted((key, str(value)) for key, value in given.items() if isinstance(value, str | int | Decimal))
-            seed = f"{found}{name}{plain}"
-            if Random(f"!{seed}").random() < self.faults:
-                raise ValueError("made up")
-            return self.value(field.type, seed)
-
-        async def answer_later(*parents: Any, **given: Any) -> Any:
-            if Random(f"{name}{parents == ()}").random() < 0.5:
-                await asyncio.sleep(0)
-            return answer(given, *parents)
-
-        return answer_later if is_async else lambda *parents, **given: answer(given, *parents)
-
-
-def _own(value: object) -> dict[str, Any]:
-    try:
-        return object.__getattribute__(value, "__dict__")  # type: ignore[no-any-return]
-    except AttributeError:
-        return {}
-
-
-class Writer:
-    """Writes one random document."""
-
-    def __init__(self, seed: int) -> None:
-        self.random = Random(seed)
-        self.variables: list[str] = []
-        self.fragments: list[str] = []
-
-    def document(self) -> str:
-        body = self.selection(GRAPHQL.query_type, 4)
-        head = f"({', '.join(self.variables)})" if self.variables else ""
-        return f"query Q{head} {{ {body} }} {' '.join(self.fragments)}"
-
-    def variable(self, kind: str, literal: str) -> str:
-        self.variables.append(f"$v{len(self.variables)}: {kind} = {literal}")
-        return f"$v{len(self.variables) - 1}"
-
-    def condition(self) -> str:
-        if self.random.random() < 0.9:
-            return ""
-        value = self.random.choice(["true", "false"])
-        given = value if self.random.random() < 0.5 else self.variable("Boolean!", value)
-        return f" @{self.random.choice(['skip', 'include'])}(if: {given})"
-
-    def literal(self, kind: Any) -> str:
-        if is_non_null_type(kind):
-            return self.literal(kind.of_type)
-        if is_list_type(kind):
-            return f"[{self.literal(kind.of_type)}]"
-        if is_enum_type(kind):
-            return str(self.random.choice(list(kind.values)))
-        return LITERALS.get(kind.name, "{}")
-
-    def arguments(self, field: GraphQLField) -> str:
-        parts = []
-        for name, argument in field.args.items():
-            if is_non_null_type(argument.type) or self.random.random() < 0.2:
-                given = self.literal(argument.type)
-                if not is_non_null_type(argument.type) and self.random.random() < 0.1:
-                    given = "null"
-                parts.append(
-                    f"{name}: {self.variable(str(argument.type), given) if self.random.random() < 0.4 else given}"
-                )
-        return f"({', '.join(parts)})" if parts else ""
-
-    def selection(self, kind: Any, depth: int) -> str:
-        parts = ["__typename"] if self.random.random() < 0.3 else []
-        if is_abstract_type(kind):
-            possible = GRAPHQL.get_possible_types(kind)
-            parts += [
-                f"... on {each.name}{self.condition()} {{ {self.selection(each, depth - 1)} }}"
-                for each in self.random.sample(list(possible), min(3, len(possible)))
-            ]
-        fields = getattr(kind, "fields", {})
-        for name in self.random.sample(list(fields), min(len(fields), self.random.randrange(1, 6))):
-            parts += self.field(name, fields[name], depth)
-        text = " ".join(parts) or "__typename"
-        if self.random.random() > 0.2:
-            return text
-        self.fragments.append(f"fragment F{len(self.fragments)} on {kind.name} {{ {text} }}")
-        return f"...F{len(self.fragments) - 1}{self.condition()}"
-
-    def field(self, name: str, field: GraphQLField, depth: int) -> list[str]:
-        kind = get_named_type(field.type)
-        if not is_leaf_type(kind) and depth <= 0:
-            return []
-        arguments = self.arguments(field)
-        alias = f"a{self.random.randrange(1000)}: " if arguments or self.random.random() < 0.15 else ""
-        head = f"{alias}{name}{arguments}{self.condition()}"
-        if is_leaf_type(kind):
-            return [head]
-        found = [f"{head} {{ {self.selection(kind, depth - 1)} }}"]
-        if not alias and self.random.random() < 0.2:
-            found.append(f"{name} {{ {self.selection(kind, 0)} }}")
-        return found
+LIMITS = WebSettings(max_tokens=5_000, max_aliases=500, max_directives=200)
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    made = World()
-    with pytest.MonkeyPatch.context() as patch:
-        for kind in GRAPHQL.type_map.values():
-            if not is_object_type(kind) or kind in (GRAPHQL.mutation_type, GRAPHQL.subscription_type):
-                continue
-            for name, field in kind.fields.items():
-                definition = field.extensions.get("strawberry-definition")
-                if definition and definition.base_resolver and name != "id":
-                    resolver = made.resolver(field, f"{kind.name}.{name}", is_async=definition.is_async)
-                    patch.setattr(definition.base_resolver, "wrapped_func", resolver)
-        with capture_logs():  # errors are logged with their tracebacks, which takes longer than all else
-            yield made
+def made_up() -> Iterator[MadeUp]:
+    objects = MadeUp(GRAPHQL)
+    with (
+        objects.resolvers(),
+        capture_logs(),
+    ):  # errors are logged with their tracebacks, which takes longer than all else
+        yield objects
 
 
 def _execution(prepared: PreparedOperation, variables: dict[str, Any] | None = None) -> Execution:
-    return Execution(GRAPHQL, prepared, variables or {}, types.SimpleNamespace())
+    return Execution(GRAPHQL, prepared, variables or {}, types.SimpleNamespace(loaders={}))
 
 
 def _ways(metrics: WebMetrics) -> dict[str, float]:
@@ -249,34 +58,81 @@ def _ways(metrics: WebMetrics) -> dict[str, float]:
     return {each.labels["way"]: each.value for each in samples if each.name.endswith("_total")}
 
 
-@pytest.mark.parametrize("faults", [0.0, 0.004])
-async def test_plans_answer_as_graphql_core_does(world: World, faults: float) -> None:
-    world.faults = faults
-    documents = Documents(GRAPHQL, WebSettings(max_tokens=5_000, max_aliases=500, max_directives=100))
+async def _both(
+    prepared: PreparedOperation, variables: dict[str, Any], made_up: MadeUp
+) -> tuple[Payload, Payload, str]:
+    """Return the answers of graphql-core and of the plan, and by which way the plan's came.
+
+    The plan's loaders are never asked more often than graphql-core's. (Where something fails, graphql-core may leave a
+    load behind, which then counts for the plan's.)
+    """
     metrics = WebMetrics(CollectorRegistry())
     plans = Plans(SCHEMA, metrics, enabled=True)
-    done = failed = 0
-    for seed in range(DOCUMENTS):
-        text = Writer(seed).document()
+    prepared.compiled = None  # the document may be one that was tried before
+    await plans.execute(prepared, _execution(prepared, variables))  # the first time nothing is compiled
+    made_up.batches = 0
+    expected = await execute(_execution(prepared, variables).executor)
+    batches, made_up.batches = made_up.batches, 0
+    answer = await plans.execute(prepared, _execution(prepared, variables))
+    ways = _ways(metrics)
+    del ways["first"]
+    way = next(iter(ways))
+    assert way != "compiled" or made_up.faults or made_up.batches <= batches
+    return expected, answer, way
+
+
+@pytest.mark.parametrize(("faults", "share"), [(0.0, 0.6), (0.01, 0.3), (0.1, 0.1)])
+def test_plans_answer_as_graphql_core_does(made_up: MadeUp, faults: float, share: float) -> None:
+    made_up.faults = faults
+    documents = Documents(GRAPHQL, LIMITS)
+    seen: Counter[str] = Counter()
+
+    @settings(
+        max_examples=int(DOCUMENTS * share), suppress_health_check=list(HealthCheck), phases=PHASES, database=None
+    )
+    @given(st.randoms(use_true_random=False))
+    def compare(random: Random) -> None:
+        writer = Writer(GRAPHQL, random)
+        text = writer.document()
         try:
             prepared = documents.prepare(text, None)
-        except RequestErrors:
-            continue
-        expected = await execute(_execution(prepared).executor)
-        await plans.execute(prepared, _execution(prepared))  # the first time nothing is compiled
-        before = _ways(metrics)
-        answer = await plans.execute(prepared, _execution(prepared))
-        assert encode_json(answer["data"]) == encode_json(expected["data"]), text
-        assert [each.get("path") for each in answer.get("errors", ())] == [
-            each.get("path") for each in expected.get("errors", ())
-        ], text
-        way = "repeated" if "errors" in expected else "compiled"
-        assert _ways(metrics).get(way, 0) == before.get(way, 0) + 1, (expected.get("errors"), text)
-        done += 1
-        failed += "errors" in expected
-    assert done > DOCUMENTS / 2
-    assert failed or not faults
-    assert done - failed > DOCUMENTS / 4
+        except RequestErrors as error:
+            seen["invalid"] += 1
+            event(f"invalid: {error}")
+            return
+        note(f"{text}\n{writer.values}")
+        try:
+            expected, answer, way = runner.run(_both(prepared, writer.values, made_up))
+        except RequestErrors as error:  # the value of a variable is invalid
+            seen["invalid"] += 1
+            event(f"invalid: {error}")
+            return
+        seen["failed" if "errors" in expected else "answered"] += 1
+        assert encode_json(answer["data"]) == encode_json(expected["data"])
+        assert _nulled(answer) == _nulled(expected)
+        has_null = None in writer.values.values()  # the value of a condition may be, which no plan has
+        assert way == ("repeated" if "errors" in expected else "compiled") or (has_null and way == "conditions")
+
+    with asyncio.Runner() as runner:
+        compare()
+    assert seen["invalid"] < sum(seen.values()) / 10
+    assert seen["answered"] > sum(seen.values()) / 4
+    assert seen["failed"] or not faults
+
+
+def _nulled(payload: Payload) -> set[tuple[str | int, ...]]:
+    """Return the places that are null for the errors. Of several errors below one, it's chance which are reported."""
+    places = set()
+    for error in payload.get("errors", ()):
+        value, place = payload["data"], list(error["path"]) if "path" in error else []
+        for depth, key in enumerate(place):
+            if value is None:
+                del place[depth:]
+                break
+            value = value[key]
+        assert value is None
+        places.add(tuple(place))
+    return places
 
 
 @pytest.mark.parametrize(
@@ -302,6 +158,60 @@ async def test_each_value_of_a_condition_has_its_plan() -> None:
             answer = await plans.execute(prepared, _execution(prepared, {"a": a, "b": b}))
             assert list(answer["data"]) == ["x"] * (not a) + ["y"] * b
     assert _ways(metrics) == {"first": 1, "compiled": 5}
+
+
+async def test_no_value_of_a_condition_takes_the_plans_of_others() -> None:
+    names = "abcd"
+    head = ", ".join(f"${name}: Boolean = true" for name in names)
+    fields = " ".join(f"{name}: __typename @include(if: ${name})" for name in names)
+    prepared = Documents(GRAPHQL, WebSettings()).prepare(f"query ({head}) {{ {fields} }}", None)
+    metrics = WebMetrics(CollectorRegistry())
+    plans = Plans(SCHEMA, metrics, enabled=True)
+    await plans.execute(prepared, _execution(prepared))
+    await plans.execute(prepared, _execution(prepared))
+    with capture_logs() as logs:
+        answer = await plans.execute(prepared, _execution(prepared, {"b": None}))
+        for number in range(2 ** len(names)):
+            variables = {name: bool(number & 1 << i) for i, name in enumerate(names)}
+            assert list((await plans.execute(prepared, _execution(prepared, variables)))["data"]) == [
+                name for name in names if variables[name]
+            ]
+    assert "errors" in answer
+    assert not [each for each in logs if each["event"] == "operation_not_compiled"]
+    await plans.execute(prepared, _execution(prepared))
+    assert _ways(metrics) == {
+        "first": 1,
+        "compiled": 1 + MAX_VARIANTS + 1,
+        "conditions": 1 + 2 ** len(names) - MAX_VARIANTS,
+    }
+
+
+async def test_the_plans_of_many_documents_are_held_within_a_bound() -> None:
+    documents = Documents(GRAPHQL, WebSettings())
+    plans = Plans(SCHEMA, WebMetrics(CollectorRegistry()), enabled=True, max_held=5_000)
+    fields = " ".join(f"f{i}: id" for i in range(14))
+    for number in range(20):  # of some 600 fields each: one for every type of node
+        prepared = documents.prepare(f"{{ nodes(ids: []) {{ {fields} }} }} # {number}", None)
+        for _ in range(2):
+            answer = await plans.execute(prepared, _execution(prepared))
+            assert answer == {"data": {"nodes": []}}
+    assert 4_000 < plans.size <= 5_000
+
+
+async def test_one_failure_leaves_the_executions_after_it_to_the_plan_and_many_in_a_row_do_not(made_up: MadeUp) -> None:
+    metrics = WebMetrics(CollectorRegistry())
+    plans = Plans(SCHEMA, metrics, enabled=True)
+    prepared = Documents(GRAPHQL, WebSettings()).prepare("{ engine { version } }", None)
+    made_up.faults = 0.0
+    await plans.execute(prepared, _execution(prepared))
+    for faults in (1.0, 0.0, 1.0, 1.0, 0.0):
+        made_up.faults = faults
+        assert ("errors" in await plans.execute(prepared, _execution(prepared))) is bool(faults)
+    assert _ways(metrics) == {"first": 1, "repeated": 3, "compiled": 1, "errors": 1}
+    for _ in range(40):
+        made_up.faults = 1.0
+        await plans.execute(prepared, _execution(prepared))
+    assert _ways(metrics)["repeated"] < 3 + 10
 
 
 async def test_a_field_that_fails_does_not_cancel_a_load_that_others_wait_for() -> None:
