@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import secrets
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -40,14 +41,15 @@ Attack = Callable[[str, float], Awaitable[None]]
 Bodies = Callable[[], Iterator[bytes]]
 
 
-async def hammer(bodies: Bodies, url: str, seconds: float) -> None:
-    """Post one body after the other, on sixteen connections at once."""
+async def hammer(bodies: Bodies, url: str, seconds: float, *, tokens: bool = False) -> None:
+    """Post one body after the other, on sixteen connections at once, perhaps each with a made-up token."""
     deadline, each = time.monotonic() + seconds, bodies()
 
     async def post(session: aiohttp.ClientSession) -> None:
         while time.monotonic() < deadline:
             with contextlib.suppress(aiohttp.ClientError):
-                async with session.post(f"{url}/graphql", data=next(each), headers=JSON) as response:
+                token = {"authorization": f"Bearer r3s_{secrets.token_urlsafe(32)}"} if tokens else {}
+                async with session.post(f"{url}/graphql", data=next(each), headers=JSON | token) as response:
                     await response.read()
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=ATTACKER)) as session:
@@ -252,6 +254,7 @@ ATTACKS: Final[dict[str, Attack]] = {
     "lists": partial(hammer, _values(f"[{','.join(['1'] * 4_900)}]", f"[{','.join(['[]'] * 30_000)}]")),
     "numbers": partial(hammer, _values("[1e999999]", f"[{','.join(['9' * 4_299] * 25)}]", '["1e999999"]', "1e-999999")),
     "documents": partial(hammer, _identifiers),
+    "tokens": partial(hammer, _again('{"query": "{ viewer { id } }"}'), tokens=True),
     "unicode": partial(hammer, _documents(_unicode)),
     "introspection": partial(
         hammer,

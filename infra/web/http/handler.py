@@ -153,7 +153,9 @@ def fault_headers(fault: RequestFault) -> dict[str, str]:
     """Return the headers that repeat when to try again (RFC 9110, 10.2.3), and which limit was exceeded."""
     seconds = fault.extensions.get("retryAfterSeconds")
     headers = {} if seconds is None else {"retry-after": str(seconds)}
-    return {**headers, **rate_headers(fault.rate)} if isinstance(fault, RequestRateExceeded) else headers
+    # Who goes on beyond the limit must connect again for each further answer, which takes its turn among connections.
+    ending = {"connection": "close"}
+    return {**headers, **rate_headers(fault.rate), **ending} if isinstance(fault, RequestRateExceeded) else headers
 
 
 def _response(

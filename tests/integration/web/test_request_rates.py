@@ -112,6 +112,7 @@ async def test_whatever_can_not_be_read_counts_for_its_address_and_delays_no_use
             clock.move(60)
             answers = [(await client.post("/graphql", **request)).status_code for _ in range(MOST + 1)]
             assert answers[-1] == 429, what
+            await eventually(lambda: served.app.state.limits.open_connections == 0, "it was disconnected")
             assert 429 not in answers[:-1], what
             assert (await served.post({"query": QUERY})).status_code == 429, what
             assert (await served.post({"query": QUERY}, token="good")).status_code == 200, what
