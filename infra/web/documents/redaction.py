@@ -8,6 +8,7 @@ boolean in the place of a Boolean, and a whole number that is too large for an I
 
 import re
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from graphql import (
@@ -46,6 +47,8 @@ from graphql.validation import ValuesOfCorrectTypeRule
 
 HIDDEN: Final = "…"
 
+MAX_LITERAL_ERRORS: Final = 5
+
 _TEXT_TYPES: Final = {GraphQLString.name, GraphQLID.name}
 _BUILT_IN_TYPES: Final = {*_TEXT_TYPES, GraphQLInt.name, GraphQLFloat.name, GraphQLBoolean.name}
 _LITERALS: Final[dict[type[ValueNode], str]] = {
@@ -66,6 +69,10 @@ _VALUE_TOKEN: Final = re.compile(r"\b(String|BlockString|Int|Float|sequence:|fou
 _NAME_TOKEN: Final = re.compile(r"\bName (['\"]).*\1", re.DOTALL)
 
 
+class _EnoughErrors(Exception):
+    """No further errors are wanted."""
+
+
 class RedactedValuesRule(ValuesOfCorrectTypeRule):
     """GraphQL's rule for literals, with errors that quote no text."""
 
@@ -78,9 +85,16 @@ class RedactedValuesRule(ValuesOfCorrectTypeRule):
         return SKIP
 
     def _errors(self, node: ValueNode, input_type: GraphQLInputType) -> list[GraphQLError]:
+        """Return the first errors of a literal: each quotes all of its object, so that many would take seconds."""
         found: list[GraphQLError] = []
-        hide = self.context.hide_suggestions
-        validate_input_literal(node, input_type, lambda error, _path: found.append(error), None, None, hide)
+
+        def add(error: GraphQLError, _path: object) -> None:
+            found.append(error)
+            if len(found) == MAX_LITERAL_ERRORS:
+                raise _EnoughErrors
+
+        with suppress(_EnoughErrors):
+            validate_input_literal(node, input_type, add, None, None, self.context.hide_suggestions)
         return found
 
 
