@@ -18,10 +18,12 @@ from infra.web.encoding import encode_json_bytes
 from infra.web.errors import PersistedQueryNotFound, RequestErrors, errors_from_fault, public_errors, reason_of
 from infra.web.execution import Payload
 from infra.web.http.compression import compress_response
+from infra.web.http.conditional import validated
 from infra.web.http.messages import HttpRequest, HttpResponse, raw_headers
 from infra.web.http.negotiation import EVENT_STREAM, JSON, RESPONSE_JSON, negotiate
 from infra.web.http.sse import SseResponse
 from infra.web.requests import GraphQLRequest, parse_body, parse_query_string
+from infra.web.shared_answers import shared_data
 from schema.common.errors import public_error
 
 _REMEMBERED: Final = 256
@@ -100,6 +102,8 @@ class GraphQLHttpHandler:
             return SseResponse(self._dependencies, prepared, request, context, rate)
         payload = await operations.execute(prepared, request.variables, context, rate)
         response = _response(payload, media_type, headers=rate_headers(rate))
+        if http.method == "GET" and (data := shared_data(payload)) is not None:
+            response = validated(response, bytes(data), http.header(b"if-none-match"))
         if prepared.type is OperationType.QUERY:
             await compress_response(response, http.header(b"accept-encoding"), self._settings.gzip_min_bytes)
         return response

@@ -1,9 +1,12 @@
 """An HTTP request and its response, with no more than GraphQL needs of them."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
+
+NOT_MODIFIED: Final = 304
 
 RawHeaders = list[tuple[bytes, bytes]]
 """Header lines as ASGI has them: names in lower case, in their order."""
@@ -54,8 +57,10 @@ class HttpResponse:
         self.headers = headers
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        length = (b"content-length", b"%d" % len(self.body))
-        await send({"type": "http.response.start", "status": self.status, "headers": [*self.headers, length]})
+        headers = self.headers
+        if self.status != NOT_MODIFIED:  # its length would be that of the answer which isn't sent (RFC 9110, 8.6)
+            headers = [*headers, (b"content-length", b"%d" % len(self.body))]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
