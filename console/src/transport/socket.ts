@@ -1,6 +1,6 @@
 /** The one WebSocket of the page, over which all subscriptions go. */
 import { createClient, type Client } from 'graphql-ws';
-import { setConnection } from './connection.ts';
+import { getConnection, setConnection } from './connection.ts';
 import { socketUrl } from './address.ts';
 
 const PING_MS = 10_000;
@@ -15,7 +15,8 @@ export function createSocket(token: string | null, onUnauthenticated: () => void
     retryAttempts: 0, // resume() does it, with the new cursor
     keepAlive: PING_MS,
     on: {
-      connecting: () => setConnection({ status: 'connecting' }),
+      // While it comes back the connection is still lost, since the time at which it was.
+      connecting: () => { if (getConnection().status !== 'lost') setConnection({ status: 'connecting' }); },
       connected: () => setConnection({ status: 'open' }),
       ping: received => {
         if (received) return;
