@@ -1,9 +1,10 @@
 """Makes what a resolver is called with: its arguments and its Info."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo, OperationDefinitionNode
+from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo, OperationDefinitionNode, print_ast
 from graphql.execution.collect_fields import FieldDetails
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.types.arguments import convert_arguments
@@ -25,7 +26,7 @@ class NoPathInfo(GraphQLResolveInfo[Any]):
         raise Unfit("info")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """A field with a resolver, in one place of the operation."""
 
@@ -35,9 +36,23 @@ class Call:
     field: GraphQLField
     definition: StrawberryField
     details: list[FieldDetails]
+    constant: dict[str, Any] | None = None
+    """Its arguments, once they are known to be the same for all variables."""
 
     def arguments(self, variables: VariableValues) -> dict[str, Any]:
         """Return its arguments as Strawberry passes them to the resolver."""
+        if self.constant is not None:
+            return self.constant
+        found = self._convert(variables)
+        if not self._has_variables() and all(isinstance(value, Hashable) for value in found.values()):
+            self.constant = found
+        return found
+
+    def _has_variables(self) -> bool:
+        # A text that only looks like a variable is converted each time, which is no mistake.
+        return any("$" in print_ast(argument) for argument in self.details[0].node.arguments or ())
+
+    def _convert(self, variables: VariableValues) -> dict[str, Any]:
         values = get_argument_values(self.field, self.details[0].node, variables)
         registry = self.schema.schema_converter.scalar_registry
         declared, config = self.definition.arguments, self.schema.config

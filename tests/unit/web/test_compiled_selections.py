@@ -24,6 +24,7 @@ from infra.web.execution import Execution, Payload, execute
 from infra.web.metrics import WebMetrics
 from infra.web.settings import WebSettings
 from schema import build_schema
+from tests.support import demo_schema
 from tests.support.made_up_objects import MadeUp
 from tests.support.random_documents import Writer
 
@@ -212,6 +213,18 @@ async def test_one_failure_leaves_the_executions_after_it_to_the_plan_and_many_i
         made_up.faults = 1.0
         await plans.execute(prepared, _execution(prepared))
     assert _ways(metrics)["repeated"] < 3 + 10
+
+
+async def test_arguments_that_are_kept_are_those_without_variables() -> None:
+    plans = Plans(demo_schema.SCHEMA, metrics := WebMetrics(CollectorRegistry()), enabled=True)
+    schema = demo_schema.SCHEMA.graphql_schema
+    text = 'query ($name: String!) { constant: hello(name: "Ann") given: hello(name: $name) default: hello }'
+    prepared = Documents(schema, WebSettings()).prepare(text, None)
+    for name in ("Bob", "Cyd", "Dan"):
+        execution = Execution(schema, prepared, {"name": name}, types.SimpleNamespace())
+        greetings = (await plans.execute(prepared, execution))["data"].values()
+        assert list(greetings) == ["hello Ann", f"hello {name}", "hello you"]
+    assert _ways(metrics) == {"first": 1, "compiled": 2}
 
 
 async def test_a_field_that_fails_does_not_cancel_a_load_that_others_wait_for() -> None:
