@@ -51,7 +51,7 @@ class Administration:
     @strawberry.field(
         graphql_type=list[LostArchiveFile] | None,
         description="The last 100 files of the archive that somebody gave up because they were absent or damaged for "
-        "good, the newest first. The users whose events they had are told by their activity.",
+        "good, the newest first. The users whose events they had see it in their activity.",
     )
     async def lost_archive_files(self, info: Info) -> object:
         return await administration.lost_archive_files(info.context)
