@@ -1,6 +1,6 @@
 import { lazy } from 'react';
 import { createBrowserRouter, Navigate, RouterProvider } from 'react-router';
-import { RequireUser, ViewerProvider } from './auth/viewer.tsx';
+import { RequireUser, useOptionalViewer, ViewerProvider } from './auth/viewer.tsx';
 import { LanguageProvider } from './i18n/text.tsx';
 import { SCREENS } from './screens/registry.ts';
 import SignIn from './screens/sign-in/SignIn.tsx';
@@ -13,7 +13,7 @@ const router = createBrowserRouter([
   {
     element: <Shell />,
     children: [
-      { index: true, element: <Navigate to="/markets" replace /> },
+      { index: true, element: <First /> },
       { path: 'sign-in', element: <SignIn /> },
       ...SCREENS.map(({ path, load, access }) => {
         const Screen = lazy(load);
@@ -23,6 +23,11 @@ const router = createBrowserRouter([
     ],
   },
 ], { basename: basePath || '/' });
+
+/** A stranger first sees the markets, a user where he stands. */
+function First() {
+  return <Navigate to={useOptionalViewer() ? '/start' : '/markets'} replace />;
+}
 
 export function App() {
   return (

@@ -1,5 +1,5 @@
 /** The order ticket of a market. */
-import { useRef, useState, type FormEvent } from 'react';
+import { useState, type FormEvent } from 'react';
 import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { useOptionalViewer } from '../../auth/viewer.tsx';
@@ -15,7 +15,8 @@ import { useSafeMutation, type PayloadError } from '../../transport/useSafeMutat
 import type { MarketQuery } from '../market/market.generated.ts';
 import { useText as useOrderText } from '../orders/text.ts';
 import { foreseeDenials, sizeOrder, stopPrice, type SizedBy } from './sizing.ts';
-import { CreatePaperAccountDocument, PlaceOrderDocument, TicketAccountsDocument, type PlaceOrderMutationVariables, type TicketAccountsQuery } from './ticket.generated.ts';
+import { PlaceOrderDocument, TicketAccountsDocument, type PlaceOrderMutationVariables, type TicketAccountsQuery } from './ticket.generated.ts';
+import { OpenPaperAccount } from './OpenPaperAccount.tsx';
 import { useText } from './text.ts';
 import './ticket.css';
 
@@ -23,8 +24,6 @@ type Market = NonNullable<MarketQuery['market']>;
 type Account = NonNullable<NonNullable<TicketAccountsQuery['viewer']>['accounts']>['nodes'][number];
 type OrderInput = PlaceOrderMutationVariables['input'];
 interface Prices { bid: Decimal | null; ask: Decimal | null }
-
-const PAPER_BALANCE = '10000';
 
 export function Ticket({ market, prices }: { market: Market; prices: Prices }) {
   const t = useText();
@@ -43,28 +42,7 @@ function UserTicket({ market, prices }: { market: Market; prices: Prices }) {
   if (error && !data) return <ErrorState error={error} onRetry={reload} />;
   if (!data) return <Loading />;
   const accounts = (data.viewer?.accounts?.nodes ?? []).filter(({ venue }) => venue.name === market.venue.name);
-  return accounts.length === 0 ? <OpenAccount market={market} onOpened={reload} /> : <OrderForm key={market.symbol} market={market} prices={prices} accounts={accounts} />;
-}
-
-function OpenAccount({ market, onOpened }: { market: Market; onOpened: () => void }) {
-  const t = useText();
-  const key = useRef(newIdempotencyKey());
-  const [create, isCreating] = useSafeMutation(CreatePaperAccountDocument, { isIdempotent: true });
-  const [errors, setErrors] = useState<PayloadError[]>([]);
-  const canPaper = market.venue.accountKinds.includes('PAPER');
-  const open = async () => {
-    const balances = [{ currency: market.quote, amount: PAPER_BALANCE }];
-    const outcome = await create({ input: { name: t('accountName'), kind: 'PAPER', venue: market.venue.name, balances, idempotencyKey: key.current } });
-    if (outcome.kind === 'done') { showToast(t('accountOpened')); onOpened(); }
-    else setErrors(outcome.kind === 'rejected' ? outcome.errors : [{ code: 'unknown', message: outcome.message }]);
-  };
-  return (
-    <EmptyState title={t('noAccount', { venue: market.venue.name })}
-      action={canPaper && <button type="button" className="button primary" disabled={isCreating} onClick={() => void open()}>{t('noAccount.action', { currency: market.quote })}</button>}>
-      {t(canPaper ? 'noAccount.text' : 'noAccount.none')}
-      <FormErrors errors={errors} fields={[]} />
-    </EmptyState>
-  );
+  return accounts.length === 0 ? <OpenPaperAccount venue={market.venue} currency={market.quote} onOpened={reload} /> : <OrderForm key={market.symbol} market={market} prices={prices} accounts={accounts} />;
 }
 
 const TYPES = ['MARKET', 'LIMIT', 'STOP', 'STOP_LIMIT', 'TAKE_PROFIT', 'TAKE_PROFIT_LIMIT'] as const;
