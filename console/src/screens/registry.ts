@@ -33,4 +33,6 @@ export const SCREENS: Screen[] = [
   { path: 'sessions', load: () => import('./sessions/Sessions.tsx'), access: 'user', nav: { group: 'automate', label: 'nav.sessions' } },
   { path: 'sessions/new', load: () => import('./sessions/SessionNew.tsx'), access: 'user' },
   { path: 'sessions/:id', load: () => import('./sessions/SessionDetail.tsx'), access: 'user' },
+  { path: 'settings', load: () => import('./account/Account.tsx'), access: 'user', nav: { group: 'manage', label: 'nav.settings' } },
+  { path: 'operator', load: () => import('./operator/Operator.tsx'), access: 'operator', nav: { group: 'manage', label: 'nav.operator' } },
 ];

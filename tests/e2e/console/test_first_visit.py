@@ -46,3 +46,21 @@ async def test_a_portfolio_without_accounts_opens_one(page: Page) -> None:
     await page.get_by_role("button", name="Open a paper account").click()
     await expect(page.get_by_role("region", name="Accounts").get_by_role("row").filter(has_text="sandbox")).to_be_visible()
     await expect(page.get_by_text("No position is open")).to_be_visible()
+
+
+async def test_a_user_makes_and_revokes_a_key_whose_secret_is_shown_once(page: Page) -> None:
+    await register(page)
+    await page.get_by_role("navigation").get_by_role("link", name="Settings").click()
+    await expect(page.get_by_text("You have no API keys")).to_be_visible()
+    await page.get_by_label("Name of the new key").fill("robot")
+    await page.get_by_role("button", name="Create a key").click()
+    await expect(page.get_by_text("The new key", exact=True)).to_be_visible()
+    keys = page.get_by_role("region", name="API keys")
+    await expect(keys.get_by_role("row").filter(has_text="robot")).to_be_visible()
+    assert await accessibility_violations(page) == []
+    await page.reload()
+    await expect(keys.get_by_role("row").filter(has_text="robot")).to_be_visible()
+    await expect(page.get_by_text("The new key", exact=True)).to_have_count(0)
+    await page.get_by_role("button", name="Revoke robot").click()
+    await expect(page.get_by_text("You have no API keys")).to_be_visible()
+    await expect(page.get_by_text("this one", exact=True)).to_be_visible()
