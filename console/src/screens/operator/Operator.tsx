@@ -1,6 +1,6 @@
 import { useState, type FormEvent } from 'react';
 import { useQuery } from 'urql';
-import { FormErrors, TextField } from '../../shared/form.tsx';
+import { CheckField, FormErrors, TextField } from '../../shared/form.tsx';
 import { Page, Panel } from '../../shared/Panel.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Table, type Column } from '../../shared/Table.tsx';
@@ -80,8 +80,9 @@ function Halt({ engine }: { engine: Engine }) {
   const [isSure, setSure] = useState(false);
   const submit = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const reason = String(new FormData(event.currentTarget).get('reason') ?? '').trim() || null;
-    if (await halt.run({ id: engine.id, input: { reason } })) setSure(false);
+    const form = new FormData(event.currentTarget);
+    const reason = String(form.get('reason') ?? '').trim() || null;
+    if (await halt.run({ id: engine.id, input: { reason, cancelOrders: form.has('cancelOrders') } })) setSure(false);
   };
   return (
     <Panel title={t('halt')}>
@@ -95,6 +96,7 @@ function Halt({ engine }: { engine: Engine }) {
         ) : isSure ? (
           <form className="stack" onSubmit={event => void submit(event)}>
             <TextField label={t('reason')} name="reason" maxLength={200} autoFocus />
+            <CheckField label={t('cancelOrders')} name="cancelOrders" defaultChecked />
             <div className="row">
               <button type="submit" className="button danger" disabled={halt.isSending}>{t('haltNow')}</button>
               <button type="button" className="button" onClick={() => setSure(false)}>{t('keep')}</button>
