@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { floorTo, formatCompact, formatDecimal } from './decimal.ts';
+import { floorTo, formatCompact, formatDecimal, isDecimal, typedDecimal } from './decimal.ts';
 
 describe('a decimal', () => {
   it('is written with all of its digits, which no float could hold', () => {
@@ -19,5 +19,17 @@ describe('a decimal', () => {
   });
   it('is cut off and not rounded up where it is shortened', () => {
     expect(formatCompact('1999999', 'en')).toBe('1.999M');
+  });
+});
+
+describe('a typed decimal', () => {
+  it('takes the comma of a language that writes decimals so', () => {
+    expect(typedDecimal(' 0,5 ', 'fr')).toBe('0.5');
+    expect(typedDecimal('0.5', 'fr')).toBe('0.5');
+  });
+  it('is refused where a comma may separate thousands', () => {
+    for (const [text, language] of [['1,000', 'en'], ['1,000.5', 'en'], ['1.000,5', 'fr'], ['1,000,000', 'fr']] as const) {
+      expect(isDecimal(typedDecimal(text, language)), `${text} in ${language}`).toBe(false);
+    }
   });
 });

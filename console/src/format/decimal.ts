@@ -12,6 +12,16 @@ export function isDecimal(text: string): boolean {
   return /^-?(\d+\.?\d*|\.\d+)$/.test(text.trim());
 }
 
+/**
+ * What was typed, with the language's decimal comma as a point. A comma that could separate thousands stays as it is, so that
+ * it is refused: "1,000" must never become 1.
+ */
+export function typedDecimal(text: string, language: string): string {
+  const trimmed = text.trim();
+  const hasComma = new Intl.NumberFormat(language).formatToParts(0.5).some(({ type, value }) => type === 'decimal' && value === ',');
+  return hasComma && /^[^.,]*,[^.,]*$/.test(trimmed) ? trimmed.replace(',', '.') : trimmed;
+}
+
 export const big = (value: Decimal | number): Big => new Big(value);
 export const add = (a: Decimal, b: Decimal): Decimal => big(a).plus(b).toString();
 export const subtract = (a: Decimal, b: Decimal): Decimal => big(a).minus(b).toString();

@@ -1,7 +1,7 @@
 /** Fields that name a market, a length of candles, a strategy's version and values for its parameters. */
 import { useDeferredValue, useId } from 'react';
 import { useQuery } from 'urql';
-import { SelectField, TextField } from '../shared/form.tsx';
+import { DecimalField, SelectField, TextField } from '../shared/form.tsx';
 import type { PayloadError } from '../transport/useSafeMutation.ts';
 import { MarketChoicesDocument, StrategyChoicesDocument } from './lab.generated.ts';
 import type { Timeframe } from '../schema.generated.ts';
@@ -61,10 +61,10 @@ export function ParameterFields({ parameters, values, onValues, errors }: {
       <legend className="muted">{t('parameters')}</legend>
       <div className="fields">
         {parameters.map(({ name, default: usual, min, max }, index) => (
-          <TextField key={name} name={`parameter-${name}`} label={name} inputMode="decimal" autoComplete="off" value={values[name] ?? ''} placeholder={usual}
+          <DecimalField key={name} name={`parameter-${name}`} label={name} value={values[name] ?? ''} placeholder={usual}
             hint={min && max ? t('parameters.range', { min, max }) : t('parameters.fixed')}
             errors={errors?.filter(({ path }) => path?.includes('parameters') && path.includes(String(index))).map(error => ({ ...error, path: [`parameter-${name}`] }))}
-            onChange={({ target }) => onValues({ ...values, [name]: target.value.replace(',', '.').trim() })} />
+            onValue={value => onValues({ ...values, [name]: value })} />
         ))}
       </div>
     </fieldset>

@@ -17,7 +17,7 @@ export interface Screen {
 }
 
 export const SCREENS: Screen[] = [
-  { path: 'start', load: () => import('./home/Home.tsx'), access: 'all', nav: { group: 'trade', label: 'nav.home' } },
+  { path: 'start', load: () => import('./home/Home.tsx'), access: 'user', nav: { group: 'trade', label: 'nav.home' } },
   { path: 'markets', load: () => import('./markets/Markets.tsx'), access: 'all', nav: { group: 'trade', label: 'nav.markets' } },
   { path: 'markets/*', load: () => import('./market/Market.tsx'), access: 'all' },
   { path: 'orders', load: () => import('./orders/Orders.tsx'), access: 'user', nav: { group: 'trade', label: 'nav.orders' } },

@@ -1,7 +1,10 @@
 /** Fields with their errors beside them: a payload's errors find their field by the end of their path. */
 import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes } from 'react';
+import { isDecimal, typedDecimal } from '../format/decimal.ts';
+import { useLanguage } from '../i18n/text.tsx';
 import type { PayloadError } from '../transport/useSafeMutation.ts';
 import { useErrorText } from './errors.ts';
+import { useText } from './text.ts';
 
 interface FieldProps { label: string; name: string; hint?: ReactNode; errors?: readonly PayloadError[] | undefined }
 
@@ -32,9 +35,14 @@ export function TextField({ label, name, hint, errors, ...input }: FieldProps & 
   );
 }
 
-/** A field for a decimal, which stays the text that was typed: no float, no rounding. */
-export function DecimalField({ value, onValue, ...field }: FieldProps & { value: string; onValue: (value: string) => void; disabled?: boolean; placeholder?: string }) {
-  return <TextField {...field} inputMode="decimal" autoComplete="off" value={value} onChange={event => onValue(event.target.value.replace(',', '.').trim())} />;
+type DecimalFieldProps = FieldProps & { value: string; onValue: (value: string) => void } & Omit<InputHTMLAttributes<HTMLInputElement>, 'name' | 'value' | 'onChange'>;
+
+/** A field for a decimal, which stays the text that was typed: no float, no rounding. What is no number is said at once. */
+export function DecimalField({ value, onValue, errors, ...field }: DecimalFieldProps) {
+  const t = useText();
+  const { language } = useLanguage();
+  const mistakes = value === '' || isDecimal(value) ? errors : [{ code: 'NOT_A_NUMBER', message: t('notANumber'), path: [field.name] }];
+  return <TextField {...field} errors={mistakes} inputMode="decimal" autoComplete="off" value={value} onChange={event => onValue(typedDecimal(event.target.value, language))} />;
 }
 
 export function SelectField({ label, name, hint, errors, children, ...select }: FieldProps & Omit<SelectHTMLAttributes<HTMLSelectElement>, 'name'>) {

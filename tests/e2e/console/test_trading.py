@@ -62,3 +62,17 @@ async def test_an_order_that_rests_is_cancelled_and_one_that_is_too_large_is_den
 async def test_a_market_that_does_not_exist_says_so(page: Page) -> None:
     await page.goto("/markets/sandbox:NO/SUCH")
     await expect(page.get_by_text("There is no market sandbox:NO/SUCH")).to_be_visible()
+
+
+async def test_an_order_with_a_stop_loss_that_cannot_be_read_is_not_sent_without_it(page: Page) -> None:
+    await open_market_with_paper_account(page)
+    await page.get_by_label("Quantity (BTC)").fill("0.01")
+    await page.get_by_label("Stop-loss", exact=True).fill("1,000")
+    await expect(page.get_by_role("alert").filter(has_text="This is not a number")).to_be_visible()
+    await page.get_by_role("button", name="Buy BTC").click()
+    await page.get_by_label("Stop-loss", exact=True).fill("2")
+    await page.get_by_role("button", name="Buy BTC").click()
+    orders = page.get_by_role("region", name="Your orders here")
+    bought = orders.get_by_role("row").filter(has_text="market").filter(has_text="Buy")
+    await expect(bought.get_by_text("filled", exact=True)).to_be_visible()
+    await expect(bought).to_have_count(1)

@@ -3,7 +3,7 @@ import { Link, useNavigate } from 'react-router';
 import { CheckField, FormErrors } from '../../shared/form.tsx';
 import { Page, Panel } from '../../shared/Panel.tsx';
 import { showToast } from '../../shared/toasts.tsx';
-import { newIdempotencyKey } from '../../transport/idempotency.ts';
+import { useRequestKey } from '../../transport/idempotency.ts';
 import { useSafeMutation, type PayloadError } from '../../transport/useSafeMutation.ts';
 import { RunBacktestDocument } from './backtests.generated.ts';
 import { RUN_FIELDS, RunFields, useRun } from './RunFields.tsx';
@@ -17,10 +17,13 @@ export default function BacktestNew() {
   const [checks, setChecks] = useState(false);
   const [errors, setErrors] = useState<PayloadError[]>([]);
   const [send, isSending] = useSafeMutation(RunBacktestDocument, { isIdempotent: true });
+  const { keyOf, settle } = useRequestKey();
   const start = async (event: FormEvent) => {
     event.preventDefault();
     if (!input) return;
-    const outcome = await send({ input: { ...input, checks, idempotencyKey: newIdempotencyKey() } });
+    const request = { ...input, checks };
+    const outcome = await send({ input: { ...request, idempotencyKey: keyOf(request) } });
+    if (outcome.kind !== 'unknown') settle();
     setErrors(outcome.kind === 'rejected' ? outcome.errors : []);
     if (outcome.kind === 'unknown') showToast(t('unknown'), 'error');
     if (outcome.kind === 'done' && outcome.payload.backtest) await navigate(`/backtests/${outcome.payload.backtest.id}`);

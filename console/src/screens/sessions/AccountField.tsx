@@ -3,7 +3,7 @@ import { useQuery } from 'urql';
 import { useErrorText } from '../../shared/errors.ts';
 import { SelectField } from '../../shared/form.tsx';
 import { showToast } from '../../shared/toasts.tsx';
-import { newIdempotencyKey } from '../../transport/idempotency.ts';
+import { useRequestKey } from '../../transport/idempotency.ts';
 import { useSafeMutation, type PayloadError } from '../../transport/useSafeMutation.ts';
 import { OpenPaperAccountDocument, PaperAccountsDocument } from './sessions.generated.ts';
 import { useText } from './text.ts';
@@ -21,9 +21,11 @@ export function AccountField({ value, onValue, market, errors }: { value: string
   const accounts = data?.viewer?.accounts?.nodes ?? [];
   const first = accounts.find(({ kind }) => kind === 'PAPER')?.id;
   useEffect(() => { if (!value && first) onValue(first); }, [value, first, onValue]);
+  const { keyOf, settle } = useRequestKey();
   const open = async () => {
-    const input = { name: t('paper.name'), kind: 'PAPER' as const, venue, currency: quote, balances: [{ currency: quote, amount: FIRST_BALANCE }], idempotencyKey: newIdempotencyKey() };
-    const outcome = await create({ input });
+    const input = { name: t('paper.name'), kind: 'PAPER' as const, venue, currency: quote, balances: [{ currency: quote, amount: FIRST_BALANCE }] };
+    const outcome = await create({ input: { ...input, idempotencyKey: keyOf(input) } });
+    if (outcome.kind !== 'unknown') settle();
     if (outcome.kind === 'unknown') return showToast(t('unknown'), 'error');
     if (outcome.kind === 'rejected') return showToast(outcome.errors.map(ofPayload).join(' '), 'error');
     again({ requestPolicy: 'network-only' });

@@ -8,7 +8,7 @@ import type { Timeframe } from '../../schema.generated.ts';
 import { FormErrors } from '../../shared/form.tsx';
 import { Page, Panel } from '../../shared/Panel.tsx';
 import { showToast } from '../../shared/toasts.tsx';
-import { newIdempotencyKey } from '../../transport/idempotency.ts';
+import { useRequestKey } from '../../transport/idempotency.ts';
 import { useSafeMutation, type PayloadError } from '../../transport/useSafeMutation.ts';
 import { AccountField } from './AccountField.tsx';
 import { StartSessionDocument } from './sessions.generated.ts';
@@ -30,9 +30,12 @@ export default function SessionNew() {
   const [send, isSending] = useSafeMutation(StartSessionDocument, { isIdempotent: true });
   const chosen = data?.node && 'definition' in data.node && data.node.id === version ? data.node : null;
   const parameters = chosen?.definition.parameters ?? [];
+  const { keyOf, settle } = useRequestKey();
   const start = async (event: FormEvent) => {
     event.preventDefault();
-    const outcome = await send({ input: { strategyVersion: version, account, market, timeframe, parameters: parameterInput(values, parameters), idempotencyKey: newIdempotencyKey() } });
+    const request = { strategyVersion: version, account, market, timeframe, parameters: parameterInput(values, parameters) };
+    const outcome = await send({ input: { ...request, idempotencyKey: keyOf(request) } });
+    if (outcome.kind !== 'unknown') settle();
     setErrors(outcome.kind === 'rejected' ? outcome.errors : []);
     if (outcome.kind === 'unknown') showToast(t('unknown'), 'error');
     if (outcome.kind === 'done' && outcome.payload.tradingSession) await navigate(`/sessions/${outcome.payload.tradingSession.id}`);

@@ -1,7 +1,7 @@
 /** The fields of a definition. Each shows the errors that the engine has for its path. */
 import { useId, type ReactNode } from 'react';
 import type { Definition } from '../../lab/definition.ts';
-import { SelectField, TextField } from '../../shared/form.tsx';
+import { DecimalField, SelectField, TextField } from '../../shared/form.tsx';
 import { Panel } from '../../shared/Panel.tsx';
 import { MoreFields } from './MoreFields.tsx';
 import type { Vocabulary } from './rule/completion.ts';
@@ -88,8 +88,7 @@ function Parameters({ definition, onChange, errors }: Props) {
             <div className="parameter" key={index}>
               <TextField label={t('name')} name="name" value={parameter.name} errors={own} onChange={event => change1('name', event.target.value)} />
               {PARAMETER_FIELDS.map(field => (
-                <TextField key={field} label={t(`parameter.${field}`)} name={field} inputMode="decimal" autoComplete="off" value={parameter[field] ?? ''} errors={own}
-                  onChange={event => change1(field, event.target.value.replace(',', '.').trim())} />
+                <DecimalField key={field} label={t(`parameter.${field}`)} name={field} value={parameter[field] ?? ''} errors={own} onValue={typed => change1(field, typed)} />
               ))}
               <Remove label={t('remove', { name: parameter.name })} onClick={() => change(parameters.filter((_, at) => at !== index))} />
             </div>
@@ -134,8 +133,7 @@ function Choice<Kind extends string>({ label, kinds, kindText, none, value, erro
           {kinds.map(each => <option key={each} value={each}>{kindText(each)}</option>)}
         </SelectField>
         {kind !== NO_VALUE && (
-          <TextField label={t('valueOf', { label })} name="value" inputMode="decimal" autoComplete="off" aria-describedby={mistakes} value={value?.[kind] ?? ''}
-            onChange={({ target }) => onValue({ [kind]: target.value.replace(',', '.').trim() })} />
+          <DecimalField label={t('valueOf', { label })} name="value" aria-describedby={mistakes} value={value?.[kind] ?? ''} onValue={typed => onValue({ [kind]: typed })} />
         )}
       </div>
       <div className="mistakes" id={mistakes} aria-live="polite">{errors.map(({ message }) => <div key={message}>{message}</div>)}</div>

@@ -9,7 +9,7 @@ import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Table, type Column } from '../../shared/Table.tsx';
 import { showToast } from '../../shared/toasts.tsx';
 import { Time } from '../../shared/values.tsx';
-import { newIdempotencyKey } from '../../transport/idempotency.ts';
+import { useRequestKey } from '../../transport/idempotency.ts';
 import { useSafeMutation } from '../../transport/useSafeMutation.ts';
 import { ArchiveStrategyDocument, CreateStrategyDocument, StrategiesDocument, TemplatesDocument, type StrategyRowFragment } from './strategies.generated.ts';
 import { useText } from './text.ts';
@@ -97,11 +97,13 @@ function Import() {
   const { ofPayload } = useErrorText();
   const input = useRef<HTMLInputElement>(null);
   const [create, isSending] = useSafeMutation(CreateStrategyDocument, { isIdempotent: true });
+  const { keyOf, settle } = useRequestKey();
   const read = async (file: File) => {
     try {
       const { name, description, definition } = parseFile(await file.text());
       const given = { name: name || file.name.replace(/\.json$/, ''), description: description || null, definition };
-      const outcome = await create({ input: { ...given, idempotencyKey: newIdempotencyKey() } });
+      const outcome = await create({ input: { ...given, idempotencyKey: keyOf(given) } });
+      if (outcome.kind !== 'unknown') settle();
       if (outcome.kind === 'done' && outcome.payload.strategy) return void navigate(`/strategies/${outcome.payload.strategy.id}`);
       showToast(outcome.kind === 'rejected' ? outcome.errors.map(ofPayload).join(' ') : t('unknown'), 'error');
     } catch (error) {

@@ -7,7 +7,7 @@ import { FormErrors, TextField } from '../../shared/form.tsx';
 import { Page } from '../../shared/Panel.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { showToast } from '../../shared/toasts.tsx';
-import { newIdempotencyKey } from '../../transport/idempotency.ts';
+import { useRequestKey } from '../../transport/idempotency.ts';
 import { useSafeMutation, type PayloadError } from '../../transport/useSafeMutation.ts';
 import { DefinitionForm } from './DefinitionForm.tsx';
 import { saveFile } from './files.ts';
@@ -90,11 +90,13 @@ function useSave(draft: Draft, stored: Stored | undefined, onSaved?: () => void)
   const [errors, setErrors] = useState<PayloadError[]>([]);
   const [create, isCreating] = useSafeMutation(CreateStrategyDocument, { isIdempotent: true });
   const [update, isUpdating] = useSafeMutation(UpdateStrategyDocument);
+  const { keyOf, settle } = useRequestKey();
   const save = async () => {
     const input = { name: draft.name.trim(), description: draft.description.trim() || null, definition: toInput(draft.definition) };
     const outcome = stored
       ? await update({ id: stored.id, input: { ...input, expectedVersion: stored.version.number } })
-      : await create({ input: { ...input, idempotencyKey: newIdempotencyKey() } });
+      : await create({ input: { ...input, idempotencyKey: keyOf(input) } });
+    if (outcome.kind !== 'unknown') settle();
     if (outcome.kind === 'unknown') return showToast(t('unknown'), 'error');
     setErrors(outcome.kind === 'rejected' ? outcome.errors : []);
     if (outcome.kind === 'rejected') return undefined;

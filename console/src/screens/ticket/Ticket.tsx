@@ -104,7 +104,9 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (!account || quantity === null) return;
+    // A protection that can't be read must not be left out: the order would go without it.
+    const isReadable = [stop.value, profit.value, isLimit ? limit : '', isTriggered ? trigger : ''].every(typed => typed === '' || isDecimal(typed));
+    if (!account || quantity === null || !isReadable) return;
     const protection = ({ value, isPercent }: typeof stop) => (isDecimal(value) ? (isPercent ? { percent: value } : { price: value }) : null);
     void send({
       account: account.id, market: market.symbol, side, type, quantity, price: isLimit ? limit : null, stopPrice: isTriggered ? trigger : null,
