@@ -28,6 +28,7 @@ class Rejection(StrEnum):
     """Why a connection was ended before the application saw a request."""
 
     MALFORMED = "malformed"
+    BAD_HANDSHAKE = "bad_handshake"
     URL_TOO_LONG = "url_too_long"
     HEAD_TOO_LARGE = "head_too_large"
     BODY_TOO_LARGE = "body_too_large"

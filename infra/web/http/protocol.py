@@ -37,8 +37,11 @@ _STILL_SENDING: Final = frozenset(
     {Rejection.URL_TOO_LONG, Rejection.HEAD_TOO_LARGE, Rejection.BODY_TOO_LARGE, Rejection.PIPELINE_TOO_LONG}
 )
 
+_OF_THE_OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
+
 _STATUS = {
     Rejection.MALFORMED: (400, "This is no HTTP/1.1 request."),
+    Rejection.BAD_HANDSHAKE: (400, "A WebSocket handshake is a GET request of HTTP/1.1 without a body."),
     Rejection.URL_TOO_LONG: (414, "The URL is too long; send the request by POST."),
     Rejection.HEAD_TOO_LARGE: (431, "The header is too large."),
     Rejection.BODY_TOO_LARGE: (413, "The body is too large."),
@@ -139,12 +142,8 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         """Parse one piece; return False if the parser gets no more."""
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
-            else:
-                self._reject(Rejection.MALFORMED)
-            return False
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._feed_after_upgrade(piece[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._reject(self._rejection or Rejection.MALFORMED)
             return False
@@ -160,6 +159,25 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
                 self.pipeline.popleft()  # the newest: the rest of it is not read
             self._reject(Rejection.PIPELINE_TOO_LONG)
         return self._rejection is None
+
+    def _feed_after_upgrade(self, rest: bytes) -> bool:
+        """Upgrade to a WebSocket, or go on in HTTP/1.1 where the client offered another protocol (RFC 9110, 7.8)."""
+        if self._should_upgrade():
+            self.handle_websocket_upgrade()
+            return False
+        if self.parser.get_method() == b"CONNECT":
+            self._reject(Rejection.MALFORMED)
+            return False
+        # This parser ended at the head, and took no body: another one gets the same request without the offer.
+        kept = [b"%s: %s\r\n" % header for header in self.headers if header[0] not in _OF_THE_OFFER]
+        version = self.parser.get_http_version().encode()
+        head = b"%s %s HTTP/%s\r\n%s\r\n" % (self.parser.get_method(), self.url, version, b"".join(kept))
+        self.parser = httptools.HttpRequestParser(self)
+        return self._feed(head + rest)
+
+    def _is_offer(self) -> bool:
+        """Return whether the head offers a protocol that isn't spoken here."""
+        return self.parser.should_upgrade() and not self._should_upgrade() and self.parser.get_method() != b"CONNECT"
 
     # ---- callbacks of the parser
 
@@ -183,8 +201,20 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
             self._stop_parsing(Rejection.PIPELINE_TOO_LONG)
+        if self.parser.should_upgrade() and self._should_upgrade() and not self._is_handshake():
+            self._stop_parsing(Rejection.BAD_HANDSHAKE)
+        if self._is_offer():
+            return
         self._part, self._bytes, self._body_bytes = _Part.BODY, 0, 0
         super().on_headers_complete()
+
+    def _is_handshake(self) -> bool:
+        """Return whether the head is one that the websockets library reads; it never answers one with a body."""
+        has_body = any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0 \t"))
+            for name, value in self.headers
+        )
+        return self.parser.get_method() == b"GET" and self.parser.get_http_version() == "1.1" and not has_body
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -192,6 +222,8 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._part = _Part.NONE
+        if self._is_offer():
+            return
         super().on_message_complete()
 
     def _stop_parsing(self, rejection: Rejection) -> None:

@@ -44,6 +44,7 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         self._unread = b""
         self._frames = 0
         self._is_waiting = False
+        self._has_begun = False
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take over a connection that was admitted by the HTTP protocol."""
@@ -60,6 +61,7 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def handle_connect(self, event: Request) -> None:
+        self._has_begun = True
         super().handle_connect(event)
         peer = self.client[0] if self.client else ""
         self._rate = self._limits.message_rate(peer, event.headers.get_all("x-forwarded-for"))
@@ -109,6 +111,9 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
             piece, self._unread = self._unread[:_PIECE_BYTES], self._unread[_PIECE_BYTES:]
             frames = self._frames
             super().data_received(piece)
+            if not self._has_begun and self.conn.handshake_exc is not None:  # which uvicorn waits for ever after
+                self._limits.count_rejection(Rejection.BAD_HANDSHAKE)
+                self.transport.close()
             if self._rate is not None:
                 self._rate.spend(self._frames - frames, len(piece))
         self._read_later()

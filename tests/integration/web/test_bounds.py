@@ -240,6 +240,44 @@ async def test_a_socket_counts_as_one_connection_until_its_end(backend: DemoBack
 
 
 @pytest.mark.parametrize(
+    "handshake",
+    [
+        HANDSHAKE + b"Content-Length: 5\r\n\r\nhello",
+        HANDSHAKE + b"Content-Length: 5\r\n\r\n",
+        HANDSHAKE + b"Transfer-Encoding: chunked\r\n\r\n",
+        HANDSHAKE.replace(b"GET", b"POST") + b"\r\n",
+        HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0") + b"\r\n",
+    ],
+    ids=["a body", "a body that never comes", "chunks", "POST", "HTTP/1.0"],
+)
+async def test_a_handshake_that_no_library_answers_is_refused_and_frees_its_place(
+    backend: DemoBackend, handshake: bytes
+) -> None:
+    app = demo_app(backend)
+    async with serving(app) as served:
+        async with peer_of(served) as peer:
+            await peer.send(handshake)
+            assert status_of(await peer.everything()) == 400
+        await eventually(lambda: app.state.limits.open_connections == 0, "its place is free")
+        assert rejected(app, Rejection.BAD_HANDSHAKE) == 1
+
+
+async def test_a_handshake_may_say_that_it_has_no_body(served: Served) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(HANDSHAKE + b"Content-Length: 0\r\n\r\n")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert status_of(await peer.reader.readuntil(b"\r\n")) == 101
+
+
+async def test_an_offer_of_another_protocol_is_ignored(served: Served) -> None:
+    """As by `curl --http2`, and by Java's HttpClient: RFC 9110, 7.8."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA"
+    async with peer_of(served) as peer:
+        await peer.send(post_bytes(HELLO, offer) + post_bytes(HELLO, offer) + post_bytes(HELLO, b"Connection: close"))
+        assert statuses_of(await peer.everything()) == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
     ("host", "allowed", "status"),
     [
         ("127.0.0.1:8000", (), 200),
