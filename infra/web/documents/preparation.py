@@ -47,9 +47,9 @@ MAX_ROOT_FIELDS = 5
 
 MAX_CACHED_CHARACTERS = 128 * 1024
 """Of all documents together: a parsed one takes some 120 bytes a character, with short names up to 300."""
-MAX_OVERLAP_COMPARISONS = 50_000
-"""After so many comparisons of fields with the same name a document is refused; each takes some microseconds."""
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = MAX_OVERLAP_COMPARISONS  # the library's way to set it
+MAX_OVERLAP_COST = 50_000
+"""A document whose validation takes more is refused: two for each pair of fields with the same name, some µs each."""
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = MAX_OVERLAP_COST  # the library's way to set it
 
 _MAX_CACHED_LENGTH = 16 * 1024
 _MIN_CACHED_SIZE = MAX_CACHED_CHARACTERS // MAX_CACHED_DOCUMENTS
