@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
 from tests.support.require import require_or_skip
+from tests.support.waiting import PATIENCE_SECONDS
 
-AXE = Path(__file__).parents[2] / "console" / "node_modules" / "axe-core" / "axe.min.js"
-TIMEOUT_MS = 30_000
+CONSOLE = Path(__file__).parents[2] / "console"
+AXE = CONSOLE / "node_modules" / "axe-core" / "axe.min.js"
+TIMEOUT_MS = 1_000 * PATIENCE_SECONDS
 _CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -32,7 +34,8 @@ def chromium() -> str:
 
 @asynccontextmanager
 async def running_browser() -> AsyncIterator[Browser]:
-    """Yield a headless browser."""
+    """Yield a headless browser; expectations wait as long as other tests wait for what takes moments."""
+    expect.set_options(timeout=TIMEOUT_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=chromium(), args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
@@ -75,8 +78,7 @@ async def watched_page(
 
 
 async def accessibility_violations(page: Page) -> list[str]:
-    """Return what axe finds wrong on the page, as rules with the elements that break them."""
-    require_or_skip(AXE.exists(), "axe-core is not installed: run `npm ci` in console/")
+    """Return what axe finds wrong on the page, as rules with the elements that break them; needs the `axe` fixture."""
     await page.evaluate(AXE.read_text())
     found = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [

@@ -1,6 +1,7 @@
 """Programs of Node.js with real packages from npm, kept between runs in `.cache/npm`."""
 
 import asyncio
+import fcntl
 import hashlib
 import os
 import shutil
@@ -39,6 +40,23 @@ async def installed(package: Path, scripts: Iterable[Path]) -> Path:
     return folder
 
 
+def install_in_place(package: Path) -> None:
+    """Install what the lock file of `package` names in its own folder, once; skips as `installed` does.
+
+    May be called by several processes: the first installs, the others wait for it.
+    """
+    require_or_skip(shutil.which("node") and shutil.which("npm"), "Node.js and npm are not installed")
+    lock = hashlib.sha256((package / "package-lock.json").read_bytes()).hexdigest()
+    mark = package / "node_modules" / ".lock.sha256"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{package.name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if mark.exists() and mark.read_text() == lock:
+            return
+        _npm_ci(package, package.name)
+        mark.write_text(lock)
+
+
 def _copy(script: Path, folder: Path) -> None:
     """Copy beside the folder's own and rename, since a program of another test may be reading that."""
     handle, aside = tempfile.mkstemp(dir=folder)
@@ -54,11 +72,15 @@ def _install(package: Path, folder: Path) -> None:
     try:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(package / name, aside)
-        npm = subprocess.run(
-            ["npm", "ci", "--no-audit", "--no-fund"], cwd=aside, capture_output=True, text=True, check=False
-        )
-        require_or_skip(npm.returncode == 0, f"npm could not install {package.name}: {npm.stderr[-400:]}")
+        _npm_ci(aside, package.name)
         with suppress(OSError):  # the other one was there first
             aside.rename(folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _npm_ci(folder: Path, name: str) -> None:
+    npm = subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    require_or_skip(npm.returncode == 0, f"npm could not install {name}: {npm.stderr[-400:]}")

@@ -5,8 +5,15 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page
 
-from tests.support.browser import running_browser, watched_page
+from tests.support.browser import CONSOLE, running_browser, watched_page
 from tests.support.engine import Engine
+from tests.support.node import install_in_place
+
+
+@pytest.fixture(scope="module", autouse=True)
+def axe() -> None:
+    """The console's packages, of which one finds what keeps people from using a page."""
+    install_in_place(CONSOLE)
 
 
 @pytest.fixture

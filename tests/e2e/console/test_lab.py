@@ -38,7 +38,7 @@ async def test_a_template_becomes_a_strategy_a_backtest_and_a_paper_session(page
     await page.get_by_role("button", name="Open a paper account with 10000 USDT").click()
     await expect(page.get_by_role("combobox", name="Account")).to_have_value(re.compile("."))
     await page.get_by_role("button", name="Start the session").click()
-    await expect(page.get_by_text("running", exact=True)).to_be_visible(timeout=60_000)
+    await expect(page.get_by_text("running", exact=True)).to_be_visible()
     await expect(page.get_by_text("There is no signal yet")).to_be_visible()
     assert await accessibility_violations(page) == []
     await page.get_by_role("button", name="Pause").click()

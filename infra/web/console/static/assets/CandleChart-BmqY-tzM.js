@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./Candles-B18fyE5Y.js","./index-CJ06CMGj.js","./index-5IFT6LW5.css","./charts-CsXkuCWS.js","./charts-0vdXFs6o.css"])))=>i.map(i=>d[i]);
-import{j as r,r as a,L as t,H as e}from"./index-CJ06CMGj.js";const o=a.lazy(()=>e(()=>import("./Candles-B18fyE5Y.js"),__vite__mapDeps([0,1,2,3,4]),import.meta.url));function i(s){return r.jsx(a.Suspense,{fallback:r.jsx(t,{}),children:r.jsx(o,{...s})})}export{i as C};

@@ -1,1 +1,0 @@
-import{t}from"./index-CJ06CMGj.js";const o=t("lab");export{o as u};
