@@ -1,5 +1,6 @@
 """Strategies, backtests and sessions in a browser: from a template to a paper session, and each state of a list."""
 
+import asyncio
 import re
 from uuid import uuid4
 
@@ -58,6 +59,25 @@ async def test_a_mistake_is_marked_where_it_is_and_corrected_with_one_click(page
     await expect(page.locator(".cm-lintRange-error")).to_have_text("smaa")
     await page.get_by_role("button", name="Write sma").first.click()
     await expect(page.get_by_text("Valid.", exact=False)).to_be_visible()
+    await expect(rule).to_have_text("close > sma(close, 3)")
+
+
+async def test_writing_goes_on_in_the_editor_when_it_is_loaded(page: Page) -> None:
+    await register(page, f"{uuid4().hex}@example.com")
+    is_held = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await is_held.wait()
+        await route.fallback()
+
+    await page.route("**/CodeEditor-*.js", hold)
+    await page.goto("/strategies/new")
+    rule = page.get_by_role("textbox", name="Buy when")
+    await rule.click()
+    await page.keyboard.type("close > sma")
+    is_held.set()
+    await expect(page.locator(".cm-content").first).to_be_visible()
+    await page.keyboard.type("(close, 3)")
     await expect(rule).to_have_text("close > sma(close, 3)")
 
 

@@ -17,6 +17,8 @@ export interface CodeEditorProps {
   onValue: (value: string) => void;
   vocabulary: Vocabulary;
   marks: readonly Mark[];
+  /** Where the user was writing before the editor was there; null if elsewhere. */
+  cursor: number | null;
   /** Says on the button of a mistake what it would write. */
   replaceBy: (suggestion: string) => string;
 }
@@ -76,6 +78,7 @@ export default function CodeEditor(props: CodeEditorProps) {
       root, parent: root,
       state: EditorState.create({
         doc: latest.current.value,
+        selection: { anchor: Math.min(latest.current.cursor ?? 0, latest.current.value.length) },
         extensions: [
           RULES, syntaxHighlighting(COLOURS), THEME, EditorView.lineWrapping, bracketMatching(), closeBrackets(), history(),
           autocompletion({ override: [complete], icons: false }),
@@ -86,6 +89,7 @@ export default function CodeEditor(props: CodeEditorProps) {
       }),
     });
     view.current = editor;
+    if (latest.current.cursor !== null) editor.focus();
     return () => { view.current = null; editor.destroy(); };
   }, [label]);
 
