@@ -12,7 +12,7 @@ NAMES = ("postgres-cut", "hazelcast-cut", "venue-answers-cut")
 """Drills of one topology, so that they share its parts."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_nothing_acknowledged_is_lost_and_nothing_sent_twice_whichever_line_is_cut(data_folder: Path) -> None:
     async with running_stage(data_folder, TWO_NODES) as stage:
         results = [await run_drill(stage, DRILLS[name]) for name in NAMES]

@@ -106,6 +106,7 @@ async def test_a_database_restored_to_a_moment_agrees_with_the_venue_and_sends_n
     settings = {"R3EDGE_BACKUPS": str(data_folder / "backups")}
     async with running_engine(data_folder / "data", "--seed", "3", settings=settings) as engine:
         trader = await new_trader(engine.client(), USDT="100000", BTC="1")
+        await trader.place(quantity="0.1")  # what is sold later is of this position, whatever is bought in time
         load = Load(trader)
         load.start()
         await load.more(6)

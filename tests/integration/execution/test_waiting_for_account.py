@@ -52,7 +52,7 @@ async def test_an_order_at_market_waits_for_a_shorter_time_than_one_with_a_price
     moved.timings = replace(moved.timings, unreconciled_market_wait=0.1)
     at_limit = await moved.limit("at limit")
     await moved.start_unreconciled()
-    at_market = await moved.place("at market")
+    at_market = await moved.until((await moved.place("at market")).id, "DENIED")
     assert RiskCode.NOT_RECONCILED in [denial.code for denial in at_market.denials]
     await is_looked_at(moved, at_limit)
     venue.unreachable = False
