@@ -28,6 +28,10 @@ class Rejection(StrEnum):
     """Why a connection was ended before the application saw a request."""
 
     MALFORMED = "malformed"
+    BAD_TARGET = "bad_target"
+    HEADER_TWICE = "header_twice"
+    UNKNOWN_CODING = "unknown_coding"
+    UNKNOWN_VERSION = "unknown_version"
     BAD_HANDSHAKE = "bad_handshake"
     URL_TOO_LONG = "url_too_long"
     HEAD_TOO_LARGE = "head_too_large"

@@ -1,5 +1,6 @@
 """Serves the console from our own files, under a content security policy that allows nothing else."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,9 @@ _RESERVED_BELOW: Final = (
     *("/tax-exports/", "/graphiql/", "/graphql/"),
 )
 """The engine's own paths: what isn't found there is no page of the console."""
+
+_PAGE: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[^/\\]+)+/?")
+"""Paths of pages: no step is empty, `.` or `..`, which others may read as another path."""
 
 _HEADERS: Final = {
     "x-content-type-options": "nosniff",
@@ -67,7 +71,9 @@ class _PageRoute(BaseRoute):
             return Match.NONE, {}
         path = scope["path"]
         is_ours = path in _RESERVED or path.startswith(_RESERVED_BELOW)
-        is_page = not is_ours and (path == "/" or prefers_html(_accept(scope)))
+        is_page = path == "/" or (
+            not is_ours and _PAGE.fullmatch(path) is not None and prefers_html(_accept(scope))
+        )
         return (Match.FULL, {}) if is_page or path in _ROOT_FILES else (Match.NONE, {})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

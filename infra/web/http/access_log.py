@@ -11,7 +11,7 @@ from domain.core.tracing import Attribute, Span, no_span, trace_id, within
 from domain.core.tracing import span as new_span
 from infra.log_lines import LineLog
 from infra.logging import request_lines
-from infra.web.http.messages import first_values
+from infra.web.http.messages import header_values
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
 from resolvers.data_exports import EXPORT_PATH
@@ -47,7 +47,7 @@ class AccessLogMiddleware:
         if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
-        headers = first_values(scope)
+        headers = header_values(scope)
         request_id = _request_id(_text(headers.get(b"x-request-id")) or "")
         scope.setdefault("state", {})["request_id"] = request_id
         outcome = _Outcome(send, request_id)

@@ -13,7 +13,7 @@ RawHeaders = list[tuple[bytes, bytes]]
 
 
 class HttpRequest:
-    """A request; of a header that was sent more than once, the first value counts."""
+    """A request; a header in several lines is one list."""
 
     __slots__ = ("_headers", "method", "receive", "scope")
 
@@ -21,7 +21,7 @@ class HttpRequest:
         self.method: str = scope["method"]
         self.scope = scope
         self.receive = receive
-        self._headers: dict[bytes, bytes] = first_values(scope)
+        self._headers: dict[bytes, bytes] = header_values(scope)
 
     def header(self, name: bytes) -> str | None:
         """Return the value of a header, whose name is in lower case; None if it wasn't sent."""
@@ -64,9 +64,17 @@ class HttpResponse:
         await send({"type": "http.response.body", "body": self.body})
 
 
-def first_values(scope: Scope) -> dict[bytes, bytes]:
-    """Return the headers of a scope by their names."""
-    return dict(reversed(scope["headers"]))
+def header_values(scope: Scope) -> dict[bytes, bytes]:
+    """Return the headers of a scope by their names; lines of one name are one list with commas (RFC 9110, 5.3).
+
+    Those that have one value come once: others are refused in `infra.web.http.head`.
+    """
+    headers = scope["headers"]
+    values = dict(headers)
+    if len(values) < len(headers):
+        for name in values:
+            values[name] = b", ".join(value for other, value in headers if other == name)
+    return values
 
 
 def raw_headers(headers: Mapping[str, str]) -> RawHeaders:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -13,6 +13,7 @@ from infra.web.connections.limits import LimitedConfig, Rejection
 from infra.web.connections.message_rates import CONNECTION_UNITS
 from infra.web.connections.write_timeout import WriteTimeout, WriteTimeoutMixin
 from infra.web.http.chunks import ChunkWriter
+from infra.web.http.head import find_fault, origin_form
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGI3Application
@@ -41,6 +42,13 @@ _OF_THE_OFFER: Final = frozenset({b"upgrade", b"connection", b"http2-settings"})
 
 _STATUS = {
     Rejection.MALFORMED: (400, "This is no HTTP/1.1 request."),
+    Rejection.BAD_TARGET: (
+        400,
+        "The target of a request is a path, or a URL of this engine, without control characters.",
+    ),
+    Rejection.HEADER_TWICE: (400, "A header that has one value, such as Host or Authorization, was sent twice."),
+    Rejection.UNKNOWN_CODING: (501, "The only transfer coding that is read is chunked."),
+    Rejection.UNKNOWN_VERSION: (505, "Only HTTP/1.1 and HTTP/1.0 are spoken here."),
     Rejection.BAD_HANDSHAKE: (400, "A WebSocket handshake is a GET request of HTTP/1.1 without a body."),
     Rejection.URL_TOO_LONG: (414, "The URL is too long; send the request by POST."),
     Rejection.HEAD_TOO_LARGE: (431, "The header is too large."),
@@ -155,8 +163,6 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         ):
             self._reject(Rejection.BODY_TOO_LARGE)
         elif sum(len(cycle.body) for cycle, _app in self.pipeline) > _MAX_PIPELINED_BYTES:
-            if self._part is _Part.BODY:
-                self.pipeline.popleft()  # the newest: the rest of it is not read
             self._reject(Rejection.PIPELINE_TOO_LONG)
         return self._rejection is None
 
@@ -201,6 +207,11 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         if len(self.pipeline) >= _MAX_PIPELINED_REQUESTS:
             self._stop_parsing(Rejection.PIPELINE_TOO_LONG)
+        if (fault := find_fault(self.parser.get_http_version(), self.headers)) is not None:
+            self._stop_parsing(fault)
+        if (target := origin_form(self.url, self.headers)) is None:
+            self._stop_parsing(Rejection.BAD_TARGET)
+        self.url = target
         if self.parser.should_upgrade() and self._should_upgrade() and not self._is_handshake():
             self._stop_parsing(Rejection.BAD_HANDSHAKE)
         if self._is_offer():
@@ -226,7 +237,7 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             return
         super().on_message_complete()
 
-    def _stop_parsing(self, rejection: Rejection) -> None:
+    def _stop_parsing(self, rejection: Rejection) -> NoReturn:
         self._rejection = rejection
         raise ValueError(rejection)  # the parser stops at it
 
@@ -249,10 +260,10 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         return lambda: served.disconnected
 
     def on_response_complete(self) -> None:
-        """Serve the next waiting request; after the last one, answer the rejection of further ones."""
+        """Serve the next waiting request; after the last one, answer the rejection of the one behind it."""
         super().on_response_complete()
         is_last = self._served is None or self._served.response_complete
-        if self._rejection is Rejection.PIPELINE_TOO_LONG and is_last and not self.transport.is_closing():
+        if self._rejection is not None and is_last and not self.transport.is_closing():
             self._send_rejection(self._rejection)
 
     def _disconnect_served(self) -> None:
@@ -307,10 +318,14 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         self._rejection = rejection
         self._limits.count_rejection(rejection)
         self._stop_timer()
-        if rejection is Rejection.PIPELINE_TOO_LONG:  # those before it are answered first
-            self.flow.resume_reading()
-        else:
+        is_begun = self._part is _Part.BODY
+        if is_begun and self.pipeline:
+            self.pipeline.popleft()  # the newest, which is the rejected one: the rest of it is not read
+        served = self._served
+        if served is None or served.response_complete or (is_begun and self.cycle is served):
             self._send_rejection(rejection)
+        else:  # those before it are answered first: this status is none of theirs
+            self.flow.resume_reading()
 
     def _send_rejection(self, rejection: Rejection) -> None:
         """Send the status of the rejection, unless a response is under way, and close."""
