@@ -233,9 +233,43 @@ async def nodes(url: str, seconds: float) -> None:
     await hammer(_again(json.dumps({"query": CANDLES, "variables": {"i": [market] * 12}})), url, seconds)
 
 
+REQUESTS: Final = (
+    b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"PUT /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n",
+    b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n\r\n{}",
+    b"GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n",
+    b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/html\r\n\r\n",
+)
+"""Each is answered without any GraphQL: 404, 405, 415, 421, and what everybody may read."""
+
+
+async def paths(url: str, seconds: float) -> None:
+    """Two hundred connections that always have a request under way, of every kind that is no GraphQL."""
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    deadline = time.monotonic() + seconds
+
+    async def ask(request: bytes) -> None:
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(host, port, local_addr=ATTACKER)
+                try:
+                    while time.monotonic() < deadline:
+                        writer.write(request)
+                        if not await reader.read(1 << 20):
+                            break
+                finally:
+                    writer.close()
+
+    await asyncio.gather(*(ask(REQUESTS[one % len(REQUESTS)]) for one in range(200)))
+
+
 ATTACKS: Final[dict[str, Attack]] = {
     "garbage": partial(hammer, _again("{", "[]", "1", '{"query": 1}', "nonsense", "[" * 100_000)),
     "bodies": bodies,
+    "paths": paths,
     "header": partial(
         _written, count=4, pieces=_forever(b"GET /graphql HTTP/1.1\r\nHost: x\r\nX-Big: ", b"a" * 65_536), pause=0
     ),

@@ -57,6 +57,7 @@ async def engine(
     settings = {
         "R3EDGE_LOG_LEVEL": "warning",
         "R3EDGE_REGISTRATIONS_PER_HOUR": "1000000",
+        "R3EDGE_REQUESTS_PER_SECOND_PER_ADDRESS": "1000000",
         "R3EDGE_MESSAGES_PER_SECOND_PER_ADDRESS": "1000000",  # all clients of a bench have one address
         **changes,
     }

@@ -279,6 +279,7 @@ def web_settings(settings: Settings) -> WebSettings:
         trusted_proxies=settings.trusted_proxies,
         metrics_token=None if settings.metrics_token is None else settings.metrics_token.get_secret_value(),
         max_connections=settings.max_connections,
+        requests_per_second_per_address=settings.requests_per_second_per_address,
         requests_per_minute_per_address=settings.requests_per_minute_per_address,
         max_connections_per_address=settings.max_connections_per_address,
         messages_per_second_per_address=settings.messages_per_second_per_address,

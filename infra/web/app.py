@@ -1,5 +1,6 @@
 """The ASGI application: GraphQL at `/graphql` over HTTP, SSE and WebSocket, console, GraphiQL, health, metrics."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Final
@@ -16,6 +17,7 @@ from strawberry.http.websocket_origin import normalize_origin
 
 from domain.users.request_rates import RequestRates
 from domain.users.subscription_places import SubscriptionPlaces
+from infra.web.access_summary import AccessSummary
 from infra.web.connections.client_address import ClientAddressMiddleware, TrustedProxies
 from infra.web.connections.limits import ConnectionLimits
 from infra.web.connections.registry import ConnectionRegistry
@@ -29,6 +31,7 @@ from infra.web.http.handler import GraphQLHttpHandler
 from infra.web.http.hosts import AllowedHosts, AllowedHostsMiddleware
 from infra.web.http.messages import HttpRequest
 from infra.web.http.negotiation import prefers_html
+from infra.web.http.request_turns import RequestTurnsMiddleware
 from infra.web.metrics import WebMetrics
 from infra.web.metrics_endpoint import metrics_endpoint
 from infra.web.operations import Operations
@@ -100,7 +103,8 @@ def build_app(
     metrics = WebMetrics(registry)
     operations = Operations(schema, contexts, settings, metrics, rates, places)
     connections = ConnectionRegistry(metrics)
-    endpoint = GraphQLEndpoint(TransportDependencies(operations, contexts, settings, metrics, connections))
+    summary = AccessSummary()
+    endpoint = GraphQLEndpoint(TransportDependencies(operations, contexts, settings, metrics, connections, summary))
 
     @asynccontextmanager
     async def run(_app: Starlette) -> AsyncGenerator[None]:
@@ -116,7 +120,7 @@ def build_app(
         *(routes or []),
         *(console_routes() if settings.console else []),
     ]
-    app = EngineApp(endpoint, all_routes, settings, metrics, run)
+    app = EngineApp(endpoint, all_routes, settings, _connection_middleware(settings, metrics, summary), run)
     app.state.connections = connections
     app.state.limits = ConnectionLimits(settings, metrics)
     app.state.operations = operations
@@ -128,7 +132,7 @@ def build_health_app(readiness: Readiness, registry: CollectorRegistry, settings
     """Return the application of a node that serves no API: health and metrics only."""
     metrics = WebMetrics(registry)
     routes = _health_routes(readiness, registry, settings)
-    app = Starlette(routes=[*routes], middleware=_connection_middleware(settings, metrics))
+    app = Starlette(routes=[*routes], middleware=_connection_middleware(settings, metrics, AccessSummary()))
     app.state.connections = ConnectionRegistry(metrics)
     app.state.limits = ConnectionLimits(settings, metrics)
     return app
@@ -146,13 +150,13 @@ class EngineApp(Starlette):
         endpoint: "GraphQLEndpoint",
         routes: list[BaseRoute],
         settings: WebSettings,
-        metrics: WebMetrics,
+        middleware: list[Middleware],
         lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]],
     ) -> None:
         cors = _cors(settings.allowed_origins)
         super().__init__(routes=routes, middleware=cors, lifespan=lifespan)
         self._endpoint = _wrapped(endpoint, cors)
-        self._connection_middleware = _connection_middleware(settings, metrics)
+        self._connection_middleware = middleware
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what serves all requests."""
@@ -204,14 +208,29 @@ def _health_routes(readiness: Readiness, registry: CollectorRegistry, settings: 
         status = {"status": "ready"} if not missing else {"status": "not ready", "missing": missing}
         return JSONResponse(status, 503 if missing else 200, {"cache-control": "no-store"})
 
+    readiness = shared(readiness)
     metrics = metrics_endpoint(registry, settings.metrics_token)
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
 
 
-def _connection_middleware(settings: WebSettings, metrics: WebMetrics) -> list[Middleware]:
+def shared(readiness: Readiness) -> Readiness:
+    """Return the same check, run once for all who ask while it runs: it asks the database, and may wait."""
+    running: asyncio.Future[Sequence[str]] | None = None
+
+    async def check() -> Sequence[str]:
+        nonlocal running
+        if running is None or running.done():
+            running = asyncio.ensure_future(readiness())
+        return await asyncio.shield(running)
+
+    return check
+
+
+def _connection_middleware(settings: WebSettings, metrics: WebMetrics, summary: AccessSummary) -> list[Middleware]:
     return [
         Middleware(ClientAddressMiddleware, proxies=TrustedProxies(settings.trusted_proxies)),
-        Middleware(AccessLogMiddleware, metrics=metrics),
+        Middleware(RequestTurnsMiddleware, settings=settings, metrics=metrics, summary=summary),
+        Middleware(AccessLogMiddleware, metrics=metrics, summary=summary),
         Middleware(CancelledRequestMiddleware),
         Middleware(AllowedHostsMiddleware, hosts=AllowedHosts(settings.allowed_hosts)),
     ]

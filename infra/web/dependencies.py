@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from infra.web.access_summary import AccessSummary
 from infra.web.connections.registry import ConnectionRegistry
 from infra.web.context import ContextFactory
 from infra.web.metrics import WebMetrics
@@ -18,3 +19,4 @@ class TransportDependencies:
     settings: WebSettings
     metrics: WebMetrics
     connections: ConnectionRegistry
+    summary: AccessSummary

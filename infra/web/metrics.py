@@ -59,6 +59,11 @@ class WebMetrics:
             "Times a connection was read later since its address had sent or opened too much.",
             registry=registry,
         )
+        self.request_waits = Counter(
+            "r3edge_request_waits",
+            "Requests that were served later since their address had sent too many.",
+            registry=registry,
+        )
         self.rooms = Gauge("r3edge_rooms", "Shared subscriptions being executed.", registry=registry)
         self.subscribers = Gauge("r3edge_room_members", "Subscribers of all rooms.", registry=registry)
         self.executions = Counter("r3edge_room_executions", "Executions of a shared selection.", registry=registry)

@@ -79,6 +79,9 @@ class WebSettings:
     """How many different live queries (rooms) one client may have opened."""
 
     max_subscriptions_per_anonymous: int = 2_000
+    requests_per_second_per_address: int = 1_000
+    """Requests and handshakes of any kind that are served of one address; as many more wait, the rest is refused."""
+
     requests_per_minute_per_address: int = 60_000
     """Of clients that aren't signed in; those of users are limited by their plans."""
 

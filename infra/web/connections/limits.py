@@ -39,6 +39,7 @@ class Rejection(StrEnum):
     PIPELINE_TOO_LONG = "pipeline_too_long"
     TOO_SLOW = "too_slow"
     TOO_MANY_CONNECTIONS = "too_many_connections"
+    TOO_MANY_REQUESTS = "too_many_requests"
     UNRESPONSIVE = "unresponsive"
 
 

@@ -1,4 +1,4 @@
-"""How quickly one address may open connections and send by WebSockets; connections that have to wait take turns.
+"""How quickly one address may open connections, request, and send by WebSockets; what has to wait takes turns.
 
 What a peer sends beyond the rate is read later: it fills the peer's own buffers, and nothing is lost. So neither a
 flood of pings nor one of broken messages takes more of the event loop than the rate, however many sockets it uses.
@@ -54,6 +54,11 @@ class AddressRate:
         self._filled_at = monotonic()
         self._waiting: deque[Callable[[], None]] = deque()
         self._is_scheduled = False
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._waiting)
 
     def may_read(self) -> bool:
         """Return whether anything may be read now."""

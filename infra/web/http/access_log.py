@@ -11,6 +11,8 @@ from domain.core.tracing import Attribute, Span, no_span, trace_id, within
 from domain.core.tracing import span as new_span
 from infra.log_lines import LineLog
 from infra.logging import request_lines
+from infra.web.access_summary import AccessSummary
+from infra.web.connections.client_address import network_of
 from infra.web.http.messages import header_values
 from infra.web.metrics import WebMetrics
 from infra.web.operation_log import OperationLogEntry
@@ -39,9 +41,10 @@ class AccessLogMiddleware:
     Neither the query string nor the address nor any header is logged: each may hold private data.
     """
 
-    def __init__(self, app: ASGIApp, metrics: WebMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: WebMetrics, summary: AccessSummary) -> None:
         self._app = app
         self._metrics = metrics
+        self._summary = summary
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -73,7 +76,9 @@ class AccessLogMiddleware:
         method = scope.get("method", "WEBSOCKET")
         if scope["type"] == "http":
             self._metrics.requests_of(method if method in _METHODS else "other", route, str(status)).inc()
-        if path not in _QUIET:
+        client = scope.get("client")
+        network = network_of(client[0]) if client else ""
+        if path not in _QUIET and self._summary.has_line(network, status, operation):
             fields: dict[str, object] = {
                 "request_id": scope["state"]["request_id"],
                 "method": method,

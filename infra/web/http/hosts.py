@@ -1,6 +1,5 @@
 """Refuses requests for host names that aren't the engine's, which stops DNS rebinding."""
 
-import json
 import re
 import socket
 from collections.abc import Sequence
@@ -9,6 +8,8 @@ from ipaddress import ip_address
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from infra.web.http.refusals import send_refusal
 
 MISDIRECTED: Final = 421
 BAD_REQUEST: Final = 400
@@ -55,28 +56,16 @@ class AllowedHostsMiddleware:
         if scope["type"] in {"http", "websocket"} and scope["path"] not in PROBES:
             given = [value for name, value in scope["headers"] if name == b"host"]
             if len(given) > 1 or (not given and scope.get("http_version") != "1.0"):
-                await _reject(scope, send, BAD_REQUEST, "Send one Host header.")
+                await send_refusal(scope, send, BAD_REQUEST, "INVALID", "Send one Host header.")
                 return
             if given and not self._hosts.is_allowed(given[0].decode("latin-1")):
                 shown = given[0][:100].decode("latin-1")
                 message = (
                     f"This engine isn't known as {shown!r}; its operator can add the name to R3EDGE_ALLOWED_HOSTS."
                 )
-                await _reject(scope, send, MISDIRECTED, message)
+                await send_refusal(scope, send, MISDIRECTED, "INVALID", message)
                 return
         await self._app(scope, receive, send)
-
-
-async def _reject(scope: Scope, send: Send, status: int, message: str) -> None:
-    body = json.dumps({"errors": [{"message": message, "extensions": {"code": "INVALID"}}]}).encode()
-    headers = [
-        (b"content-type", b"application/json; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    prefix = "websocket.http.response" if scope["type"] == "websocket" else "http.response"
-    await send({"type": f"{prefix}.start", "status": status, "headers": headers})
-    await send({"type": f"{prefix}.body", "body": body})
 
 
 def _is_address(host: str) -> bool:

@@ -59,8 +59,9 @@ class WebSocketOperation:
                 await self._answer(connection.network, make_context)
             finally:
                 self._deregister()
-                milliseconds = round((time.monotonic() - started) * 1000, 2)
-                log.info("operation", request_id=connection.request_id, milliseconds=milliseconds, **entry.fields())
+                milliseconds, fields = round((time.monotonic() - started) * 1000, 2), entry.fields()
+                if self._dependencies.summary.has_line(connection.network, 0, fields):
+                    log.info("operation", request_id=connection.request_id, milliseconds=milliseconds, **fields)
 
     async def _answer(self, network: str, make_context: Callable[[], Awaitable[OperationContext]]) -> None:
         try:

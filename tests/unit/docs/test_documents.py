@@ -101,4 +101,11 @@ def test_the_operations_page_names_every_line_of_the_log() -> None:
     first = "".join(re.findall(r"^\| (.*?) \|", section, re.MULTILINE))
     steps = [*ORDER_LINES.values(), *TRADING_SESSION_LINES.values(), *JOB_LINES.values()]
     names = {*ACTIVITY_LINES.values(), *OTHER_LINES, *(name for name, _ in steps)}
-    assert set(re.findall(r"`(\w+)`", first)) == names | {"activity", "alert", "http", "operation", "websocket"}
+    assert set(re.findall(r"`(\w+)`", first)) == names | {
+        "activity",
+        "alert",
+        "http",
+        "http_summed",
+        "operation",
+        "websocket",
+    }

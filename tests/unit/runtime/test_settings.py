@@ -91,6 +91,7 @@ def every_setting(recording: Path) -> dict[str, tuple[str, object]]:
         "metrics_token": ("0123456789abcdef", None),
         "max_connections": ("5000", 5000),
         "max_connections_per_address": ("50", 50),
+        "requests_per_second_per_address": ("60", 60),
         "requests_per_minute_per_address": ("600", 600),
         "messages_per_second_per_address": ("50", 50),
         "operation_timeout_seconds": ("2.5", 2.5),
