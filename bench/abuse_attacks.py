@@ -168,11 +168,17 @@ async def slow(url: str, seconds: float) -> None:
     await asyncio.gather(_written(url, seconds, 500, head, 1.0), _written(url, seconds, 500, body, 1.0))
 
 
+LARGE: Final = _again("[" + ",".join(["[]"] * 40_000) + "]", "{" + ",".join(f'"{n}":0' for n in range(11_000)) + "}")
+
+
+async def unlimited(url: str, seconds: float) -> None:
+    """Bodies without an end."""
+    await _written(url, seconds, 8, _forever(POST + b"Content-Length: 999999999\r\n\r\n", b" " * 65_536), 0)
+
+
 async def bodies(url: str, seconds: float) -> None:
     """Bodies without an end, and the largest that are read."""
-    huge = _forever(POST + b"Content-Length: 999999999\r\n\r\n", b" " * 65_536)
-    arrays = _again("[" + ",".join(["[]"] * 40_000) + "]", "{" + ",".join(f'"{n}":0' for n in range(11_000)) + "}")
-    await asyncio.gather(_written(url, seconds, 8, huge, 0), hammer(arrays, url, seconds))
+    await asyncio.gather(unlimited(url, seconds), hammer(LARGE, url, seconds))
 
 
 async def connections(url: str, seconds: float) -> None:
@@ -269,6 +275,8 @@ async def paths(url: str, seconds: float) -> None:
 ATTACKS: Final[dict[str, Attack]] = {
     "garbage": partial(hammer, _again("{", "[]", "1", '{"query": 1}', "nonsense", "[" * 100_000)),
     "bodies": bodies,
+    "unlimited": unlimited,
+    "large": partial(hammer, LARGE),
     "paths": paths,
     "header": partial(
         _written, count=4, pieces=_forever(b"GET /graphql HTTP/1.1\r\nHost: x\r\nX-Big: ", b"a" * 65_536), pause=0

@@ -182,7 +182,7 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         ge=10,
         le=2**31 - 1,
         description="messages a second that are read from the WebSockets of one address, a large one counted by its "
-        "KiB; the rest is read later",
+        "KiB, and of its other connections 4 KiB in the place of a message; the rest is read later",
     )
     operation_timeout_seconds: float = Field(
         10.0, ge=1, le=600, description="how long one operation of a client may take, 1 to 600"

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from infra.web.connections.direct_writes import EXTENSION
 from infra.web.connections.limits import LimitedConfig, Rejection
-from infra.web.connections.message_rates import CONNECTION_UNITS
+from infra.web.connections.message_rates import BYTES_PER_UNIT, CONNECTION_UNITS, AddressRate
 from infra.web.connections.write_timeout import WriteTimeout, WriteTimeoutMixin
 from infra.web.http.chunks import ChunkWriter
 from infra.web.http.head import find_fault, origin_form
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES: Final = 16 * 1024
 """How much the parser gets at once, so that an endless head is noticed after so many bytes."""
+
+_BYTES_FOR_ONE: Final = 4
+"""So many bytes of a request count as one of a WebSocket's message: they take less time to read."""
 
 _MAX_LINE_BYTES: Final = 8 * 1024
 """Of a header's name and value, and of a handshake's URL, which the websockets library limits to this."""
@@ -87,6 +90,7 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._write_timeout: WriteTimeout | None = None
         self._waiting: bytes | None = None
+        self._rate: AddressRate | None = None
 
     # ---- the connection
 
@@ -97,12 +101,10 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             self._send_rejection(Rejection.TOO_MANY_CONNECTIONS)
             return
         self._admitted_as = address
-        rate = self._limits.connection_rate(address)
-        if rate is not None:
-            rate.spend(CONNECTION_UNITS, 0)
-            if not rate.may_read():  # many come at once: the first data of each would be read in one step of the loop
-                self._waiting = b""
-                rate.wait(self._stop_waiting)
+        self._rate = self._limits.connection_rate(address)
+        if self._rate is not None:
+            self._rate.spend(CONNECTION_UNITS, 0)
+            self._wait_for_turn()  # many come at once: the first data of each would be read in one step of the loop
         seconds = self._settings.write_timeout_seconds
         self._write_timeout = WriteTimeout(self.loop, transport, seconds, self._on_unresponsive)
         self._restart_timer()
@@ -138,11 +140,22 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             if not self._feed(data[start : start + _PIECE_BYTES] if len(data) > _PIECE_BYTES else data):
                 return
         self._restart_timer()
+        if self._rate is not None:
+            self._rate.spend(0, max(len(data), BYTES_PER_UNIT) // _BYTES_FOR_ONE)
+            self._wait_for_turn()
+
+    def _wait_for_turn(self) -> None:
+        """Read on when the address has sent no more than it may: nothing, until then, but what is on its way."""
+        if self._rate is not None and not self._rate.may_read():
+            self._waiting = b""
+            self.transport.pause_reading()
+            self._rate.wait(self._stop_waiting)
 
     def _stop_waiting(self) -> None:
         data, self._waiting = self._waiting, None
         if not self.transport.is_closing():
-            self.transport.resume_reading()
+            if not self.flow.read_paused:
+                self.transport.resume_reading()
             if data:
                 self.data_received(data)
 
@@ -328,14 +341,16 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
             self.flow.resume_reading()
 
     def _send_rejection(self, rejection: Rejection) -> None:
-        """Send the status of the rejection, unless a response is under way, and close."""
+        """Send the status of the rejection, unless its request or another one has a response already, and close."""
         self._rejection = rejection
         served = self._served
         is_under_way = served is not None and served.response_started and not served.response_complete
+        # A body may go on after the answer to it, which is the only one that its request gets.
+        is_answered = served is not None and served.response_complete and self._part is _Part.BODY
         self._disconnect_served()
         if not is_under_way:
-            status, message = _STATUS[rejection]
-            self.transport.write(_plain_response(status, message))
+            if not is_answered or served is not self.cycle:
+                self.transport.write(_plain_response(*_STATUS[rejection]))
             if rejection in _STILL_SENDING and self.transport.can_write_eof():
                 # Closing with unread bytes resets the connection, and the peer may never see the status
                 # (nginx: lingering_close).

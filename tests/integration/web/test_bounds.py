@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -109,6 +110,31 @@ async def test_a_client_that_sends_far_too_much_before_it_reads_still_gets_the_s
             await peer.send(beginning)
             await peer.send(piece)
             assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == status
+
+
+async def test_a_body_that_goes_on_after_its_answer_gets_no_second_one(served: Served) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(post_bytes(b"", b"Content-Length: 999999999"))
+        answer = await peer.reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            for _ in range(200):
+                await peer.send(b"a" * 65_536)
+        assert statuses_of(answer + await peer.everything()) == [413]
+
+
+async def test_what_an_address_sends_in_bodies_is_read_at_its_rate(backend: DemoBackend) -> None:
+    settings = WebSettings(messages_per_second_per_address=100)  # of 4 KiB
+    app = demo_app(backend, settings)
+    async with serving(app, settings) as served:
+        body = json.dumps({"query": "{ hello }", "variables": {"x": "y" * 100_000}}).encode()
+        began = asyncio.get_running_loop().time()
+        for _ in range(5):
+            async with peer_of(served) as peer:
+                await peer.send(post_bytes(body, b"Connection: close"))
+                assert status_of(await peer.everything()) == 200
+        seconds = asyncio.get_running_loop().time() - began
+    assert app.state.metrics.registry.get_sample_value("r3edge_connection_waits_total") > 0
+    assert seconds > (4 * len(body) / 4096 - 100 / 4) / 100  # the last one and a quarter of a second are for nothing
 
 
 async def test_pipelined_requests_are_measured_one_by_one(served: Served) -> None:
