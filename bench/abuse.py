@@ -26,7 +26,7 @@ MOST_RATIO = 2.0
 PASSWORD = "correct horse battery"
 REGISTER = "mutation($e: String!, $p: String!) { userRegister(input: {email: $e, password: $p}) { token } }"
 ASK = '{ viewer { email } market(symbol: "sandbox:BTC/USDT") { depth { bids { price } } } }'
-USUAL = {"R3EDGE_MESSAGES_PER_SECOND_PER_ADDRESS": "2000", "R3EDGE_REQUESTS_PER_SECOND_PER_ADDRESS": "1000"}
+USUAL = {"R3EDGE_MESSAGES_PER_SECOND_PER_ADDRESS": "2000", "R3EDGE_REQUESTS_PER_SECOND_PER_ADDRESS": "500"}
 LOST = ("lease lapsed", "was taken by another node", "may be traded by another node")
 
 

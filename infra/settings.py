@@ -165,7 +165,7 @@ class Settings(ArchiveSettings, HazelcastSettings, MailSettings):
         2_000, ge=1, le=1_000_000, description="as above, from one address that is no trusted proxy's"
     )
     requests_per_second_per_address: int = Field(
-        1_000,
+        500,
         ge=10,
         le=1_000_000,
         description="requests of any kind a second that are served of one address, with or without a token; as many "

@@ -5,7 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from typing import Final
 
 from domain.core.errors import FaultCode, RateLimited, RequestFault
@@ -17,6 +17,9 @@ RETRY_AFTER_SECONDS: Final = 1
 
 _PAUSE_FROM_SECONDS: Final = 0.002
 """Shorter pauses aren't worth a timer."""
+
+_COMPRESSIONS_AT_ONCE: Final = 2
+"""Of large answers, in threads: more would take the processor from the event loop."""
 
 _MAX_RUNNING_QUERIES: Final = 1_000
 _MAX_RUNNING_MUTATIONS: Final = 10_000
@@ -85,6 +88,7 @@ class FairUse:
         self.heavy_events = _unbounded_queue(
             settings.heavy_queries_at_once, max(settings.heavy_queries_at_once // 2, 1)
         )
+        self.compressions = _unbounded_queue(_COMPRESSIONS_AT_ONCE, 1)
         self.mutations = FairQueue(
             _MAX_RUNNING_MUTATIONS,
             per_client=settings.mutations_at_once_per_client,
@@ -106,6 +110,10 @@ class FairUse:
         """
         async with (self.heavy_events if cost > self._settings.heavy_cost else self.events).turn(client):
             yield
+
+    def compression(self, client: str) -> "Turn":
+        """Return what waits, for however long, until one more large answer to the client may be compressed."""
+        return Turn(self.compressions, client)
 
     async def begin_mutation(self, client: str) -> None:
         """Wait until the client may run one more mutation; raises RATE_LIMITED if too many of its mutations wait."""
@@ -146,7 +154,7 @@ def too_many_subscriptions(plan: Plan | None, used: int) -> RequestFault:
     return RequestFault(FaultCode.RATE_LIMITED, message, {"entitlement": "SUBSCRIPTIONS", **figures})
 
 
-class Turn:
+class Turn(AbstractAsyncContextManager[None]):
     """Waits for a client's turn, and holds it inside the block."""
 
     __slots__ = ("_client", "_queue")

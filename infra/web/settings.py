@@ -79,7 +79,7 @@ class WebSettings:
     """How many different live queries (rooms) one client may have opened."""
 
     max_subscriptions_per_anonymous: int = 2_000
-    requests_per_second_per_address: int = 1_000
+    requests_per_second_per_address: int = 500
     """Requests and handshakes of any kind that are served of one address; as many more wait, the rest is refused."""
 
     requests_per_minute_per_address: int = 60_000

@@ -7,6 +7,7 @@ do too: each event must be sent at once, and would have to be compressed for eve
 
 import asyncio
 import gzip
+from contextlib import AbstractAsyncContextManager
 from typing import Final
 
 from infra.web.http.messages import HttpResponse
@@ -19,15 +20,24 @@ _INLINE_BYTES: Final = 16 * 1024
 """Up to this size, which takes 0.3 ms or less, compression runs inline; above it in a thread, off the event loop."""
 
 
-async def compress_response(response: HttpResponse, accept_encoding: str | None, min_bytes: int) -> None:
-    """Compress the body if it is large enough and the client accepts gzip; `min_bytes` of 0 compresses nothing."""
+async def compress_response(
+    response: HttpResponse, accept_encoding: str | None, min_bytes: int, turn: AbstractAsyncContextManager[None]
+) -> None:
+    """Compress the body if it is large enough and the client accepts gzip; `min_bytes` of 0 compresses nothing.
+
+    A body that takes a thread is compressed in its `turn`.
+    """
     if not min_bytes:
         return
     response.headers = [_with_encoding(header) for header in response.headers]
     body = response.body
     if len(body) < min_bytes or not accepts_gzip(accept_encoding):
         return
-    response.body = await asyncio.to_thread(gzip_body, body) if len(body) > _INLINE_BYTES else gzip_body(body)
+    if len(body) > _INLINE_BYTES:
+        async with turn:
+            response.body = await asyncio.to_thread(gzip_body, body)
+    else:
+        response.body = gzip_body(body)
     response.headers.append((b"content-encoding", b"gzip"))
 
 

@@ -105,7 +105,8 @@ class GraphQLHttpHandler:
         if http.method == "GET" and (data := shared_data(payload)) is not None:
             response = validated(response, bytes(data), http.header(b"if-none-match"))
         if prepared.type is OperationType.QUERY:
-            await compress_response(response, http.header(b"accept-encoding"), self._settings.gzip_min_bytes)
+            turn = operations.fair_use.compression(context.client)
+            await compress_response(response, http.header(b"accept-encoding"), self._settings.gzip_min_bytes, turn)
         return response
 
     async def _read(
