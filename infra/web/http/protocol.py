@@ -183,6 +183,9 @@ class BoundedHttpProtocol(WriteTimeoutMixin, HttpToolsProtocol):
         """Upgrade to a WebSocket, or go on in HTTP/1.1 where the client offered another protocol (RFC 9110, 7.8)."""
         if self._should_upgrade():
             self.handle_websocket_upgrade()
+            successor = self.transport.get_protocol()
+            if rest and successor is not self and not self.transport.is_closing():  # frames came with the handshake
+                cast("asyncio.Protocol", successor).data_received(rest)
             return False
         if self.parser.get_method() == b"CONNECT":
             self._reject(Rejection.MALFORMED)

@@ -28,7 +28,7 @@ _MAX_SHORT_BYTES: Final = 125
 _MAX_MIDDLE_BYTES: Final = 2**16 - 1
 
 if TYPE_CHECKING:
-    from uvicorn._types import ASGIReceiveEvent
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 
 
 class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
@@ -95,6 +95,13 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         if not self._is_waiting:
             self._read_on()
 
+    async def send(self, message: "ASGISendEvent") -> None:
+        """Send, and read the frames that came before the handshake was answered."""
+        is_answer = self.conn.state is State.CONNECTING
+        await super().send(message)
+        if is_answer and self.conn.state is not State.CONNECTING:
+            self._read_later()
+
     async def receive(self) -> "ASGIReceiveEvent":
         """Return the next message; what was received already is read before anything else is."""
         message = await self.queue.get()
@@ -123,8 +130,9 @@ class BoundedWebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
         super().handle_events()
 
     def _is_ready(self) -> bool:
-        """Return whether the application has taken all messages, and the peer what it was sent."""
-        return not self.read_paused and self.writable.is_set() and not self.transport.is_closing()
+        """Return whether the application has taken the handshake and all messages, and the peer what it was sent."""
+        is_answered = not self._has_begun or self.conn.state is not State.CONNECTING
+        return is_answered and not self.read_paused and self.writable.is_set() and not self.transport.is_closing()
 
     def _may_read(self) -> bool:
         return self._rate is None or self._rate.may_read()

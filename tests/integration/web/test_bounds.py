@@ -112,6 +112,25 @@ async def test_a_client_that_sends_far_too_much_before_it_reads_still_gets_the_s
             assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == status
 
 
+async def test_frames_that_come_with_the_handshake_are_read_like_all_others(served: Served) -> None:
+    init = b'{"type":"connection_init"}'
+    frame = bytes((0x81, 0x80 | len(init))) + b"\0\0\0\0" + init
+    async with peer_of(served) as peer:
+        await peer.send(HANDSHAKE + b"\r\n" + frame)
+        assert status_of(await peer.reader.readuntil(b"\r\n\r\n")) == 101
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert (await peer.reader.readuntil(b"}")).endswith(b'{"type":"connection_ack"}')
+
+
+@pytest.mark.parametrize("frame", [b"\xa2\x00", b"\x81\x02hi", b"\x09\x80\0\0\0\0"])
+async def test_a_broken_frame_that_comes_with_the_handshake_ends_the_socket(served: Served, frame: bytes) -> None:
+    async with peer_of(served) as peer:
+        await peer.send(HANDSHAKE + b"\r\n" + frame)
+        answer = await peer.everything()
+    assert status_of(answer) == 101
+    assert b"\x03\xea" in answer.partition(b"\r\n\r\n")[2]  # 1002
+
+
 async def test_a_body_that_goes_on_after_its_answer_gets_no_second_one(served: Served) -> None:
     async with peer_of(served) as peer:
         await peer.send(post_bytes(b"", b"Content-Length: 999999999"))
