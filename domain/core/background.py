@@ -35,10 +35,18 @@ async def cancel_and_wait(*tasks: asyncio.Task[Any], again_after_seconds: float 
         else:
             _log_running(running, again_after_seconds)
     for task in tasks:
-        if not task.cancelled():
-            task.exception()  # asyncio logs one that nobody has asked for
+        drop_error(task)
     if cancelled is not None:
         raise cancelled
+
+
+def drop_error(task: asyncio.Task[Any]) -> None:
+    """Drop the error of a task that has ended, which asyncio logs if nobody has asked for it.
+
+    A done callback of what several wait for by `asyncio.shield`: all of them may have been cancelled.
+    """
+    if not task.cancelled():
+        task.exception()
 
 
 async def close_within(seconds: float, what: str, closing: Awaitable[object]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.core.background import BackgroundTasks
+from domain.core.background import BackgroundTasks, drop_error
 from domain.model.markets import MarketSymbol
 from domain.model.trading import Balance, Signal, TradingSession
 from domain.ports.unit_of_work import Database
@@ -59,6 +59,7 @@ class TradingSessionReads:
         self._ids.add(session_id)
         if self._next is None:
             self._next = self._tasks.start(self._read(), name=f"sessions:{self._account_id}")
+            self._next.add_done_callback(drop_error)
         # One that stops waiting must not cancel what the others wait for.
         return await asyncio.shield(self._next)
 

@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from cachetools import LRUCache
 
+from domain.core.background import drop_error
 from domain.model.archive import ArchivedFile
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
 from infra.archive_storage.local_copies import read_listed
@@ -109,8 +110,7 @@ class ArchivedFiles(Generic[Content]):
 
     def _end_reading(self, name: str, task: asyncio.Task[Content]) -> None:
         del self._reading[name]
-        if not task.cancelled():
-            task.exception()  # all who waited for it may have been cancelled
+        drop_error(task)
 
     async def _read(self, storage: ArchiveStorage, file: ArchivedFile) -> Content:
         content = await asyncio.to_thread(self._checked, file, await read_listed(storage, file))

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
+from domain.core.background import drop_error
 from domain.model.events import UserEvent, UserEventKind
 from domain.ports.archive import ArchiveStorage, ArchiveUnreadable
 from infra.postgres.archive.events.event_file import EventRow, order_rows, user_page
@@ -109,8 +110,7 @@ class ArchivedEvents:
 
     def _end_reading(self, name: str, task: asyncio.Task[bytes]) -> None:
         del self._reading[name]
-        if not task.cancelled():
-            task.exception()  # all who waited for it may have been cancelled
+        drop_error(task)
 
     async def _fetch(self, storage: ArchiveStorage, part: EventPart) -> bytes:
         content = await storage.read(part.name)
