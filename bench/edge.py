@@ -47,10 +47,12 @@ DOCUMENTS = {
     f"asks {LEVELS} }} }} }}",
     "1,000 candles of 6 fields": f'{{ market(symbol: "{STORED}") {{ candles(timeframe: M1, '
     'from: "2024-01-01T00:00:00Z", first: 1000) { nodes { openTime open high low close volume } } } }',
+    "1,000 candles as a series": f'{{ market(symbol: "{STORED}") {{ candleSeries(timeframe: M1, '
+    'from: "2024-01-01T00:00:00Z", first: 1000) { openTimes opens highs lows closes volumes } } }',
     "50 orders with market, account and fills": f"{{ viewer {{ orders(first: {ORDERS}) {{ nodes {{ id side type status "
     "quantity price market { symbol } account { id name } fills(first: 5) { nodes { price quantity } } } } } }",
 }
-TARGETS_US = dict(zip(DOCUMENTS, (40, 40, 80, 3_000), strict=True))
+TARGETS_US = dict(zip(DOCUMENTS, (40, 40, 80, 80, 3_000), strict=True))
 BARE = {"{ __typename }": "/typename", "depth, 20 levels a side": "/depth"}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +16,9 @@ from domain.core.pagination import (
     CursorScope,
     Key,
     Page,
+    PageInfo,
+    PageRequest,
+    TimeKeysetPage,
     build_page,
     invalid_cursor,
     page_request,
@@ -25,7 +28,17 @@ from domain.core.time import validate_time_range
 from domain.market_data.catalogue import MarketFilter
 from domain.market_data.history_versions import Series
 from domain.model.depth_views import DepthCadence, DepthLevels, DepthMode, DepthSnapshot, TradeBatch
-from domain.model.markets import Candle, FeedStatus, Market, MarketSymbol, Ticker, Timeframe, Trade, Venue
+from domain.model.markets import (
+    Candle,
+    CandleColumns,
+    FeedStatus,
+    Market,
+    MarketSymbol,
+    Ticker,
+    Timeframe,
+    Trade,
+    Venue,
+)
 from domain.model.trading import AccountKind
 from domain.model.venue_abilities import VenueAbilities
 from resolvers.context import RequestContext
@@ -49,6 +62,15 @@ class MarketOrder(StrEnum):
 
     SYMBOL = "SYMBOL"
     SYMBOL_DESCENDING = "SYMBOL_DESCENDING"
+
+
+@dataclass(frozen=True, slots=True)
+class CandleSeries(CandleColumns):
+    """A page of the candles of a market as columns."""
+
+    market: Market
+    timeframe: Timeframe
+    page_info: PageInfo
 
 
 def venues(context: RequestContext) -> Sequence[Venue]:
@@ -165,18 +187,49 @@ async def candles(
     page: PageArguments,
 ) -> Page[Candle]:
     """Return closed candles, oldest first; what is missing of the newest 10,000 is fetched for up to 3 s."""
+    request, keyset_page = await _candles_request(context, market, timeframe, start, end, page)
+    rows = await context.services.market_history.candles(market.symbol, timeframe, keyset_page)
+    if not rows:  # it may have been waited for in vain
+        context.refuse_sharing()
+    return build_page(request, rows, lambda candle: time_key(candle.open_time))
+
+
+async def candle_series(
+    context: RequestContext,
+    market: Market,
+    timeframe: Timeframe,
+    start: datetime | None,
+    end: datetime | None,
+    page: PageArguments,
+) -> CandleSeries:
+    """Return the same page as `candles`, as columns; a cursor of the one is valid for the other."""
+    request, keyset_page = await _candles_request(context, market, timeframe, start, end, page)
+    columns = await context.services.market_history.candle_columns(market.symbol, timeframe, keyset_page)
+    if not columns:
+        context.refuse_sharing()
+    places = build_page(request, range(len(columns)), lambda place: time_key(columns.open_times[place]))
+    first = places.nodes[0] if places.nodes else 0
+    shown = columns[first : first + len(places.nodes)].all()
+    return CandleSeries(*shown, market=market, timeframe=timeframe, page_info=places.page_info)
+
+
+async def _candles_request(
+    context: RequestContext,
+    market: Market,
+    timeframe: Timeframe,
+    start: datetime | None,
+    end: datetime | None,
+    page: PageArguments,
+) -> tuple[PageRequest, TimeKeysetPage]:
+    """Return the request for a page of candles and its query, once it is noted what the answer is made of."""
     validate_time_range(start, end)
     start = await context.history_start(start)
     scope = CursorScope(f"candles:{market.symbol}:{timeframe.value}")
     request = page_request(scope, page.first, page.after, page.last, page.before, MAX_SERIES_PAGE).drop_cursors_outside(
         start, end
     )
-    keyset_page = request.time_keyset_page(start, end)
     _note_history(context, (market.symbol, timeframe))
-    rows = await context.services.market_history.candles(market.symbol, timeframe, keyset_page)
-    if not rows:  # it may have been waited for in vain
-        context.refuse_sharing()
-    return build_page(request, rows, lambda candle: time_key(candle.open_time))
+    return request, request.time_keyset_page(start, end)
 
 
 async def trades(

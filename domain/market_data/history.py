@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from domain.core.clock import Clock
 from domain.core.errors import RateLimited
@@ -15,10 +16,13 @@ from domain.market_data.feed_limit import FeedReader
 from domain.market_data.hub import MarketDataHub
 from domain.market_data.past import past_until, read_by
 from domain.market_data.topics import CANDLES_DEMAND
-from domain.model.markets import Candle, FeedState, MarketSymbol, Timeframe, Trade
+from domain.model.markets import Candle, CandleColumns, FeedState, MarketSymbol, Timeframe, Trade
 from domain.ports.bus import MessageBus
+from domain.ports.market_data import MarketDataRepository
 from domain.ports.unit_of_work import Database
 from domain.ports.venues import VenueDirectory
+
+CandlesT = TypeVar("CandlesT")
 
 WAIT_SECONDS = 3.0
 """How long a reader waits at most for what isn't stored yet."""
@@ -65,17 +69,44 @@ class MarketHistory:
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return closed candles, oldest first; raises `Unavailable`."""
+        return await self._complete(
+            market, timeframe, page,
+            lambda stored: stored.candles(market, timeframe, page),
+            lambda candles: [candle.open_time for candle in candles],
+        )  # fmt: skip
+
+    async def candle_columns(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> CandleColumns:
+        """Return what `candles` does, as columns; raises `Unavailable`."""
+        return await self._complete(
+            market, timeframe, page,
+            lambda stored: stored.candle_columns(market, timeframe, page),
+            lambda columns: columns.open_times,
+        )  # fmt: skip
+
+    async def _complete(
+        self,
+        market: MarketSymbol,
+        timeframe: Timeframe,
+        page: TimeKeysetPage,
+        read: Callable[[MarketDataRepository], Awaitable[CandlesT]],
+        open_times: Callable[[CandlesT], Sequence[datetime]],
+    ) -> CandlesT:
+        """Return what `read` finds, once nothing is missing that can be fetched in time."""
+
+        async def stored(past: datetime | None = None) -> tuple[CandlesT, datetime | None]:
+            async with read_by(self._database, past) as reading:
+                found = await read(reading.market_data)
+            return found, self._first_missing(market, timeframe, page, open_times(found))
+
         past = self._past_of(page, timeframe.duration)
-        found = await self._stored(market, timeframe, page, past)
-        missing = self._first_missing(market, timeframe, page, found)
+        found, missing = await stored(past)
         if missing is not None and past is not None:  # it may have been fetched a moment ago
-            found = await self._stored(market, timeframe, page)
-            missing = self._first_missing(market, timeframe, page, found)
+            found, missing = await stored()
 
         async def is_stored() -> bool:
             nonlocal found
-            found = await self._stored(market, timeframe, page)
-            return self._first_missing(market, timeframe, page, found) is None
+            found, still_missing = await stored()
+            return still_missing is None
 
         if missing is not None:
             await self._fetch_missing(market, timeframe, missing, is_stored)
@@ -123,10 +154,9 @@ class MarketHistory:
         return timeframe.open_time(now - SETTLED)
 
     def _first_missing(
-        self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage, found: Sequence[Candle]
+        self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage, opened: Sequence[datetime]
     ) -> datetime | None:
         """Return the start of the missing candles of a page; None if none is missing that could be fetched."""
-        opened = [candle.open_time for candle in found]
         oldest = opened[0] if opened else None
         start, end = expected_range(timeframe, page, oldest, self._closed_until(market, timeframe))
         count = bisect_left(opened, end) - bisect_left(opened, start)
@@ -177,12 +207,6 @@ class MarketHistory:
             return False
         failed = self._failed.get((market, timeframe))
         return failed is None or failed[0] > start or self._clock.monotonic() - failed[1] > RETRY_AFTER_SECONDS
-
-    async def _stored(
-        self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage, past: datetime | None = None
-    ) -> list[Candle]:
-        async with read_by(self._database, past) as reading:
-            return await reading.market_data.candles(market, timeframe, page)
 
     async def _stored_trades(
         self, market: MarketSymbol, page: TimeKeysetPage, past: datetime | None = None

@@ -1,10 +1,12 @@
 """Markets and their data: symbols, timeframes, books, trades, candles and tickers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.core.columns import Decimals, Times
 from domain.model.order_side import OrderSide
 
 _FIRST_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
@@ -208,6 +210,35 @@ class Candle:
     def close_time(self) -> datetime:
         """The first moment that is no longer part of the candle."""
         return self.open_time + self.timeframe.duration
+
+
+@dataclass(frozen=True, slots=True)
+class CandleColumns:
+    """Closed candles of one market and timeframe, oldest first, as columns of equal length."""
+
+    open_times: Times
+    opens: Decimals
+    highs: Decimals
+    lows: Decimals
+    closes: Decimals
+    volumes: Decimals
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[datetime, Decimal, Decimal, Decimal, Decimal, Decimal]]) -> "CandleColumns":
+        """Return the columns of rows with the open time, open, high, low, close and volume."""
+        times, *values = zip(*rows, strict=True) if rows else ((),) * 6
+        return cls(Times.of(times), *map(Decimals.of, values))
+
+    def __len__(self) -> int:
+        return len(self.open_times)
+
+    def __getitem__(self, part: slice) -> "CandleColumns":
+        times, *values = self.all()
+        return CandleColumns(times[part], *(column[part] for column in values))
+
+    def all(self) -> tuple[Times, Decimals, Decimals, Decimals, Decimals, Decimals]:
+        """Return the columns in the order of the fields."""
+        return self.open_times, self.opens, self.highs, self.lows, self.closes, self.volumes
 
 
 @dataclass(frozen=True, slots=True)

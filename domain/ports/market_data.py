@@ -8,7 +8,7 @@ from typing import Protocol
 
 from domain.core.pagination import TimeKeysetPage
 from domain.model.conversion import CurrencyGraph
-from domain.model.markets import Candle, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
+from domain.model.markets import Candle, CandleColumns, Depth, Market, MarketSymbol, Ticker, Timeframe, Trade
 from domain.model.volume import Bins, BinVolume, PriceRange, PriceVolume
 from domain.ports.orders import MarketView
 
@@ -34,6 +34,10 @@ class MarketDataRepository(Protocol):
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
         """Return a page of the closed candles of a market and timeframe, oldest first."""
+        ...
+
+    async def candle_columns(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> CandleColumns:
+        """Return the page of `candles` as columns."""
         ...
 
     async def candle_gaps(

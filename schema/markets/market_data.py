@@ -8,7 +8,7 @@ import strawberry
 from domain.model import markets as domain
 from domain.model.order_side import OrderSide
 from resolvers import markets
-from schema.common.pagination import connection
+from schema.common.pagination import PageInfo, connection
 from schema.common.public import PUBLIC
 from schema.common.types import Info, lazy
 
@@ -149,3 +149,33 @@ class Candle:
 
 
 CandleConnection = connection(Candle, "candles", counted=False)
+
+
+@strawberry.type(
+    description=(
+        "A page of the closed candles of a market as lists of equal length, oldest first: the item at a place of each "
+        "list is of the same candle."
+    )
+)
+class CandleSeries:
+    timeframe: domain.Timeframe = strawberry.field(metadata=PUBLIC, description="The length of the candles.")
+    open_times: list[datetime] = strawberry.field(
+        metadata=PUBLIC, description="The starts of the candles' periods. A period without a candle has no item."
+    )
+    opens: list[Decimal] = strawberry.field(
+        metadata=PUBLIC, description="The first prices, in quote currency for one unit of the base currency."
+    )
+    highs: list[Decimal] = strawberry.field(
+        metadata=PUBLIC, description="The highest prices, in quote currency for one unit of the base currency."
+    )
+    lows: list[Decimal] = strawberry.field(
+        metadata=PUBLIC, description="The lowest prices, in quote currency for one unit of the base currency."
+    )
+    closes: list[Decimal] = strawberry.field(
+        metadata=PUBLIC, description="The last prices, in quote currency for one unit of the base currency."
+    )
+    volumes: list[Decimal] = strawberry.field(metadata=PUBLIC, description="The volumes, in base currency.")
+    market: lazy("markets.types", "Market") = strawberry.field(  # type: ignore[valid-type]  # made at run time
+        metadata=PUBLIC, description="The market of the candles."
+    )
+    page_info: PageInfo = strawberry.field(metadata=PUBLIC, description="The position of the page in the list.")

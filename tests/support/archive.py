@@ -1,12 +1,13 @@
 """Candles of past months to archive, and what queries answer about them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from domain.core.pagination import TimeKeysetPage
-from domain.model.markets import Candle, MarketSymbol, Timeframe
+from domain.model.markets import Candle, CandleColumns, MarketSymbol, Timeframe
 from domain.model.reports import Span
 from domain.model.volume import Bins
 from infra.clock import SystemClock
@@ -132,6 +133,13 @@ async def answers(reader: Reader) -> dict[str, Any]:
     return found
 
 
+def as_columns(candles: Sequence[Candle]) -> CandleColumns:
+    """Return candles as columns."""
+    return CandleColumns.of(
+        [(candle.open_time, candle.open, candle.high, candle.low, candle.close, candle.volume) for candle in candles]
+    )
+
+
 async def all_pages(
     reading: Any, market: MarketSymbol, timeframe: Timeframe, limit: int, *, backwards: bool = False
 ) -> list[Candle]:
@@ -142,6 +150,7 @@ async def all_pages(
         key = "before" if backwards else "after"
         page = TimeKeysetPage(limit, backwards=backwards, **({} if cursor is None else {key: cursor}))
         rows = await reading.market_data.candles(market, timeframe, page)
+        assert await reading.market_data.candle_columns(market, timeframe, page) == as_columns(rows)
         found = [*rows, *found] if backwards else [*found, *rows]
         if len(rows) < limit:
             return found

@@ -6,13 +6,15 @@ from typing import Any
 
 import msgspec
 
+from domain.core.columns import Decimals, Times
 from domain.core.pagination import TimeKeysetPage
-from domain.model.markets import Candle, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
+from domain.model.markets import Candle, CandleColumns, Depth, Market, MarketSymbol, PriceLevel, Timeframe, Trade
 from infra.postgres.archive.archived_trades import TradeRow
 from infra.postgres.archive.candle_coverage import without_covered
 from infra.postgres.partitions import ensure_months, ensure_partitions
 from infra.postgres.repositories.candle_base import CandleRepository
 from infra.postgres.rows.markets import (
+    CANDLE_COLUMNS,
     CANDLE_GAPS,
     INSERT_CANDLES,
     SAVE_DEPTH,
@@ -61,22 +63,30 @@ class PostgresMarketData(CandleRepository):
         await self._save_candles(INSERT_CANDLES, candles)
 
     async def candles(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Candle]:
-        conditions: list[Condition] = [
-            ("market = {}", str(market)),
-            ("timeframe = {}", timeframe),
-            ("open_time >= {}", page.start),
-            ("open_time < {}", page.end),
-            ("open_time > {}", page.after),
-            ("open_time < {}", page.before),
-        ]
-        rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), page)
-        if await self._may_lack_archived(market, page, rows):
-            archived = await self._archives.candles.page(self._connection, market, timeframe, page)
-            rows = _merged(rows, archived, page)
         return [
             Candle(market, timeframe, open_time, open_, high, low, close, volume, closed=True)
-            for open_time, open_, high, low, close, volume in rows
+            for open_time, open_, high, low, close, volume in await self._candle_rows(market, timeframe, page)
         ]
+
+    async def candle_columns(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> CandleColumns:
+        text, arguments = _page_query(SELECT_CANDLES, _candle_conditions(market, timeframe, page), ("open_time",), page)
+        row = await self._connection.fetchrow(f"{CANDLE_COLUMNS} ({text}) page", *arguments)
+        assert row is not None
+        times, *numbers = ((column or "").split() for column in row)
+        columns = CandleColumns(Times(times), *map(Decimals, numbers))
+        if page.backwards:
+            columns = columns[::-1]
+        if await self._may_lack_archived(market, page, columns.open_times):
+            return CandleColumns.of(await self._candle_rows(market, timeframe, page))
+        return columns
+
+    async def _candle_rows(self, market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Any]:
+        conditions = _candle_conditions(market, timeframe, page)
+        rows = await self._rows(SELECT_CANDLES, conditions, ("open_time",), page)
+        if await self._may_lack_archived(market, page, [row[0] for row in rows]):
+            archived = await self._archives.candles.page(self._connection, market, timeframe, page)
+            rows = _merged(rows, archived, page)
+        return rows
 
     async def candle_gaps(
         self, market: MarketSymbol, timeframe: Timeframe, start: datetime, end: datetime
@@ -157,21 +167,40 @@ class PostgresMarketData(CandleRepository):
         keys: Sequence[str],
         page: TimeKeysetPage,
     ) -> list[Any]:
-        fits, arguments = where(conditions)
-        order = ", ".join(f"{key} DESC" if page.backwards else key for key in keys)
-        text = f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}"
-        rows = await self._connection.fetch(text, *arguments, page.limit)
+        text, arguments = _page_query(select, conditions, keys, page)
+        rows = await self._connection.fetch(text, *arguments)
         return rows[::-1] if page.backwards else rows
 
-    async def _may_lack_archived(self, market: MarketSymbol, page: TimeKeysetPage, rows: list[Any]) -> bool:
-        """Return whether archived candles may belong into a page of stored ones."""
+    async def _may_lack_archived(
+        self, market: MarketSymbol, page: TimeKeysetPage, open_times: Sequence[datetime]
+    ) -> bool:
+        """Return whether archived candles may belong into a page of stored ones with these open times."""
         last = await self._archives.candles.last(self._connection, market)
         if last is None:
             return False
-        if page.backwards and len(rows) >= page.limit:
-            oldest: datetime = rows[0][0]
-            return last >= oldest
+        if page.backwards and len(open_times) >= page.limit:
+            return last >= open_times[0]
         return all(at is None or last >= at for at in (page.start, page.after))
+
+
+def _candle_conditions(market: MarketSymbol, timeframe: Timeframe, page: TimeKeysetPage) -> list[Condition]:
+    return [
+        ("market = {}", str(market)),
+        ("timeframe = {}", timeframe),
+        ("open_time >= {}", page.start),
+        ("open_time < {}", page.end),
+        ("open_time > {}", page.after),
+        ("open_time < {}", page.before),
+    ]
+
+
+def _page_query(
+    select: str, conditions: Sequence[Condition | tuple[str, object, object]], keys: Sequence[str], page: TimeKeysetPage
+) -> tuple[str, list[Any]]:
+    """Return the statement of a page and its arguments; the last page comes newest first."""
+    fits, arguments = where(conditions)
+    order = ", ".join(f"{key} DESC" if page.backwards else key for key in keys)
+    return f"{select}{fits} ORDER BY {order} LIMIT ${len(arguments) + 1}", [*arguments, page.limit]
 
 
 def _merged(stored: list[Any], archived: list[Any], page: TimeKeysetPage) -> list[Any]:

@@ -35,7 +35,13 @@ ON CONFLICT (symbol) DO UPDATE SET venue = excluded.venue, base = excluded.base,
     minimum_market_quantity = excluded.minimum_market_quantity, notional_at_market = excluded.notional_at_market
 WHERE markets.* IS DISTINCT FROM excluded.*"""
 
-SELECT_CANDLES = "SELECT open_time, open, high, low, close, volume FROM candles"
+CANDLE_NAMES = ("open_time", "open", "high", "low", "close", "volume")
+SELECT_CANDLES = f"SELECT {', '.join(CANDLE_NAMES)} FROM candles"
+# The inner query is ordered, and string_agg keeps the order of its input.
+CANDLE_COLUMNS = f"""
+SELECT string_agg(to_char(open_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), ' '),
+    {", ".join(f"string_agg(trim_scale({name})::text, ' ')" for name in CANDLE_NAMES[1:])}
+FROM"""
 # Columns come as lines of text: the driver looks at each element of an array for a microsecond, at a text once.
 _INSERT_CANDLES = """
 INSERT INTO candles (market, timeframe, open_time, open, high, low, close, volume)

@@ -21,6 +21,7 @@ from graphql import (
     Node,
     OperationType,
     Visitor,
+    get_named_type,
     is_abstract_type,
     is_leaf_type,
     visit,
@@ -28,6 +29,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails, collect_fields, collect_subfields
 from strawberry.types.field import StrawberryField
 
+from domain.core.columns import Column
 from domain.core.money import plain
 from infra.web.compiled.calls import Call, Unfit
 from infra.web.compiled.running import Function, Gap, Run
@@ -44,7 +46,13 @@ class Plan:
     def __init__(self, schema: EngineSchema, executor: Executor) -> None:
         self._schema = schema
         self._executor = executor
-        self._names: dict[str, Any] = {"fail": fail, "gap": Gap, "items": items, "decimal": decimal_text}
+        self._names: dict[str, Any] = {
+            "fail": fail,
+            "gap": Gap,
+            "items": items,
+            "decimal": decimal_text,
+            "Column": Column,
+        }
         self._lines: list[str] = []
         self.fields = 0
         self.calls: list[Call] = []
@@ -131,7 +139,12 @@ class Plan:
     def _complete_value(self, kind: Any, value: str, details: list[FieldDetails], depth: int) -> str:  # noqa: ANN401
         if isinstance(kind, GraphQLList):
             item = self._complete(kind.of_type, f"i{depth}", details, depth + 1)
-            return f"[{item} for i{depth} in items({value})]"
+            if not is_leaf_type(get_named_type(kind)):
+                return f"[{item} for i{depth} in items({value})]"
+            name = f"l{depth}"
+            return (
+                f"({name}.texts if isinstance({name} := {value}, Column) else [{item} for i{depth} in items({name})])"
+            )
         if is_leaf_type(kind):
             return "decimal(" + value + ")" if kind.name == "Decimal" else f"{self._name(leaf(kind))}({value})"
         if is_abstract_type(kind):

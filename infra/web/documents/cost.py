@@ -240,7 +240,8 @@ def _source_size(field: GraphQLField, size: int | None) -> int:
     """Return the cost of what an object with a size is computed from, such as a volume profile; 0 for others."""
     if not any(name in field.args for name in SIZE_ARGUMENTS):
         return 0
-    return DEFAULT_TIMES if size is None else size
+    items = DEFAULT_TIMES if size is None else size
+    return -(-items // _number_of(field, "items_per_object", 1))
 
 
 def _bounded(size: int) -> int:

@@ -30,6 +30,17 @@ CANDLES = """query ($first: Int, $after: String, $last: Int, $before: String, $f
     market(symbol: "sandbox:BTC/USDT") {
     candles(timeframe: M1, first: $first, after: $after, last: $last, before: $before, from: $from, to: $to) {
         nodes { openTime } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
+COLUMNS = {
+    "openTimes": "openTime", "opens": "open", "highs": "high", "lows": "low", "closes": "close", "volumes": "volume",
+}  # fmt: skip
+SERIES = """query ($first: Int, $after: String, $last: Int, $before: String, $from: DateTime, $to: DateTime) {
+    market(symbol: "sandbox:BTC/USDT") {
+    candles(timeframe: M1, first: $first, after: $after, last: $last, before: $before, from: $from, to: $to) {
+        nodes { openTime open high low close volume }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
+    candleSeries(timeframe: M1, first: $first, after: $after, last: $last, before: $before, from: $from, to: $to) {
+        timeframe openTimes opens highs lows closes volumes market { symbol }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }"""
 TRADES = """query ($first: Int, $after: String, $last: Int, $before: String, $from: DateTime, $to: DateTime) {
     market(symbol: "sandbox:BTC/USDT") {
     trades(first: $first, after: $after, last: $last, before: $before, from: $from, to: $to) {
@@ -273,6 +284,42 @@ async def test_candles_are_paged_both_ways(api: Api) -> None:
     times = [text(NOON + minute * MINUTE) for minute in range(8)]
     assert await pages(api, CANDLES, "candles", forwards=True) == [times[:3], times[3:6], times[6:]]
     assert await pages(api, CANDLES, "candles", forwards=False) == [times[5:], times[2:5], times[:2]]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"first": 5},
+        {"last": 5},
+        {"first": 0},
+        {"last": 1000, "to": text(NOON + 4 * MINUTE)},
+        {"first": 1000, "from": text(NOON + MINUTE), "to": text(NOON + 13 * MINUTE)},
+        {"first": 3, "from": text(NOON + 6 * MINUTE)},
+        {"first": 10, "from": text(NOON + 50 * MINUTE)},
+    ],
+)
+async def test_a_series_has_the_candles_of_the_page_as_columns(api: Api, asked: dict[str, object]) -> None:
+    numbers = {0: "0.00000001", 1: "100", 2: "1200.50", 7: "123456789.123456789", 9: "99999999999", 12: "1e3"}
+    high = Decimal(10) ** 12
+    candles = [replace(a_candle(minute), high=high, volume=Decimal(number)) for minute, number in numbers.items()]
+    await store(api, candles=candles)
+    market = (await api.run(SERIES, **asked))["market"]
+    nodes, series = market["candles"]["nodes"], market["candleSeries"]
+    assert {name: series[name] for name in COLUMNS} == {
+        name: [node[key] for node in nodes] for name, key in COLUMNS.items()
+    }
+    assert series["pageInfo"] == market["candles"]["pageInfo"]
+    assert (series["timeframe"], series["market"]) == ("M1", {"symbol": "sandbox:BTC/USDT"})
+
+
+async def test_a_cursor_of_candles_goes_on_in_a_series(api: Api) -> None:
+    await store(api, candles=[a_candle(minute) for minute in range(8)])
+    page = (await api.run(SERIES, first=3))["market"]["candles"]["pageInfo"]
+    found = (await api.run(SERIES, first=2, after=page["endCursor"]))["market"]["candleSeries"]
+    assert found["openTimes"] == [text(NOON + 3 * MINUTE), text(NOON + 4 * MINUTE)]
+    errors = (await api.answer(SERIES, first=1001))["errors"]
+    assert {error["message"] for error in errors} == {"`first` is 1001; it must be from 0 to 1,000."}
 
 
 async def test_trades_of_one_moment_are_paged_both_ways(api: Api) -> None:

@@ -11,9 +11,10 @@ from schema import build_schema
 SCHEMA = build_schema().graphql_schema
 FIELDS = {
     "Candle": "timeframe openTime open high low close volume closed market",
+    "CandleSeries": "timeframe openTimes opens highs lows closes volumes market pageInfo",
     "MarketDepthSnapshot": "epoch sequence bids asks venueTime market",
     "Market": "symbol base quote active priceIncrement quantityIncrement minimumNotional minimumQuantity "
-    "maximumQuantity maximumMarketQuantity makerFeePercent takerFeePercent id ticker depth candles trades",
+    "maximumQuantity maximumMarketQuantity makerFeePercent takerFeePercent id ticker depth candles candleSeries trades",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
     "PriceLevel": "price quantity",
     "Query": "market markets",

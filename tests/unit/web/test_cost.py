@@ -53,6 +53,12 @@ def test_every_id_that_is_asked_for_costs_what_is_selected_of_it() -> None:
     assert cost(query, ENGINE, i=["a"] * 3) == 3 * 402
 
 
+@pytest.mark.parametrize(("size", "expected"), [("", 52), ("(first: 1)", 3), ("(last: 1000)", 102)])
+def test_ten_candles_of_a_series_cost_as_much_as_one_object(size: str, expected: int) -> None:
+    arguments = f"(timeframe: M1{size.strip('()') and ', ' + size.strip('()')})"
+    assert cost(f'{{ market(symbol: "a:B/C") {{ candleSeries{arguments} {{ opens }} }} }}', ENGINE) == expected
+
+
 @pytest.mark.parametrize("name", ["tickers", "marketFeeds"])
 def test_a_stream_of_many_markets_costs_one_for_each(name: str) -> None:
     query = f"subscription ($m: [MarketSymbol!]!) {{ {name}(markets: $m) {{ __typename }} }}"

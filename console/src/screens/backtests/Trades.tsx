@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useClient, useQuery } from 'urql';
+import { barsOf } from '../../charts/bars.ts';
 import { CandleChart, type CandleBar, type ChartMark } from '../../charts/CandleChart.tsx';
 import { text } from '../../lab/Figures.tsx';
 import { decimalsOf } from '../../format/decimal.ts';
@@ -62,9 +63,10 @@ function TradeChart({ backtest, marks }: { backtest: BacktestRowFragment; marks:
   const load = useCallback((before: string | null) => {
     setLoaded(state => ({ ...state, isLoading: true }));
     void client.query(BacktestCandlesDocument, { market: market.symbol, timeframe, from, to, before }).toPromise().then(({ data, error }) => {
-      const page = data?.market?.candles;
+      const page = data?.market?.candleSeries;
+      const bars = page ? barsOf(page) : [];
       setLoaded(state => ({
-        candles: before === null ? page?.nodes ?? [] : [...page?.nodes ?? [], ...state.candles],
+        candles: before === null ? bars : [...bars, ...state.candles],
         before: page?.pageInfo.hasPreviousPage ? page.pageInfo.startCursor ?? null : null, isLoading: false, failure: error?.message ?? '',
       }));
     });

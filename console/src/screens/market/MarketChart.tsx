@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useClient, useQuery } from 'urql';
+import { barsOf } from '../../charts/bars.ts';
 import { CandleChart, type CandleBar } from '../../charts/CandleChart.tsx';
 import { formatDecimal } from '../../format/decimal.ts';
 import { useLanguage } from '../../i18n/text.tsx';
@@ -10,7 +11,7 @@ import type { OwnFill, OwnOrder } from './useMarketOrders.ts';
 import { useText } from './text.ts';
 
 type Timeframe = CandlesQueryVariables['timeframe'];
-type Page = NonNullable<NonNullable<CandlesQuery['market']>['candles']>;
+type Page = Pick<NonNullable<NonNullable<CandlesQuery['market']>['candleSeries']>, 'pageInfo'> & { nodes: CandleBar[] };
 
 const PAGE = 500;
 const LABELS: Record<Timeframe, string> = { M1: '1m', M3: '3m', M5: '5m', M15: '15m', M30: '30m', H1: '1h', H2: '2h', H4: '4h', H6: '6h', H12: '12h', D1: '1d', W1: '1w' };
@@ -76,7 +77,8 @@ function useCandles(symbol: string, timeframe: Timeframe) {
   const key = `${symbol} ${timeframe}`;
   const load = useCallback(async (before: string | null): Promise<Page | null> => {
     const { data } = await client.query(CandlesDocument, { symbol, timeframe, last: PAGE, before }, { requestPolicy: 'network-only' }).toPromise();
-    return data?.market?.candles ?? null;
+    const series = data?.market?.candleSeries;
+    return series ? { nodes: barsOf(series), pageInfo: series.pageInfo } : null;
   }, [client, symbol, timeframe]);
   useEffect(() => {
     let isCurrent = true;

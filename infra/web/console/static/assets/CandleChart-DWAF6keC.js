@@ -1,2 +1,0 @@
-const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./Candles-DOY11_bl.js","./index-_Ia6Cirz.js","./index-5IFT6LW5.css","./charts-CsXkuCWS.js","./charts-0vdXFs6o.css"])))=>i.map(i=>d[i]);
-import{j as r,r as a,L as t,H as e}from"./index-_Ia6Cirz.js";const o=a.lazy(()=>e(()=>import("./Candles-DOY11_bl.js"),__vite__mapDeps([0,1,2,3,4]),import.meta.url));function i(s){return r.jsx(a.Suspense,{fallback:r.jsx(t,{}),children:r.jsx(o,{...s})})}export{i as C};
