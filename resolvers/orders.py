@@ -1,4 +1,4 @@
-"""Orders: placing, cancelling and listing them, and the objects that belong to one."""
+"""Orders: placing, previewing, cancelling and listing them, and the objects that belong to one."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from domain.core.errors import ErrorCode, InputError
 from domain.core.money import EXACT
 from domain.core.pagination import CursorScope, Page, id_key, page_request, slice_page
 from domain.core.tracing import span
+from domain.execution.order_preview import OrderPreview
 from domain.model.markets import MarketSymbol
 from domain.model.orders import CancelCode, Fill, Order, OrderStatus
 from domain.model.protection import ExitLevel, PositionProtection
@@ -126,6 +127,24 @@ async def place(
     user = context.require_user(ApiScope.TRADE)
     with span("order.place", venue=request.market.venue):
         return await context.services.orders.place(user.id, request, idempotency_key, bracket, trail)
+
+
+async def preview(
+    context: RequestContext,
+    request: OrderRequest,
+    idempotency_key: str,
+    bracket: BracketRequest | None,
+    trail: ExitLevel | None,
+) -> OrderPreview:
+    """Return what `place` would do now; nothing is stored or sent."""
+    user = context.require_user(ApiScope.TRADE)
+    return await context.services.orders.preview(user.id, request, idempotency_key, bracket, trail)
+
+
+async def preview_amendment(context: RequestContext, request: AmendmentRequest) -> OrderPreview:
+    """Return what `amend` would do now; nothing is stored or sent."""
+    user = context.require_user(ApiScope.TRADE)
+    return await context.services.orders.preview_amendment(user.id, request)
 
 
 async def amend(context: RequestContext, request: AmendmentRequest, idempotency_key: str) -> Order:

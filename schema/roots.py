@@ -26,6 +26,7 @@ from schema.markets.subscriptions import MarketSubscription
 from schema.notifications.mutations import NotificationMutation
 from schema.optimizations.mutations import OptimizationMutation
 from schema.orders.mutations import OrderMutation
+from schema.orders.queries import OrderQuery
 from schema.personal_data.mutations import DataExportMutation
 from schema.plans.mutations import PlanMutation
 from schema.plans.queries import PlanQuery
@@ -55,6 +56,7 @@ class Query(
     MarketQuery,
     AnalyticsQuery,
     StrategyQuery,
+    OrderQuery,
     InvitationQuery,
     AdministrationQuery,
 ): ...

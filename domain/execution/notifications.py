@@ -31,6 +31,16 @@ class OrderPlacer(Protocol):
         """The account as it was when its executor was started."""
         ...
 
+    @property
+    def reconciled(self) -> bool:
+        """Whether the account agrees with its venue, so that new orders are sent."""
+        ...
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the venue rejects all requests of the account; None while it answers."""
+        ...
+
     def newest(self, order: Order) -> Order:
         """Return an order that was placed here as it was last committed."""
         ...

@@ -80,6 +80,16 @@ class OrderPlacer:
         """The account as it was when its executor was started."""
         return self._context.account
 
+    @property
+    def reconciled(self) -> bool:
+        """Whether the account agrees with its venue, so that new orders are sent."""
+        return self._context.reconciled
+
+    @property
+    def refusal(self) -> str | None:
+        """Why the venue rejects all requests of the account; None while it answers."""
+        return self._context.refusal
+
     def newest(self, order: Order) -> Order:
         """Return an order that was placed here as it was last committed."""
         return self._context.order_cache.get(order.client_order_id) or order

@@ -1,4 +1,4 @@
-"""Places, amends and cancels orders for users: committed rows, which the account's executor carries out."""
+"""Places, amends, previews and cancels orders for users: committed rows, which the account's executor carries out."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,17 +14,23 @@ from domain.events.idempotency import reservation, reserve, used_for_another_inp
 from domain.execution.commands import cancel_order, cancel_orders, place_order, replace_order
 from domain.execution.feed_warmup import BOOK_WAIT_SECONDS, is_warming_up
 from domain.execution.notifications import OrderNotifier
+from domain.execution.order_preview import OrderPreview, estimate, verdicts
+from domain.execution.risk_loader import load_risk_context
 from domain.model.client_order_ids import client_order_id
 from domain.model.markets import MarketSymbol
 from domain.model.order_side import OrderSide
-from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus
+from domain.model.orders import CancelCode, Order, OrderRole, OrderStatus, RiskDenial
 from domain.model.protection import ExitLevel
 from domain.model.trading import Account
 from domain.ports.orders import DuplicateOrder, MarketView, OrderFilter
 from domain.ports.unit_of_work import Database, UnitOfWork
 from domain.ports.venues import AbilitiesOf
+from domain.risk.checks import check_order
+from domain.risk.context import RiskContext, without_replaced
+from domain.risk.plan import plan_limit
 from domain.rules.bracket_request import BracketRequest, validate_bracket, validate_trail
 from domain.rules.order_amendment import AmendmentRequest, amended_order, validate_amendment
+from domain.rules.order_replacement import quantity_left
 from domain.rules.order_request import OrderRequest, validate_order
 from domain.rules.protected_position import new_protection
 from domain.users.identity_lock import lock_user
@@ -77,9 +83,7 @@ class OrderService:
         validate_key(idempotency_key)
         request = request.normalised()
         await self._warm_up(request.market)
-        order = self._new_order(user_id, request, idempotency_key)
-        if trail is not None:
-            order = replace(order, trail_percent=trail.percent, trail_absolute=trail.absolute)
+        order = self._new_order(user_id, request, idempotency_key, trail)
         carry(order.id)
         if bracket is None and trail is None:
             placed = await self._place_at_once(user_id, request, order, idempotency_key)
@@ -161,6 +165,51 @@ class OrderService:
             self._notifier.publish(after)
         return await self._wake_and_wait(amendment, _has_answer)
 
+    async def preview(
+        self,
+        user_id: UUID,
+        request: OrderRequest,
+        idempotency_key: str,
+        bracket: BracketRequest | None = None,
+        trail: ExitLevel | None = None,
+    ) -> OrderPreview:
+        """Return what `place` would do now with a new key: nothing is stored, and nothing is asked of the venue.
+
+        An order that `place` would let wait, for the reconciliation of its account or for what the venue answers about
+        the balances, is judged by what is known now. Only the feed of the market is started, as by any reader.
+        """
+        try:
+            validate_key(idempotency_key)
+        except InputError as error:
+            return OrderPreview((error,))
+        request = request.normalised()
+        await self._warm_up(request.market)
+        order = self._new_order(user_id, request, idempotency_key, trail)
+        async with self._database.read_only() as reading:
+            try:
+                await self._validate(reading, user_id, request, bracket, trail)
+            except InputErrors as invalid:
+                return OrderPreview(tuple(invalid.errors))
+            beyond_plan = plan_limit(order, await reading.orders.plan_usage(user_id))
+            risk = await self._risk_of(reading, order)
+        return self._previewed(order, risk, beyond_plan)
+
+    async def preview_amendment(self, user_id: UUID, request: AmendmentRequest) -> OrderPreview:
+        """Return what `amend` would do now, as `preview` does for a new order."""
+        new_id, now = self._ids.next_id(), self._clock.now()
+        async with self._database.read_only() as reading:
+            replaced = await reading.orders.get(user_id, request.order_id)
+            if replaced is None:
+                return OrderPreview((_no_such_order(),))
+            replacements = await reading.orders.list_replacements([replaced.id])
+            errors = validate_amendment(request, replaced, replacements[-1] if replacements else None)
+            if errors:
+                return OrderPreview(tuple(errors))
+            order = amended_order(request, replaced, new_id, "", now)
+            order = replace(order, quantity=quantity_left(replaced, order))
+            risk = without_replaced(await self._risk_of(reading, order), replaced)
+        return self._previewed(order, risk)
+
     async def wake(self, account_id: UUID, order_id: UUID | None = None) -> None:
         """Notify the account's executor of a command for an order, or for any."""
         await self._notifier.notify_executor(account_id, order_id)
@@ -210,7 +259,7 @@ class OrderService:
     async def _lock_own(self, transaction: UnitOfWork, user_id: UUID, order_id: UUID) -> Order:
         order = await transaction.orders.get_for_update(order_id)
         if order is None or order.user_id != user_id:
-            raise InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
+            raise _no_such_order()
         return order
 
     def _check_market(self, account: Account, market: MarketSymbol) -> None:
@@ -224,7 +273,28 @@ class OrderService:
         if listed and is_warming_up(self._markets, market, self._clock.now()):
             await self._markets.depth(market, BOOK_WAIT_SECONDS)
 
-    def _new_order(self, user_id: UUID, request: OrderRequest, idempotency_key: str) -> Order:
+    async def _risk_of(self, reading: UnitOfWork, order: Order) -> RiskContext:
+        """Return the input of the risk checks of an order that isn't stored.
+
+        Whether the account agrees with its venue is known where its executor runs; elsewhere it is taken for granted.
+        """
+        placer = self._notifier.placer_here(order.account_id)
+        reconciled = placer is None or placer.reconciled
+        risk = await load_risk_context(reading, order, self._markets, self._clock.now(), reconciled=reconciled)
+        return risk if placer is None else replace(risk, refusal=placer.refusal)
+
+    def _previewed(self, order: Order, risk: RiskContext, beyond_plan: tuple[RiskDenial, ...] = ()) -> OrderPreview:
+        """Return the preview of a valid order; one that is beyond the plan is denied before it is checked."""
+        assert risk.market is not None  # or the order isn't valid
+        failed = check_order(order, risk)
+        knows_account = self._notifier.placer_here(order.account_id) is not None
+        return OrderPreview(
+            denials=beyond_plan or failed,
+            checks=verdicts((*beyond_plan, *failed), knows_account=knows_account),
+            estimate=estimate(order, risk, risk.market),
+        )
+
+    def _new_order(self, user_id: UUID, request: OrderRequest, idempotency_key: str, trail: ExitLevel | None) -> Order:
         now = self._clock.now()
         cause = f"{user_id}:{idempotency_key}"
         return Order(
@@ -245,6 +315,8 @@ class OrderService:
             expires_at=request.expires_at,
             post_only=request.post_only,
             reduce_only=request.reduce_only,
+            trail_percent=None if trail is None else trail.percent,
+            trail_absolute=None if trail is None else trail.absolute,
         )
 
     async def _validate(
@@ -316,6 +388,10 @@ def _has_answer(order: Order) -> bool:
 def _has_ended(order: Order) -> bool:
     """Return whether a cancel has ended: with the order, or by the venue's refusal."""
     return order.status.is_final or order.cancel_requested_at is None
+
+
+def _no_such_order() -> InputError:
+    return InputError(ErrorCode.NOT_FOUND, "There is no such order of yours.", ("id",))
 
 
 def _not_found(field: str, what: str) -> InputError:

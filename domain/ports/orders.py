@@ -131,6 +131,10 @@ class OrderRepository(Protocol):
         """Return the use of the user's plan without those orders, once no other transaction has it locked."""
         ...
 
+    async def plan_usage(self, user_id: UUID) -> PlanUsage:
+        """Return the use of the user's plan, of which orders that are placed at this moment may be missing."""
+        ...
+
     def add_once(self, order: Order, reservation: KeyReservation, conditions: PlacingConditions) -> None:
         """Store a new order and its key at the commit, in one statement together with the transaction's events.
 

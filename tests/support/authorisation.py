@@ -40,8 +40,11 @@ QUERIES: Final = {
     "node": "by id", "nodes": "by id", "viewer": "private", "engine": "public", "venues": "public",
     "market": "public", "markets": "public", "indicators": "public", "strategyTemplates": "public",
     "strategyValidate": "public", "invitations": "operators", "plans": "operators",
-    "administration": "operators",
+    "administration": "operators", "orderPreview": "preview", "orderAmendPreview": "preview",
 }  # fmt: skip
+
+PREVIEWS: Final = {"orderPreview": ("TRADE", "Account"), "orderAmendPreview": ("TRADE", "Order")}
+"""The scope that a preview of a mutation needs, and the type of the object that its id names."""
 
 VIEWER: Final = {
     "id", "email", "emailVerifiedAt", "twoFactorEnabledAt", "recoveryCodesLeft", "dataExport", "displayName",
@@ -280,14 +283,24 @@ def _object(type_: GraphQLInputObjectType, ids: dict[str, str]) -> dict[str, Any
 
 def mutation(name: str, ids: dict[str, str]) -> str:
     """Return a document that calls a mutation on these ids (by the names of arguments and input fields)."""
-    field = fields_of("Mutation")[name]
+    return f"mutation {{ {_call('Mutation', name, ids)} {{ {_selected('Mutation', name)} }} }}"
 
+
+def preview(name: str, ids: dict[str, str]) -> str:
+    """Return a document that asks what a mutation would do to these ids."""
+    return f"{{ {_call('Query', name, ids)} {{ errors {{ code }} {_selected('Query', name)} }} }}"
+
+
+def _call(root: str, name: str, ids: dict[str, str]) -> str:
     def given(key: str, one: GraphQLArgument) -> str:
         return f"{key}: {written(sample(key, one.type, ids), one.type)}"
 
-    arguments = ", ".join(given(key, one) for key, one in field.args.items())
-    call = f"{name}({arguments})" if arguments else name
-    return f"mutation {{ {call} {{ {selection(get_named_type(field.type), 1)} }} }}"
+    arguments = ", ".join(given(key, one) for key, one in fields_of(root)[name].args.items())
+    return f"{name}({arguments})" if arguments else name
+
+
+def _selected(root: str, name: str) -> str:
+    return selection(get_named_type(fields_of(root)[name].type), 1)
 
 
 def leaves(data: Any) -> Iterator[str]:

@@ -99,6 +99,7 @@ class Matrix:
                 self._viewer,
                 self._administration,
                 self._public,
+                self._previews,
                 self._mutations,
                 self._subscriptions,
             ):
@@ -195,6 +196,22 @@ class Matrix:
             result = await self.answer(role, f"{{ {call} }}")
             if kind == "operators" and (result["data"][name] is not None) != role.is_operator:
                 self.findings.append(f"{role.name} gets {result} from {name}, which is for operators alone")
+
+    async def _previews(self, role: Role) -> None:
+        """See that what a mutation would do is only told to who may do it, and nothing of what is the victim's."""
+        for name, (scope, type_name) in rules.PREVIEWS.items():
+            foreign = self.ids[type_name][0]
+            document = rules.preview(name, {type_name[0].lower() + type_name[1:]: foreign, "id": foreign})
+            result = await self.answer(role, document)
+            codes = [error["extensions"]["code"] for error in result["errors"]]
+            if role.scope is None or rules.SCOPES.index(role.scope) < rules.SCOPES.index(scope):
+                expected = ["UNAUTHENTICATED" if role.scope is None else "FORBIDDEN"]
+                if codes != expected:
+                    self.findings.append(f"{role.name} gets {codes} and not {expected} from {name}")
+                continue
+            answer = result["data"][name]
+            if [error["code"] for error in answer["errors"]] != ["NOT_FOUND"] or answer["OrderPreview_estimate"]:
+                self.findings.append(f"{role.name} learns of the victim's {type_name} by {name}: {answer}")
 
     async def _mutations(self, role: Role) -> None:
         for name, (scope, types) in rules.MUTATIONS.items():

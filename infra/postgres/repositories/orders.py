@@ -186,6 +186,12 @@ class PostgresOrders(Repository):
 
     async def lock_plan_usage(self, user_id: UUID, without: Sequence[UUID]) -> PlanUsage:
         await self._connection.execute(LOCK_PLAN, PLAN_LOCKS, str(user_id))
+        return await self._read_plan_usage(user_id, without)
+
+    async def plan_usage(self, user_id: UUID) -> PlanUsage:
+        return await self._read_plan_usage(user_id, ())
+
+    async def _read_plan_usage(self, user_id: UUID, without: Sequence[UUID]) -> PlanUsage:
         row = await self._connection.fetchrow(PLAN_USAGE, user_id, without)
         assert row is not None  # a SELECT without FROM has one
         return _plan_usage_from_row(row)

@@ -106,7 +106,7 @@ BREAKS: dict[str, Break] = {
         f"the owner in {cls.__name__}.{method}": _asks_as(cls, method)
         for cls, methods in {
             OrderService: ("cancel",),
-            PostgresOrders: ("get_fill",),
+            PostgresOrders: ("get", "get_fill"),
             PostgresAccounts: ("get",),
             PostgresStrategies: ("get_for_update", "get_version", "archive"),
             PostgresTradingSessions: ("get",),

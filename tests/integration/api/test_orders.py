@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from graphql import GraphQLObjectType, get_named_type
@@ -22,6 +23,11 @@ PLACE = """mutation($input: OrderPlaceInput!) { orderPlace(input: $input) {
     fills { nodes { venueTradeId price quantity fee feeCurrency maker order { id } } }
     events { nodes { kind sequence reason order { status } fill { quantity } } pageInfo { hasNextPage } } }
   errors { code message path } } }"""
+PREVIEW = """query($input: OrderPlaceInput!) { orderPreview(input: $input) { accepted
+  errors { code message path } denials { code message limit actual } checks { code passed message limit actual }
+  estimate { quantity price stopPrice averagePrice worstPrice worth fee feePercent required available currency } } }"""
+AMEND_PREVIEW = """query($id: ID!, $input: OrderAmendInput!) { orderAmendPreview(id: $id, input: $input) {
+  accepted errors { code path } denials { code } checks { code passed } estimate { worth } } }"""
 CANCEL = "mutation($id: ID!) { orderCancel(id: $id) { order { id status } errors { code path } } }"
 AMEND = """mutation($id: ID!, $input: OrderAmendInput!) { orderAmend(id: $id, input: $input) {
   order { id status price quantity replaces { id status cancelCode replacedBy { id } } replacedBy { id } }
@@ -57,6 +63,67 @@ async def test_a_market_order_is_answered_filled_with_all_that_hangs_on_it(api: 
     assert [event["kind"] for event in order_events] == ["PENDING", "SUBMITTED", "ACCEPTED", "FILL", "FILL"]
     assert [event["order"]["status"] for event in order_events][-2:] == ["PARTIALLY_FILLED", "FILLED"]
     assert int(order_events[-1]["sequence"]) == int(order_events[0]["sequence"]) + 4
+
+
+async def test_a_preview_says_what_placing_then_does_and_has_an_estimate(api: Api) -> None:
+    await api.harness.start()
+    preview = (await api.run(PREVIEW, input=order_input(api)))["orderPreview"]
+    assert (preview["accepted"], preview["errors"], preview["denials"]) == (True, [], [])
+    assert {check["passed"] for check in preview["checks"]} == {True}
+    assert preview["estimate"] == {
+        "quantity": "1",
+        "price": None,
+        "stopPrice": None,
+        "averagePrice": "100.01",
+        "worstPrice": "100.01",
+        "worth": "100.01",
+        "fee": "0.10001",
+        "feePercent": "0.1",
+        "required": "100.11001",
+        "available": "100000",
+        "currency": "USDT",
+    }
+    denied = (await api.run(PREVIEW, input=order_input(api, quantity="0.000001")))["orderPreview"]
+    placed = (await api.run(PLACE, input=order_input(api, quantity="0.000001")))["orderPlace"]
+    assert (denied["accepted"], denied["denials"]) == (False, placed["order"]["denials"])
+
+
+async def test_a_preview_of_what_is_invalid_has_the_errors_of_placing_it(api: Api) -> None:
+    await api.harness.start()
+    for change in (
+        {"quantity": "0"},
+        {"type": "LIMIT"},
+        {"protectAt": "VENUE"},
+        {"account": "bm9ib2R5OjE"},
+        {"market": "sandbox:NO/SUCH"},
+        {"idempotencyKey": "k" * 200},
+        {"type": "TRAILING_STOP", "side": "SELL"},
+        {"stopLoss": {"percent": "200"}},
+    ):
+        preview = (await api.run(PREVIEW, input=order_input(api, **change)))["orderPreview"]
+        placed = (await api.run(PLACE, input=order_input(api, **change)))["orderPlace"]
+        assert preview["errors"] == placed["errors"] != []
+        assert (preview["accepted"], preview["checks"], preview["estimate"]) == (False, [], None)
+
+
+async def test_an_amendment_is_previewed_as_the_order_that_takes_the_place(api: Api) -> None:
+    await api.harness.start()
+    resting = order_input(api, type="LIMIT", price="90")
+    order = (await api.run(PLACE, input=resting))["orderPlace"]["order"]
+
+    async def preview(**changes: str) -> dict[str, Any]:
+        answer = await api.run(AMEND_PREVIEW, id=order["id"], input={"idempotencyKey": "a", **changes})
+        return dict(answer["orderAmendPreview"])
+
+    assert await preview(price="91") | {"checks": []} == {
+        "accepted": True,
+        "errors": [],
+        "denials": [],
+        "checks": [],
+        "estimate": {"worth": "91"},
+    }
+    assert [denial["code"] for denial in (await preview(price="91.001"))["denials"]] == ["PRICE_PRECISION"]
+    assert (await preview(price="90"))["errors"] == [{"code": "INVALID", "path": ["input"]}]
 
 
 async def test_the_same_key_answers_with_the_same_order_and_another_input_with_conflict(api: Api) -> None:
