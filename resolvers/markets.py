@@ -1,5 +1,6 @@
 """Markets: what there is, what is seen on them now, and their history."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -101,6 +102,13 @@ async def abilities(context: RequestContext, venue: Venue) -> VenueAbilities | N
 def percent(fraction: Decimal | None) -> Decimal | None:
     """Return a fraction in percent; None if there is none."""
     return None if fraction is None else EXACT.multiply(fraction, HUNDRED)
+
+
+def quote_currencies(context: RequestContext, venue: str | None) -> list[str]:
+    """Return the quote currencies of the markets that are traded now: those of most markets first, then by name."""
+    found = context.services.markets.catalogue.find(MarketFilter(active=True, venue=venue))
+    counts = Counter(market.quote for market in found)
+    return sorted(counts, key=lambda quote: (-counts[quote], quote))
 
 
 def market(context: RequestContext, symbol: MarketSymbol) -> Market | None:

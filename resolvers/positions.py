@@ -18,10 +18,10 @@ async def close(context: RequestContext, position_id: UUID, quantity: Decimal | 
     return await context.services.positions.close(user_id, PositionCloseRequest(position_id, quantity), key)
 
 
-async def protect(context: RequestContext, request: PositionProtectRequest) -> Position:
+async def protect(context: RequestContext, request: PositionProtectRequest, idempotency_key: str | None) -> Position:
     """Set what closes the user's position."""
     user_id = context.require(ApiScope.TRADE).user.id
-    return await context.services.protection.protect(user_id, request)
+    return await context.services.protection.protect(user_id, request, idempotency_key)
 
 
 async def resting_orders(context: RequestContext, protection: PositionProtection) -> list[Order]:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
-from domain.core.clock import IdGenerator
+from domain.core.clock import Clock, IdGenerator
 from domain.core.errors import ErrorCode, InputError, InputErrors
+from domain.events.idempotency import reserve
 from domain.model.events import NewEvent, UserEventKind
 from domain.model.markets import Market
 from domain.model.protection import PositionProtection, ProtectAt, ProtectionRules
@@ -34,21 +35,33 @@ class ProtectionService:
     """Protects positions that were opened by hand."""
 
     def __init__(
-        self, database: Database, feed: MarketDataProvider, bus: MessageBus, ids: IdGenerator, abilities: AbilitiesOf
+        self,
+        database: Database,
+        feed: MarketDataProvider,
+        bus: MessageBus,
+        clock: Clock,
+        ids: IdGenerator,
+        abilities: AbilitiesOf,
     ) -> None:
         self._database = database
+        self._clock = clock
         self._feed = feed
         self._bus = bus
         self._ids = ids
         self._abilities = abilities
 
-    async def protect(self, user_id: UUID, request: PositionProtectRequest) -> Position:
+    async def protect(
+        self, user_id: UUID, request: PositionProtectRequest, idempotency_key: str | None = None
+    ) -> Position:
         """Set what closes a whole position, in the place of what was set so before; return the position.
 
         Brackets of the orders that opened it stay. Raises NOT_FOUND, CONFLICT for a closed position, UNSUPPORTED for
-        that of a trading session, and `InputErrors` for levels that make no sense.
+        that of a trading session, and `InputErrors` for levels that make no sense. With a key that was used for the
+        same input nothing is changed; one that was used for another is a CONFLICT.
         """
         async with self._database.transaction() as transaction:
+            if idempotency_key is not None and await self._is_known(transaction, user_id, request, idempotency_key):
+                return await self._own(transaction, user_id, request.position_id)
             replaced = await self._lock_protections(transaction, request.position_id)
             position = await self._lock(transaction, user_id, request.position_id)
             market = self._feed.catalogue.get(position.market)
@@ -84,6 +97,12 @@ class ProtectionService:
         await self._bus.publish(commands_topic(position.account_id), b"")
         return position
 
+    async def _is_known(
+        self, transaction: UnitOfWork, user_id: UUID, request: PositionProtectRequest, key: str
+    ) -> bool:
+        known = await reserve(transaction, self._clock, user_id, "positionProtect", key, request, request.position_id)
+        return known is not None
+
     async def _venue_errors(self, request: PositionProtectRequest, position: Position) -> list[InputError]:
         rules, venue = request.rules, position.market.venue
         if rules.is_empty:
@@ -99,10 +118,14 @@ class ProtectionService:
         locked = [await transaction.protection.get_for_update(row.id) for row in known]
         return [row for row in locked if row is not None and _is_set_by_hand(row)]
 
-    async def _lock(self, transaction: UnitOfWork, user_id: UUID, position_id: UUID) -> Position:
+    async def _own(self, transaction: UnitOfWork, user_id: UUID, position_id: UUID) -> Position:
         found = await transaction.positions.get(user_id, position_id)
         if found is None:
             raise InputError(ErrorCode.NOT_FOUND, "You have no such position.", ("id",))
+        return found
+
+    async def _lock(self, transaction: UnitOfWork, user_id: UUID, position_id: UUID) -> Position:
+        found = await self._own(transaction, user_id, position_id)
         if found.trading_session_id is not None:
             message = "A trading session's position is protected by its strategy; stop the session to close it."
             raise InputError(ErrorCode.UNSUPPORTED, message, ("id",))

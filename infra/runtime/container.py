@@ -224,7 +224,7 @@ def build_services(container: Container, settings: Settings, engine_info: Engine
         orders=orders,
         positions=PositionService(database, hub, bus, clock, ids, orders),
         position_tags=PositionTagService(database, clock, ids),
-        protection=ProtectionService(database, hub, bus, ids, container.venues.abilities),
+        protection=ProtectionService(database, hub, bus, clock, ids, container.venues.abilities),
         signals=signals,
         signal_webhooks=SignalWebhookService(database, tokens, clock, ids),
         webhook_receiver=WebhookReceiver(database, signals, backends.cache, clock, ids),

@@ -29,6 +29,20 @@ class MarketQuery:
     def market(self, info: Info, symbol: OfMarket) -> object:
         return markets.market(info.context, symbol)
 
+    @strawberry.field(
+        description=(
+            "The quote currencies of the markets that are traded now: those of most markets first, then by name."
+        )
+    )
+    def quote_currencies(
+        self,
+        info: Info,
+        venue: Annotated[
+            str | None, strawberry.argument(description="Only markets of the venue with this name.")
+        ] = None,
+    ) -> list[str]:
+        return markets.quote_currencies(info.context, venue)
+
     @connection_field(
         MarketConnection | None,
         metadata=PUBLIC,

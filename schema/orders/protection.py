@@ -52,6 +52,21 @@ class PositionProtection:
     )
 
     @strawberry.field(
+        description="The distance of its trailing stop, in percent of the best price. Null without such a distance."
+    )
+    def trail_percent(parent: strawberry.Parent[domain.PositionProtection]) -> Decimal | None:
+        return parent.rules.trailing_stop.percent if parent.rules.trailing_stop else None
+
+    @strawberry.field(
+        description=(
+            "The distance of its trailing stop as a difference of prices, in quote currency for one unit of the base "
+            "currency. Null without such a distance."
+        )
+    )
+    def trail_absolute(parent: strawberry.Parent[domain.PositionProtection]) -> Decimal | None:
+        return parent.rules.trailing_stop.absolute if parent.rules.trailing_stop else None
+
+    @strawberry.field(
         graphql_type=list[lazy("orders.types", "Order")] | None,  # type: ignore[misc]  # made at run time
         description=(
             "The orders that keep it at the venue now, the stop first; they work while the engine is down. Empty while "

@@ -67,6 +67,15 @@ class PositionProtectInput:
         ),
     )
 
+    idempotency_key: str | None = strawberry.field(
+        default=None,
+        description=(
+            "The key makes it safe to repeat the request: the same key with the same input changes nothing again, even "
+            "if the protection was changed since. With another input the result is the error CONFLICT. At most 128 "
+            "characters."
+        ),
+    )
+
     def to_domain(self, position_id: UUID) -> PositionProtectRequest:
         """Return the request."""
         rules = ProtectionRules(
@@ -115,7 +124,8 @@ class PositionMutation:
         input: Annotated[PositionProtectInput, INPUT],
     ) -> Fields:
         position_id = decode_uuid(id, "Position", ("id",))
-        return {"position": await positions.protect(info.context, input.to_domain(position_id))}
+        request = input.to_domain(position_id)
+        return {"position": await positions.protect(info.context, request, input.idempotency_key)}
 
     @mutation(
         PositionClosePayload,

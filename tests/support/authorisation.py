@@ -38,7 +38,8 @@ OPERATOR_NODES: Final = {"Invitation", "ManagedUser"}
 
 QUERIES: Final = {
     "node": "by id", "nodes": "by id", "viewer": "private", "engine": "public", "venues": "public",
-    "market": "public", "markets": "public", "indicators": "public", "strategyTemplates": "public",
+    "market": "public", "markets": "public", "quoteCurrencies": "public",
+    "indicators": "public", "strategyTemplates": "public",
     "strategyValidate": "public", "invitations": "operators", "plans": "operators",
     "administration": "operators", "orderPreview": "preview", "orderAmendPreview": "preview",
 }  # fmt: skip

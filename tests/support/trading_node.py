@@ -205,7 +205,9 @@ class TradingNode:
         self.position_service = PositionService(
             self.database, self.hub, self.bus, self.clock, self.ids, self.orders, PATIENCE_SECONDS
         )
-        self.protection_service = ProtectionService(self.database, self.hub, self.bus, self.ids, self.venues.abilities)
+        self.protection_service = ProtectionService(
+            self.database, self.hub, self.bus, self.clock, self.ids, self.venues.abilities
+        )
         self.submitted = SignalService(self.database, self.hub, self.bus, self.clock, self.ids, PATIENCE_SECONDS)
         self.halts = HaltService(self.database, self.bus, self.clock, self.ids)
         self.user: User = new_user()

@@ -1,6 +1,7 @@
 """Lists of markets, and streams of many of them, by the public API."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -102,6 +103,15 @@ async def test_a_cursor_stays_good_when_its_market_is_no_longer_listed_and_is_re
     assert page["pageInfo"]["hasPreviousPage"] is True
     assert await many.code(LIST, after=cursor, by="SYMBOL_DESCENDING") == "INVALID"
     assert await many.code(LIST, after="x") == "INVALID"
+
+
+async def test_the_quote_currencies_of_traded_markets_are_listed_by_how_many_there_are(many: Api) -> None:
+    traded = [market for market in many.services.markets.catalogue.all() if market.active]
+    counts = Counter(market.quote for market in traded)
+    found = (await many.run('{ all: quoteCurrencies none: quoteCurrencies(venue: "nowhere") }'))["all"]
+    assert set(found) == set(counts)
+    assert [counts[quote] for quote in found] == sorted(counts.values(), reverse=True)
+    assert (await many.run('{ none: quoteCurrencies(venue: "nowhere") }'))["none"] == []
 
 
 async def test_a_venue_lists_its_own_markets(many: Api) -> None:

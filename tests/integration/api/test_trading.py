@@ -366,6 +366,24 @@ async def test_a_position_by_hand_is_protected_and_says_so(api: Api) -> None:
     assert [row["endedAt"] is None for row in payload["position"]["protections"]] == [False]
 
 
+async def test_a_protection_shows_its_trailing_distance_and_a_repeated_key_sets_nothing_again(api: Api) -> None:
+    await api.harness.start()
+    await api.harness.place()
+    (position,) = await api.harness.positions()
+    key = encode_id("Position", position.id)
+    document = """mutation($id: ID!, $input: PositionProtectInput!) { positionProtect(id: $id, input: $input) {
+      position { protections { trailPercent trailAbsolute endedAt } } errors { code path } } }"""
+    given = {"trailingStop": {"percent": "5"}, "idempotencyKey": "p"}
+    first = (await api.run(document, id=key, input=given))["positionProtect"]
+    assert first["position"]["protections"] == [{"trailPercent": "5", "trailAbsolute": None, "endedAt": None}]
+    await api.run(document, id=key, input={"trailingStop": {"absolute": "7"}})
+    again = (await api.run(document, id=key, input=given))["positionProtect"]
+    in_force = [row for row in again["position"]["protections"] if row["endedAt"] is None]
+    assert in_force == [{"trailPercent": None, "trailAbsolute": "7", "endedAt": None}]
+    other = (await api.run(document, id=key, input={"idempotencyKey": "p"}))["positionProtect"]
+    assert other == {"position": None, "errors": [{"code": "CONFLICT", "path": ["input", "idempotencyKey"]}]}
+
+
 @pytest.mark.parametrize(
     ("given", "path"),
     [

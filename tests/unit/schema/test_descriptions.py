@@ -121,6 +121,8 @@ PROMISED = {
     "Query.nodes",
     # Pure: it answers every definition, with errors as data.
     "Query.strategyValidate",
+    # From memory; a venue that there is not has none.
+    "Query.quoteCurrencies",
 }
 """The fields that may fail and are promised all the same, with the reason."""
 
