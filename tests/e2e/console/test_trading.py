@@ -3,9 +3,10 @@
 import re
 from uuid import uuid4
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.support.browser import accessibility_violations
+from tests.support.browser import accessibility_violations, watched_page
+from tests.support.engine import Engine
 
 PASSWORD = "correct horse battery"
 
@@ -57,7 +58,9 @@ async def test_an_order_that_rests_is_cancelled_and_one_that_is_too_large_is_den
     orders = page.get_by_role("region", name="Your orders here")
     await expect(orders.get_by_text("open", exact=True)).to_be_visible()
     await page.get_by_label("Quantity (BTC)").fill("5")
-    await expect(page.get_by_text("More than is free: it will be denied.")).to_be_visible()
+    verdict = page.get_by_role("status", name="What the risk checks will say")
+    await expect(verdict).to_contain_text("The free balance doesn't cover the order.")
+    await expect(verdict).to_contain_text("The order needs 250000 USDT")
     await page.get_by_role("button", name="Buy BTC").click()
     await expect(page.get_by_role("alert").filter(has_text="The order needs 250000 USDT")).to_be_visible()
     await expect(orders.get_by_text("denied", exact=True)).to_be_visible()
@@ -67,6 +70,36 @@ async def test_an_order_that_rests_is_cancelled_and_one_that_is_too_large_is_den
     await page.get_by_role("button", name="Active", exact=True).click()
     await expect(page.get_by_text("There are no orders here")).to_be_visible()
     assert await accessibility_violations(page) == []
+
+
+async def test_what_the_risk_checks_will_say_follows_what_is_typed_and_nothing_is_placed(page: Page) -> None:
+    await open_market_with_paper_account(page)
+    verdict = page.get_by_role("status", name="What the risk checks will say")
+    quantity = page.get_by_label("Quantity (BTC)")
+    await quantity.fill("0.01")
+    await expect(verdict).to_contain_text("The risk checks let it pass")
+    assert await accessibility_violations(page) == []
+    await quantity.fill("0.000001")
+    await expect(verdict).to_contain_text("The quantity isn't a multiple of the market's quantity step.")
+    assert await accessibility_violations(page) == []
+    await quantity.fill("0.01")
+    await page.get_by_label("Stop-loss", exact=True).fill("200")
+    await expect(verdict).to_contain_text("It would not be taken:")
+    await quantity.fill("")
+    await expect(verdict).to_be_empty()
+    await expect(page.get_by_text("No order of yours on this market yet")).to_be_visible()
+
+
+async def test_what_is_denied_is_said_in_french_too(engine: Engine, browser: Browser) -> None:
+    async with watched_page(browser, engine.url, locale="fr-FR") as page:
+        await page.goto("/sign-in?register&from=/markets/sandbox:BTC/USDT")
+        await page.get_by_label("Adresse électronique").fill(f"{uuid4().hex}@example.com")
+        await page.get_by_label("Mot de passe").fill(PASSWORD)
+        await page.locator("form").get_by_role("button", name="S’inscrire").click()
+        await page.get_by_role("button", name="Ouvrir un compte fictif").click()
+        await page.get_by_label("Quantité (BTC)").fill("500")
+        verdict = page.get_by_role("status", name="Ce que diront les contrôles de risque")
+        await expect(verdict).to_contain_text("Le solde disponible ne couvre pas l’ordre.")
 
 
 async def test_a_market_that_does_not_exist_says_so(page: Page) -> None:

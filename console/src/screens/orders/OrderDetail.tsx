@@ -3,6 +3,7 @@ import { useQuery } from 'urql';
 import { formatDecimal } from '../../format/decimal.ts';
 import { useLanguage } from '../../i18n/text.tsx';
 import { useUserEvents } from '../../live/events.tsx';
+import { Denials } from '../../reasons/Reasons.tsx';
 import { Page, Panel } from '../../shared/Panel.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Quantity, Time } from '../../shared/values.tsx';
@@ -33,11 +34,7 @@ export default function OrderDetail() {
       </div>
       {order.denials.length > 0 && (
         <Panel title={t('reasons')}>
-          <ul className="body reasons">
-            {order.denials.map(({ code, message, limit, actual }) => (
-              <li key={code}><span className="badge bad">{code}</span> {message} {limit !== null && actual !== null && <span className="muted">({t('limitActual', { limit, actual })})</span>}</li>
-            ))}
-          </ul>
+          <div className="body"><Denials denials={order.denials} /></div>
         </Panel>
       )}
     </Page>

@@ -1,6 +1,7 @@
 import { useMemo, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { decimalsOf } from '../../format/decimal.ts';
+import { Denied, Rejected } from '../../reasons/Reasons.tsx';
 import { useErrorText } from '../../shared/errors.ts';
 import { Table, type Column } from '../../shared/Table.tsx';
 import { showToast } from '../../shared/toasts.tsx';
@@ -38,10 +39,11 @@ export function Side({ side }: { side: 'BUY' | 'SELL' }) {
   return <span className={side === 'BUY' ? 'up' : 'down'}><span aria-hidden="true">{side === 'BUY' ? '▲' : '▼'} </span>{t(`side.${side}`)}</span>;
 }
 
-export function Status({ order }: { order: Pick<OrderRowFragment, 'status' | 'denials' | 'rejectReason' | 'cancelCode'> }) {
+export function Status({ order }: { order: Pick<OrderRowFragment, 'status' | 'denials' | 'rejectCode' | 'rejectReason' | 'cancelCode'> }) {
   const t = useText();
-  const { status, denials, rejectReason, cancelCode } = order;
-  const why = denials[0]?.message ?? rejectReason ?? (cancelCode && cancelCode !== 'REQUESTED' ? t(`cancelCode.${cancelCode}`) : null);
+  const { status, denials, rejectCode, rejectReason, cancelCode } = order;
+  const why = denials[0] ? <Denied {...denials[0]} /> : rejectCode !== null || rejectReason !== null ? <Rejected rejectCode={rejectCode} rejectReason={rejectReason} />
+    : cancelCode && cancelCode !== 'REQUESTED' ? t(`cancelCode.${cancelCode}`) : null;
   return <><span className={`badge ${TONES[status] ?? ''}`}>{t(`status.${status}`)}</span>{why && <div className="muted why">{why}</div>}</>;
 }
 

@@ -1,6 +1,7 @@
 import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { useUserEvents } from '../../live/events.tsx';
+import { Denials, Rejected } from '../../reasons/Reasons.tsx';
 import { Panel } from '../../shared/Panel.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Table, type Column } from '../../shared/Table.tsx';
@@ -39,8 +40,8 @@ function Became({ signal: { missed, waiting, order } }: { signal: SignalRowFragm
   return (
     <>
       <Link to={`/orders/${order.id}`}>{t(`order.${order.status}`)}</Link> {order.averagePrice && <Quantity value={order.averagePrice} atMost={8} />}
-      {order.rejectReason && <div className="mistake">{order.rejectReason}</div>}
-      {order.denials.map(({ code, message }) => <div className="mistake" key={code}>{message}</div>)}
+      {(order.rejectCode ?? order.rejectReason) !== null && <div className="mistake"><Rejected {...order} /></div>}
+      {order.denials.length > 0 && <div className="mistake"><Denials denials={order.denials} /></div>}
     </>
   );
 }

@@ -6,6 +6,10 @@ import { useOptionalViewer } from '../../auth/viewer.tsx';
 import { big, divide, formatDecimal, isDecimal, multiply, sign, subtract, type Decimal } from '../../format/decimal.ts';
 import { useLanguage } from '../../i18n/text.tsx';
 import { useUserEvents } from '../../live/events.tsx';
+import { PreviewOrderDocument } from '../../preview/preview.generated.ts';
+import { useDryRun } from '../../preview/useDryRun.ts';
+import { Verdict } from '../../preview/Verdict.tsx';
+import { Denials, type Denial } from '../../reasons/Reasons.tsx';
 import { DecimalField, FormErrors, SelectField } from '../../shared/form.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { showToast } from '../../shared/toasts.tsx';
@@ -14,7 +18,7 @@ import { newIdempotencyKey } from '../../transport/idempotency.ts';
 import { useSafeMutation, type PayloadError } from '../../transport/useSafeMutation.ts';
 import type { MarketQuery } from '../market/market.generated.ts';
 import { useText as useOrderText } from '../orders/text.ts';
-import { foreseeDenials, sizeOrder, stopPrice, type SizedBy } from './sizing.ts';
+import { sizeOrder, stopPrice, type SizedBy } from './sizing.ts';
 import { PlaceOrderDocument, TicketAccountsDocument, type PlaceOrderMutationVariables, type TicketAccountsQuery } from './ticket.generated.ts';
 import { OpenPaperAccount } from './OpenPaperAccount.tsx';
 import { useText } from './text.ts';
@@ -63,6 +67,7 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
   const [stop, setStop] = useState({ value: '', isPercent: true });
   const [profit, setProfit] = useState({ value: '', isPercent: true });
   const [errors, setErrors] = useState<PayloadError[]>([]);
+  const [denials, setDenials] = useState<readonly Denial[]>([]);
   // An order whose outcome isn't known: only the same request may be sent again.
   const [unknown, setUnknown] = useState<OrderInput | null>(null);
   const [place, isPlacing] = useSafeMutation(PlaceOrderDocument, { isIdempotent: true });
@@ -83,14 +88,21 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
   });
   const quantity = 'quantity' in sizing ? sizing.quantity : null;
   const notional = quantity && price ? multiply(quantity, price) : null;
-  const fee = notional && market.takerFeePercent ? divide(multiply(notional, market.takerFeePercent), '100') : null;
-  const warnings = quantity === null ? [] : foreseeDenials({
-    side, quantity, price, isLimit, freeBase, freeQuote, fee: fee ?? '0', minimumNotional: market.minimumNotional, minimumQuantity: market.minimumQuantity,
-    quantityIncrement: market.quantityIncrement, priceIncrement: market.priceIncrement,
-  });
+  // A protection that can't be read must not be left out: the order would go without it.
+  const isReadable = [stop.value, profit.value, isLimit ? limit : '', isTriggered ? trigger : ''].every(typed => typed === '' || isDecimal(typed));
+  const isGiven = (!isLimit || limit !== '') && (!isTriggered || trigger !== '');
+  const protection = ({ value, isPercent }: typeof stop) => (isDecimal(value) ? (isPercent ? { percent: value } : { price: value }) : null);
+  const order = account && quantity !== null && isReadable ? {
+    account: account.id, market: market.symbol, side, type, quantity, price: isLimit ? limit : null, stopPrice: isTriggered ? trigger : null,
+    stopLoss: protection(stop), takeProfit: protection(profit),
+  } : null;
+  const run = useDryRun(PreviewOrderDocument, order && isGiven ? { input: { ...order, idempotencyKey: 'preview' } } : null);
+  const estimate = run.preview?.estimate;
+  const fee = estimate?.fee ?? (notional && market.takerFeePercent ? divide(multiply(notional, market.takerFeePercent), '100') : null);
 
   const send = async (input: OrderInput) => {
     setErrors([]);
+    setDenials([]);
     const outcome = await place({ input });
     setUnknown(outcome.kind === 'unknown' ? input : null);
     if (outcome.kind === 'done' && outcome.payload.order) {
@@ -98,20 +110,14 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
       setSize('');
     }
     if (outcome.kind === 'rejected') {
-      const denials = outcome.payload?.order?.denials ?? [];
-      setErrors(denials.length > 0 ? denials.map(denial => ({ code: denial.code, message: denial.message, path: ['input'] })) : outcome.errors);
+      const denied = outcome.payload?.order?.denials ?? [];
+      setDenials(denied);
+      setErrors(denied.length > 0 ? [] : outcome.errors);
     }
   };
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    // A protection that can't be read must not be left out: the order would go without it.
-    const isReadable = [stop.value, profit.value, isLimit ? limit : '', isTriggered ? trigger : ''].every(typed => typed === '' || isDecimal(typed));
-    if (!account || quantity === null || !isReadable) return;
-    const protection = ({ value, isPercent }: typeof stop) => (isDecimal(value) ? (isPercent ? { percent: value } : { price: value }) : null);
-    void send({
-      account: account.id, market: market.symbol, side, type, quantity, price: isLimit ? limit : null, stopPrice: isTriggered ? trigger : null,
-      stopLoss: protection(stop), takeProfit: protection(profit), idempotencyKey: newIdempotencyKey(),
-    });
+    if (order) void send({ ...order, idempotencyKey: newIdempotencyKey() });
   };
   const shownTypes = TYPES.filter(name => market.venue.orderTypes?.includes(name) ?? (name === 'MARKET' || name === 'LIMIT'));
   const sizeUnit = by === 'percent' ? (side === 'BUY' ? market.quote : market.base) : market.base;
@@ -139,21 +145,21 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
       <Protection label={t('takeProfit')} name="takeProfit" given={profit} onGiven={setProfit} errors={errors} />
       <dl className="preview" aria-label={t('preview')}>
         <dt>{t('preview.quantity')}</dt><dd><Quantity value={quantity} unit={market.base} /></dd>
-        <dt>{t('preview.price')}</dt><dd><Quantity value={price} unit={market.quote} /></dd>
-        <dt>{t('preview.notional')}</dt><dd><Money value={notional} currency={market.quote} /></dd>
+        <dt>{t('preview.price')}</dt><dd><Quantity value={estimate?.averagePrice ?? price} unit={market.quote} /></dd>
+        <dt>{t('preview.notional')}</dt><dd><Money value={estimate?.worth ?? notional} currency={market.quote} /></dd>
         <dt>{t('preview.fee')}</dt><dd><Money value={fee && big(fee).times(-1).toString()} currency={market.quote} /></dd>
         {stopAt && quantity && price && <><dt>{t('preview.risk')}</dt><dd><Money tone currency={market.quote} value={loss(side, quantity, price, stopAt)} /></dd></>}
       </dl>
       {size !== '' && 'missing' in sizing && <p className="hint warn">{t(`missing.${sizing.missing}`)}</p>}
-      {warnings.map(name => <p className="hint warn" key={name}>{t(`warning.${name}`, { increment: name === 'precision' ? market.quantityIncrement : market.priceIncrement })}</p>)}
+      <Verdict run={run} />
       <FormErrors errors={errors} fields={FIELDS} />
+      {denials.length > 0 && <div className="notice error" role="alert"><strong>{t('denied')}</strong><Denials denials={denials} /></div>}
       {unknown && (
         <div className="notice error" role="alert">
           <p>{t('unknown')}</p><button type="button" className="button small" onClick={() => void send(unknown)}>{t('retry')}</button>
         </div>
       )}
       <button type="submit" className={`button place ${side}`} disabled={isPlacing || quantity === null || sign(quantity) <= 0 || unknown !== null}>{t(`place.${side}`, { base: market.base })}</button>
-      <p className="hint muted">{t('checks')}</p>
     </form>
   );
 }

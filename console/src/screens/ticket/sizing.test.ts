@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { foreseeDenials, sizeOrder, stopPrice, type Checked, type SizingInput } from './sizing.ts';
+import { sizeOrder, stopPrice, type SizingInput } from './sizing.ts';
 
 const input: SizingInput = {
   side: 'BUY', by: 'percent', value: '100', price: '60000', stop: null, freeBase: '0.5', freeQuote: '10000', equity: '10000',
@@ -26,15 +26,4 @@ describe('the size of an order', () => {
 
 it('a stop in percents lies below a purchase and above a sale', () => {
   expect([stopPrice('BUY', '100', '2', true), stopPrice('SELL', '100', '2', true), stopPrice('BUY', null, '98', false)]).toEqual(['98', '102', '98']);
-});
-
-describe('denials are foreseen', () => {
-  const order: Checked = {
-    side: 'BUY', quantity: '0.1', price: '60000', isLimit: true, freeBase: '0', freeQuote: '6006', fee: '6', minimumNotional: '5', minimumQuantity: null,
-    quantityIncrement: '0.00001', priceIncrement: '0.01',
-  };
-  it.each([
-    [{}, []], [{ freeQuote: '6005.99' }, ['balance']], [{ quantity: '0.00001' }, ['tooSmall']], [{ quantity: '0.000101' }, ['precision']],
-    [{ price: '60000.001' }, ['pricePrecision', 'balance']], [{ side: 'SELL' as const }, ['balance']],
-  ])('%j', (change, expected) => { expect(foreseeDenials({ ...order, ...change })).toEqual(expected); });
 });

@@ -1,5 +1,5 @@
 /** How large an order is, by amount, percent or risk: always rounded down to what the market can trade. */
-import { big, compare, divide, floorTo, isDecimal, multiply, sign, subtract, type Decimal } from '../../format/decimal.ts';
+import { big, divide, floorTo, isDecimal, multiply, sign, subtract, type Decimal } from '../../format/decimal.ts';
 
 export type SizedBy = 'amount' | 'percent' | 'risk';
 
@@ -47,34 +47,4 @@ export function stopPrice(side: 'BUY' | 'SELL', entry: Decimal | null, given: st
   if (entry === null) return null;
   const factor = side === 'BUY' ? subtract('1', divide(given, '100')) : big(1).plus(divide(given, '100')).toString();
   return multiply(entry, factor);
-}
-
-export type Warning = 'tooSmall' | 'precision' | 'balance' | 'pricePrecision';
-
-export interface Checked {
-  side: 'BUY' | 'SELL';
-  quantity: Decimal;
-  price: Decimal | null;
-  isLimit: boolean;
-  freeBase: Decimal;
-  freeQuote: Decimal;
-  fee: Decimal;
-  minimumNotional: Decimal | null;
-  minimumQuantity: Decimal | null;
-  quantityIncrement: Decimal;
-  priceIncrement: Decimal;
-}
-
-/** What the engine's checks of the market and the balance will deny, as far as it is known here. */
-export function foreseeDenials(order: Checked): Warning[] {
-  const { side, quantity, price, isLimit, freeBase, freeQuote, fee, minimumNotional, minimumQuantity } = order;
-  const warnings: Warning[] = [];
-  const notional = price === null ? null : multiply(quantity, price);
-  if ((minimumQuantity !== null && compare(quantity, minimumQuantity) < 0)
-    || (notional !== null && minimumNotional !== null && compare(notional, minimumNotional) < 0)) warnings.push('tooSmall');
-  if (compare(floorTo(quantity, order.quantityIncrement), quantity) !== 0) warnings.push('precision');
-  if (isLimit && price !== null && compare(floorTo(price, order.priceIncrement), price) !== 0) warnings.push('pricePrecision');
-  const needed = notional === null ? null : big(notional).plus(fee).toString();
-  if (side === 'BUY' ? needed !== null && compare(needed, freeQuote) > 0 : compare(quantity, freeBase) > 0) warnings.push('balance');
-  return warnings;
 }
