@@ -1,6 +1,6 @@
 /** A table; a long one has only the rows in view in the page. */
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef, type ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode } from 'react';
 
 export interface Column<Row> {
   id: string;
@@ -17,8 +17,10 @@ interface Props<Row> {
   rows: readonly Row[];
   rowKey: (row: Row) => string;
   empty?: ReactNode;
-  /** The height in pixels from which on it scrolls by itself. */
-  maxHeight?: number;
+  /** The height, in pixels or as CSS, from which on it scrolls by itself. */
+  maxHeight?: number | string;
+  /** Called with the first and the last row that are in the page, which are all of a short table. */
+  onView?: (first: number, last: number) => void;
 }
 
 const ROW_PX = 34;
@@ -26,7 +28,7 @@ const VIRTUAL_FROM = 150;
 
 export function Table<Row>(props: Props<Row>) {
   if (props.rows.length === 0 && props.empty) return props.empty;
-  return props.rows.length > VIRTUAL_FROM ? <LongTable {...props} /> : <ShortTable {...props} />;
+  return props.rows.length > VIRTUAL_FROM || props.onView ? <LongTable {...props} /> : <ShortTable {...props} />;
 }
 
 function ShortTable<Row>({ label, columns, rows, rowKey, maxHeight }: Props<Row>) {
@@ -40,10 +42,12 @@ function ShortTable<Row>({ label, columns, rows, rowKey, maxHeight }: Props<Row>
   );
 }
 
-function LongTable<Row>({ label, columns, rows, rowKey, maxHeight = 640 }: Props<Row>) {
+function LongTable<Row>({ label, columns, rows, rowKey, maxHeight = 640, onView }: Props<Row>) {
   const scroller = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: rows.length, getScrollElement: () => scroller.current, estimateSize: () => ROW_PX, overscan: 12 });
   const items = virtual.getVirtualItems();
+  const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? -1];
+  useEffect(() => { if (last >= 0) onView?.(first, last); }, [first, last, onView]);
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
   return (

@@ -1,4 +1,4 @@
-import { useDeferredValue, useMemo, useState } from 'react';
+import { useCallback, useDeferredValue, useEffect, useMemo, useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { useQuery } from 'urql';
 import { decimalsOf } from '../../format/decimal.ts';
@@ -8,16 +8,20 @@ import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Table, type Column } from '../../shared/Table.tsx';
 import { Age, Change, Quantity, Volume } from '../../shared/values.tsx';
 import { toggleFavourite, useFavourites } from './favourites.ts';
-import { MarketsDocument, type MarketsQuery } from './markets.generated.ts';
+import { FavouriteMarketsDocument, QuoteCurrenciesDocument, type MarketRowFragment } from './markets.generated.ts';
+import { useMarketPages } from './useMarketPages.ts';
 import { useText } from './text.ts';
 import { useTickers, type Feed, type Ticker } from './useTickers.ts';
 import './markets.css';
 
-type Market = NonNullable<MarketsQuery['markets']>['nodes'][number];
-interface Row { market: Market; ticker: Ticker | undefined; feed: Feed | undefined; isFavourite: boolean }
+interface Row { market: MarketRowFragment; ticker: Ticker | undefined; feed: Feed | undefined; isFavourite: boolean }
 
-const FOLLOWED = 100;
+const MOST_FAVOURITES = 100;
+/** How many rows before the end the next page is asked for. */
+const AHEAD = 30;
+const SETTLE_MS = 250;
 
+/** All markets: favourites first, then the others by symbol, loaded as the list is scrolled. Prices come for the rows in view. */
 export default function Markets() {
   const t = useText();
   const [typed, setTyped] = useState('');
@@ -26,38 +30,59 @@ export default function Markets() {
   const [limit, setLimit] = useState('');
   const search = useDeferredValue(typed.trim());
   const favourites = useFavourites();
-  const [{ data, error, fetching }, again] = useQuery({ query: MarketsDocument, variables: { search: search || null } });
-  const all = useMemo(() => data?.markets?.nodes ?? [], [data]);
-  const quotes = useMemo(() => [...new Set(all.map(market => market.quote))].sort(), [all]);
-  const shown = useMemo(() => all
-    .filter(market => (!quote || market.quote === quote) && (!onlyFavourites || favourites.has(market.symbol)))
-    .sort((a, b) => Number(favourites.has(b.symbol)) - Number(favourites.has(a.symbol)) || (a.symbol < b.symbol ? -1 : 1)),
-  [all, quote, onlyFavourites, favourites]);
-  const { tickers, feeds } = useTickers(shown.slice(0, FOLLOWED).map(market => market.symbol), setLimit);
+  const marked = useMemo(() => [...favourites].sort().slice(0, MOST_FAVOURITES), [favourites]);
+  const [{ data: quotes }] = useQuery({ query: QuoteCurrenciesDocument });
+  const [{ data: own, fetching, error: ownError }, againOwn] = useQuery({ query: FavouriteMarketsDocument, variables: { symbols: marked, search: search || null, quote: quote || null }, pause: marked.length === 0 });
+  const { markets, total, hasMore, isLoading, error, loadMore } = useMarketPages(search, quote);
+  const shown = useMemo(() => {
+    const first = (marked.length > 0 ? own?.markets?.nodes ?? [] : []).filter(({ symbol }) => favourites.has(symbol));
+    const known = new Set(first.map(({ symbol }) => symbol));
+    return onlyFavourites ? first : [...first, ...markets.filter(({ symbol }) => !known.has(symbol))];
+  }, [marked, own, favourites, onlyFavourites, markets]);
+  const [view, setView] = useState({ first: 0, last: 0 });
+  const onView = useCallback((first: number, last: number) => setView({ first, last }), []);
+  const isNearEnd = !onlyFavourites && hasMore && view.last >= shown.length - AHEAD;
+  useEffect(() => { if (isNearEnd && !error) loadMore(); }, [isNearEnd, error, loadMore]);
+  const followed = useSettled(shown.slice(view.first, view.last + 1).map(({ symbol }) => symbol).join('\n'), SETTLE_MS);
+  const { tickers, feeds } = useTickers(followed === '' ? [] : followed.split('\n'), setLimit);
   const rows = shown.map(market => ({
     market, ticker: tickers.get(market.symbol), feed: feeds.get(market.symbol), isFavourite: favourites.has(market.symbol),
   }));
+  const [failed, retry] = onlyFavourites ? [ownError, () => againOwn({ requestPolicy: 'network-only' })] : [error, loadMore];
+  const isWaiting = onlyFavourites ? fetching && !own : isLoading;
+  const count = onlyFavourites ? shown.length : total;
   return (
-    <Page title={t('title')} actions={data && <span className="muted">{t('count', { count: shown.length })}</span>}>
+    <Page title={t('title')} actions={count !== null && <span className="muted">{t('count', { count })}</span>}>
       <div className="markets-filters">
         <input className="input" type="search" aria-label={t('search')} placeholder={t('search')} value={typed} onChange={event => setTyped(event.target.value)} />
         <select className="input" aria-label={t('quote')} value={quote} onChange={event => setQuote(event.target.value)}>
           <option value="">{t('quote.all')}</option>
-          {quotes.map(name => <option key={name}>{name}</option>)}
+          {(quotes?.quoteCurrencies ?? []).map(name => <option key={name}>{name}</option>)}
         </select>
         <CheckField label={t('favourites')} checked={onlyFavourites} onChange={event => setOnlyFavourites(event.target.checked)} />
       </div>
       {limit && <div className="notice warn" role="status">{t('shared.limit', { message: limit })}</div>}
       <div className="panel">
-        {error && !data ? <ErrorState error={error} onRetry={() => again({ requestPolicy: 'network-only' })} />
-          : fetching && !data ? <Loading />
-            : <List rows={rows} empty={<EmptyState title={t('none.title')}>{t(onlyFavourites ? 'none.favourites' : 'none.text')}</EmptyState>} />}
+        {failed && shown.length === 0 ? <ErrorState error={failed} onRetry={retry} />
+          : isWaiting && shown.length === 0 ? <Loading />
+            : <List rows={rows} onView={onView} empty={<EmptyState title={t('none.title')}>{t(onlyFavourites ? 'none.favourites' : 'none.text')}</EmptyState>} />}
+        {failed && shown.length > 0 && <p className="notice error markets-more" role="alert">{t('more.failed')} <button type="button" className="button small" onClick={retry}>{t('more.retry')}</button></p>}
       </div>
     </Page>
   );
 }
 
-function List({ rows, empty }: { rows: Row[]; empty: React.ReactNode }) {
+/** The value once it hasn't changed for a while, so that scrolling doesn't open a stream for each row that passes. */
+function useSettled(value: string, milliseconds: number): string {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), milliseconds);
+    return () => clearTimeout(timer);
+  }, [value, milliseconds]);
+  return settled;
+}
+
+function List({ rows, empty, onView }: { rows: Row[]; empty: ReactNode; onView: (first: number, last: number) => void }) {
   const t = useText();
   const columns = useMemo((): Column<Row>[] => [
     { id: 'star', header: <span className="visually-hidden">{t('favourites')}</span>, cell: Star },
@@ -73,7 +98,7 @@ function List({ rows, empty }: { rows: Row[]; empty: React.ReactNode }) {
     { id: 'feed', header: t('feed'), cell: ({ feed }) => <FeedState state={feed?.state} /> },
     { id: 'age', header: t('age'), align: 'end', cell: ({ ticker }) => <Age at={ticker?.at} /> },
   ], [t]);
-  return <Table label={t('title')} columns={columns} rows={rows} rowKey={({ market }) => market.symbol} empty={empty} />;
+  return <Table label={t('title')} columns={columns} rows={rows} rowKey={({ market }) => market.symbol} empty={empty} onView={onView} maxHeight="max(320px, calc(100vh - 190px))" />;
 }
 
 function Star({ market, isFavourite }: Row) {
