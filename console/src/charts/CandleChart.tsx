@@ -2,7 +2,7 @@ import { lazy, Suspense } from 'react';
 import { Loading } from '../shared/states.tsx';
 import type { CandleChartProps } from './Candles.tsx';
 
-export type { CandleBar, CandleChartProps, ChartLine, ChartMark } from './Candles.tsx';
+export type { CandleBar, CandleChartProps, ChartLine, ChartMark, ChartProfile } from './Candles.tsx';
 
 const Candles = lazy(() => import('./Candles.tsx'));
 

@@ -10,11 +10,14 @@ import { useLanguage } from '../i18n/text.tsx';
 import { useTimeZone } from '../shared/values.tsx';
 import { useShownTheme } from '../shell/theme.ts';
 import { colour } from './colours.ts';
+import { VolumeProfile } from './VolumeProfile.ts';
 import './charts.css';
 
 export interface CandleBar { openTime: string; open: string; high: string; low: string; close: string; volume: string }
 /** A horizontal line, such as an order's price. */
-export interface ChartLine { id: string; price: string; title: string; side: 'BUY' | 'SELL' | null }
+export interface ChartLine { id: string; price: string; title: string; side: 'BUY' | 'SELL' | null; isSolid?: boolean }
+/** Volume by price, drawn from the right edge; levels are lowest first. */
+export interface ChartProfile { levels: readonly { priceLow: string; priceHigh: string; volume: string; buyVolume: string }[]; valueArea: readonly [string, string] | null }
 /** A fill, drawn at its candle. */
 export interface ChartMark { id: string; at: string; side: 'BUY' | 'SELL'; text: string }
 export interface ChartSeries { id: string; title: string; points: readonly { at: string; value: string | null }[]; isOwnPane?: boolean }
@@ -28,6 +31,7 @@ export interface CandleChartProps {
   lines?: readonly ChartLine[];
   marks?: readonly ChartMark[];
   series?: readonly ChartSeries[];
+  profile?: ChartProfile | null;
   /** Called when the user scrolls to the beginning. */
   onReachStart?: () => void;
 }
@@ -44,7 +48,7 @@ interface Parts {
 const SERIES_COLOURS = ['#c78bff', '#3ecfb2', '#f2c94c', '#ff7aa8', '#9fb0c3'];
 const stamp = (at: string): UTCTimestamp => (Date.parse(at) / 1000) as UTCTimestamp;
 
-export default function Candles({ label, candles, live = null, digits, lines = [], marks = [], series = [], onReachStart }: CandleChartProps) {
+export default function Candles({ label, candles, live = null, digits, lines = [], marks = [], series = [], profile = null, onReachStart }: CandleChartProps) {
   const element = useRef<HTMLDivElement>(null);
   const parts = useRef<Parts | null>(null);
   const reach = useRef(onReachStart);
@@ -112,10 +116,18 @@ export default function Candles({ label, candles, live = null, digits, lines = [
     const { current } = parts;
     if (!current) return;
     current.lines.forEach(line => current.candles.removePriceLine(line));
-    current.lines = new Map(lines.map(({ id, price, title, side }) => [id, current.candles.createPriceLine({
-      price: toPixels(price), title, color: colour(side === null ? 'muted' : side === 'BUY' ? 'up' : 'down'), lineStyle: LineStyle.Dashed, lineWidth: 1,
+    current.lines = new Map(lines.map(({ id, price, title, side, isSolid }) => [id, current.candles.createPriceLine({
+      price: toPixels(price), title, color: colour(side === null ? 'muted' : side === 'BUY' ? 'up' : 'down'), lineStyle: isSolid ? LineStyle.Solid : LineStyle.Dashed, lineWidth: 1,
     })]));
   }, [lines, theme]);
+
+  useEffect(() => {
+    const { current } = parts;
+    if (!current || !profile) return undefined;
+    const drawn = new VolumeProfile(profile);
+    current.candles.attachPrimitive(drawn);
+    return () => { if (parts.current) current.candles.detachPrimitive(drawn); };
+  }, [profile, theme]);
 
   useEffect(() => {
     parts.current?.marks.setMarkers([...marks].sort((a, b) => Date.parse(a.at) - Date.parse(b.at)).map(({ id, at, side, text }) => ({

@@ -11,9 +11,11 @@ import { useTickers } from '../markets/useTickers.ts';
 import { OrderTable } from '../orders/OrderTable.tsx';
 import { Ticket } from '../ticket/Ticket.tsx';
 import { applyDepth, EMPTY_BOOK, type BookState } from './book.ts';
+import { DepthHeat } from './DepthHeat.tsx';
 import { Ladder } from './Ladder.tsx';
 import { MarketChart } from './MarketChart.tsx';
 import { DepthDocument, MarketDocument, type MarketQuery } from './market.generated.ts';
+import { Positions } from './Positions.tsx';
 import { Trades } from './Trades.tsx';
 import { useMarketOrders } from './useMarketOrders.ts';
 import { useText } from './text.ts';
@@ -36,16 +38,19 @@ function OpenMarket({ market }: { market: MarketInfo }) {
   const { symbol } = market;
   const digits = decimalsOf(market.priceIncrement);
   const book = useBook(symbol);
+  const [bid, ask] = [book.book?.bids[0]?.price ?? null, book.book?.asks[0]?.price ?? null];
   const isSignedIn = useOptionalViewer() !== null;
   const own = useMarketOrders(symbol, !isSignedIn);
   return (
     <div className="page market">
       <title>{`${symbol} · r3edge`}</title>
       <Headline market={market} digits={digits} book={book} />
-      <section className="panel market-chart" aria-label={t('chart', { symbol, timeframe: '' })}><MarketChart market={market} digits={digits} orders={own.orders} fills={own.fills} /></section>
+      <section className="panel market-chart" aria-label={t('chart', { symbol, timeframe: '' })}><MarketChart market={market} digits={digits} orders={own.orders} fills={own.fills} positions={own.positions} /></section>
       <Panel title={t('book')} className="market-book" actions={book.feed !== 'LIVE' && <span className="badge warn">{t('book.old')}</span>}><Ladder state={book} market={market} digits={digits} /></Panel>
       <Panel title={t('trades')} className="market-trades"><Trades symbol={symbol} digits={digits} /></Panel>
-      <Panel title={t('order')} className="market-ticket"><Ticket market={market} prices={{ bid: book.book?.bids[0]?.price ?? null, ask: book.book?.asks[0]?.price ?? null }} /></Panel>
+      <Panel title={t('heat')} className="market-heat"><DepthHeat market={market} state={book} digits={digits} /></Panel>
+      <Panel title={t('order')} className="market-ticket"><Ticket market={market} prices={{ bid, ask }} /></Panel>
+      {isSignedIn && <Panel title={t('positions')} className="market-positions"><Positions positions={own.positions} price={bid} /></Panel>}
       {isSignedIn && <Panel title={t('yours')} className="market-orders"><OrderTable isOfOneMarket orders={own.orders} label={t('yours')} empty={<EmptyState title={t('yours.none')}>{t('yours.hint')}</EmptyState>} /></Panel>}
     </div>
   );

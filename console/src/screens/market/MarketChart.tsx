@@ -1,25 +1,35 @@
+import type { CombinedError } from '@urql/core';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import { useClient, useQuery } from 'urql';
 import { barsOf } from '../../charts/bars.ts';
-import { CandleChart, type CandleBar } from '../../charts/CandleChart.tsx';
+import { CandleChart, type CandleBar, type ChartLine, type ChartProfile } from '../../charts/CandleChart.tsx';
 import { formatDecimal } from '../../format/decimal.ts';
 import { useLanguage } from '../../i18n/text.tsx';
 import { useStream } from '../../live/useStream.ts';
-import { CandlesDocument, IndicatorDocument, IndicatorsDocument, LiveCandleDocument, type CandlesQuery, type CandlesQueryVariables } from './market.generated.ts';
+import { levelsOf } from '../../protection/levels.ts';
+import { useErrorText } from '../../shared/errors.ts';
+import { Quantity, useNow } from '../../shared/values.tsx';
+import { CandlesDocument, IndicatorDocument, IndicatorsDocument, LiveCandleDocument, VolumeProfileDocument, type CandlesQuery, type CandlesQueryVariables, type VolumeProfileQuery } from './market.generated.ts';
 import type { MarketInfo } from './Market.tsx';
-import type { OwnFill, OwnOrder } from './useMarketOrders.ts';
+import type { OwnFill, OwnOrder, OwnPosition } from './useMarketOrders.ts';
 import { useText } from './text.ts';
 
 type Timeframe = CandlesQueryVariables['timeframe'];
+type Profile = NonNullable<NonNullable<VolumeProfileQuery['market']>['volumeProfile']>;
 type Page = Pick<NonNullable<NonNullable<CandlesQuery['market']>['candleSeries']>, 'pageInfo'> & { nodes: CandleBar[] };
 
 const PAGE = 500;
+const MINUTE_MS = 60_000;
 const LABELS: Record<Timeframe, string> = { M1: '1m', M3: '3m', M5: '5m', M15: '15m', M30: '30m', H1: '1h', H2: '2h', H4: '4h', H6: '6h', H12: '12h', D1: '1d', W1: '1w' };
 /** Groups of TA-Lib whose values are prices, and so belong over the candles. */
 const OVERLAYS = new Set(['Overlap Studies', 'Price Transform']);
+/** 0 is no profile. */
+const PROFILE_HOURS = [0, 4, 24, 168];
 const OPEN = new Set(['OPEN', 'PARTIALLY_FILLED', 'PENDING_CANCEL', 'SUBMITTED', 'IN_DOUBT']);
 
-export function MarketChart({ market, digits, orders, fills }: { market: MarketInfo; digits: number; orders: readonly OwnOrder[]; fills: readonly OwnFill[] }) {
+interface Props { market: MarketInfo; digits: number; orders: readonly OwnOrder[]; fills: readonly OwnFill[]; positions: readonly OwnPosition[] }
+
+export function MarketChart({ market, digits, orders, fills, positions }: Props) {
   const t = useText();
   const { language } = useLanguage();
   const { symbol } = market;
@@ -27,10 +37,18 @@ export function MarketChart({ market, digits, orders, fills }: { market: MarketI
   const [indicator, setIndicator] = useState('');
   const { candles, live, loadOlder } = useCandles(symbol, timeframe);
   const series = useIndicator(symbol, timeframe, indicator, candles.length);
-  const lines = useMemo(() => orders.filter(({ status }) => OPEN.has(status)).flatMap(({ id, price, stopPrice, side, remainingQuantity }) => {
+  const [profileHours, setProfileHours] = useState(0);
+  const profile = useVolumeProfile(symbol, profileHours);
+  const orderLines = useMemo(() => orders.filter(({ status }) => OPEN.has(status)).flatMap(({ id, price, stopPrice, side, remainingQuantity }) => {
     const at = price ?? stopPrice;
     return at === null ? [] : [{ id, price: at, side, title: `${side === 'BUY' ? '▲' : '▼'} ${formatDecimal(remainingQuantity, language)}` }];
   }), [orders, language]);
+  const positionLines = useMemo(() => positions.flatMap(({ id, averagePrice, quantity, protections }): ChartLine[] => [
+    ...(averagePrice === null ? [] : [{ id, price: averagePrice, side: null, title: t('line.position', { quantity: formatDecimal(quantity, language) }), isSolid: true }]),
+    ...levelsOf(protections).map(({ kind, price }, index) => ({ id: `${id} ${index}`, price, side: null, title: t(`line.${kind}`) })),
+  ]), [positions, language, t]);
+  // An order that keeps a level at the venue is drawn once, by the level's name.
+  const lines = useMemo(() => [...orderLines.filter(({ price }) => !positionLines.some(line => line.price === price)), ...positionLines], [orderLines, positionLines]);
   const marks = useMemo(() => fills.map(({ id, at, order, quantity }) => ({ id, at, side: order.side, text: formatDecimal(quantity, language) })), [fills, language]);
   return (
     <>
@@ -40,11 +58,17 @@ export function MarketChart({ market, digits, orders, fills }: { market: MarketI
             <button type="button" className="tab" key={name} aria-pressed={name === timeframe} onClick={() => setTimeframe(name)}>{LABELS[name]}</button>
           ))}
         </div>
-        <IndicatorChoice value={indicator} onValue={setIndicator} />
+        <div className="row">
+          <select className="input" aria-label={t('profile')} value={profileHours} onChange={event => setProfileHours(Number(event.target.value))}>
+            {PROFILE_HOURS.map(hours => <option key={hours} value={hours}>{hours === 0 ? t('profile.none') : t('profile.hours', { hours })}</option>)}
+          </select>
+          <IndicatorChoice value={indicator} onValue={setIndicator} />
+        </div>
       </div>
       <div className="chart-area">
-        <CandleChart label={t('chart', { symbol, timeframe: LABELS[timeframe] })} candles={candles} live={live} digits={digits} lines={lines} marks={marks} series={series} onReachStart={loadOlder} />
+        <CandleChart label={t('chart', { symbol, timeframe: LABELS[timeframe] })} candles={candles} live={live} digits={digits} lines={lines} marks={marks} series={series} profile={profile.shown} onReachStart={loadOlder} />
       </div>
+      {profileHours > 0 && <ProfileText market={market} profile={profile} digits={digits} />}
     </>
   );
 }
@@ -121,4 +145,33 @@ function useIndicator(symbol: string, timeframe: Timeframe, name: string, count:
       points: (found?.times ?? []).map((at, index) => ({ at, value: output.values[index]?.toString() ?? null })),
     }));
   }, [data, name, isOverlay]);
+}
+
+interface ProfileState { found: Profile | null | undefined; shown: ChartProfile | null; error: CombinedError | undefined; isLoading: boolean }
+
+/** The volume by price of the last hours, to the minute. */
+function useVolumeProfile(symbol: string, hours: number): ProfileState {
+  const minute = Math.floor(useNow(MINUTE_MS) / MINUTE_MS) * MINUTE_MS;
+  const variables = { symbol, from: new Date(minute - hours * 60 * MINUTE_MS).toISOString(), to: new Date(minute).toISOString() };
+  const [{ data, error, fetching }] = useQuery({ query: VolumeProfileDocument, variables, pause: hours === 0 });
+  const found = hours === 0 ? null : data?.market?.volumeProfile;
+  const shown = useMemo((): ChartProfile | null => found && {
+    levels: found.levels, valueArea: found.valueAreaLow === null || found.valueAreaHigh === null ? null : [found.valueAreaLow, found.valueAreaHigh],
+  } || null, [found]);
+  return { found, shown, error, isLoading: fetching };
+}
+
+/** The profile in words, for those who don't see it. */
+function ProfileText({ market, profile: { found, error, isLoading }, digits }: { market: MarketInfo; profile: ProfileState; digits: number }) {
+  const t = useText();
+  const { ofQuery } = useErrorText();
+  if (!found) return <p className="profile-text muted" role="status">{error ? ofQuery(error) : isLoading ? t('profile.loading') : t('profile.empty')}</p>;
+  if (found.pointOfControl === null) return <p className="profile-text muted" role="status">{t('profile.empty')}</p>;
+  return (
+    <p className="profile-text" role="status">
+      {t('profile.control')} <Quantity value={found.pointOfControl} digits={digits} /> · {t('profile.area')} <Quantity value={found.valueAreaLow} digits={digits} /> – <Quantity value={found.valueAreaHigh} digits={digits} />
+      {' · '}{t('profile.volume')} <Quantity value={found.volume} atMost={4} unit={market.base} />
+      <span className="muted"> · {t(`profile.${found.source}`)}{found.missingMinutes > 0 && ` · ${t('profile.missing', { minutes: found.missingMinutes })}`}</span>
+    </p>
+  );
 }

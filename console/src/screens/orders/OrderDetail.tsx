@@ -7,6 +7,7 @@ import { Denials } from '../../reasons/Reasons.tsx';
 import { Page, Panel } from '../../shared/Panel.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Quantity, Time } from '../../shared/values.tsx';
+import { AmendButton } from './Amend.tsx';
 import { OrderLifeDocument, type OrderLifeQuery } from './orders.generated.ts';
 import { CancelButton, Side, Status } from './OrderTable.tsx';
 import { useText } from './text.ts';
@@ -27,7 +28,7 @@ export default function OrderDetail() {
   if (data?.node?.__typename !== 'Order') return fetching ? <Loading /> : <EmptyState title={t('noSuch')} action={<Link className="button" to="/orders">{t('title')}</Link>} />;
   const order = data.node;
   return (
-    <Page title={`${t('order')} ${order.market.symbol}`} actions={!ENDED.has(order.status) && <CancelButton order={order} />}>
+    <Page title={`${t('order')} ${order.market.symbol}`} actions={!ENDED.has(order.status) && <><AmendButton order={order} /><CancelButton order={order} /></>}>
       <div className="order-detail">
         <Panel title={t('life')}><Timeline order={order} /></Panel>
         <Panel title={t('facts')}><Facts order={order} /></Panel>

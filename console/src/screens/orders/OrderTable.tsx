@@ -7,6 +7,7 @@ import { Table, type Column } from '../../shared/Table.tsx';
 import { showToast } from '../../shared/toasts.tsx';
 import { Quantity, Time } from '../../shared/values.tsx';
 import { useSafeMutation } from '../../transport/useSafeMutation.ts';
+import { AmendButton } from './Amend.tsx';
 import { CancelOrderDocument, type OrderRowFragment } from './orders.generated.ts';
 import { useText } from './text.ts';
 
@@ -28,7 +29,7 @@ export function OrderTable({ orders, label, empty, isOfOneMarket = false }: { or
     { id: 'average', header: t('average'), align: 'end', cell: ({ averagePrice }) => <Quantity value={averagePrice} /> },
     { id: 'status', header: t('status'), wrap: true, cell: order => <Status order={order} /> },
     { id: 'account', header: t('account'), cell: ({ account }) => account.name },
-    { id: 'actions', header: <span className="visually-hidden">{t('actions')}</span>, cell: order => CANCELLABLE.has(order.status) && <CancelButton order={order} /> },
+    { id: 'actions', header: <span className="visually-hidden">{t('actions')}</span>, cell: order => CANCELLABLE.has(order.status) && <span className="row"><AmendButton order={order} /><CancelButton order={order} /></span> },
   ], [t]);
   const shown = isOfOneMarket ? columns.filter(({ id }) => !ELSEWHERE.has(id)) : columns;
   return <Table label={label} columns={shown} rows={orders} rowKey={({ id }) => id} empty={empty} />;

@@ -4,6 +4,7 @@ import { useQuery } from 'urql';
 import { LineChart } from '../../charts/LineChart.tsx';
 import { decimalsOf } from '../../format/decimal.ts';
 import { useUserEvents } from '../../live/events.tsx';
+import { Levels, ProtectButton } from '../../protection/Protect.tsx';
 import { Page, Panel } from '../../shared/Panel.tsx';
 import { EmptyState, ErrorState, Loading } from '../../shared/states.tsx';
 import { Table, type Column } from '../../shared/Table.tsx';
@@ -20,7 +21,7 @@ type Profit = NonNullable<Viewer['byDay']>['groups'][number];
 type MarketProfit = NonNullable<Viewer['byMarket']>['groups'][number];
 type Interval = AccountEquityQueryVariables['interval'];
 
-const REFRESH_EVENTS = ['ORDER', 'FILL', 'ACCOUNT'] as const;
+const REFRESH_EVENTS = ['ORDER', 'FILL', 'POSITION', 'ACCOUNT'] as const;
 const INTERVALS: readonly Interval[] = ['MINUTE', 'HOUR', 'DAY'];
 
 /** What the user holds and is worth, what each position and market has earned, and the equity over time. */
@@ -156,7 +157,9 @@ function Positions({ positions }: { positions: readonly Position[] }) {
     { id: 'price', header: t('price'), align: 'end', cell: ({ marketPrice, market }) => <Quantity value={marketPrice} digits={decimalsOf(market.priceIncrement)} /> },
     { id: 'open', header: t('unrealized'), align: 'end', cell: ({ unrealizedProfit, market }) => <Money value={unrealizedProfit} currency={market.quote} tone /> },
     { id: 'realized', header: t('realized'), align: 'end', cell: ({ realizedProfit, market, unpricedFees }) => <><Money value={realizedProfit} currency={market.quote} tone />{unpricedFees.length > 0 && <div className="muted">{t('feesLeftOut', { currencies: unpricedFees.join(', ') })}</div>}</> },
+    { id: 'protection', header: t('protection'), wrap: true, cell: position => <Levels position={position} /> },
     { id: 'opened', header: t('opened'), cell: ({ openedAt }) => <Time at={openedAt} /> },
+    { id: 'actions', header: <span className="visually-hidden">{t('actions')}</span>, cell: position => <ProtectButton position={position} /> },
   ], [t]);
   return <Table label={t('positions')} columns={columns} rows={positions} rowKey={({ id }) => id} empty={<EmptyState title={t('positions.none')} action={<Link className="button" to="/markets">{t('toMarkets')}</Link>}>{t('positions.noneText')}</EmptyState>} />;
 }

@@ -6,6 +6,7 @@ import { useOptionalViewer } from '../../auth/viewer.tsx';
 import { big, divide, formatDecimal, isDecimal, multiply, sign, subtract, type Decimal } from '../../format/decimal.ts';
 import { useLanguage } from '../../i18n/text.tsx';
 import { useUserEvents } from '../../live/events.tsx';
+import { LevelField } from '../../protection/LevelField.tsx';
 import { PreviewOrderDocument } from '../../preview/preview.generated.ts';
 import { useDryRun } from '../../preview/useDryRun.ts';
 import { Verdict } from '../../preview/Verdict.tsx';
@@ -91,10 +92,10 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
   // A protection that can't be read must not be left out: the order would go without it.
   const isReadable = [stop.value, profit.value, isLimit ? limit : '', isTriggered ? trigger : ''].every(typed => typed === '' || isDecimal(typed));
   const isGiven = (!isLimit || limit !== '') && (!isTriggered || trigger !== '');
-  const protection = ({ value, isPercent }: typeof stop) => (isDecimal(value) ? (isPercent ? { percent: value } : { price: value }) : null);
+  const levelOf = ({ value, isPercent }: typeof stop) => (isDecimal(value) ? (isPercent ? { percent: value } : { price: value }) : null);
   const order = account && quantity !== null && isReadable ? {
     account: account.id, market: market.symbol, side, type, quantity, price: isLimit ? limit : null, stopPrice: isTriggered ? trigger : null,
-    stopLoss: protection(stop), takeProfit: protection(profit),
+    stopLoss: levelOf(stop), takeProfit: levelOf(profit),
   } : null;
   const run = useDryRun(PreviewOrderDocument, order && isGiven ? { input: { ...order, idempotencyKey: 'preview' } } : null);
   const estimate = run.preview?.estimate;
@@ -141,8 +142,8 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
       </div>
       <DecimalField label={t(`size.${by}`, { currency: sizeUnit })} name="quantity" value={size} onValue={setSize} errors={errors}
         hint={t('free', side === 'BUY' ? { amount: formatDecimal(freeQuote, language, { atMost: 2 }), currency: market.quote } : { amount: formatDecimal(freeBase, language), currency: market.base })} />
-      <Protection label={t('stopLoss')} name="stopLoss" given={stop} onGiven={setStop} errors={errors} />
-      <Protection label={t('takeProfit')} name="takeProfit" given={profit} onGiven={setProfit} errors={errors} />
+      <LevelField label={t('stopLoss')} name="stopLoss" given={stop} onGiven={setStop} errors={errors} />
+      <LevelField label={t('takeProfit')} name="takeProfit" given={profit} onGiven={setProfit} errors={errors} />
       <dl className="preview" aria-label={t('preview')}>
         <dt>{t('preview.quantity')}</dt><dd><Quantity value={quantity} unit={market.base} /></dd>
         <dt>{t('preview.price')}</dt><dd><Quantity value={estimate?.averagePrice ?? price} unit={market.quote} /></dd>
@@ -167,18 +168,4 @@ function OrderForm({ market, prices, accounts }: { market: Market; prices: Price
 /** What is lost at the stop, before fees: a negative amount. */
 function loss(side: 'BUY' | 'SELL', quantity: Decimal, entry: Decimal, stop: Decimal): Decimal {
   return multiply(quantity, side === 'BUY' ? subtract(stop, entry) : subtract(entry, stop));
-}
-
-interface Given { value: string; isPercent: boolean }
-
-function Protection({ label, name, given, onGiven, errors }: { label: string; name: string; given: Given; onGiven: (given: Given) => void; errors: PayloadError[] }) {
-  const t = useText();
-  return (
-    <div className="protection">
-      <DecimalField label={label} name={name} value={given.value} onValue={value => onGiven({ ...given, value })} errors={errors} />
-      <select className="input" aria-label={t('unitOf', { field: label })} value={given.isPercent ? 'percent' : 'price'} onChange={event => onGiven({ ...given, isPercent: event.target.value === 'percent' })}>
-        <option value="percent">{t('unit.percent')}</option><option value="price">{t('unit.price')}</option>
-      </select>
-    </div>
-  );
 }
