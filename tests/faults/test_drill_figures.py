@@ -132,6 +132,9 @@ def test_the_table_of_a_document_is_replaced_and_nothing_else(tmp_path: Path) ->
     )
     assert (before, after) == (f"before\n{BEGIN}", f"{END}after\n")
     assert "| `nothing` | 1 of 2 | 1 | 0 | 2.0 | 2.5, 2.5 |" in table
+    write_document(document, [summary("web-killed", [row(seconds=1)])])
+    drills = [each["drill"] for each in json.loads(document.with_suffix(".json").read_text())]
+    assert drills == ["nothing", "web-killed"]  # what was there is kept
     document.write_text("no marks\n")
     with pytest.raises(ValueError, match="has no lines"):
         write_document(document, [])

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.faults.drills.catalogue import DRILLS
 from tests.faults.drills.results import DrillSummary
 from tests.faults.drills.stalls import Kind
 
@@ -15,13 +16,19 @@ BEGIN, END = "<!-- runs: written by r3edge-drill --document -->\n", "<!-- end of
 
 
 def write_document(file: Path, summaries: Sequence[DrillSummary]) -> None:
-    """Put the table of runs into a file that has the marks, and the figures into one of its name as JSON."""
-    rows = [each.as_json() for each in summaries]
+    """Put the table of runs into a file that has the marks, and the figures into one of its name as JSON.
+
+    What stands there of drills that have no summary is kept.
+    """
+    figures = file.with_suffix(".json")
+    known = json.loads(figures.read_text()) if figures.exists() else []
+    found = {row["drill"]: row for row in (*known, *(each.as_json() for each in summaries))}
+    rows = [found[name] for name in DRILLS if name in found]
     before, _, rest = file.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not end:
         raise ValueError(f"{file} has no lines {BEGIN.strip()!r} and {END.strip()!r}, between which the table stands")
-    file.with_suffix(".json").write_text(json.dumps(rows, indent=2) + "\n")
+    figures.write_text(json.dumps(rows, indent=2) + "\n")
     file.write_text(f"{before}{BEGIN}{markdown_table(rows)}{END}{after}")
 
 
