@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
@@ -53,6 +53,7 @@ class _Assets(StaticFiles):
     """Files whose names have a hash of their content, so that a browser asks for each once."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        scope["state"]["route"] = ASSETS_PATH
         response = await super().get_response(path, scope)
         response.headers.update(_HEADERS)
         response.headers["cache-control"] = _IMMUTABLE
@@ -60,10 +61,10 @@ class _Assets(StaticFiles):
 
 
 class _PageRoute(BaseRoute):
-    """Answers `/`, and every path that a browser opens as a page of the console, with the one page."""
+    """Answers `/`, and every path that a browser opens as a page of the console, with the one page.
 
-    def __init__(self) -> None:
-        self._page = (STATIC / "index.html").read_text(encoding="utf-8")
+    The page is read for each answer: after an upgrade on disk, one that was read before names files that are gone.
+    """
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match reads of HTML alone, so that a program that errs in the path is told so."""
@@ -79,17 +80,23 @@ class _PageRoute(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = scope["path"]
-        response = _root_file(path) if path in _ROOT_FILES else self._answer(Request(scope))
+        scope["state"]["route"] = path if path in _ROOT_FILES else "/"
+        try:
+            response = _root_file(path) if path in _ROOT_FILES else _page(Request(scope))
+        except FileNotFoundError:  # it is just being replaced
+            response = PlainTextResponse("The console is being replaced: try again.", 503, {"retry-after": "1"})
         await response(scope, receive, send)
 
-    def _answer(self, request: Request) -> Response:
-        headers = {
-            **_HEADERS,
-            "cache-control": "no-cache",
-            "content-security-policy": content_security_policy(request.headers.get("host", "")),
-        }
-        page = self._page.replace('<base href="./" />', f'<base href="{_way_to_root(request.scope)}" />', 1)
-        return Response(page, headers=headers, media_type="text/html")
+
+def _page(request: Request) -> Response:
+    headers = {
+        **_HEADERS,
+        "cache-control": "no-cache",
+        "content-security-policy": content_security_policy(request.headers.get("host", "")),
+    }
+    text = (STATIC / "index.html").read_text(encoding="utf-8")
+    page = text.replace('<base href="./" />', f'<base href="{_way_to_root(request.scope)}" />', 1)
+    return Response(page, headers=headers, media_type="text/html")
 
 
 def _root_file(path: str) -> Response:

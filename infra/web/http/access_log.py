@@ -72,7 +72,7 @@ class AccessLogMiddleware:
 
     def _log(self, scope: Scope, status: int, seconds: float, operation: dict[str, object]) -> None:
         path = scope["path"]
-        route = _route(path)
+        route = scope["state"].get("route") or _route(path)
         method = scope.get("method", "WEBSOCKET")
         if scope["type"] == "http":
             self._metrics.requests_of(method if method in _METHODS else "other", route, str(status)).inc()
@@ -118,7 +118,10 @@ def _describe(span: Span, request_id: str, status: int, operation: dict[str, obj
 
 
 def _route(path: str) -> str:
-    """Return what is logged of a path: nothing that comes after a route, since the rest of a hook's is a secret."""
+    """Return what is logged of a path: nothing that comes after a route, since the rest of a hook's is a secret.
+
+    What answers many paths, as the console's page does, names its route in the request's state.
+    """
     if path in _ROUTES:
         return path
     return next((prefix for prefix in _SECRET_ROUTES if path.startswith(prefix)), "other")

@@ -1,9 +1,13 @@
 """How the console is served: its page at every path of its own, its files, and what the page may do."""
 
+import logging
 import re
+from pathlib import Path
 
 import pytest
+import structlog
 
+from infra.web.console import page as console_page
 from infra.web.settings import WebSettings
 from tests.support.demo_schema import DemoBackend, demo_app
 from tests.support.serving import serving
@@ -66,3 +70,30 @@ async def test_it_can_be_switched_off(backend: DemoBackend) -> None:
     settings = WebSettings(console=False, graphiql=False)
     async with serving(demo_app(backend, settings)) as served, served.client() as client:
         assert (await client.get("/", headers=BROWSER)).status_code == 404
+
+
+async def test_a_page_that_is_replaced_on_disk_is_served_with_its_own_files(
+    backend: DemoBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console_page, "STATIC", tmp_path)
+    (tmp_path / "assets").mkdir()
+    index = tmp_path / "index.html"
+    index.write_text("the old page")
+    async with serving(demo_app(backend)) as served, served.client() as client:
+        assert (await client.get("/", headers=BROWSER)).text == "the old page"
+        index.unlink()
+        absent = await client.get("/markets", headers=BROWSER)
+        assert (absent.status_code, absent.headers["retry-after"]) == (503, "1")
+        index.write_text("the new page")
+        assert (await client.get("/markets", headers=BROWSER)).text == "the new page"
+
+
+async def test_the_access_log_names_the_routes_of_the_console(
+    backend: DemoBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "r3edge.access")
+    async with serving(demo_app(backend)) as served, served.client() as client:
+        with structlog.testing.capture_logs() as logs:
+            for path in ("/", "/markets/sandbox:BTC/USDT", "/favicon.svg", "/assets/index-00000000.js", "/graphql/x"):
+                await client.get(path, headers=BROWSER)
+    assert [line["route"] for line in logs if line["event"] == "http"] == ["/", "/", "/favicon.svg", "/assets", "other"]
