@@ -74,7 +74,7 @@ async def watched_page(
     finally:
         await context.close()
     rest = [fault for fault in faults if not (allowed and re.search(allowed, fault))]
-    assert rest == []
+    assert rest == [], rest
 
 
 async def accessibility_violations(page: Page) -> list[str]:

@@ -7,6 +7,7 @@ arguments. Faults are thrown in by their rate: exceptions, nulls where there may
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -95,7 +96,7 @@ class MadeUp:
     def _class(self, kind: Any) -> type:
         """Return a class that the type's own `is_type_of` takes."""
         cells = getattr(kind.is_type_of, "__closure__", None) or ()
-        bases = tuple(cell.cell_contents[0] for cell in cells if isinstance(cell.cell_contents, tuple))
+        bases = tuple(cell.cell_contents[-1] for cell in cells if isinstance(cell.cell_contents, tuple))
         fields = {field.extensions["strawberry-definition"].python_name: field.type for field in kind.fields.values()}
 
         def attribute(made: object, name: str) -> Any:
@@ -116,7 +117,7 @@ class MadeUp:
 
         def seed_of(parents: tuple[Any, ...], given: dict[str, Any]) -> str:
             found = [each.__dict__["seed"] for each in (*parents, *given.values()) if "seed" in _own(each)]
-            plain = sorted((key, str(value)) for key, value in given.items() if _is_plain(value))
+            plain = sorted((key, _text(value)) for key, value in given.items() if _is_plain(value))
             return f"{found}{name}{plain}"
 
         def answer(seed: str) -> Any:
@@ -165,6 +166,11 @@ def _returned(answer: Any, seed: str) -> Any:
 
 def _is_plain(value: Any) -> bool:
     return not isinstance(value, Info) and "seed" not in _own(value)
+
+
+def _text(value: Any) -> str:
+    """Return the same text for equal values; that of an input object itself may tell where it lies in memory."""
+    return str(asdict(value) if is_dataclass(value) and not isinstance(value, type) else value)
 
 
 def _own(value: object) -> dict[str, Any]:

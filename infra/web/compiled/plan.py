@@ -161,12 +161,21 @@ class Plan:
         return self._selection(kind, selected.grouped_field_set, first)
 
     def _dispatch(self, kind: GraphQLAbstractType, details: list[FieldDetails]) -> Function:
-        """Return a function that completes a value by the first type that it is of."""
+        """Return a function that completes a value by the first type that it is of.
+
+        An object of the schema's own classes has the type that it was made as: Strawberry takes it for one of every
+        type with the same interface.
+        """
         possible = self._executor.schema.get_possible_types(kind)
         options = [(each.is_type_of, self._object(each, details)) for each in possible]
+        by_name = {each.name: function for each, (_, function) in zip(possible, options, strict=True)}
         names = self._names
 
         def dispatch(value: object, run: Run) -> dict[str, Any]:
+            definition = getattr(type(value), "__strawberry_definition__", None)
+            if definition is not None and definition.name in by_name:
+                own: dict[str, Any] = names[by_name[definition.name]](value, run)
+                return own
             for is_type_of, function in options:
                 if is_type_of is not None and is_type_of(value, None):  # type: ignore[arg-type]  # none of ours uses it
                     answer: dict[str, Any] = names[function](value, run)
