@@ -1,0 +1,2 @@
+const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["./Lines-CSCA0Oh_.js","./index-CtdBnXSx.js","./index-JXaGmttl.css","./colours-A74BCWnR.js","./Lines-Saz_VHki.css","./charts-0vdXFs6o.css"])))=>i.map(i=>d[i]);
+import{j as r,r as s,L as a,N as e}from"./index-CtdBnXSx.js";const o=s.lazy(()=>e(()=>import("./Lines-CSCA0Oh_.js"),__vite__mapDeps([0,1,2,3,4,5]),import.meta.url));function n(t){return r.jsx(s.Suspense,{fallback:r.jsx(a,{}),children:r.jsx(o,{...t})})}export{n as L};

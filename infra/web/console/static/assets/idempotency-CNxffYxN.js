@@ -1,0 +1,1 @@
+import{r as n}from"./index-CtdBnXSx.js";function u(){return Array.from(crypto.getRandomValues(new Uint8Array(16)),e=>e.toString(16).padStart(2,"0")).join("")}function o(){const e=n.useRef(null);return{keyOf:r=>{const t=JSON.stringify(r);return e.current?.request!==t&&(e.current={request:t,key:u()}),e.current.key},settle:()=>{e.current=null}}}export{u as n,o as u};

@@ -1,0 +1,1 @@
+import{ab as c,r as i,p as d}from"./index-CtdBnXSx.js";function k(t){const n=c(),[s,e]=i.useState([]),[o,a]=d(t);return{run:async u=>{const r=await o(u);return r.kind==="done"?(e([]),r.payload):(e(r.kind==="rejected"?r.errors:[{code:"network",message:n("error.network")}]),null)},isSending:a,errors:s}}export{k as u};
