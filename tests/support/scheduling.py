@@ -16,8 +16,9 @@ _APART = (
     "tests/e2e/test_logs.py::test_nothing_secret_is_logged_at_any_level",
     "tests/e2e/test_money_of_accounts.py::test_the_first_report_of_a_new_account",
 )
+_SHARING_IN_THEIR_FOLDER = ("tests/e2e/console/", "tests/integration/cache_bus/")
+"""One browser at a time: it takes a core for itself. Members of Hazelcast take seconds to start."""
 _WITH_PROGRAMS_OF_THEIR_OWN = ("tests/e2e/", "tests/faults/")
-_SHARING_IN_THEIR_FOLDER = ("tests/integration/cache_bus/",)
 
 
 def process_of(test: str) -> str:
@@ -26,11 +27,11 @@ def process_of(test: str) -> str:
         return test
     if test.startswith(_ON_THE_SHARED_ENGINE):
         return "the shared engine"
-    if test.startswith(_WITH_PROGRAMS_OF_THEIR_OWN):
-        return test
     for folder in _SHARING_IN_THEIR_FOLDER:
         if test.startswith(folder):
             return folder
+    if test.startswith(_WITH_PROGRAMS_OF_THEIR_OWN):
+        return test
     return test.partition("::")[0]
 
 
